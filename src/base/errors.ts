@@ -1,0 +1,90 @@
+/**
+ * Every error a user can meet, in one table: what is wrong with which value, and what to do.
+ *
+ * The kind says what the caller can do about it; HTTP status (`src/api`) and exit code (`src/cli`) come from the kind alone.
+ * Codes are public: add, never rename. docs/errors.md is made from this table.
+ */
+
+/** invalid: change the request. denied: change who asks. not_found, conflict: change the state. unsupported: change the
+ *  machine or the version. unavailable: try again. internal: a fault of ours. */
+export type ErrorKind = "invalid" | "denied" | "not_found" | "conflict" | "unsupported" | "unavailable" | "internal";
+
+interface Row<P> {
+  readonly kind: ErrorKind;
+  readonly wrong: (parameters: P) => string;
+  readonly remedy: (parameters: P) => string;
+}
+
+/** One row: its kind, the sentence that says what is wrong, and the one that says what to do ("" where the first says it). */
+function row<P>(kind: ErrorKind, wrong: (p: P) => string, remedy: (p: P) => string = () => ""): Row<P> {
+  return { kind, wrong, remedy };
+}
+
+export const errorTable = {
+  // ── requests ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  bad_value: row<{ what: string; value: string; expected: string }>(
+    "invalid",
+    (p) => `invalid ${p.what} ${JSON.stringify(p.value)}`,
+    (p) => `expected ${p.expected}`,
+  ),
+  bad_json: row<{ reason: string }>("invalid", (p) => `the request body is not valid JSON: ${p.reason}`),
+  body_too_large: row<{ limitBytes: number }>("invalid", (p) => `the request body is over ${p.limitBytes} bytes`),
+  unknown_field: row<{ field: string }>(
+    "unsupported",
+    (p) => `${p.field} is not supported`,
+    () => "leave it out; docs/status.md lists what is missing",
+  ),
+  page_not_found: row<{ path: string }>("not_found", () => "page not found"),
+  not_root: row<{ doing: string }>(
+    "denied",
+    (p) => `${p.doing} needs root`,
+    () => "run it with sudo; what a user who is not root can do today: orlop --help, orlop version, orlop doctor",
+  ),
+
+  // ── the engine and its executor ────────────────────────────────────────────────────────────────────────────────────
+  engine_unreachable: row<{ host: string; reason: string }>(
+    "unavailable",
+    (p) => `cannot connect to the engine at ${p.host}: ${p.reason}`,
+    () => "see: orlop doctor",
+  ),
+  executor_lost: row<{ reason: string }>("unavailable", (p) => `the executor ended the conversation: ${p.reason}`),
+  step_failed: row<{ step: string; errno: string; why: string }>(
+    "internal",
+    (p) => `${p.step}: ${p.errno}`,
+    (p) => `this step was there because: ${p.why}`,
+  ),
+  internal: row<{ reason: string }>("internal", (p) => p.reason),
+
+  // ── containers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  no_such_container: row<{ id: string }>("not_found", (p) => `No such container: ${p.id}`),
+  no_such_image: row<{ reference: string }>("not_found", (p) => `No such image: ${p.reference}`),
+  name_in_use: row<{ name: string; id: string }>(
+    "conflict",
+    (p) =>
+      `Conflict. The container name "/${p.name}" is already in use by container "${p.id}". You have to remove (or rename) that container to be able to reuse that name.`,
+  ),
+} as const satisfies Record<string, unknown>;
+
+export type ErrorCode = keyof typeof errorTable;
+type ParametersOf<C extends ErrorCode> = (typeof errorTable)[C] extends Row<infer P> ? P : never;
+
+/** An error a user can meet. `message` is one line: what is wrong, then what to do. */
+export class OrlopError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+
+  private constructor(code: ErrorCode, kind: ErrorKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "OrlopError";
+    this.code = code;
+    this.kind = kind;
+  }
+
+  /** The error of this code, e.g. `OrlopError.of("no_such_container", { id })`. */
+  static of<C extends ErrorCode>(code: C, parameters: ParametersOf<C>, cause?: unknown): OrlopError {
+    const entry = errorTable[code] as unknown as Row<ParametersOf<C>>;
+    const remedy = entry.remedy(parameters);
+    const message = entry.wrong(parameters) + (remedy === "" ? "" : `: ${remedy}`);
+    return new OrlopError(code, entry.kind, message, cause);
+  }
+}

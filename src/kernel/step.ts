@@ -1,0 +1,150 @@
+/**
+ * The steps: everything Orlop ever asks of the kernel beyond its own state files. One step is one action of the executor
+ * (`native/steps.c` has the same table: names and signatures; a test compares them).
+ *
+ * A plan is a list of steps: plain data, so it can be printed (`orlop explain`), compared with golden files, and tested
+ * without root. `native/README.md` draws how it travels.
+ */
+
+/** How an argument travels: `s` string without NUL, `n` unsigned 64-bit number, `b` bytes, `l` list of strings. */
+export type ArgumentKind = "s" | "n" | "b" | "l";
+
+type ArgumentValue = { s: string; n: number | bigint; b: Uint8Array; l: readonly string[] };
+
+/**
+ * Name → arguments in wire order.
+ *
+ * Host paths are resolved in the host's view. `root-*` steps take paths as the container will see them and act below the
+ * root that `root` opened, by descriptor only, so that no link in the tree can lead out (posture rule 1).
+ */
+export const stepTable = {
+  // ── host side: files and directories ───────────────────────────────────────────────────────────────────────────────
+  /** Make a directory, parents included; one that exists is fine. mode: of the last component. */
+  mkdir: { path: "s", mode: "n" },
+  /** Write to an existing file (cgroup, proc, sysfs): one `write(2)`, no create, no truncate. */
+  write: { path: "s", data: "b" },
+  /** As `write`, but a file or permission that is missing only counts as a warning (VALUE with the errno, decimal). */
+  "try-write": { path: "s", data: "b" },
+  /** Answer with the content of a file of at most 1 MiB (VALUE). */
+  read: { path: "s" },
+  /** Make a file with this content, mode and owner; replaces one that exists (write to a temporary name, rename). */
+  file: { path: "s", mode: "n", data: "b" },
+  /** Remove an empty directory (a cgroup), retrying EBUSY for up to 2 s; one that is missing is fine. */
+  rmdir: { path: "s" },
+  /** Remove a file, or a tree without following links or crossing mounts; one that is missing is fine. */
+  remove: { path: "s" },
+  /** Set an owner on a path, links not followed. */
+  chown: { path: "s", uid: "n", gid: "n" },
+
+  // ── host side: cgroups and network ─────────────────────────────────────────────────────────────────────────────────
+  /** Empty a cgroup v1 group: freeze, SIGKILL each task, thaw, until none is left (at most 10 s: ETIMEDOUT). "" = no freezer. */
+  "kill-group": { tasks: "s", freezer: "s" },
+  /** Load a BPF_PROG_TYPE_CGROUP_DEVICE program (array of 8-byte instructions) and attach it to a cgroup v2 directory. */
+  "device-program": { group: "s", program: "b" },
+  /** Send netlink messages of one protocol (NETLINK_ROUTE = 0) and check each acknowledgement. */
+  netlink: { protocol: "n", messages: "b" },
+
+  // ── host side: the monitor ─────────────────────────────────────────────────────────────────────────────────────────
+  /** What the container's stdio is. streams: 1 stdin, 2 stdout, 4 stderr get pipes (others: /dev/null); flags: 1 keep stdin open when a client half-closes; 2 a terminal (no pipes; the child's `terminal` step sends it). */
+  stdio: { streams: "n", flags: "n" },
+  /** Log of stdout and stderr: driver "json-file" or "local"; the file; rotation at maxSize bytes (0 never), keeping maxFiles files; flags: 1 never block on a slow disk: drop and count. */
+  log: { driver: "s", path: "s", maxSize: "n", maxFiles: "n", flags: "n" },
+  /** Where the exit record goes; sync: 1 = fsync it. */
+  "exit-record": { path: "s", sync: "n" },
+  /** Listen for control and attach connections on this unix socket (mode 0600). */
+  listen: { path: "s" },
+  /** clone3 with these namespace flags (CLONE_NEW*); the next `steps` steps run in the child. group: cgroup v2 directory for CLONE_INTO_CGROUP, or "". At most once in a plan. */
+  spawn: { flags: "n", group: "s", steps: "n" },
+  /** In the parent, after `spawn`: write the child's uid_map and gid_map ("0 1000 1\n" lines), setgroups "deny" first when deny = 1. */
+  "id-map": { uidMap: "s", gidMap: "s", deny: "n" },
+  /** In the parent, after `spawn`: let the child go on from its `await`. */
+  release: {},
+
+  // ── both sides ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  /** unshare(2) of these namespaces. */
+  unshare: { flags: "n" },
+  /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net. */
+  setns: { path: "s", flags: "n" },
+
+  // ── child side, before pivot ───────────────────────────────────────────────────────────────────────────────────────
+  /** Wait for the parent's `release` (id maps are written). Then become uid 0 and gid 0 of the user namespace when there is one. */
+  await: {},
+  /** Change the propagation of the whole mount tree, e.g. MS_REC|MS_SLAVE. */
+  propagation: { path: "s", flags: "n" },
+  /** Mount an overlay on a host directory. lowers: topmost first; upper and work "" = read-only; options: "volatile", "userxattr", "metacopy=off" … */
+  overlay: { target: "s", lowers: "l", upper: "s", work: "s", options: "l" },
+  /** Mount a file system on a host path (before `root`). options: "key=value" or "key". attributes: MOUNT_ATTR_*. */
+  mount: { fstype: "s", source: "s", target: "s", attributes: "n", options: "l" },
+  /** Bind a host path on a host path. flags: 1 recursive. set, clear: MOUNT_ATTR_*, recursive with flag 2. */
+  bind: { source: "s", target: "s", flags: "n", set: "n", clear: "n" },
+  /** Open this host directory as the new root for `root-*` steps and `pivot`. */
+  root: { path: "s" },
+  /** Mount a file system in the root; a missing mount point is made. attributes: MOUNT_ATTR_*. */
+  "root-mount": { fstype: "s", source: "s", target: "s", attributes: "n", options: "l" },
+  /** Bind a host path in the root; a missing mount point is made (a file for a file). flags and attributes as for `bind`; propagation: MS_* or 0. */
+  "root-bind": { source: "s", target: "s", flags: "n", set: "n", clear: "n", propagation: "n" },
+  /** Make a directory in the root, parents included; one that exists is fine. */
+  "root-mkdir": { path: "s", mode: "n" },
+  /** Make a symbolic link in the root; one that exists is replaced only if it is a link. */
+  "root-symlink": { target: "s", path: "s" },
+  /** Make a device node in the root; where mknod is refused (user namespace) the verified host node `source` is bound instead. kind: S_IFCHR, S_IFBLK or S_IFIFO. */
+  "root-mknod": { path: "s", kind: "n", mode: "n", major: "n", minor: "n", uid: "n", gid: "n", source: "s" },
+  /** Write a file in the root (hosts, hostname, resolv.conf); made when missing. */
+  "root-file": { path: "s", mode: "n", data: "b" },
+  /** Hide a path: a file under a verified /dev/null (1:3), a directory under an empty read-only tmpfs. A missing path is hidden already. */
+  "root-mask": { path: "s" },
+  /** Make a path read-only by a recursive bind on itself. A missing path is left alone. */
+  "root-readonly": { path: "s" },
+  /** Set mount attributes on the root mount itself (not recursive), e.g. MOUNT_ATTR_RDONLY. */
+  "root-attributes": { set: "n", clear: "n" },
+  /** sysctl of the new namespaces, through a private procfs: key "net.ipv4.ip_forward" as a path "net/ipv4/ip_forward". */
+  sysctl: { key: "s", value: "s" },
+  /** pivot_root to the opened root, detach the old one; then chdir "/". propagation: MS_* of the new root mount, or 0. */
+  pivot: { propagation: "n" },
+
+  // ── child side, anywhere ───────────────────────────────────────────────────────────────────────────────────────────
+  hostname: { name: "s" },
+  domainname: { name: "s" },
+  /** oom_score_adj of this process, through a private procfs. Lowering needs CAP_SYS_RESOURCE: then EACCES. */
+  "oom-score": { score: "s" },
+  /** setrlimit. resource: RLIMIT_*; 2^64-1 = unlimited. */
+  rlimit: { resource: "n", soft: "n", hard: "n" },
+  umask: { mask: "n" },
+  /** Join a new session keyring of this name; a kernel without keyrings is fine. */
+  keyring: { name: "s" },
+  /** A terminal: setsid, a new pty of the container's own devpts, sent to the monitor, controlling terminal, stdio; console: 1 = bind it on /dev/console. rows and columns 0 = leave. */
+  terminal: { rows: "n", columns: "n", console: "n" },
+  /** setsid, and the pipes or /dev/null of `stdio` on 0, 1, 2. */
+  "attach-stdio": { uid: "n", gid: "n" },
+  /** PR_CAPBSET_DROP of everything that is not in the mask. */
+  bounding: { mask: "n" },
+  /** setgroups, setgid, setuid with PR_SET_KEEPCAPS. groups: decimal gids. */
+  user: { uid: "n", gid: "n", groups: "l" },
+  /** capset; then the ambient set. Masks of 1 << CAP_*. */
+  capabilities: { effective: "n", permitted: "n", inheritable: "n", ambient: "n" },
+  "no-new-privileges": {},
+  /** seccomp(SECCOMP_SET_MODE_FILTER): program is an array of 8-byte sock_filter. flags: SECCOMP_FILTER_FLAG_*. */
+  seccomp: { flags: "n", program: "b" },
+  /** chdir, then check that getcwd is absolute and inside (CVE-2024-21626). make: 1 = make it when missing. */
+  cwd: { path: "s", make: "n" },
+  /** Wait for GO. */
+  gate: {},
+  /** close_range from 3, reset signals, execve; a name without "/" is looked up in the environment's PATH. Never returns. */
+  exec: { argv: "l", env: "l" },
+} as const satisfies Record<string, Readonly<Record<string, ArgumentKind>>>;
+
+export type StepName = keyof typeof stepTable;
+
+type Arguments<N extends StepName> = {
+  readonly [A in keyof (typeof stepTable)[N]]: (typeof stepTable)[N][A] extends ArgumentKind
+    ? ArgumentValue[(typeof stepTable)[N][A]]
+    : never;
+};
+
+/** One kernel action: its name, its arguments, and `why`: the reason this one is in this plan, for `orlop explain`. */
+export type Step = { readonly [N in StepName]: { readonly op: N; readonly why: string } & Arguments<N> }[StepName];
+
+/** The arguments' kinds in wire order, e.g. "ssnl": what the executor's table has for the same name. */
+export function signatureOf(name: StepName): string {
+  return Object.values(stepTable[name]).join("");
+}
