@@ -1,0 +1,135 @@
+/** A recording executor: keeps every plan it is given, and answers what a test says. Nothing reaches the kernel. */
+
+import { type Duplex, PassThrough } from "node:stream";
+import { OrlopError } from "../base/errors.ts";
+import type {
+  Attachment,
+  AttachOptions,
+  Executor,
+  Exited,
+  MonitorLink,
+  PlanValues,
+  Started,
+  StartOptions,
+} from "./executor.ts";
+import type { Step } from "./step.ts";
+
+export class FakeExecutor implements Executor {
+  /** Every plan, in the order of the calls. */
+  readonly plans: (readonly Step[])[] = [];
+  /** Every monitor that was started, in order: the test's handle on what happens to it. */
+  readonly monitors: FakeMonitor[] = [];
+  /** Decides what a plan answers; throw a StepFailure to make it fail. */
+  onRun: (steps: readonly Step[]) => PlanValues = () => new Map();
+  /** What `attachMonitor` gives. */
+  onAttach: (socketPath: string, options: AttachOptions) => Duplex = () => new PassThrough();
+
+  async run(steps: readonly Step[]): Promise<PlanValues> {
+    this.plans.push(steps);
+    return this.onRun(steps);
+  }
+
+  async startMonitor(steps: readonly Step[], options: StartOptions = {}): Promise<MonitorLink> {
+    this.plans.push(steps);
+    const values = this.onRun(steps);
+    const listen = steps.find((step) => step.op === "listen");
+    const monitor = new FakeMonitor(this.monitors.length + 1000, listen?.path ?? "", values);
+    this.monitors.push(monitor);
+    if (options.go === true) monitor.go();
+    return monitor;
+  }
+
+  async connectMonitor(socketPath: string): Promise<MonitorLink> {
+    const monitor = this.monitors.find((one) => one.socketPath === socketPath);
+    if (monitor === undefined) throw OrlopError.of("executor_lost", { reason: `no monitor at ${socketPath}` });
+    return monitor;
+  }
+
+  async attachMonitor(socketPath: string, options: AttachOptions): Promise<Attachment> {
+    return { stream: this.onAttach(socketPath, options), inode: 0n, offset: 0n };
+  }
+}
+
+/** A monitor without a container. It starts on `go()`, and ends when the test says so. */
+export class FakeMonitor implements MonitorLink {
+  readonly pid: number;
+  readonly socketPath: string;
+  readonly values: PlanValues;
+  /** What was asked of it, e.g. "signal 15". */
+  readonly calls: string[] = [];
+  readonly #started = settleable<Started>();
+  readonly #exited = settleable<Exited>();
+  readonly #closed = settleable<void>();
+  #log = settleable<void>();
+
+  constructor(pid: number, socketPath: string, values: PlanValues) {
+    this.pid = pid;
+    this.socketPath = socketPath;
+    this.values = values;
+  }
+
+  get started(): Promise<Started> {
+    return this.#started.promise;
+  }
+
+  get exited(): Promise<Exited> {
+    return this.#exited.promise;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  go(): void {
+    this.calls.push("go");
+    this.#started.resolve({ pid: this.pid, startedNs: 1_000_000_000n });
+  }
+
+  signal(signal: number): void {
+    this.calls.push(`signal ${signal}`);
+  }
+
+  resize(rows: number, columns: number): void {
+    this.calls.push(`resize ${rows} ${columns}`);
+  }
+
+  closeStdin(): void {
+    this.calls.push("close-stdin");
+  }
+
+  watchLog(): Promise<void> {
+    return this.#log.promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.calls.push("dispose");
+    this.#closed.resolve();
+  }
+
+  // ── what the test makes happen ───────────────────────────────────────────────────────────────────────────────────
+  /** A step of the child failed, or the monitor died before the program ran. */
+  fail(error: Error): void {
+    this.#started.reject(error);
+    this.#exited.reject(error);
+    this.#closed.resolve();
+  }
+
+  /** The log grew. */
+  logged(): void {
+    this.#log.resolve();
+    this.#log = settleable();
+  }
+
+  /** The program ended with this wait status. */
+  exit(status: number, endedNs = 2_000_000_000n): void {
+    this.#exited.resolve({ status, endedNs });
+    this.#log.resolve();
+  }
+}
+
+/** A promise settled from outside, whose rejection is nobody's unhandled one. */
+function settleable<T>(): PromiseWithResolvers<T> {
+  const made = Promise.withResolvers<T>();
+  made.promise.catch(() => undefined);
+  return made;
+}

@@ -1,0 +1,148 @@
+/**
+ * The one door through which a plan leaves this process: what an executor offers. `executor-socket.ts` is the real one,
+ * `executor-fake.ts` records plans for tests, `executor-one-shot.ts` runs a plan without a supervisor.
+ *
+ * Waiting is done with promises that settle once, so a late reader misses nothing; there is no polling and no timer.
+ */
+
+import { constants } from "node:os";
+import type { Duplex } from "node:stream";
+import type { Step } from "./step.ts";
+
+/** What steps answered (`read` …): the step's place in the plan → its value. */
+export type PlanValues = ReadonlyMap<number, Uint8Array>;
+
+export interface Started {
+  /** In the host's PID namespace; 0 when this link was connected after the exit. */
+  readonly pid: number;
+  /** Unix time; 0n when this link was connected after the exit. */
+  readonly startedNs: bigint;
+}
+
+export interface Exited {
+  /** As waitpid(2) gives it: exit code << 8, or the signal in the low 7 bits. */
+  readonly status: number;
+  /** Unix time. The log is whole once this is known. */
+  readonly endedNs: bigint;
+}
+
+export interface Executor {
+  /**
+   * Carries out a plan without `spawn`, and gives what its steps answered.
+   *
+   * @throws {StepFailure} the step that failed; later steps were not begun
+   * @throws {OrlopError} executor_lost
+   */
+  run(steps: readonly Step[], options?: { readonly signal?: AbortSignal }): Promise<PlanValues>;
+
+  /**
+   * Starts a plan with `spawn`, whose process becomes the container's monitor. Settles when the container's init exists
+   * (SPAWNED); it may still be carrying out its own steps, whose failure `started` reports.
+   *
+   * @throws {StepFailure} a step before or of `spawn` failed: nothing is left behind
+   * @throws {OrlopError} executor_lost
+   */
+  startMonitor(steps: readonly Step[], options?: StartOptions): Promise<MonitorLink>;
+
+  /** Connects to a monitor that an earlier engine started. `spawned` and what has happened since is known at once. */
+  connectMonitor(socketPath: string): Promise<MonitorLink>;
+
+  /** A stream to a container's stdio. */
+  attachMonitor(socketPath: string, options: AttachOptions): Promise<Attachment>;
+}
+
+export interface StartOptions {
+  /** Send GO with the plan: the `gate` step then waits for nothing. */
+  readonly go?: boolean;
+}
+
+/** The control connection to one monitor. Leaving it before `started` undoes the container; afterwards it changes nothing. */
+export interface MonitorLink extends Disposable {
+  /** Init's pid in the host's PID namespace; 0 when it has exited before this link was made. */
+  readonly pid: number;
+  /** What the steps on the parent's side answered. Whole once `started` has settled. */
+  readonly values: PlanValues;
+  /** The program runs (`execve` succeeded). Rejects with StepFailure when a step failed: then nothing is left behind. */
+  readonly started: Promise<Started>;
+  /** The program has ended and its output is in the log. Rejects with executor_lost when the monitor died first. */
+  readonly exited: Promise<Exited>;
+  /** The connection has ended, whoever ended it. Never rejects. */
+  readonly closed: Promise<void>;
+  /** Opens the gate. */
+  go(): void;
+  /** To init, through its pidfd. One that has exited is no error. */
+  signal(signal: number): void;
+  /** Of the terminal. */
+  resize(rows: number, columns: number): void;
+  /** Ends the container's standard input. */
+  closeStdin(): void;
+  /**
+   * Settles when the log has grown since the last time this settled (at once when it already has), and when the
+   * container exits. Rejects with executor_lost.
+   */
+  watchLog(): Promise<void>;
+  /** Ends the connection. */
+  [Symbol.dispose](): void;
+}
+
+export interface AttachOptions {
+  /** 1 stdin, 2 stdout, 4 stderr. */
+  readonly streams: number;
+  /** Begin with the unfinished line that the log does not have yet. */
+  readonly partial?: boolean;
+}
+
+export interface Attachment {
+  /**
+   * Both directions, half-open allowed, paused; nothing of it has been lost. From the container: raw bytes with a
+   * terminal, else Docker's attach frames. To it: standard input, and `end()` closes that.
+   */
+  readonly stream: Duplex;
+  /** The stream begins exactly where this log file ended; 0n without a log. */
+  readonly inode: bigint;
+  readonly offset: bigint;
+}
+
+/** The engine's link to its supervisor. */
+export interface SupervisorLink extends Disposable {
+  /** The answer to LEAVE when the engine is not idle. (When it is, it just exits.) */
+  busy(): void;
+  /** An orphaned monitor, not the supervisor's child: start the engine when this process ends. */
+  watch(pid: number): void;
+  /** Ends the supervisor: it will SIGTERM this engine first. Containers stay. */
+  stop(): void;
+  /** The supervisor is gone. */
+  readonly closed: Promise<void>;
+  [Symbol.dispose](): void;
+}
+
+/** A step that the kernel refused. */
+export class StepFailure extends Error {
+  override readonly name = "StepFailure";
+  /** undefined where the protocol itself failed (an old monitor, a broken connection). */
+  readonly step: Step | undefined;
+  /** The step's place in the plan; -1 without a step. */
+  readonly index: number;
+  /** The errno's name, e.g. "ENOENT"; "errno 524" for one without a name. */
+  readonly errno: string;
+  /** What exactly, where errno does not say it all: a path's component, the command that was not found. */
+  readonly detail: string;
+
+  constructor(steps: readonly Step[], index: number, errno: number, detail: string) {
+    const step = steps[index];
+    const name = errnoName(errno);
+    super([step?.op ?? "protocol", name, ...(detail === "" ? [] : [detail])].join(": "));
+    this.step = step;
+    this.index = step === undefined ? -1 : index;
+    this.errno = name;
+    this.detail = detail;
+  }
+}
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/** "ENOENT" for 2. EAGAIN and EWOULDBLOCK share a number on Linux: the first one wins. */
+export function errnoName(errno: number): string {
+  if (errno === constants.errno.EAGAIN) return "EAGAIN";
+  return errnoNames.get(errno) ?? `errno ${errno}`;
+}
