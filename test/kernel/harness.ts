@@ -1,0 +1,101 @@
+/** Tests on the real kernel: each declares what it needs of the machine, and gets a scratch directory of its own. */
+
+import { test } from "bun:test";
+import { accessSync, existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** What a test may need, each with how to tell and, for a person, what to do. */
+const needTable = {
+  root: { met: () => process.getuid?.() === 0, remedy: "run as root" },
+  executor: { met: () => existsSync(executorPath), remedy: "bun scripts/build-native.ts" },
+  cgroup1: { met: () => mounts(" - cgroup ").length > 0, remedy: "a machine with cgroup v1 or hybrid" },
+  /** The unified hierarchy at /sys/fs/cgroup. */
+  cgroup2: { met: () => mounts(" /sys/fs/cgroup ").some((line) => line.includes(" - cgroup2 ")), remedy: "cgroup v2" },
+  /** A cgroup2 mount anywhere: enough for BPF device programs. */
+  "cgroup2-mount": { met: () => mounts(" - cgroup2 ").length > 0, remedy: "mount -t cgroup2" },
+  userns: { met: () => readable("/proc/self/ns/user") && userLimit() > 0, remedy: "sysctl user.max_user_namespaces" },
+  timens: { met: () => readable("/proc/self/ns/time"), remedy: "a kernel with CONFIG_TIME_NS" },
+  seccomp: { met: () => readable("/proc/sys/kernel/seccomp/actions_avail"), remedy: "a kernel with CONFIG_SECCOMP" },
+  overlay: { met: () => /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")), remedy: "modprobe overlay" },
+  gcc: { met: () => Bun.which("gcc") !== null, remedy: "apt-get install gcc" },
+  busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },
+} as const satisfies Record<string, { met: () => boolean; remedy: string }>;
+
+export type Need = keyof typeof needTable;
+
+/** cgroup v1 and v2 exclude each other: CI runs the whole suite once on each, the second time in a virtual machine. */
+const eitherOr: readonly Need[] = ["cgroup1", "cgroup2"];
+
+/** The executor built with step points. */
+export const executorPath = process.env["ORLOP_EXECUTOR"] ?? join(import.meta.dir, "../../dist/test/orlop-executor");
+
+/** What a test gets. */
+export interface Scratch {
+  /** Its own empty directory, removed afterwards. */
+  readonly directory: string;
+  /** Runs this afterwards, last registered first. */
+  defer(undo: () => void | Promise<void>): void;
+}
+
+/** Runs around every kernel test's body; leakcheck hooks in here. */
+type Around = (name: string, body: () => Promise<void>) => Promise<void>;
+let around: Around = (_name, body) => body();
+export function aroundEachTest(wrap: Around): void {
+  around = wrap;
+}
+
+/** A test on the real kernel. A need that is not met skips it; with CI=true it fails, saying what to do. */
+export function kernelTest(
+  name: string,
+  needs: readonly Need[],
+  body: (scratch: Scratch) => void | Promise<void>,
+  timeoutMs = 20_000,
+): void {
+  const missing = needs.filter((need) => !needTable[need].met());
+  if (missing.length === 0) {
+    test(name, () => around(name, () => inScratch(body)), timeoutMs);
+    return;
+  }
+  const reason = missing.map((need) => `${need} (${needTable[need].remedy})`).join(", ");
+  const otherMachine = missing.every((need) => eitherOr.includes(need));
+  if (process.env["CI"] === "true" && !otherMachine) {
+    test(name, () => {
+      throw new Error(`this machine lacks: ${reason}`);
+    });
+    return;
+  }
+  test.skip(`${name} [needs ${reason}]`, () => undefined);
+}
+
+async function inScratch(body: (scratch: Scratch) => void | Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "orlop-test-"));
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    await body({ directory, defer: (step) => undo.push(step) });
+  } finally {
+    for (const step of undo.reverse()) await step();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function mounts(pattern: string): string[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(pattern));
+}
+
+function readable(path: string): boolean {
+  try {
+    accessSync(path);
+    return true;
+  } catch {
+    return false; // absent is the answer, not an error
+  }
+}
+
+function userLimit(): number {
+  const path = "/proc/sys/user/max_user_namespaces";
+  return readable(path) ? Number(readFileSync(path, "utf8")) : 0;
+}
