@@ -1,0 +1,86 @@
+/** /proc/self/mountinfo as values, and which of its mounts can be seen. @see proc_pid_mountinfo(5) */
+
+export interface MountInfo {
+  readonly id: number;
+  readonly parent: number;
+  /** Of the file system, "254:0". */
+  readonly device: string;
+  /** The directory of the file system that is the root of this mount: not "/" for a bind mount or a subvolume. */
+  readonly root: string;
+  readonly mountPoint: string;
+  /** Of this mount: ro, nosuid, relatime … */
+  readonly options: readonly string[];
+  /** e.g. "shared:1"; empty for a private mount. */
+  readonly propagation: readonly string[];
+  readonly fstype: string;
+  readonly source: string;
+  /** Of the file system: rw, mode=755 … */
+  readonly superOptions: readonly string[];
+}
+
+/** Every mount, in the file's order. A line that does not parse (the file system type lies behind a lone "-") is a fault of the kernel's, so it throws. */
+export function parseMountInfo(text: string): MountInfo[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(parseLine);
+}
+
+function parseLine(line: string): MountInfo {
+  const fields = line.split(" ");
+  const dash = fields.indexOf("-", 6);
+  const [id, parent, device, root, mountPoint, options] = fields;
+  const [fstype, source, superOptions] = fields.slice(dash + 1);
+  if (dash < 0 || root === undefined || mountPoint === undefined || device === undefined || fstype === undefined)
+    throw new TypeError(`not a line of mountinfo: ${JSON.stringify(line)}`);
+  return {
+    id: Number(id),
+    parent: Number(parent),
+    device,
+    root: unescapePath(root),
+    mountPoint: unescapePath(mountPoint),
+    options: (options ?? "").split(","),
+    propagation: fields.slice(6, dash),
+    fstype: unescapePath(fstype),
+    source: unescapePath(source ?? ""),
+    superOptions: (superOptions ?? "").split(","),
+  };
+}
+
+/** The kernel writes space, tab, newline and backslash as \ooo. */
+function unescapePath(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+/** Whether `path` is `directory` or below it. Both absolute and clean. */
+export function isWithin(path: string, directory: string): boolean {
+  return directory === "/" || path === directory || path.startsWith(`${directory}/`);
+}
+
+/**
+ * The mounts that a path can lead to, parents before children. One that another mount lies on top of (the same place, or
+ * a directory above it) is out of sight, with all below it.
+ */
+export function visibleMounts(mounts: readonly MountInfo[]): MountInfo[] {
+  const ids = new Set(mounts.map((mount) => mount.id));
+  // The top's parent is outside the listing (or itself, for the initial root file system).
+  const isTop = (mount: MountInfo) => !ids.has(mount.parent) || mount.parent === mount.id;
+  const children = Map.groupBy(
+    mounts.filter((mount) => !isTop(mount)),
+    (mount) => mount.parent,
+  );
+  const top = mounts.findLast((mount) => isTop(mount) && mount.mountPoint === "/");
+  return top === undefined ? [] : visibleFrom(top, children);
+}
+
+function visibleFrom(mount: MountInfo, children: ReadonlyMap<number, readonly MountInfo[]>): MountInfo[] {
+  const below = children.get(mount.id) ?? [];
+  const cover = below.findLast((child) => child.mountPoint === mount.mountPoint);
+  if (cover !== undefined) return visibleFrom(cover, children);
+  const reachable = below.filter((child) => !below.some((other) => isBelow(child.mountPoint, other.mountPoint)));
+  return [mount, ...reachable.flatMap((child) => visibleFrom(child, children))];
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path !== directory && isWithin(path, directory);
+}
