@@ -63,6 +63,25 @@ export const errorTable = {
     (p) =>
       `Conflict. The container name "/${p.name}" is already in use by container "${p.id}". You have to remove (or rename) that container to be able to reuse that name.`,
   ),
+  // ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+  bad_reference: row<{ reference: string; reason: string }>(
+    "invalid",
+    (p) => `invalid reference format: ${JSON.stringify(p.reference)}: ${p.reason}`,
+  ),
+  bad_digest: row<{ text: string }>(
+    "invalid",
+    (p) => `${JSON.stringify(p.text)} is not a digest`,
+    () => 'expected "sha256:" and 64 lower-case hexadecimal digits',
+  ),
+  unsupported_digest: row<{ algorithm: string }>(
+    "unsupported",
+    (p) => `digest algorithm ${p.algorithm} is not supported`,
+    () => "use a sha256 digest",
+  ),
+  bad_tar: row<{ reason: string; offset: number }>(
+    "invalid",
+    (p) => `the tar archive is damaged at byte ${p.offset}: ${p.reason}`,
+  ),
 } as const satisfies Record<string, unknown>;
 
 export type ErrorCode = keyof typeof errorTable;
