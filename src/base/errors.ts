@@ -41,6 +41,28 @@ export const errorTable = {
     () => "run it with sudo; what a user who is not root can do today: orlop --help, orlop version, orlop doctor",
   ),
 
+  // ── the command line ───────────────────────────────────────────────────────────────────────────────────────────────
+  unknown_command: row<{ command: string; nearest: string | undefined }>(
+    "invalid",
+    (p) => `${JSON.stringify(p.command)} is not a command`,
+    (p) => (p.nearest === undefined ? "see: orlop --help" : `did you mean ${JSON.stringify(p.nearest)}?`),
+  ),
+  unknown_flag: row<{ flag: string; command: string; nearest: string | undefined }>(
+    "invalid",
+    (p) => `unknown flag ${p.flag}`,
+    (p) => (p.nearest === undefined ? `see: ${p.command} --help` : `did you mean ${p.nearest}? see: ${p.command} --help`),
+  ),
+  flag_needs_value: row<{ flag: string; value: string }>(
+    "invalid",
+    (p) => `${p.flag} needs a value`,
+    (p) => `write ${p.flag} ${p.value}`,
+  ),
+  wrong_arguments: row<{ command: string; usage: string; given: number }>(
+    "invalid",
+    (p) => `${p.command} was given ${p.given === 0 ? "no" : p.given} argument${p.given === 1 ? "" : "s"}`,
+    (p) => `usage: ${p.usage}`,
+  ),
+
   // ── the engine and its executor ────────────────────────────────────────────────────────────────────────────────────
   engine_unreachable: row<{ host: string; reason: string }>(
     "unavailable",

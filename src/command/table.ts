@@ -1,0 +1,65 @@
+/** A program's commands: names to commands that are loaded when they are needed, and groups of them. */
+import { OrlopError } from "../base/errors.ts";
+import type { Command } from "./command.ts";
+import { nearest } from "./nearest.ts";
+
+/** Loads one command: `() => import("./run.ts").then((file) => file.run)`. */
+export type Loader<Context> = () => Promise<Command<Context>>;
+
+export interface Group<Context> {
+  readonly summary: string;
+  readonly commands: Table<Context>;
+}
+
+export type Table<Context> = Readonly<Record<string, Loader<Context> | Group<Context>>>;
+
+/** What the first words of a command line name. */
+export type Found<Context> =
+  | {
+      readonly kind: "command";
+      readonly command: Command<Context>;
+      readonly path: string;
+      readonly rest: readonly string[];
+    }
+  | { readonly kind: "group"; readonly group: Group<Context>; readonly path: string; readonly rest: readonly string[] };
+
+/**
+ * Finds the command that the words name; a group alone (or with `--help`) is found as the group.
+ *
+ * @throws {OrlopError} unknown_command
+ */
+export async function findCommand<Context>(
+  group: Group<Context>,
+  words: readonly string[],
+  path: string,
+): Promise<Found<Context>> {
+  const [name, ...rest] = words;
+  if (name === undefined || name.startsWith("-")) return { kind: "group", group, path, rest: words };
+  const entry = Object.hasOwn(group.commands, name) ? group.commands[name] : undefined;
+  if (entry === undefined)
+    throw OrlopError.of("unknown_command", {
+      command: `${path} ${name}`,
+      nearest: withPath(path, nearest(name, Object.keys(group.commands))),
+    });
+  const inner = `${path} ${name}`;
+  if (typeof entry !== "function") return findCommand(entry, rest, inner);
+  return { kind: "command", command: await entry(), path: inner, rest };
+}
+
+function withPath(path: string, name: string | undefined): string | undefined {
+  return name === undefined ? undefined : `${path} ${name}`;
+}
+
+/** Every command below a group with its path, in the table's order: for docs and completion. */
+export async function listCommands<Context>(
+  group: Group<Context>,
+  path: string,
+): Promise<readonly { readonly path: string; readonly command: Command<Context> }[]> {
+  const found: { path: string; command: Command<Context> }[] = [];
+  for (const [name, entry] of Object.entries(group.commands)) {
+    const inner = `${path} ${name}`;
+    if (typeof entry === "function") found.push({ path: inner, command: await entry() });
+    else found.push(...(await listCommands(entry, inner)));
+  }
+  return found;
+}
