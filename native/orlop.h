@@ -42,6 +42,7 @@ bool take_bytes(struct span *p, struct span *value);
 /* Frame writers: build in a fixed buffer and send whole. They ignore a peer that is gone (EPIPE, ECONNRESET). */
 int send_frame(int fd, enum frame_kind kind, const void *payload, size_t size);
 int send_failed(int fd, int32_t step, int error, const char *detail);
+int send_value(int fd, int32_t step, struct span value); /* value.at[value.size] is NUL */
 
 /* ── steps.c and steps_*.c ─────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -61,9 +62,23 @@ typedef int step_function(struct task *task, union argument *arg);
 struct step_kind { const char *name, *signature; step_function *run; };
 extern const struct step_kind step_kinds[];              /* ends with a NULL name */
 
+/* ── decode.c: STEP payloads become arguments ──────────────────────────────────────────────────────────────────── */
+
+/* Where lists put their pointers: one region, used again for each step; pages come as they are touched. */
+struct slots { char **at; size_t used; };
+int slots_open(struct slots *slots);
+void slots_free(struct slots *slots);
+
+/* Arguments point into the payload and into slots: valid until the next step_decode or inbox call. */
+struct decoded_step { int32_t number; const struct step_kind *kind; union argument argument[STEP_ARGS_MAX]; };
+int step_decode(struct span payload, struct decoded_step *step, struct slots *slots);
+
 /* ── task.c: one plan ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 struct monitor;
+
+/* The steps that a child will carry out, kept until `spawn` has all of them: STEP payloads, each behind its u32 length. */
+struct parcel { uint8_t *at; size_t used, capacity; uint64_t awaited; };
 
 /* A plan under way, in the task's process or in the child's. */
 struct task {
@@ -72,8 +87,12 @@ struct task {
   int32_t step;             /* the step being carried out, for answers */
   char detail[256];         /* says more about a failure; "" when errno says it all */
   int root;                 /* O_PATH of the new root; -1 before `root` */
-  int proc;                 /* a private, detached procfs; -1 until needed */
-  bool in_child;
+  int proc;                 /* a private procfs; -1 until needed */
+  int empty;                /* the read-only tmpfs that hides directories; -1 until needed */
+  uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
+  bool in_child, gone;      /* gone: GO came before the gate was reached */
+  struct parcel parcel;
+  struct slots slots;
   pid_t child;              /* 0 before spawn */
   int child_pidfd;          /* -1 before spawn */
   struct monitor *monitor;  /* made by the first of stdio, log, exit-record, listen; NULL for a plain task */
@@ -83,13 +102,38 @@ struct task {
 int task_serve(int conn);
 /* One plan from `in`, answers to `out`. */
 int task_one_shot(int in, int out);
+/* Without a monitor: relays GO and SIGNAL, answers STARTED and EXITED. The process's exit status. */
+int child_wait(struct task *task, struct inbox *box, int in);
+/* SIGKILL to the child, if there is one, and reap it. */
+void child_kill(struct task *task);
+/* Carries one decoded step out; as its step_function. */
+int step_run(struct task *task, struct decoded_step *step);
+/* errno and "format": a failure that errno alone does not explain. Always -1. */
+__attribute__((format(printf, 3, 4))) int fail(struct task *task, int error, const char *format, ...);
+
+/* ── path.c: names below the new root, by descriptor only ──────────────────────────────────────────────────────── */
+
+/* Opens an existing path as the container would see it: absolute links start at its root, ".." never leaves it. */
+int root_open(struct task *task, const char *path, int flags);
+/* As root_open with O_PATH, but makes what is missing: directories, and at the end what `type` says (S_IFDIR, S_IFREG). */
+int root_make(struct task *task, const char *path, mode_t type, mode_t mode);
+/* The directory that holds `path`, made when missing, and path's last name, which is not resolved. */
+int root_parent(struct task *task, const char *path, char name[256]);
+/* A descriptor of the same file with other flags, through a private procfs. */
+int reopen(struct task *task, int fd, int flags);
+/* The private procfs: of the PID namespace we are in, seen by nobody else (CVE-2019-19921). */
+int private_proc(struct task *task);
 
 /* ── the report channel: what the child tells its parent ───────────────────────────────────────────────────────── */
 
 /* C_FAILED: a step failed (then the child exits). C_TERMINAL: carries the pty's master in SCM_RIGHTS. C_GATE: the child
- * waits at the gate. Parent to child: C_RELEASE (await), C_GO (gate). End of file without C_FAILED: execve succeeded. */
-enum channel_kind { C_FAILED = 1, C_TERMINAL, C_GATE, C_RELEASE, C_GO };
-struct channel_message { uint8_t kind; int32_t step; int32_t error; char detail[256]; };
+ * waits at the gate. C_FORKED: the child that joined a PID namespace forked again, pid and (SCM_RIGHTS) pidfd of the one
+ * that goes on; `spawn` itself takes it. Parent to child: C_RELEASE (await), C_GO (gate). End of file without C_FAILED: execve succeeded. */
+enum channel_kind { C_FAILED = 1, C_TERMINAL, C_GATE, C_RELEASE, C_GO, C_FORKED };
+struct channel_message { uint8_t kind; int32_t step; int32_t error; pid_t pid; char detail[256]; };
+/* channel.c. fd: -1, or passed along in SCM_RIGHTS. Receiving: 1 a message, 0 end of file, -1 errno. */
+int channel_send(int channel, const struct channel_message *message, int fd);
+int channel_receive(int channel, struct channel_message *message, int *fd);
 
 /* ── monitor.c and its parts: stdio.c, log_*.c, attach.c, record.c ─────────────────────────────────────────────── */
 
