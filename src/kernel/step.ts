@@ -49,8 +49,8 @@ export const stepTable = {
   stdio: { streams: "n", flags: "n" },
   /** Log of stdout and stderr: driver "json-file" or "local"; the file; rotation at maxSize bytes (0 never), keeping maxFiles files; flags: 1 never block on a slow disk: drop and count. */
   log: { driver: "s", path: "s", maxSize: "n", maxFiles: "n", flags: "n" },
-  /** Where the exit record goes; sync: 1 = fsync it. */
-  "exit-record": { path: "s", sync: "n" },
+  /** Where the exit record goes; sync: 1 = fsync it. wake: supervisor.sock, told WAKE when no engine is connected at the exit; "" = nobody. */
+  "exit-record": { path: "s", sync: "n", wake: "s" },
   /** Listen for control and attach connections on this unix socket (mode 0600). */
   listen: { path: "s" },
   /** clone3 with these namespace flags (CLONE_NEW*); the next `steps` steps run in the child. group: cgroup v2 directory for CLONE_INTO_CGROUP, or "". At most once in a plan. */
@@ -112,9 +112,9 @@ export const stepTable = {
   umask: { mask: "n" },
   /** Join a new session keyring of this name; a kernel without keyrings is fine. */
   keyring: { name: "s" },
-  /** A terminal: setsid, a new pty of the container's own devpts, sent to the monitor, controlling terminal, stdio; console: 1 = bind it on /dev/console. rows and columns 0 = leave. */
-  terminal: { rows: "n", columns: "n", console: "n" },
-  /** setsid, and the pipes or /dev/null of `stdio` on 0, 1, 2. */
+  /** A terminal: setsid, a new pty of the container's own devpts, sent to the monitor, controlling terminal, stdio. After `pivot`, before `user`. uid: owner of the pty (its group stays the devpts's); console: 1 = bind it on /dev/console. rows and columns 0 = leave. */
+  terminal: { rows: "n", columns: "n", uid: "n", console: "n" },
+  /** setsid, and the pipes or /dev/null of `stdio` on 0, 1, 2; the pipes get this owner, so that /dev/stdout can be opened again. After `pivot` (the container's own /dev/null), before `user`. */
   "attach-stdio": { uid: "n", gid: "n" },
   /** PR_CAPBSET_DROP of everything that is not in the mask. */
   bounding: { mask: "n" },
