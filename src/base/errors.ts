@@ -50,7 +50,8 @@ export const errorTable = {
   unknown_flag: row<{ flag: string; command: string; nearest: string | undefined }>(
     "invalid",
     (p) => `unknown flag ${p.flag}`,
-    (p) => (p.nearest === undefined ? `see: ${p.command} --help` : `did you mean ${p.nearest}? see: ${p.command} --help`),
+    (p) =>
+      p.nearest === undefined ? `see: ${p.command} --help` : `did you mean ${p.nearest}? see: ${p.command} --help`,
   ),
   flag_needs_value: row<{ flag: string; value: string }>(
     "invalid",
@@ -69,6 +70,11 @@ export const errorTable = {
     (p) => `cannot connect to the engine at ${p.host}: ${p.reason}`,
     () => "see: orlop doctor",
   ),
+  engine_broke_off: row<{ reason: string }>(
+    "unavailable",
+    (p) => `the engine broke off: ${p.reason}`,
+    () => "try again; it starts again by itself",
+  ),
   executor_lost: row<{ reason: string }>("unavailable", (p) => `the executor ended the conversation: ${p.reason}`),
   step_failed: row<{ step: string; errno: string; why: string }>(
     "internal",
@@ -76,6 +82,11 @@ export const errorTable = {
     (p) => `this step was there because: ${p.why}`,
   ),
   internal: row<{ reason: string }>("internal", (p) => p.reason),
+  limit_unsupported: row<{ limit: string; needs: string }>(
+    "unsupported",
+    (p) => `${p.limit} needs ${p.needs}, which this machine does not have`,
+    () => "leave the limit out, or see: orlop doctor",
+  ),
 
   // ── containers ─────────────────────────────────────────────────────────────────────────────────────────────────────
   no_such_container: row<{ id: string }>("not_found", (p) => `No such container: ${p.id}`),
