@@ -1,0 +1,146 @@
+/**
+ * A container's cgroup: made, joined, emptied and removed. Its path is the same in every hierarchy, /orlop/ID by default.
+ *
+ * No pid is ever written to `cgroup.procs`: moving another process waits for an RCU grace period (11–16 ms over eight v1
+ * hierarchies). On v1 the new process moves itself by writing 0 to `tasks`; on v2 clone3 starts it in the group.
+ */
+
+import { OrlopError } from "../../base/errors.ts";
+import type { Step } from "../step.ts";
+import { type DeviceCgroupRule, deviceFilesV1 } from "./devices-v1.ts";
+import { type CgroupLayout, type CgroupV1Hierarchy, hierarchyOf, isUnified } from "./layout.ts";
+import { type CgroupLimits, type GroupFile, limitFilesV1, limitFilesV2 } from "./limits.ts";
+
+const bytes = new TextEncoder();
+
+/** What a plan with `spawn` needs of the container's group. */
+export interface GroupPlan {
+  /** Before the process exists: the directories, and what is written to their files. */
+  readonly prepare: readonly Step[];
+  /** The v2 directory for CLONE_INTO_CGROUP; "" on v1. */
+  readonly cloneInto: string;
+  /** The first steps of the new process. */
+  readonly join: readonly Step[];
+}
+
+/**
+ * The group at `path` with these limits.
+ *
+ * @param deviceProgram compiles rules to the BPF program that v2 has in place of files
+ * @throws {OrlopError} limit_unsupported when a limit is asked for whose controller is missing; bad_value for a path with ".."
+ */
+export function planGroup(
+  layout: CgroupLayout,
+  path: string,
+  limits: CgroupLimits & { readonly devices?: readonly DeviceCgroupRule[] },
+  deviceProgram: (rules: readonly DeviceCgroupRule[]) => Uint8Array,
+): GroupPlan {
+  checkGroupPath(path);
+  const devices = limits.devices ?? [];
+  if (layout.v2 !== undefined && isUnified(layout)) {
+    const { mountPoint, controllers } = layout.v2;
+    const directory = mountPoint + path;
+    const missing = limitFilesV2(limits).find((file) => !controllers.includes(file.controller));
+    if (missing !== undefined) throw noController(missing);
+    const files = limitFilesV2(limits).map((file) => writeStep(directory, file));
+    const program: Step[] =
+      devices.length === 0
+        ? []
+        : [
+            {
+              op: "device-program",
+              group: directory,
+              program: deviceProgram(devices),
+              why: "which devices it may use",
+            },
+          ];
+    return { prepare: [makeStep(directory, "v2"), ...files, ...program], cloneInto: directory, join: [] };
+  }
+  const made = layout.v1.map((hierarchy) => makeStep(hierarchy.mountPoint + path, controllersOf(hierarchy)));
+  // A machine without the devices controller has no device files to protect that a container's /dev would not hide.
+  const deviceFiles = hierarchyOf(layout, "devices") === undefined ? [] : deviceFilesV1(devices);
+  const files = [...limitFilesV1(limits), ...deviceFiles].map((file) => {
+    const hierarchy = hierarchyOf(layout, file.controller);
+    if (hierarchy === undefined) throw noController(file);
+    return writeStep(hierarchy.mountPoint + path, file);
+  });
+  const join = layout.v1.map(
+    (hierarchy): Step => ({
+      op: "write",
+      path: `${hierarchy.mountPoint}${path}/tasks`,
+      data: bytes.encode("0"),
+      why: `join the group by itself: 0 is the writer (${controllersOf(hierarchy)})`,
+    }),
+  );
+  return { prepare: [...made, ...files], cloneInto: "", join };
+}
+
+/**
+ * Steps that end every process of the group. Where `cgroup.kill` exists (v2, kernel 5.14) it is one write; on v1 the group
+ * is frozen, so that nothing forks away, and killed task by task.
+ */
+export function planGroupKill(layout: CgroupLayout, path: string): Step[] {
+  checkGroupPath(path);
+  const why = "nothing of the container may run on";
+  if (layout.v2 !== undefined && isUnified(layout))
+    return [{ op: "try-write", path: `${layout.v2.mountPoint}${path}/cgroup.kill`, data: bytes.encode("1"), why }];
+  const freezer = hierarchyOf(layout, "freezer");
+  const listed = freezer ?? hierarchyOf(layout, "pids") ?? layout.v1[0];
+  if (listed === undefined) return [];
+  const tasks = `${listed.mountPoint}${path}/tasks`;
+  return [
+    {
+      op: "kill-group",
+      tasks,
+      freezer: freezer === undefined ? "" : `${freezer.mountPoint}${path}/freezer.state`,
+      why,
+    },
+  ];
+}
+
+/** Steps that remove the group, once it is empty. */
+export function planGroupRemoval(layout: CgroupLayout, path: string): Step[] {
+  checkGroupPath(path);
+  return groupDirectories(layout, path).map((directory) => ({
+    op: "rmdir",
+    path: directory,
+    why: "the group is empty: give its memory back",
+  }));
+}
+
+/** The group's directory in each hierarchy that containers live in. */
+export function groupDirectories(layout: CgroupLayout, path: string): string[] {
+  if (layout.v2 !== undefined && isUnified(layout)) return [layout.v2.mountPoint + path];
+  return layout.v1.map((hierarchy) => hierarchy.mountPoint + path);
+}
+
+/** Absolute, clean, without "..": it is appended to each hierarchy's mount point (posture rule 10). */
+export function checkGroupPath(path: string): void {
+  const parts = path.split("/").slice(1);
+  if (!path.startsWith("/") || parts.some((part) => part === "" || part === "." || part === ".."))
+    throw OrlopError.of("bad_value", {
+      what: "cgroup path",
+      value: path,
+      expected: "an absolute path without . or ..",
+    });
+}
+
+function makeStep(path: string, what: string): Step {
+  return { op: "mkdir", path, mode: 0o755, why: `the container's own control group (${what})` };
+}
+
+function writeStep(directory: string, file: GroupFile): Step {
+  const op = file.optional ? "try-write" : "write";
+  return { op, path: `${directory}/${file.file}`, data: bytes.encode(file.value), why: file.why };
+}
+
+function controllersOf(hierarchy: CgroupV1Hierarchy): string {
+  return hierarchy.name === undefined ? hierarchy.controllers.join(", ") : `name=${hierarchy.name}`;
+}
+
+function noController(file: GroupFile): OrlopError {
+  return OrlopError.of("limit_unsupported", {
+    limit: `limiting ${file.file}`,
+    needs: `the cgroup controller ${file.controller}`,
+  });
+}
