@@ -66,10 +66,10 @@ test("words lead through groups to a command, and the rest is its own", async ()
 });
 
 test("an unknown command names the nearest one; a name from Object's prototype is no command", async () => {
-  expect(findCommand(program, ["kil"], "orlop")).rejects.toThrow(
+  await expect(findCommand(program, ["kil"], "orlop")).rejects.toThrow(
     '"orlop kil" is not a command: did you mean "orlop kill"?',
   );
-  expect(findCommand(program, ["constructor"], "orlop")).rejects.toThrow(
+  await expect(findCommand(program, ["constructor"], "orlop")).rejects.toThrow(
     '"orlop constructor" is not a command: see: orlop --help',
   );
 });

@@ -1,0 +1,124 @@
+/** What is said about containers over the Engine API: the fields that Orlop's client sends and reads, in Docker's spelling. */
+
+export interface ContainerCreate {
+  readonly Hostname?: string;
+  readonly Domainname?: string;
+  readonly User?: string;
+  readonly AttachStdin?: boolean;
+  readonly AttachStdout?: boolean;
+  readonly AttachStderr?: boolean;
+  readonly Tty?: boolean;
+  readonly OpenStdin?: boolean;
+  readonly StdinOnce?: boolean;
+  readonly Env?: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly Entrypoint?: readonly string[];
+  readonly Image?: string;
+  readonly Volumes?: Readonly<Record<string, Record<string, never>>>;
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>>;
+  readonly StopSignal?: string;
+  readonly StopTimeout?: number;
+  readonly HostConfig?: HostConfig;
+}
+
+export interface HostConfig {
+  readonly AutoRemove?: boolean;
+  readonly Binds?: readonly string[];
+  readonly Mounts?: readonly Mount[];
+  readonly Tmpfs?: Readonly<Record<string, string>>;
+  readonly Privileged?: boolean;
+  readonly ReadonlyRootfs?: boolean;
+  readonly CapAdd?: readonly string[];
+  readonly CapDrop?: readonly string[];
+  readonly SecurityOpt?: readonly string[];
+  readonly GroupAdd?: readonly string[];
+  readonly NetworkMode?: string;
+  readonly IpcMode?: string;
+  readonly PidMode?: string;
+  readonly UTSMode?: string;
+  readonly CgroupnsMode?: string;
+  readonly CgroupParent?: string;
+  readonly LogConfig?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
+  readonly Memory?: number;
+  readonly MemorySwap?: number;
+  readonly MemoryReservation?: number;
+  readonly NanoCpus?: number;
+  readonly CpuShares?: number;
+  readonly CpuQuota?: number;
+  readonly CpuPeriod?: number;
+  readonly CpusetCpus?: string;
+  readonly CpusetMems?: string;
+  readonly PidsLimit?: number;
+  readonly OomScoreAdj?: number;
+  readonly ShmSize?: number;
+  readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
+  readonly Sysctls?: Readonly<Record<string, string>>;
+  readonly Devices?: readonly {
+    readonly PathOnHost: string;
+    readonly PathInContainer: string;
+    readonly CgroupPermissions: string;
+  }[];
+  readonly ConsoleSize?: readonly [rows: number, columns: number];
+}
+
+export interface Mount {
+  readonly Type: string;
+  readonly Source?: string;
+  readonly Target: string;
+  readonly ReadOnly?: boolean;
+  readonly BindOptions?: { readonly Propagation?: string; readonly NonRecursive?: boolean };
+  readonly VolumeOptions?: { readonly NoCopy?: boolean };
+  readonly TmpfsOptions?: { readonly SizeBytes?: number; readonly Mode?: number };
+}
+
+export interface ContainerCreated {
+  readonly Id: string;
+  readonly Warnings: readonly string[] | null;
+}
+
+export interface ContainerSummary {
+  readonly Id: string;
+  readonly Names: readonly string[];
+  readonly Image: string;
+  readonly Command: string;
+  /** Unix time in seconds. */
+  readonly Created: number;
+  readonly State: string;
+  /** For people: "Up 5 minutes". */
+  readonly Status: string;
+  readonly Ports: readonly PortSummary[];
+}
+
+export interface PortSummary {
+  readonly IP?: string;
+  readonly PrivatePort: number;
+  readonly PublicPort?: number;
+  readonly Type: string;
+}
+
+/** The part of an inspection that commands act on; `inspect` prints the whole as it came. */
+export interface ContainerInspection {
+  readonly Id: string;
+  readonly Name: string;
+  readonly State: {
+    readonly Status: string;
+    readonly Running: boolean;
+    readonly Paused: boolean;
+    readonly ExitCode: number;
+  };
+  readonly Config: {
+    readonly Tty: boolean;
+    readonly OpenStdin: boolean;
+    readonly AttachStdin: boolean;
+  };
+  readonly HostConfig: { readonly AutoRemove: boolean };
+}
+
+export interface ContainerExit {
+  readonly StatusCode: number;
+  readonly Error?: { readonly Message: string } | null;
+}
+
+/** What `wait` waits for. next-exit: the next one even if it is stopped now. removed: until the container is gone. */
+export type WaitCondition = "not-running" | "next-exit" | "removed";

@@ -1,0 +1,109 @@
+/** Containers over the Engine API. */
+import { AttachedContainer, type AttachStreams } from "./attach.ts";
+import type {
+  ContainerCreate,
+  ContainerCreated,
+  ContainerExit,
+  ContainerInspection,
+  ContainerSummary,
+  WaitCondition,
+} from "./container-types.ts";
+import type { EngineClient } from "./engine-client.ts";
+
+export interface LogsQuery {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow?: boolean;
+  readonly timestamps?: boolean;
+  /** Unix time in seconds, with a fraction if need be. */
+  readonly since?: string;
+  readonly until?: string;
+  /** Lines from the end, or "all". */
+  readonly tail?: string;
+}
+
+export class ContainersClient {
+  readonly #engine: EngineClient;
+
+  constructor(engine: EngineClient) {
+    this.#engine = engine;
+  }
+
+  create(config: ContainerCreate, name?: string): Promise<ContainerCreated> {
+    return this.#engine.json({ method: "POST", path: "/containers/create", query: { name }, json: config });
+  }
+
+  start(id: string, detachKeys?: string): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "start"), query: { detachKeys } });
+  }
+
+  /** Sends a signal; a name ("HUP") or a number. */
+  kill(id: string, signal?: string): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "kill"), query: { signal } });
+  }
+
+  /** @param timeoutSeconds  until it is killed; -1: never */
+  stop(id: string, timeoutSeconds?: number, signal?: string): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "stop"), query: { t: timeoutSeconds, signal } });
+  }
+
+  remove(id: string, options: { readonly force?: boolean; readonly volumes?: boolean } = {}): Promise<void> {
+    const query = { force: options.force, v: options.volumes };
+    return this.#engine.done({ method: "DELETE", path: `/containers/${encodeURIComponent(id)}`, query });
+  }
+
+  /** @param filters  e.g. { status: ["running"] } */
+  list(
+    options: {
+      readonly all?: boolean;
+      readonly limit?: number;
+      readonly filters?: Readonly<Record<string, readonly string[]>>;
+    } = {},
+  ): Promise<readonly ContainerSummary[]> {
+    const filters = options.filters === undefined ? undefined : JSON.stringify(options.filters);
+    return this.#engine.json({
+      method: "GET",
+      path: "/containers/json",
+      query: { all: options.all, limit: options.limit, filters },
+    });
+  }
+
+  inspect(id: string): Promise<ContainerInspection> {
+    return this.#engine.json({ method: "GET", path: pathOf(id, "json") });
+  }
+
+  /** Sets the size of the container's terminal. */
+  resize(id: string, rows: number, columns: number): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "resize"), query: { h: rows, w: columns } });
+  }
+
+  /**
+   * Begins to wait. Resolves when the engine watches the container; `exit` then resolves with its exit. So a client can wait
+   * before it starts a container, and miss nothing.
+   */
+  async wait(id: string, condition: WaitCondition): Promise<{ readonly exit: () => Promise<ContainerExit> }> {
+    const response = await this.#engine.call({ method: "POST", path: pathOf(id, "wait"), query: { condition } });
+    return { exit: async () => JSON.parse(await response.text()) as ContainerExit };
+  }
+
+  /** Takes part in the container's standard streams. Resolves when the engine holds the connection. */
+  async attach(id: string, streams: AttachStreams): Promise<AttachedContainer> {
+    const response = await this.#engine.call({
+      method: "POST",
+      path: pathOf(id, "attach"),
+      query: { stream: true, ...streams },
+      headers: { Connection: "Upgrade", Upgrade: "tcp" },
+    });
+    return new AttachedContainer(response);
+  }
+
+  /** The container's log as the attach protocol frames it (raw for a terminal's). */
+  async logs(id: string, query: LogsQuery): Promise<AsyncGenerator<Uint8Array, void>> {
+    const response = await this.#engine.call({ method: "GET", path: pathOf(id, "logs"), query: { ...query } });
+    return response.stream();
+  }
+}
+
+function pathOf(id: string, verb: string): string {
+  return `/containers/${encodeURIComponent(id)}/${verb}`;
+}

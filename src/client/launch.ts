@@ -1,0 +1,82 @@
+/** Starts the supervisor when nobody listens on the engine's socket. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { OrlopError } from "../base/errors.ts";
+import type { Places } from "./address.ts";
+import type { ByteStream } from "./byte-stream.ts";
+import { codeOf, nobodyListens } from "./system-error.ts";
+
+export interface Launch extends Places {
+  /** The executor program, which is the supervisor too. */
+  readonly executor: string;
+  /** The engine's program and arguments, which the supervisor starts when somebody connects. */
+  readonly engine: readonly string[];
+  /** After how long without clients and containers the engine leaves. */
+  readonly idleSeconds: number;
+}
+
+/** Somebody else holds the state lock: their supervisor is (nearly) there. */
+const lockedExitCode = 3;
+/** How long a supervisor that another command is starting may take until it listens. */
+const othersStartMs = 5000;
+
+/**
+ * Starts the supervisor, which daemonizes once its sockets listen, and connects.
+ *
+ * @throws {OrlopError} engine_unreachable
+ */
+export async function launchAndConnect(
+  open: () => Promise<ByteStream>,
+  launch: Launch,
+  host: string,
+): Promise<ByteStream> {
+  const outcome = await startSupervisor(launch, host);
+  if (outcome === "started") return open();
+  const deadline = Date.now() + othersStartMs;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!nobodyListens(error) || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+async function startSupervisor(launch: Launch, host: string): Promise<"started" | "locked"> {
+  const words = ["supervisor", launch.runDir, launch.stateDir, String(launch.idleSeconds), ...launch.engine];
+  const child = spawn(launch.executor, words, {
+    cwd: "/",
+    env: engineEnvironment(),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const { code, said } = await outcomeOf(child);
+  if (code === 0) return "started";
+  if (code === lockedExitCode) return "locked";
+  const reason = said === "" ? `the supervisor ended with ${code}` : said;
+  throw OrlopError.of("engine_unreachable", { host, reason });
+}
+
+/** A success is known at the process's exit: the daemon that it leaves behind may hold its standard error. After a failure
+ *  nobody does, and its end means that everything was read. */
+function outcomeOf(child: ChildProcess): Promise<{ readonly code: number | string; readonly said: string }> {
+  let said = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve({ code: codeOf(error), said: error.message }));
+    child.once("exit", (code) => {
+      if (code !== 0) return;
+      child.stderr?.destroy();
+      resolve({ code, said });
+    });
+    child.once("close", (code, signal) => resolve({ code: code ?? signal ?? "", said: said.trim() }));
+  });
+}
+
+/** What the engine may see of our environment: BUN_* would load a stranger's code as root, and the rest is not its business. */
+function engineEnvironment(): Record<string, string> {
+  const kept = /^(PATH|HOME|LANG|TZ|XDG_[A-Z_]+|ORLOP_[A-Z_]+)$/;
+  const entries = Object.entries(process.env).filter((entry): entry is [string, string] => kept.test(entry[0]));
+  return Object.fromEntries(entries);
+}
