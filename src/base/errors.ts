@@ -115,6 +115,52 @@ export const errorTable = {
     "invalid",
     (p) => `the tar archive is damaged at byte ${p.offset}: ${p.reason}`,
   ),
+  bad_manifest: row<{ name: string; what: string; reason: string }>(
+    "invalid",
+    (p) => `the ${p.what} of ${p.name} is not valid: ${p.reason}`,
+  ),
+  unsupported_image: row<{ name: string; what: string }>(
+    "unsupported",
+    (p) => `${p.name} is not an image that can run: ${p.what}`,
+  ),
+  no_matching_platform: row<{ name: string; platform: string; offered: string }>(
+    "not_found",
+    (p) => `no matching manifest for ${p.platform} in the manifest list entries of ${p.name}`,
+    (p) => `it has ${p.offered || "none"}`,
+  ),
+  digest_mismatch: row<{ what: string; expected: string; actual: string }>(
+    "unavailable",
+    (p) => `${p.what} is not what its digest says: ${p.actual} instead of ${p.expected}`,
+  ),
+  size_mismatch: row<{ what: string; expected: number; actual: string }>(
+    "unavailable",
+    (p) => `${p.what} should have ${p.expected} bytes, and has ${p.actual}`,
+  ),
+  manifest_unknown: row<{ reference: string }>(
+    "not_found",
+    (p) => `manifest for ${p.reference} not found: manifest unknown: manifest unknown`,
+  ),
+  registry_denied: row<{ repository: string; reason: string }>(
+    "denied",
+    (p) =>
+      `pull access denied for ${p.repository}, repository does not exist or may require 'docker login': denied: ${p.reason}`,
+  ),
+  registry_unauthorized: row<{ host: string; reason: string }>(
+    "denied",
+    (p) => `${p.host} refuses these credentials: unauthorized: ${p.reason}`,
+  ),
+  registry_unreachable: row<{ url: string; reason: string }>(
+    "unavailable",
+    (p) => `cannot reach ${p.url}: ${p.reason}`,
+  ),
+  registry_failed: row<{ url: string; status: number; reason: string }>(
+    "unavailable",
+    (p) => `${p.url} answered ${p.status}: ${p.reason}`,
+  ),
+  registry_broken: row<{ url: string; reason: string }>(
+    "unavailable",
+    (p) => `${p.url} does not follow the distribution specification: ${p.reason}`,
+  ),
 } as const satisfies Record<string, unknown>;
 
 export type ErrorCode = keyof typeof errorTable;
