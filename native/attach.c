@@ -1,0 +1,217 @@
+/* Attached clients: the container's output in Docker's frames (raw with a terminal), their input to it. A client that does not
+ * read is the reason why the stream it wants is not read (monitor.c); it never holds more than one burst. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+enum { STREAM_HEADER = 8 };
+
+static bool raw(void) { return monitor.stdio_flags & STDIO_TERMINAL; }
+
+void attach_forget(struct peer *peer) {
+  if (peer->pending != NULL)
+    munmap(peer->pending, peer->pending_capacity);
+  peer->pending = NULL;
+  peer->pending_at = peer->pending_size = peer->pending_capacity = 0;
+}
+
+/* Nothing more reaches this client; its input still counts. */
+static void stop_writing(struct peer *peer) {
+  peer->writes = false;
+  attach_forget(peer);
+}
+
+static void keep(struct peer *peer, const void *bytes, size_t size) {
+  size_t wanted = (peer->pending_size + size + 4095) & ~(size_t)4095;
+  if (size == 0)
+    return;
+  if (peer->pending_at > 0)
+    memmove(peer->pending, peer->pending + peer->pending_at, peer->pending_size);
+  peer->pending_at = 0;
+  if (wanted > peer->pending_capacity) {
+    void *at = peer->pending == NULL
+                   ? mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                   : mremap(peer->pending, peer->pending_capacity, wanted, MREMAP_MAYMOVE);
+    if (at == MAP_FAILED) {
+      stop_writing(peer);
+      return;
+    }
+    peer->pending = at;
+    peer->pending_capacity = wanted;
+  }
+  if (peer->pending_size == 0)
+    peer->progress_ms = monotonic_ms();
+  memcpy(peer->pending + peer->pending_size, bytes, size);
+  peer->pending_size += size;
+}
+
+/* Sends a head and a body, or keeps what the connection does not take now. */
+static void deliver(struct peer *peer, const uint8_t *head, size_t head_size, const uint8_t *body, size_t size) {
+  struct iovec part[] = {{(void *)(uintptr_t)head, head_size}, {(void *)(uintptr_t)body, size}};
+  struct msghdr message = {.msg_iov = part, .msg_iovlen = 2};
+  size_t done = 0;
+  if (peer->pending_size == 0) {
+    ssize_t sent;
+    do
+      sent = sendmsg(peer->source.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno != EAGAIN) {
+      stop_writing(peer);
+      return;
+    }
+    done = sent < 0 ? 0 : (size_t)sent;
+  }
+  size_t head_done = done < head_size ? done : head_size;
+  keep(peer, head + head_done, head_size - head_done);
+  if (peer->writes)
+    keep(peer, body + (done - head_done), size - (done - head_done));
+}
+
+static void deliver_output(struct peer *peer, int stream, const uint8_t *bytes, size_t size) {
+  uint8_t head[STREAM_HEADER] = {(uint8_t)stream,       0,                     0,                    0,
+                                 (uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
+  deliver(peer, head, raw() ? 0 : sizeof head, bytes, size);
+}
+
+static bool wants(const struct peer *peer, int stream) {
+  return peer->role == PEER_ATTACH && peer->writes && (peer->streams & (1 << stream)) != 0;
+}
+
+void attach_begin(struct peer *peer, uint8_t streams, bool unfinished) {
+  uint64_t position[2];
+  uint32_t size = 1 + sizeof position;
+  uint8_t head[5];
+  log_position(&position[0], &position[1]);
+  peer->role = PEER_ATTACH;
+  peer->streams = streams;
+  peer->reads = peer->writes = true;
+  memcpy(head, &size, sizeof size);
+  head[4] = F_ATTACHED;
+  deliver(peer, head, sizeof head, (const uint8_t *)position, sizeof position);
+  for (int stream = 1; unfinished && stream <= 2; stream++) {
+    struct span line = log_unfinished(stream);
+    if (line.size > 0 && wants(peer, stream))
+      deliver_output(peer, stream, line.at, line.size);
+  }
+}
+
+void attach_send(int stream, uint8_t *bytes, size_t size) {
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
+    if (wants(peer, stream))
+      deliver_output(peer, stream, bytes, size);
+}
+
+bool attach_behind(int stream) {
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
+    if (wants(peer, stream) && peer->pending_size > 0)
+      return true;
+  return false;
+}
+
+static void flush_pending(struct peer *peer) {
+  while (peer->pending_size > 0) {
+    ssize_t sent = send(peer->source.fd, peer->pending + peer->pending_at, peer->pending_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR)
+      continue;
+    if (sent < 0) {
+      if (errno != EAGAIN)
+        stop_writing(peer);
+      return;
+    }
+    peer->pending_at += (size_t)sent;
+    peer->pending_size -= (size_t)sent;
+    peer->progress_ms = monotonic_ms();
+  }
+  peer->pending_at = 0;
+}
+
+static bool has_input(const struct peer *peer) { return (peer->streams & STDIN_BIT) != 0; }
+
+/* The client's input: first what came behind ATTACH, then the connection's. */
+static void read_client(struct peer *peer) {
+  struct inbox *box = &peer->box;
+  if (box->used > box->taken) {
+    if (has_input(peer))
+      input_take(box->at + box->taken, box->used - box->taken);
+    box->taken = box->used;
+    return;
+  }
+  ssize_t got = recv(peer->source.fd, burst_buffer, BURST_MAX, MSG_DONTWAIT);
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EINTR)
+      peer->reads = peer->writes = false;
+    return;
+  }
+  if (got > 0 && has_input(peer))
+    input_take(burst_buffer, (size_t)got);
+  if ((size_t)got > monitor.touched)
+    monitor.touched = (size_t)got;
+  if (got > 0)
+    return;
+  peer->reads = false;
+  if (has_input(peer) && (monitor.stdio_flags & STDIO_KEEP_STDIN) == 0)
+    input_end();
+}
+
+static bool may_read(const struct peer *peer) { return peer->reads && (!has_input(peer) || input_room()); }
+
+void attach_ready(struct peer *peer, uint32_t events) {
+  if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+    flush_pending(peer);
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && may_read(peer))
+    read_client(peer);
+  if (events & (EPOLLHUP | EPOLLERR) && !peer->reads)
+    peer->writes = false;
+  if (!peer->reads && !peer->writes)
+    peer_close(peer);
+}
+
+/* With both directions idle a hang-up must still be noticed; but not while input waits for room: it would be reported
+ * again and again. */
+void attach_arm(void) {
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++) {
+    if (peer->role != PEER_ATTACH)
+      continue;
+    while (peer->box.used > peer->box.taken && may_read(peer))
+      read_client(peer);
+    int events = (may_read(peer) ? EPOLLIN : 0) | (peer->pending_size > 0 ? EPOLLOUT : 0);
+    source_arm(&peer->source, events == 0 && peer->reads ? NOT_ARMED : events);
+  }
+}
+
+void attach_trim(void) {
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
+    if (peer->role == PEER_ATTACH && peer->pending_size == 0) {
+      attach_forget(peer);
+      inbox_free(&peer->box);
+    }
+}
+
+/* What it sent and nobody read would make the kernel reset the connection instead of ending it. */
+static void finish(struct peer *peer) {
+  shutdown(peer->source.fd, SHUT_RDWR);
+  while (recv(peer->source.fd, burst_buffer, BURST_MAX, MSG_DONTWAIT) > 0)
+    continue;
+  peer_close(peer);
+}
+
+int attach_linger(void) {
+  int64_t now = monotonic_ms();
+  int next = -1;
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++) {
+    if (peer->role != PEER_ATTACH)
+      continue;
+    int64_t left = peer->progress_ms + LINGER_MS - now;
+    if (peer->pending_size == 0 || left <= 0)
+      finish(peer);
+    else if (next < 0 || left < next)
+      next = (int)left;
+  }
+  return next;
+}

@@ -1,0 +1,215 @@
+/* What the monitor's parts share. One process per container (and per exec), so there is one of it: static memory, of which
+ * untouched pages cost nothing, and what a burst touched is given back when the loop is idle. */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "orlop.h"
+
+enum {
+  BURST_MAX = 64 << 10,   /* one read: a pipe's usual capacity */
+  LINE_BYTES = 16 << 10,  /* a longer line becomes several records, as Docker cuts it */
+  RECORD_MAX = 6 * LINE_BYTES + 512, /* json-file: each byte may become \u00xx */
+  BATCH_MAX = 128 << 10,  /* records that are written with one write(2) */
+  PEERS_MAX = 64,
+  LINGER_MS = 10 * 1000,  /* a reader that takes nothing for this long after the exit is dropped */
+};
+
+enum { STDIN_BIT = 1, STDOUT_BIT = 2, STDERR_BIT = 4 };
+enum { STDIO_KEEP_STDIN = 1, STDIO_TERMINAL = 2 };
+
+/* ── the loop's sources (monitor.c) ────────────────────────────────────────────────────────────────────────────── */
+
+enum source_kind { SOURCE_CHANNEL = 1, SOURCE_PIDFD, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_INPUT, SOURCE_PEER };
+
+/* A descriptor that epoll knows. armed: the events asked for, or NOT_ARMED. */
+enum { NOT_ARMED = -1 };
+struct source { int fd, armed; uint16_t kind, index; };
+
+/* Asks for these events; NOT_ARMED takes it out, so that not even a hang-up is reported. */
+void source_arm(struct source *source, int events);
+/* Takes it out, closes it, and sets fd to -1. */
+void source_close(struct source *source);
+
+/* ── the log (log.c, log_file.c, log_json.c, log_local.c) ──────────────────────────────────────────────────────── */
+
+/* The pieces of a line that did not fit one record (Docker's PartialLogMetaData). */
+struct partial { char id[65]; uint32_t ordinal; struct timespec time; };
+
+struct record {
+  const char *stream;      /* "stdout" or "stderr" */
+  struct timespec time;
+  const uint8_t *line;
+  size_t size;
+  const struct partial *partial; /* NULL: a whole line */
+  bool last;               /* the piece that ends the line */
+};
+
+/* Both write at most RECORD_MAX bytes, and return how many. */
+typedef size_t record_encoder(uint8_t *out, const struct record *record);
+record_encoder encode_json_record, encode_local_record;
+
+/* How much of a file's beginning is whole records; the rest is what a killed monitor left. */
+typedef size_t record_measure(const uint8_t *file, size_t size);
+record_measure measure_json_file, measure_local_file;
+
+/* The file records go to, and its rotation. */
+enum { LOG_NAME_MAX = 200, NUMBERED_NAME_MAX = LOG_NAME_MAX + 12 };
+
+struct log_file {
+  int dir, fd;
+  char name[LOG_NAME_MAX];
+  uint64_t size, max_size, rotate_at;
+  uint32_t max_files;
+  bool created;            /* by this monitor, so that a failed start removes it */
+  record_measure *measure;
+};
+
+int log_file_open(struct log_file *file, const char *path);
+/* Appends these bytes, whole records, or nothing of them: -1 with errno. */
+int log_file_append(struct log_file *file, const uint8_t *bytes, size_t size);
+/* file → file.1 → file.2 …; the last one goes. On failure the old file is written on. */
+int log_file_rotate(struct log_file *file);
+void log_file_abandon(struct log_file *file);
+
+/* One of stdout, stderr: the beginning of a line whose end has not come yet. */
+struct line_buffer { uint32_t used; struct partial partial; bool cut; };
+
+struct log {
+  bool on, nonblocking;
+  struct log_file file;
+  record_encoder *encode;
+  struct line_buffer line[2];
+  size_t batch_size;
+  uint32_t batch_records;
+  uint64_t lost;           /* records that the disk refused, not yet told */
+  int lost_errno;
+};
+
+/* Takes bytes of a stream (1 stdout, 2 stderr); whole lines become records, which log_flush writes. */
+void log_take(int stream, const uint8_t *bytes, size_t size);
+void log_flush(void);
+/* No more output: what has no newline yet becomes a record that says so. */
+void log_finish(void);
+/* What was taken and is not in the file: the unfinished line. */
+struct span log_unfinished(int stream);
+/* Where the log ends now; 0, 0 without one. */
+void log_position(uint64_t *inode, uint64_t *offset);
+
+/* ── connections (control.c, attach.c) ─────────────────────────────────────────────────────────────────────────── */
+
+enum peer_role { PEER_NEW = 0, PEER_CONTROL, PEER_ATTACH };
+
+struct peer {
+  struct source source;    /* fd -1: a free place */
+  enum peer_role role;
+  bool greeted;            /* HELLO came */
+  bool engine;             /* the connection that brought the plan: without it there is no start */
+  bool log_watched, log_grown;
+  bool reads, writes;      /* an attached client's directions that are still open */
+  uint8_t streams;
+  struct inbox box;
+  uint8_t *pending;        /* what the client has not taken: at most one burst; more only after the exit */
+  size_t pending_at, pending_size, pending_capacity;
+  int64_t progress_ms;     /* when it last took something (CLOCK_MONOTONIC) */
+};
+
+void peers_accept(void);
+void peer_ready(struct peer *peer, uint32_t events);
+void peer_close(struct peer *peer);
+/* To every control connection; one that does not take it is closed. */
+void control_tell(enum frame_kind kind, const void *payload, size_t size);
+void control_log_grew(void);
+void control_fail(const struct channel_message *message);
+bool control_any(void);
+/* Handles what the engine sent behind its plan. */
+void control_adopt(int conn, struct inbox *box);
+
+/* This connection carries stdio from here on; what its inbox has behind ATTACH is standard input. */
+void attach_begin(struct peer *peer, uint8_t streams, bool unfinished);
+void attach_ready(struct peer *peer, uint32_t events);
+/* Gives back the buffers of clients that have everything. */
+void attach_trim(void);
+void attach_forget(struct peer *peer);
+/* Hands a burst to every client of this stream. */
+void attach_send(int stream, uint8_t *bytes, size_t size);
+/* A client of this stream has not taken everything yet. */
+bool attach_behind(int stream);
+/* Arms each client for what it may do now. */
+void attach_arm(void);
+/* After the exit: closes who has everything; milliseconds until the next one has to go, -1 when none is left. */
+int attach_linger(void);
+
+/* ── stdio (stdio.c, terminal.c, input.c) ──────────────────────────────────────────────────────────────────────── */
+
+/* Clients may be read: nothing is buffered, and the terminal, if there is to be one, has come. */
+bool input_room(void);
+/* Takes one burst, only after input_room. Bytes that nobody can read any more are dropped. */
+void input_take(const uint8_t *bytes, size_t size);
+void input_flush(void);
+/* No more input; what is buffered still goes. A terminal has no end of input. */
+void input_end(void);
+void input_drop(void);
+
+/* The pty's master came from the child. */
+void terminal_adopt(int master);
+/* The terminal was hung up (vhangup(2), or its session ended): makes it readable again. */
+void terminal_revive(void);
+int terminal_resize(uint16_t rows, uint16_t columns);
+
+/* ── the exit record (record.c) ────────────────────────────────────────────────────────────────────────────────── */
+
+struct exit_record { bool on, sync; int dir; char name[200]; char wake[512]; };
+
+int exit_record_write(struct exit_record *record, int status, uint64_t ended);
+void exit_record_abandon(struct exit_record *record);
+/* Tells the supervisor that an engine is needed. */
+void exit_record_wake(const struct exit_record *record);
+
+/* ── the monitor ───────────────────────────────────────────────────────────────────────────────────────────────── */
+
+enum monitor_state { WAITING = 0, RUNNING = 1, EXITED = 2 }; /* as STATUS has them */
+
+struct monitor {
+  enum monitor_state state;
+  bool failed;             /* the start failed, or the engine left before it */
+  struct channel_message failure; /* what the child said; kind 0 when the engine left */
+  int epoll;
+  struct task *task;
+  pid_t pid;
+  uint64_t started, ended; /* Unix time, ns */
+  int status;
+
+  struct source channel, pidfd, listener, output[2], input;
+  int listen_dir;
+  char listen_name[64];
+
+  bool has_stdio;
+  uint8_t stdio_streams, stdio_flags;
+  int child_end[3];        /* what `attach-stdio` gives the child: -1 /dev/null */
+  int slave;               /* held, so that the master never hangs up while the container runs */
+  uint16_t rows, columns;  /* of a RESIZE that came before the terminal */
+  size_t input_at, input_size;
+  bool input_ending;
+
+  struct log log;
+  struct exit_record record;
+  struct peer peer[PEERS_MAX];
+  size_t touched;          /* bytes of the buffers below that the last bursts used */
+};
+
+extern struct monitor monitor;
+
+/* Page-aligned, so that MADV_DONTNEED can give them back. */
+extern uint8_t burst_buffer[BURST_MAX], batch_buffer[BATCH_MAX], input_buffer[BURST_MAX], line_bytes[2][LINE_BYTES];
+
+/* The monitor of this plan; made by the first step that needs it. */
+struct monitor *monitor_of(struct task *task);
+uint64_t unix_time_ns(void);
+int64_t monotonic_ms(void);
+/* Splits a path into an opened directory and a name of at most `size` - 1 bytes. */
+int open_parent(const char *path, char *name, size_t size);
+
+#endif

@@ -1,0 +1,101 @@
+/* The exit record: how a container ended, for whoever asks later. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+enum { RECORD_MODE = 0600, RECORD_SPACE = 64, WAKE_PATIENCE_S = 1 };
+
+static void temporary_name(const struct exit_record *record, char *name, size_t size) {
+  snprintf(name, size, "%s.new", record->name);
+}
+
+/* The file is made, at its size, before the container starts: a disk that is full at the exit cannot lose the record. */
+int step_exit_record(struct task *task, union argument *arg) {
+  struct exit_record *record = &monitor_of(task)->record;
+  char temporary[sizeof record->name + 8], space[RECORD_SPACE];
+  if (record->on || strlen(arg[2].s) >= sizeof record->wake)
+    return fail(task, EINVAL, "exit-record");
+  record->dir = open_parent(arg[0].s, record->name, sizeof record->name);
+  if (record->dir < 0)
+    return fail(task, errno, "%.200s", arg[0].s);
+  record->sync = arg[1].n == 1;
+  snprintf(record->wake, sizeof record->wake, "%s", arg[2].s);
+  temporary_name(record, temporary, sizeof temporary);
+  int fd = openat(record->dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, RECORD_MODE);
+  if (fd < 0)
+    return fail(task, errno, "%.200s", temporary);
+  record->on = true;
+  memset(space, '\n', sizeof space);
+  ssize_t written = write(fd, space, sizeof space);
+  int error = errno;
+  close(fd);
+  return written == sizeof space ? 0 : fail(task, written < 0 ? error : ENOSPC, "%.200s", temporary);
+}
+
+static int write_content(const struct exit_record *record, int fd, int status, uint64_t ended) {
+  char text[RECORD_SPACE];
+  int size = snprintf(text, sizeof text, "status=%d ended=%llu\n", status, (unsigned long long)ended);
+  if (pwrite(fd, text, (size_t)size, 0) != size || ftruncate(fd, size) < 0)
+    return -1;
+  return record->sync ? fsync(fd) : 0;
+}
+
+int exit_record_write(struct exit_record *record, int status, uint64_t ended) {
+  char temporary[sizeof record->name + 8];
+  if (!record->on)
+    return 0;
+  if (POINT("monitor.record.write") < 0)
+    return -1;
+  temporary_name(record, temporary, sizeof temporary);
+  int fd = openat(record->dir, temporary, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, RECORD_MODE);
+  if (fd < 0)
+    return -1;
+  int result = write_content(record, fd, status, ended);
+  close(fd);
+  if (result < 0 || POINT("monitor.record.written") < 0)
+    return -1;
+  if (renameat(record->dir, temporary, record->dir, record->name) < 0)
+    return -1;
+  if (POINT("monitor.record.renamed") < 0)
+    return -1;
+  return record->sync ? fsync(record->dir) : 0;
+}
+
+void exit_record_abandon(struct exit_record *record) {
+  char temporary[sizeof record->name + 8];
+  if (!record->on)
+    return;
+  temporary_name(record, temporary, sizeof temporary);
+  unlinkat(record->dir, temporary, 0);
+}
+
+/* A supervisor that hangs is waited for one second, once. */
+void exit_record_wake(const struct exit_record *record) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct timeval patience = {.tv_sec = WAKE_PATIENCE_S};
+  char name[64];
+  uint32_t version = PROTOCOL_VERSION;
+  if (record->wake[0] == 0)
+    return;
+  int dir = open_parent(record->wake, name, sizeof name);
+  if (dir < 0)
+    return;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir, name);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+    send_frame(fd, F_HELLO, &version, sizeof version);
+    send_frame(fd, F_WAKE, NULL, 0);
+  }
+  if (fd >= 0)
+    close(fd);
+  close(dir);
+}
