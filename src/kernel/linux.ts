@@ -12,6 +12,7 @@ export const CLONE_NEWNET = 0x40000000;
 
 // sys/mount.h: propagation
 export const MS_REC = 0x4000;
+export const MS_UNBINDABLE = 1 << 17;
 export const MS_PRIVATE = 1 << 18;
 export const MS_SLAVE = 1 << 19;
 export const MS_SHARED = 1 << 20;

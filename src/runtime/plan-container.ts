@@ -1,14 +1,32 @@
-/** A container's start as a plan: OCI specification in, steps out. Pure: no I/O, no clock. */
+/**
+ * A container's start as a plan: OCI specification in, steps out. Pure: no I/O, no clock.
+ *
+ * The plan has three parts, and `spawn` says where the second begins and ends:
+ *
+ *   host side            spawn     the container's process          host side again
+ *   monitor, root's      clone3    joins its group, builds and      id maps, release
+ *   directories, group             enters its root, gives away      (user namespace only)
+ *                                  its rights, execs
+ */
 
+import { planGroup } from "../kernel/cgroup/group.ts";
 import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
+import { deviceProgram } from "../kernel/device-program.ts";
+import { MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from "../kernel/linux.ts";
+import { loopbackUp } from "../kernel/netlink/loopback.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
-import type { RuntimeSpec } from "../spec/runtime-spec.ts";
+import type { Linux, RuntimeSpec } from "../spec/runtime-spec.ts";
+import { planDevices } from "./plan-devices.ts";
+import { planMonitor } from "./plan-monitor.ts";
+import { planMounts } from "./plan-mounts.ts";
+import { isNew, type NamespacePlan, planNamespaces } from "./plan-namespaces.ts";
+import { planProcess, planRights } from "./plan-process.ts";
+import { planProtect, planReadonlyRoot } from "./plan-protect.ts";
+import { planSysctls } from "./plan-sysctls.ts";
 
-/** What the kernel and the supervisor are like: the engine reads these once. */
+/** What the machine and the supervisor are like: the engine reads these once. */
 export interface HostFacts {
-  /** The kernel has time namespaces (5.6). */
-  readonly timeNamespaces: boolean;
   /** oom_score_adj that every container inherits from the supervisor. */
   readonly oomScoreAdj: number;
   readonly architecture: "x86_64" | "aarch64";
@@ -16,9 +34,10 @@ export interface HostFacts {
 
 /** What the monitor does for the container, see the steps of these names. */
 export interface MonitorInput {
-  /** Listens for control and attach connections. */
+  /** Listens here for control and attach connections. */
   readonly socketPath: string;
-  readonly exitRecord: { readonly path: string; readonly sync: boolean };
+  /** wake: the supervisor's socket, told when the container has ended and no engine is connected; "" for nobody. */
+  readonly exitRecord: { readonly path: string; readonly sync: boolean; readonly wake: string };
   readonly log:
     | {
         readonly driver: "json-file" | "local";
@@ -28,10 +47,19 @@ export interface MonitorInput {
         readonly dropWhenSlow: boolean;
       }
     | undefined;
-  /** Which of stdin, stdout and stderr get pipes; ignored with `process.terminal`. */
+  /** Which of stdin, stdout and stderr get pipes; with `process.terminal` they are the terminal. */
   readonly streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
   /** Keep standard input open when a client half-closes (docker's StdinOnce = false). */
   readonly keepStdin: boolean;
+}
+
+/** A file below the root that is written at each start: /etc/hosts, /etc/hostname. */
+export interface RootFile {
+  readonly path: string;
+  /** When it has to be made. */
+  readonly mode: number;
+  readonly content: string;
+  readonly why: string;
 }
 
 export interface ContainerPlanInput {
@@ -41,17 +69,104 @@ export interface ContainerPlanInput {
   readonly cgroups: CgroupLayout;
   readonly monitor: MonitorInput;
   readonly host: HostFacts;
-  /** Steps for the container's own network namespace, e.g. the loopback link. */
-  readonly network: readonly Step[];
-  /** Files below the root that the engine writes at each start: /etc/hosts, /etc/hostname, resolv.conf. */
-  readonly files: readonly {
-    readonly path: string;
-    readonly mode: number;
-    readonly content: string;
-    readonly why: string;
-  }[];
+  readonly files: readonly RootFile[];
   /** Wait for GO before the program runs. */
   readonly gate: boolean;
 }
 
-export type PlanContainer = (input: ContainerPlanInput) => Step[];
+/** The container's group in every hierarchy, unless its specification names another. */
+export function groupPathOf(id: string, spec: RuntimeSpec): string {
+  return spec.linux?.cgroupsPath ?? `/orlop/${id}`;
+}
+
+/** @throws {OrlopError} bad_value, unknown_field, limit_unsupported: what the specification asks for cannot be given */
+export function planContainer(input: ContainerPlanInput): Step[] {
+  const { spec, root, monitor, id } = input;
+  const linux = spec.linux ?? {};
+  const namespaces = planNamespaces(linux);
+  const group = planGroup(input.cgroups, groupPathOf(id, spec), linux.resources ?? {}, deviceProgram);
+  const child = [
+    ...group.join,
+    ...namespaces.join,
+    ...namespaces.awaitMaps,
+    ...namespaces.unshareCgroup,
+    ...planRoot(input, linux),
+    ...planProcess(spec.process, input.host, id),
+    ...planRights(spec.process, linux, input.host, input.gate),
+  ];
+  return [
+    ...planMonitor(monitor, spec.process.terminal === true),
+    ...root.prepare,
+    ...group.prepare,
+    planSpawn(namespaces, group.cloneInto, child.length),
+    ...child,
+    ...namespaces.writeMaps,
+  ];
+}
+
+function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Step {
+  return {
+    op: "spawn",
+    flags: namespaces.flags,
+    group,
+    steps,
+    why: `the container's first process, in namespaces of its own; the next ${steps} steps are its`,
+  };
+}
+
+/** From the host's mounts to a finished root with nothing of the host in it. */
+function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
+  const { spec, root } = input;
+  const group = { layout: input.cgroups, path: groupPathOf(input.id, spec) };
+  return [
+    {
+      op: "propagation",
+      path: "/",
+      flags: MS_REC | MS_SLAVE,
+      why: "what is mounted here stays here; what the host unmounts goes here too",
+    },
+    ...(isNew(linux, "network") ? [loopbackUp()] : []),
+    ...root.mount,
+    { op: "root", path: root.mountPoint, why: "from here on paths are the container's, and no link leads out" },
+    ...root.furnish,
+    // Before the mounts, so that a file that is mounted by the user is not written to.
+    ...input.files.map(
+      ({ path, mode, content, why }): Step => ({ op: "root-file", path, mode, data: encode(content), why }),
+    ),
+    ...planMounts(spec.mounts ?? [], group),
+    ...planDevices(linux.devices ?? []),
+    ...planSysctls(linux),
+    ...planNames(spec),
+    ...planProtect(spec),
+    ...planReadonlyRoot(spec),
+    {
+      op: "pivot",
+      propagation: propagationOf[linux.rootfsPropagation ?? "default"],
+      why: "the new root becomes /, and the host's mounts are gone from this namespace",
+    },
+  ];
+}
+
+const propagationOf = {
+  default: 0,
+  private: MS_PRIVATE,
+  slave: MS_SLAVE,
+  shared: MS_SHARED,
+  unbindable: MS_UNBINDABLE,
+  rprivate: MS_REC | MS_PRIVATE,
+  rslave: MS_REC | MS_SLAVE,
+  rshared: MS_REC | MS_SHARED,
+} as const satisfies Record<NonNullable<Linux["rootfsPropagation"]> | "default", number>;
+
+function planNames(spec: RuntimeSpec): Step[] {
+  return [
+    ...(spec.hostname === undefined
+      ? []
+      : [{ op: "hostname", name: spec.hostname, why: "its own name, by its own UTS namespace" } as const]),
+    ...(spec.domainname === undefined
+      ? []
+      : [{ op: "domainname", name: spec.domainname, why: "its NIS domain, by its own UTS namespace" } as const]),
+  ];
+}
+
+const encode = (text: string) => new TextEncoder().encode(text);

@@ -1,0 +1,50 @@
+/** The monitor's part: what it writes down, where it listens, what the container's stdio is. Host side, before `spawn`. */
+
+import type { Step } from "../kernel/step.ts";
+import type { MonitorInput } from "./plan-container.ts";
+
+const STREAM = { stdin: 1, stdout: 2, stderr: 4 } as const;
+const KEEP_STDIN = 1;
+const TERMINAL = 2;
+
+export function planMonitor(monitor: MonitorInput, terminal: boolean): Step[] {
+  const { log, streams, exitRecord } = monitor;
+  const flags = (monitor.keepStdin ? KEEP_STDIN : 0) | (terminal ? TERMINAL : 0);
+  const piped =
+    (streams.stdin ? STREAM.stdin : 0) | (streams.stdout ? STREAM.stdout : 0) | (streams.stderr ? STREAM.stderr : 0);
+  return [
+    {
+      op: "exit-record",
+      path: exitRecord.path,
+      sync: exitRecord.sync ? 1 : 0,
+      wake: exitRecord.wake,
+      why: "how and when it ended is known even if no engine was there to see it",
+    },
+    ...(log === undefined
+      ? []
+      : [
+          {
+            op: "log",
+            driver: log.driver,
+            path: log.path,
+            maxSize: log.maxSizeBytes,
+            maxFiles: log.maxFiles,
+            flags: log.dropWhenSlow ? 1 : 0,
+            why: "what it prints is kept, within bounds",
+          } as const,
+        ]),
+    {
+      op: "stdio",
+      streams: piped,
+      flags,
+      why: terminal
+        ? "it gets a terminal, whose other end the monitor holds"
+        : "pipes to the monitor, /dev/null for the rest",
+    },
+    {
+      op: "listen",
+      path: monitor.socketPath,
+      why: "clients attach here, and an engine that was restarted finds it again",
+    },
+  ];
+}

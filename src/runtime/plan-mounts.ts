@@ -1,0 +1,181 @@
+/** The specification's mounts as steps, in its order (config.md, "mounts"), below the root that `root` opened. */
+
+import { OrlopError } from "../base/errors.ts";
+import { type CgroupLayout, isUnified } from "../kernel/cgroup/layout.ts";
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  MS_PRIVATE,
+} from "../kernel/linux.ts";
+import { parseMountOptions } from "../kernel/mount-options.ts";
+import type { Step } from "../kernel/step.ts";
+import type { Mount } from "../spec/runtime-spec.ts";
+
+/** What a mount of type "cgroup" needs to know. */
+export interface GroupView {
+  readonly layout: CgroupLayout;
+  /** The container's own group in every hierarchy. */
+  readonly path: string;
+}
+
+/** @throws {OrlopError} bad_value for a destination or source that is not absolute, or an option that is not one */
+export function planMounts(mounts: readonly Mount[], group: GroupView): Step[] {
+  return mounts.flatMap((mount) => {
+    checkDestination(mount.destination);
+    if (mount.type === "cgroup" || mount.type === "cgroup2") return planCgroupView(mount, group);
+    return [isBind(mount) ? planBind(mount) : planFileSystem(mount)];
+  });
+}
+
+/** Below /proc only these may be covered (single files that lxcfs and its like provide): the rest is what masks rely on. */
+const procFiles = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"];
+
+function checkDestination(destination: string): void {
+  const parts = destination.split("/").slice(1);
+  if (!destination.startsWith("/") || destination === "/" || parts.includes(".."))
+    throw OrlopError.of("bad_value", {
+      what: "mount destination",
+      value: destination,
+      expected: "an absolute path without .., and not / itself",
+    });
+  const [first, ...below] = parts.filter((part) => part !== "" && part !== ".");
+  if (first === "proc" && below.length > 0 && !procFiles.includes(below.join("/")))
+    throw OrlopError.of("bad_value", {
+      what: "mount destination",
+      value: destination,
+      expected: `a path outside /proc (or one of ${procFiles.join(", ")} in it)`,
+    });
+}
+
+function isBind(mount: Mount): boolean {
+  return mount.type === "bind" || (mount.options ?? []).some((option) => option === "bind" || option === "rbind");
+}
+
+function planFileSystem(mount: Mount): Step {
+  const { set, data } = parseMountOptions(mount.options ?? []);
+  const fstype = mount.type ?? "";
+  if (fstype === "")
+    throw OrlopError.of("bad_value", {
+      what: `type of the mount on ${mount.destination}`,
+      value: "",
+      expected: "a type",
+    });
+  return {
+    op: "root-mount",
+    fstype,
+    source: mount.source ?? fstype,
+    target: mount.destination,
+    attributes: set,
+    options: data,
+    why: reasonFor(mount),
+  };
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  "/proc": "its own processes, by its own PID namespace",
+  "/dev": "its own devices: an empty place for the few it gets",
+  "/dev/pts": "its own terminals, with none of the host's",
+  "/dev/shm": "POSIX shared memory of its own, bounded",
+  "/dev/mqueue": "POSIX message queues of its IPC namespace",
+  "/sys": "the kernel's objects as its network namespace has them, to be read",
+};
+
+function reasonFor(mount: Mount): string {
+  return reasons[mount.destination] ?? `${mount.type} was asked for on ${mount.destination}`;
+}
+
+/** open_tree's flags in the `bind` steps. */
+const RECURSIVE = 1;
+const RECURSIVE_ATTRIBUTES = 2;
+
+function planBind(mount: Mount): Step {
+  const options = parseMountOptions(mount.options ?? []);
+  if (!mount.source?.startsWith("/"))
+    throw OrlopError.of("bad_value", {
+      what: `source of the bind on ${mount.destination}`,
+      value: mount.source ?? "",
+      expected: "an absolute host path",
+    });
+  if (options.data.length > 0)
+    throw OrlopError.of("bad_value", {
+      what: `options of the bind on ${mount.destination}`,
+      value: options.data.join(","),
+      expected: "options that a bind mount has (ro, nosuid, rprivate …)",
+    });
+  const recursive = options.recursiveBind ? RECURSIVE | RECURSIVE_ATTRIBUTES : 0;
+  return {
+    op: "root-bind",
+    source: mount.source,
+    target: mount.destination,
+    flags: recursive,
+    set: options.set,
+    clear: options.clear,
+    propagation: options.propagation,
+    why: `the host's ${mount.source} was asked for${(options.set & MOUNT_ATTR_RDONLY) === 0 ? "" : ", to be read"}`,
+  };
+}
+
+/**
+ * The container's view of cgroups. Its group's directory is bound, which costs no new file system as a cgroup mount would;
+ * seen from its cgroup namespace the two are the same.
+ */
+function planCgroupView(mount: Mount, { layout, path }: GroupView): Step[] {
+  const attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
+  const readonly = (parseMountOptions(mount.options ?? []).set & MOUNT_ATTR_RDONLY) === 0 ? 0 : MOUNT_ATTR_RDONLY;
+  const bind = (source: string, target: string): Step => ({
+    op: "root-bind",
+    source,
+    target,
+    flags: 0,
+    set: attributes | readonly,
+    clear: 0,
+    propagation: MS_PRIVATE,
+    why: "its own control group, to be looked at",
+  });
+  if (layout.v2 !== undefined && isUnified(layout)) return [bind(layout.v2.mountPoint + path, mount.destination)];
+  if (layout.v1.length === 0) return [];
+  const hierarchies = layout.v1.map((hierarchy) => {
+    const name = hierarchy.mountPoint.split("/").at(-1) ?? "";
+    return {
+      name,
+      controllers: hierarchy.controllers,
+      step: bind(hierarchy.mountPoint + path, `${mount.destination}/${name}`),
+    };
+  });
+  const links = hierarchies
+    .flatMap(({ name, controllers }) => controllers.filter((one) => one !== name).map((one) => ({ one, name })))
+    .map(
+      ({ one, name }): Step => ({
+        op: "root-symlink",
+        target: name,
+        path: `${mount.destination}/${one}`,
+        why: "programs look for a controller by its own name",
+      }),
+    );
+  return [
+    {
+      op: "root-mount",
+      fstype: "tmpfs",
+      source: "cgroup",
+      target: mount.destination,
+      attributes,
+      options: ["mode=755"],
+      why: "a place for one directory per cgroup v1 hierarchy",
+    },
+    ...hierarchies.map(({ step }) => step),
+    ...links,
+    ...(readonly === 0 ? [] : [sealed(mount.destination)]),
+  ];
+}
+
+function sealed(path: string): Step {
+  return {
+    op: "root-attributes",
+    path,
+    set: MOUNT_ATTR_RDONLY,
+    clear: 0,
+    why: "the directory of hierarchies is complete",
+  };
+}

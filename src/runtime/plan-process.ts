@@ -1,0 +1,128 @@
+/**
+ * The container's process itself, from `pivot` to `execve`: identity, limits, what it may ask of the kernel.
+ *
+ * The order is the rule here. Loading a seccomp filter takes CAP_SYS_ADMIN or no_new_privileges: without the latter the
+ * filter is loaded first and the steps that give rights away run under it, so as few as possible come behind it.
+ */
+
+import { capabilityMask } from "../kernel/capabilities.ts";
+import { rlimitNumber } from "../kernel/rlimits.ts";
+import { compileSeccomp } from "../kernel/seccomp/compile.ts";
+import type { Step } from "../kernel/step.ts";
+import type { CapabilitySets, Linux, Process, Rlimit } from "../spec/runtime-spec.ts";
+import type { HostFacts } from "./plan-container.ts";
+
+const UNLIMITED = (1n << 64n) - 1n;
+
+/** Everything about the process that needs no right it is about to lose, and the terminal or pipes. */
+export function planProcess(process: Process, host: HostFacts, id: string): Step[] {
+  const { user } = process;
+  return [
+    { op: "keyring", name: id, why: "a session keyring of its own: keys of who started it stay out of reach" },
+    ...(process.rlimits ?? []).map(planRlimit),
+    ...planOomScore(process, host),
+    ...planStdio(process),
+    { op: "umask", mask: user.umask ?? 0o022, why: "files it makes are not writable by others" },
+    { op: "cwd", path: process.cwd, make: 1, why: "where the program starts" },
+  ];
+}
+
+/** The last steps: after them there is only the program. */
+export function planRights(process: Process, linux: Linux, host: HostFacts, gate: boolean): Step[] {
+  const { user, capabilities = {} } = process;
+  const filter = planSeccomp(linux, host);
+  const wait: Step[] = gate ? [{ op: "gate", why: "until it is connected: attached clients, network" }] : [];
+  const identity: Step[] = [
+    { op: "bounding", mask: maskOf(capabilities, "bounding"), why: "rights that no program in it can ever get back" },
+    {
+      op: "user",
+      uid: user.uid,
+      gid: user.gid,
+      groups: (user.additionalGids ?? []).map(String),
+      why: "who it is; the groups of who started it go",
+    },
+    {
+      op: "capabilities",
+      effective: maskOf(capabilities, "effective"),
+      permitted: maskOf(capabilities, "permitted"),
+      inheritable: maskOf(capabilities, "inheritable"),
+      ambient: maskOf(capabilities, "ambient"),
+      why: "what it may do beyond its user's rights",
+    },
+  ];
+  const last: Step[] = [
+    {
+      op: "exec",
+      argv: process.args,
+      env: process.env ?? [],
+      why: "the program itself: nothing of Orlop is left in it",
+    },
+  ];
+  if (process.noNewPrivileges === true)
+    return [
+      ...wait,
+      { op: "no-new-privileges", why: "set-user-ID programs gain nothing (no-new-privileges)" },
+      ...identity,
+      ...filter,
+      ...last,
+    ];
+  return [...wait, ...filter, ...identity, ...last];
+}
+
+function maskOf(sets: CapabilitySets, set: keyof CapabilitySets): bigint {
+  return capabilityMask(sets[set] ?? []);
+}
+
+function planRlimit(rlimit: Rlimit): Step {
+  return {
+    op: "rlimit",
+    resource: rlimitNumber(rlimit.type),
+    soft: limitValue(rlimit.soft),
+    hard: limitValue(rlimit.hard),
+    why: `${rlimit.type} was asked for`,
+  };
+}
+
+/** RLIM_INFINITY is the largest number, which JSON's doubles cannot hold exactly. */
+function limitValue(value: number): bigint {
+  return value < 0 || value > Number.MAX_SAFE_INTEGER ? UNLIMITED : BigInt(value);
+}
+
+function planOomScore(process: Process, host: HostFacts): Step[] {
+  if (process.oomScoreAdj === undefined || process.oomScoreAdj === host.oomScoreAdj) return [];
+  return [
+    {
+      op: "oom-score",
+      score: String(process.oomScoreAdj),
+      why: "how soon it is chosen when the host runs out of memory",
+    },
+  ];
+}
+
+function planStdio({ terminal, consoleSize, user }: Process): Step[] {
+  if (terminal !== true)
+    return [
+      {
+        op: "attach-stdio",
+        uid: user.uid,
+        gid: user.gid,
+        why: "its input and output: pipes that its user may open again",
+      },
+    ];
+  return [
+    {
+      op: "terminal",
+      rows: consoleSize?.height ?? 0,
+      columns: consoleSize?.width ?? 0,
+      uid: user.uid,
+      console: 1,
+      why: "a terminal of its own devpts, which is also its /dev/console",
+    },
+  ];
+}
+
+function planSeccomp(linux: Linux, host: HostFacts): Step[] {
+  if (linux.seccomp === undefined) return [];
+  const { program, flags } = compileSeccomp(linux.seccomp, host.architecture);
+  return [{ op: "seccomp", flags, program, why: "system calls that a container has no business with fail" }];
+}

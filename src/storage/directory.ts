@@ -1,0 +1,45 @@
+/** `--rootfs DIR`: a copy-on-write view of a directory. Mounts below it are not part of it. */
+
+import { OrlopError } from "../base/errors.ts";
+import { isWithin } from "../kernel/mountinfo.ts";
+import type { RootSource } from "../kernel/root-source.ts";
+import { planLayer, planUpper, type Upper } from "./upper.ts";
+
+export interface DirectoryInput {
+  /** Absolute and free of links (realpath). */
+  readonly directory: string;
+  /** The host directory that the container's process covers with its root. */
+  readonly mountPoint: string;
+  readonly upper: Upper;
+  /** Orlop's own directories: never part of a container's root. */
+  readonly hidden: readonly string[];
+}
+
+/** @throws {OrlopError} bad_value for a directory with Orlop's own state in it */
+export function planDirectory({ directory, mountPoint, upper, hidden }: DirectoryInput): RootSource {
+  const inside = hidden.find((path) => isWithin(path, directory) || isWithin(directory, path));
+  if (inside !== undefined)
+    throw OrlopError.of("bad_value", {
+      what: "root directory",
+      value: directory,
+      expected: `a directory without ${inside} in it (for the machine's own root: the image "host")`,
+    });
+  const place = planUpper(upper);
+  const layer = planLayer(upper, "root", directory, mountPoint);
+  return {
+    prepare: [
+      {
+        op: "mkdir",
+        path: mountPoint,
+        mode: 0o700,
+        why: "the place that each container's process covers with its root",
+      },
+      ...place.prepare,
+      ...layer.prepare,
+    ],
+    mount: [...place.mount, ...layer.mount],
+    mountPoint,
+    furnish: [],
+    owned: upper.kind === "directory" ? [upper.path] : [],
+  };
+}

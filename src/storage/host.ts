@@ -1,0 +1,220 @@
+/**
+ * The image `host`: a copy-on-write view of the machine itself, put together from its mounts. Pure: what must be looked
+ * up comes in as `HostView`.
+ *
+ * Every mount below / gets one treatment, by its file system (docs/storage.md has the table with reasons):
+ *
+ *   layer      an overlay: all of it, to be changed at will
+ *   read-only  a bind mount: file systems that overlay cannot use and that cannot hold a socket
+ *   empty      a new tmpfs: what others keep in memory is theirs
+ *   absent     nothing: network, FUSE, kernel interfaces, unknown ones. They are not even looked at: a dead one hangs
+ */
+
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  MS_PRIVATE,
+} from "../kernel/linux.ts";
+import { isWithin, type MountInfo, visibleMounts } from "../kernel/mountinfo.ts";
+import type { RootSource } from "../kernel/root-source.ts";
+import type { Step } from "../kernel/step.ts";
+import { layerName, mountOf, planLayer, planUpper, type Upper } from "./upper.ts";
+
+export interface HostView {
+  readonly mounts: readonly MountInfo[];
+  /** The directory that a path leads to, links resolved; undefined for a file or nothing. Asked of local file systems only. */
+  directoryAt(path: string): string | undefined;
+}
+
+export interface HostInput {
+  readonly view: HostView;
+  readonly mountPoint: string;
+  /** A second such place, for the parts below the root. */
+  readonly partPoint: string;
+  readonly upper: Upper;
+  /** Orlop's own directories. */
+  readonly hidden: readonly string[];
+}
+
+export type Treatment = "layer" | "read-only" | "empty" | "absent";
+
+const treatments: Readonly<Record<string, Treatment>> = {
+  bcachefs: "layer",
+  btrfs: "layer",
+  ext2: "layer",
+  ext3: "layer",
+  ext4: "layer",
+  f2fs: "layer",
+  jfs: "layer",
+  nilfs2: "layer",
+  // A lower directory may be an overlay itself (the machine is a container), one level deep.
+  overlay: "layer",
+  xfs: "layer",
+  zfs: "layer",
+  cramfs: "read-only",
+  erofs: "read-only",
+  exfat: "read-only",
+  iso9660: "read-only",
+  msdos: "read-only",
+  romfs: "read-only",
+  squashfs: "read-only",
+  vfat: "read-only",
+  ramfs: "empty",
+  tmpfs: "empty",
+};
+
+/** What becomes of a mount of this type. */
+export function treatmentOf(fstype: string): Treatment {
+  return treatments[fstype] ?? "absent";
+}
+
+/** The container has its own of these. */
+const ownPlaces = ["/proc", "/sys", "/dev", "/run"];
+
+/** Where other engines keep images, containers and secrets. */
+const enginePlaces = [
+  "/var/lib/docker",
+  "/var/lib/containerd",
+  "/var/lib/containers",
+  "/var/lib/kubelet",
+  "/var/lib/rancher",
+  "/var/lib/crio",
+  "/var/lib/lxc",
+  "/var/lib/lxd",
+  "/var/lib/incus",
+  "/var/lib/machines",
+  "/var/snap/docker",
+  "/var/snap/microk8s",
+];
+
+/** A container's root that another engine has mounted, wherever its storage is. */
+const engineMount = /\/(overlay2?|vfs|btrfs|zfs|snapshots)\/[^/]+\/(merged|mounts?|fs|diff)$/;
+
+export function planHost(input: HostInput): RootSource {
+  const { mountPoint, partPoint, upper, view } = input;
+  const mounts = visibleMounts(view.mounts);
+  const hidden = hiddenDirectories(mounts, input);
+  const shown = mounts.filter((mount) => mount.mountPoint !== "/" && isShown(mount, mounts, hidden, view));
+  const place = planUpper(upper);
+  const root = planLayer(upper, layerName("/"), "/", mountPoint);
+  const parts = shown.map((mount) => planPart(mount, upper, partPoint));
+  return {
+    prepare: [
+      {
+        op: "mkdir",
+        path: mountPoint,
+        mode: 0o700,
+        why: "the place that each container's process covers with its root",
+      },
+      ...(parts.length === 0 ? [] : [partDirectory(partPoint)]),
+      ...place.prepare,
+      ...root.prepare,
+      ...parts.flatMap((part) => part.prepare),
+    ],
+    mount: [...place.mount, ...root.mount],
+    mountPoint,
+    furnish: [...parts.flatMap((part) => part.furnish), runDirectory, ...hidden.map(hide)],
+    owned: upper.kind === "directory" ? [upper.path] : [],
+  };
+}
+
+const runDirectory: Step = {
+  op: "root-mount",
+  fstype: "tmpfs",
+  source: "tmpfs",
+  target: "/run",
+  attributes: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+  options: ["mode=755"],
+  why: "no service of the host runs in here, and none of its sockets is here",
+};
+
+function partDirectory(path: string): Step {
+  return {
+    op: "mkdir",
+    path,
+    mode: 0o700,
+    why: "the place where parts of the root are made before they are put below it",
+  };
+}
+
+/** Directories that are there and nobody's business, resolved; none below another or below a place of the container's own. */
+function hiddenDirectories(mounts: readonly MountInfo[], { hidden, view }: HostInput): string[] {
+  const isLocal = (path: string) => treatmentOf(mountOf(mounts, path)?.fstype ?? "") !== "absent";
+  const real = [...hidden, ...enginePlaces].flatMap((path) => (isLocal(path) ? (view.directoryAt(path) ?? []) : []));
+  const unique = [...new Set(real)].filter((path) => path !== "/");
+  return unique.filter(
+    (path) =>
+      ![...ownPlaces, ...unique].some((other) => other !== path && isWithin(path, other)) && !ownPlaces.includes(path),
+  );
+}
+
+function isShown(mount: MountInfo, mounts: readonly MountInfo[], hidden: readonly string[], view: HostView): boolean {
+  if (treatmentOf(mount.fstype) === "absent" || engineMount.test(mount.mountPoint)) return false;
+  if ([...ownPlaces, ...hidden].some((path) => isWithin(mount.mountPoint, path))) return false;
+  // Below one that is not shown there is nothing to mount it on.
+  const above = mounts.filter((other) => other !== mount && isWithin(mount.mountPoint, other.mountPoint));
+  if (above.some((other) => treatmentOf(other.fstype) === "absent")) return false;
+  // A single file that was bind-mounted: overlay takes directories only, and the file below shows.
+  return treatmentOf(mount.fstype) === "empty" || view.directoryAt(mount.mountPoint) !== undefined;
+}
+
+const keptAttributes: Readonly<Record<string, number>> = {
+  nosuid: MOUNT_ATTR_NOSUID,
+  nodev: MOUNT_ATTR_NODEV,
+  noexec: MOUNT_ATTR_NOEXEC,
+};
+
+/** nosuid, nodev and noexec are the administrator's word about a file system, and stay. */
+function attributesOf(mount: MountInfo): number {
+  return mount.options.reduce((sum, option) => sum | (keptAttributes[option] ?? 0), 0);
+}
+
+interface Part {
+  readonly prepare: readonly Step[];
+  readonly furnish: readonly Step[];
+}
+
+function planPart(mount: MountInfo, upper: Upper, partPoint: string): Part {
+  const target = mount.mountPoint;
+  const treatment = treatmentOf(mount.fstype);
+  if (treatment === "empty") return { prepare: [], furnish: [emptyStep(mount)] };
+  if (treatment === "read-only") {
+    const why = `${mount.fstype} cannot lie below an overlay: to be read only`;
+    return { prepare: [], furnish: [bindStep(target, target, attributesOf(mount) | MOUNT_ATTR_RDONLY, why)] };
+  }
+  // Mounted outside the root first, then put in by descriptor: the container may have made a link of the mount point.
+  const layer = planLayer(upper, layerName(target), target, partPoint);
+  const put = bindStep(partPoint, target, attributesOf(mount), `the host's ${target} is a file system of its own`);
+  return { prepare: layer.prepare, furnish: [...layer.mount, put] };
+}
+
+function bindStep(source: string, target: string, set: number, why: string): Step {
+  return { op: "root-bind", source, target, flags: 0, set, clear: 0, propagation: MS_PRIVATE, why };
+}
+
+function emptyStep(mount: MountInfo): Step {
+  const mode = mount.superOptions.find((option) => option.startsWith("mode=")) ?? "mode=1777";
+  return {
+    op: "root-mount",
+    fstype: "tmpfs",
+    source: "tmpfs",
+    target: mount.mountPoint,
+    attributes: attributesOf(mount),
+    options: [mode],
+    why: "the host keeps this in memory: the container has its own, empty",
+  };
+}
+
+function hide(path: string): Step {
+  return {
+    op: "root-mount",
+    fstype: "tmpfs",
+    source: "tmpfs",
+    target: path,
+    attributes: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
+    options: ["mode=755", "size=4k"],
+    why: "images, containers and secrets of an engine on this machine are hidden",
+  };
+}

@@ -1,0 +1,100 @@
+/** Where a container's changes to its root go: the upper directories of its overlays. */
+
+import type { MountInfo } from "../kernel/mountinfo.ts";
+import { isWithin } from "../kernel/mountinfo.ts";
+import type { Step } from "../kernel/step.ts";
+
+/**
+ * directory: a host directory of the container's own, kept until it is removed. volatile: never synced by the kernel, for
+ * a container that is not there after a power loss anyway (`--rm`).
+ * tmpfs: in memory, mounted in the container's own mount namespace, gone with it.
+ */
+export type Upper =
+  | { readonly kind: "directory"; readonly path: string; readonly volatile: boolean }
+  | { readonly kind: "tmpfs"; readonly mountPoint: string };
+
+/** File systems that overlay can write to: they have d_type, xattrs and RENAME_WHITEOUT. */
+const writableByOverlay = new Set(["bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "xfs", "zfs"]);
+
+/** Whether overlay can have its upper directory at `path`; inside another container it usually cannot. */
+export function canHoldUpper(mounts: readonly MountInfo[], path: string): boolean {
+  const mount = mountOf(mounts, path);
+  return mount !== undefined && writableByOverlay.has(mount.fstype) && mount.options.includes("rw");
+}
+
+/** The mount that `path` lies on. `mounts`: those that can be seen, parents first. */
+export function mountOf(mounts: readonly MountInfo[], path: string): MountInfo | undefined {
+  return mounts.filter((mount) => isWithin(path, mount.mountPoint)).reduce<MountInfo | undefined>(deeper, undefined);
+}
+
+function deeper(best: MountInfo | undefined, mount: MountInfo): MountInfo {
+  return best === undefined || mount.mountPoint.length >= best.mountPoint.length ? mount : best;
+}
+
+export interface Layer {
+  /** Made before the container's process exists. */
+  readonly prepare: readonly Step[];
+  /** The overlay on `target`. */
+  readonly mount: Step;
+}
+
+/** Steps that must come before the first layer's `mount`, in the container's process. */
+export function planUpper(upper: Upper): { readonly prepare: Step[]; readonly mount: Step[] } {
+  if (upper.kind === "directory") return { prepare: [], mount: [] };
+  return {
+    prepare: [
+      { op: "mkdir", path: upper.mountPoint, mode: 0o700, why: "a place that each container covers for itself" },
+    ],
+    mount: [
+      {
+        op: "mount",
+        fstype: "tmpfs",
+        source: "upper",
+        target: upper.mountPoint,
+        attributes: 0,
+        options: ["mode=700"],
+        why: "its changes live in memory, and end with its mount namespace",
+      },
+    ],
+  };
+}
+
+/**
+ * A copy-on-write view of `lower`, mounted on `target`.
+ *
+ * @param name of the layer among the container's: a file name
+ */
+export function planLayer(
+  upper: Upper,
+  name: string,
+  lower: string,
+  target: string,
+): { prepare: Step[]; mount: Step[] } {
+  const base = upper.kind === "directory" ? `${upper.path}/${name}` : `${upper.mountPoint}/${name}`;
+  const made: Step[] = [
+    { op: "mkdir", path: `${base}/upper`, mode: 0o755, why: `what the container changes of ${lower}` },
+    {
+      op: "mkdir",
+      path: `${base}/work`,
+      mode: 0o700,
+      why: "where overlay prepares a change before it is renamed into place",
+    },
+  ];
+  const overlay: Step = {
+    op: "overlay",
+    target,
+    lowers: [lower],
+    upper: `${base}/upper`,
+    work: `${base}/work`,
+    options: upper.kind === "directory" && upper.volatile ? ["volatile"] : [],
+    why: `${lower} to be changed at will: nothing of it reaches the host`,
+  };
+  return upper.kind === "directory" ? { prepare: made, mount: [overlay] } : { prepare: [], mount: [...made, overlay] };
+}
+
+/** A path as a file name: "/srv/data" becomes "srv%2Fdata", "/" becomes "root". Stable, so that a restart finds its layer. */
+export function layerName(path: string): string {
+  const name = path === "/" ? "root" : encodeURIComponent(path.slice(1));
+  if (name.length <= 200) return name;
+  return new Bun.CryptoHasher("sha256").update(path).digest("hex");
+}
