@@ -95,8 +95,8 @@ export const stepTable = {
   "root-mask": { path: "s" },
   /** Make a path read-only by a recursive bind on itself. A missing path is left alone. */
   "root-readonly": { path: "s" },
-  /** Set mount attributes on the root mount itself (not recursive), e.g. MOUNT_ATTR_RDONLY. */
-  "root-attributes": { set: "n", clear: "n" },
+  /** Set mount attributes on the mount whose top is this path ("/": the root mount itself; not recursive), e.g. MOUNT_ATTR_RDONLY. */
+  "root-attributes": { path: "s", set: "n", clear: "n" },
   /** sysctl of the new namespaces, through a private procfs: key "net.ipv4.ip_forward" as a path "net/ipv4/ip_forward". */
   sysctl: { key: "s", value: "s" },
   /** pivot_root to the opened root, detach the old one; then chdir "/". propagation: MS_* of the new root mount, or 0. */

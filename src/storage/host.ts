@@ -156,8 +156,17 @@ function isShown(mount: MountInfo, mounts: readonly MountInfo[], hidden: readonl
   // Below one that is not shown there is nothing to mount it on.
   const above = mounts.filter((other) => other !== mount && isWithin(mount.mountPoint, other.mountPoint));
   if (above.some((other) => treatmentOf(other.fstype) === "absent")) return false;
+  if (isOnItself(mount, mounts)) return false;
   // A single file that was bind-mounted: overlay takes directories only, and the file below shows.
   return treatmentOf(mount.fstype) === "empty" || view.directoryAt(mount.mountPoint) !== undefined;
+}
+
+/** A directory bound on itself (as dockerd does with its data): the layer above shows the same files already. */
+function isOnItself(mount: MountInfo, mounts: readonly MountInfo[]): boolean {
+  const parent = mounts.find((other) => other.id === mount.parent);
+  if (parent === undefined || parent.device !== mount.device) return false;
+  const below = parent.mountPoint === "/" ? mount.mountPoint : mount.mountPoint.slice(parent.mountPoint.length);
+  return mount.root === (parent.root === "/" ? below : parent.root + below);
 }
 
 const keptAttributes: Readonly<Record<string, number>> = {
