@@ -1,0 +1,152 @@
+/**
+ * A seccomp profile as a classic BPF program for seccomp(2).
+ *
+ * The program looks at the architecture, then finds the number by binary search, then compares arguments where a rule asks
+ * for it. It uses only what the kernel's own emulator understands (ld, and, jumps, ret: kernel/seccomp.c,
+ * seccomp_is_const_allow), so that since 5.11 calls that are always allowed cost nothing at all.
+ */
+
+import { OrlopError } from "../../base/errors.ts";
+import { ENOSYS, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_THREAD } from "./action.ts";
+import {
+  type Architecture,
+  architectures,
+  foreignTokens,
+  type Machine,
+  syscallNumbers,
+  X32_SYSCALL_BIT,
+} from "./architecture.ts";
+import { ArgumentFilter } from "./argument-filter.ts";
+import { type Decision, type Decisions, decide, isOwn, type ParsedRule, parseRule } from "./decision.ts";
+import { filterFlags } from "./filter-flags.ts";
+import { buildNumberTree, mergeRanges, type NumberRange } from "./number-tree.ts";
+import type { SeccompProfile } from "./profile.ts";
+import { JEQ, ProgramBuilder, type Target } from "./program-builder.ts";
+
+export interface CompiledSeccomp {
+  /** An array of `struct sock_filter`. */
+  readonly program: Uint8Array;
+  /** SECCOMP_FILTER_FLAG_*, for seccomp(2). */
+  readonly flags: number;
+  /** Names in the profile that no architecture of this machine has: without effect, as in runc. */
+  readonly unknownNames: readonly string[];
+}
+
+/** struct seccomp_data. */
+const NUMBER_OFFSET = 0;
+const ARCH_OFFSET = 4;
+
+/** linux/bpf_common.h, BPF_MAXINSNS. */
+const INSTRUCTIONS_MAX = 4096;
+/** Conditional rules for one call: more cannot fit a program, and the builder recurses over them. */
+const RULES_PER_CALL_MAX = 1000;
+
+/** A call of an architecture that the profile does not list: libseccomp's default, which runc keeps. */
+const BAD_ARCHITECTURE = SECCOMP_RET_KILL_THREAD;
+
+/**
+ * @param machine  what the kernel runs on; its own architecture is filtered even when the profile does not list it
+ * @throws {OrlopError} bad_value
+ */
+export function compileSeccomp(profile: SeccompProfile, machine: Machine): CompiledSeccomp {
+  const rules = (profile.syscalls ?? []).map(parseRule);
+  const listed = listedArchitectures(profile, machine);
+  const builder = new ProgramBuilder();
+  let entry = builder.ret(BAD_ARCHITECTURE);
+  for (const auditArch of [...new Set(listed.map((architecture) => architecture.auditArch))].reverse()) {
+    const sharing = listed.filter((architecture) => architecture.auditArch === auditArch);
+    const ranges = sharing.flatMap((architecture) => {
+      const decisions = decide(profile, rules, architecture);
+      const alone = architecture.name === "x86_64" && sharing.length === 1;
+      return [
+        ...rangesOf(builder, decisions, architecture),
+        ...(alone ? withoutX32(builder, decisions.otherwise) : []),
+      ];
+    });
+    const tree = buildNumberTree(builder, mergeRanges(ranges));
+    entry = builder.jump(JEQ, auditArch, builder.load(NUMBER_OFFSET, tree), entry);
+  }
+  const program = builder.finish(builder.load(ARCH_OFFSET, entry));
+  if (builder.length > INSTRUCTIONS_MAX)
+    refuseSize(`${builder.length} instructions`, `${INSTRUCTIONS_MAX} (BPF_MAXINSNS)`);
+  return { program, flags: filterFlags(profile), unknownNames: unknownNames(rules, listed) };
+}
+
+function refuseSize(value: string, most: string): never {
+  throw OrlopError.of("bad_value", { what: "seccomp profile", value, expected: `at most ${most}` });
+}
+
+/** The machine's own first. */
+function listedArchitectures(profile: SeccompProfile, machine: Machine): Architecture[] {
+  const wanted = profile.architectures ?? [];
+  for (const token of wanted) {
+    if (foreignTokens.has(token) || Object.values(architectures).some((known) => known.token === token)) continue;
+    const expected = `a name such as ${Object.values(architectures)
+      .map((known) => known.token)
+      .join(", ")}`;
+    throw OrlopError.of("bad_value", { what: "seccomp architecture", value: token, expected });
+  }
+  return Object.values(architectures).filter(
+    (known) => known.machine === machine && (known.name === machine || wanted.includes(known.token)),
+  );
+}
+
+/** One architecture's numbers, from its base upwards. */
+function rangesOf(builder: ProgramBuilder, decisions: Decisions, architecture: Architecture): NumberRange[] {
+  const filter = new ArgumentFilter(builder, architecture.wide);
+  const built = new Map<string, Target>();
+  const named = new Set(syscallNumbers(architecture).values());
+  const { newerFrom } = decisions;
+  const newer: Decision = { rules: [], action: SECCOMP_RET_ERRNO + ENOSYS };
+  const fallback = (number: number): Decision =>
+    newerFrom !== undefined && number >= newerFrom && !isOwn(architecture, number) ? newer : decisions.otherwise;
+
+  return boundaries(architecture, decisions, named).map((first) => {
+    const decision = decisions.byNumber.get(first) ?? fallback(first);
+    const range = { first, weight: named.has(first) ? 1 : 0 };
+    if (decision.rules.length === 0) return { ...range, ...always(builder, decision.action) };
+    if (decision.rules.length > RULES_PER_CALL_MAX)
+      refuseSize(`${decision.rules.length} conditional rules for one call`, String(RULES_PER_CALL_MAX));
+    const key = `${architecture.name} ${keyOf(decision)}`;
+    const target = (): Target => {
+      const entry = built.get(key) ?? filter.build(decision);
+      built.set(key, entry);
+      return entry;
+    };
+    return { ...range, key, target };
+  });
+}
+
+function always(builder: ProgramBuilder, action: number): Pick<NumberRange, "key" | "target"> {
+  return { key: String(action), target: () => builder.ret(action) };
+}
+
+/** Where a decision or a weight can change. */
+function boundaries(architecture: Architecture, decisions: Decisions, named: ReadonlySet<number>): number[] {
+  const { base, own } = architecture;
+  const starts = new Set([base]);
+  for (const number of named) starts.add(number).add(number + 1);
+  if (decisions.newerFrom !== undefined) starts.add(decisions.newerFrom);
+  if (own !== undefined) starts.add(base + own[0]).add(base + own[1] + 1);
+  return [...starts].sort((a, b) => a - b);
+}
+
+/**
+ * x86-64 without x32: its calls are of an architecture that is not listed. 2^32-1 is no call: it is what a tracer sets to
+ * skip one, and gets the default, as in libseccomp.
+ */
+function withoutX32(builder: ProgramBuilder, otherwise: Decision): NumberRange[] {
+  return [
+    { first: X32_SYSCALL_BIT, weight: 0, ...always(builder, BAD_ARCHITECTURE) },
+    { first: 0xffff_ffff, weight: 0, ...always(builder, otherwise.action) },
+  ];
+}
+
+function keyOf(decision: Decision): string {
+  return JSON.stringify(decision, (_, value: unknown) => (typeof value === "bigint" ? value.toString(16) : value));
+}
+
+function unknownNames(rules: readonly ParsedRule[], listed: readonly Architecture[]): string[] {
+  const names = new Set(rules.flatMap((rule) => rule.names));
+  return [...names].filter((name) => !listed.some((architecture) => syscallNumbers(architecture).has(name)));
+}
