@@ -5,6 +5,7 @@ import { accessSync, existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expectNoLeaks, takeSnapshot } from "../leakcheck.ts";
 
 /** What a test may need, each with how to tell and, for a person, what to do. */
 const needTable = {
@@ -39,14 +40,7 @@ export interface Scratch {
   defer(undo: () => void | Promise<void>): void;
 }
 
-/** Runs around every kernel test's body; leakcheck hooks in here. */
-type Around = (name: string, body: () => Promise<void>) => Promise<void>;
-let around: Around = (_name, body) => body();
-export function aroundEachTest(wrap: Around): void {
-  around = wrap;
-}
-
-/** A test on the real kernel. A need that is not met skips it; with CI=true it fails, saying what to do. */
+/** A test on the real kernel, which must leave nothing behind. A need that is not met skips it; with CI=true it fails, saying what to do. */
 export function kernelTest(
   name: string,
   needs: readonly Need[],
@@ -55,7 +49,7 @@ export function kernelTest(
 ): void {
   const missing = needs.filter((need) => !needTable[need].met());
   if (missing.length === 0) {
-    test(name, () => around(name, () => inScratch(body)), timeoutMs);
+    test(name, () => inScratch(body), timeoutMs);
     return;
   }
   const reason = missing.map((need) => `${need} (${needTable[need].remedy})`).join(", ");
@@ -71,11 +65,17 @@ export function kernelTest(
 
 async function inScratch(body: (scratch: Scratch) => void | Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "orlop-test-"));
+  const before = takeSnapshot({ directory });
   const undo: (() => void | Promise<void>)[] = [];
   try {
-    await body({ directory, defer: (step) => undo.push(step) });
+    try {
+      await body({ directory, defer: (step) => undo.push(step) });
+    } finally {
+      for (const step of undo.reverse()) await step();
+    }
+    // After a failure there may be leaks too, but they are not what is wrong.
+    await expectNoLeaks(before, { directory });
   } finally {
-    for (const step of undo.reverse()) await step();
     await rm(directory, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,81 @@
+/** Leakcheck notices each kind of thing that it is for. Every case here is a leak made on purpose. */
+
+import { describe, expect } from "bun:test";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { kernelTest, type Scratch } from "./kernel/harness.ts";
+import { findLeaks, takeSnapshot } from "./leakcheck.ts";
+
+/** What leakcheck reports after `leak`, which registers its own undoing. */
+async function noticed(scratch: Scratch, leak: () => void | Promise<void>): Promise<string> {
+  const watch = { directory: scratch.directory, folders: [join(scratch.directory, "run")] };
+  const before = takeSnapshot(watch);
+  await leak();
+  return findLeaks(before, watch).join("\n");
+}
+
+/** A process of ours that stays until the test's end. Settles once it has said that it is there. */
+async function stay(scratch: Scratch, command: readonly string[]): Promise<void> {
+  const [program = "", ...words] = command;
+  const child = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
+  scratch.defer(async () => {
+    const gone = once(child, "exit");
+    child.kill("SIGKILL");
+    await gone;
+  });
+  await once(child.stdout, "data");
+}
+
+describe("leakcheck notices", () => {
+  kernelTest("a mount", ["root"], async (scratch) => {
+    const place = join(scratch.directory, "place");
+    const text = await noticed(scratch, () => {
+      mkdirSync(place);
+      execFileSync("mount", ["-t", "tmpfs", "none", place]);
+      scratch.defer(() => void execFileSync("umount", [place]));
+    });
+    expect(text).toBe(`mount: tmpfs on ${place}`);
+  });
+
+  kernelTest("a cgroup", ["root", "cgroup1"], async (scratch) => {
+    const group = `/sys/fs/cgroup/pids/orlop-leak-${process.pid}`;
+    const text = await noticed(scratch, () => {
+      mkdirSync(group);
+      scratch.defer(() => rmdirSync(group));
+    });
+    expect(text).toBe(`cgroup: ${group}`);
+  });
+
+  kernelTest("a process, its namespace and its descriptors", ["root"], async (scratch) => {
+    const text = await noticed(scratch, () => stay(scratch, ["unshare", "--uts", "sh", "-c", "echo here; read -r _"]));
+    expect(text).toContain("process: sh -c echo here");
+    expect(text).toMatch(/^namespace: uts:\[\d+\]$/m);
+    expect(text).toMatch(/^descriptor: (pipe|socket): of sh -c/m);
+  });
+
+  kernelTest("a process that left its parent, by the directory that it is in", ["root"], async (scratch) => {
+    const text = await noticed(scratch, () => {
+      const script = `cd ${scratch.directory}; setsid sleep 1000 >/dev/null 2>&1 & echo $!`;
+      const pid = Number(execFileSync("sh", ["-c", script]));
+      scratch.defer(() => void process.kill(pid, "SIGKILL"));
+    });
+    expect(text).toMatch(/^process: (setsid )?sleep 1000$/m);
+  });
+
+  kernelTest("a file in a watched folder", [], async (scratch) => {
+    mkdirSync(join(scratch.directory, "run"));
+    const text = await noticed(scratch, () => writeFileSync(join(scratch.directory, "run/left"), ""));
+    expect(text).toBe(`file: ${join(scratch.directory, "run/left")}`);
+  });
+
+  kernelTest("a network link", ["root"], async (scratch) => {
+    const name = `orlop${process.pid % 10_000}`;
+    const text = await noticed(scratch, () => {
+      execFileSync("ip", ["link", "add", name, "type", "bridge"]);
+      scratch.defer(() => void execFileSync("ip", ["link", "del", name]));
+    });
+    expect(text).toContain(`network link: ${name}`);
+  });
+});
