@@ -33,13 +33,11 @@ int channel_receive(int channel, struct channel_message *message, int *fd) {
   union control control = {0};
   struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   ssize_t got;
-  do
+  do /* ECONNRESET comes once, when the peer left without reading ours, and before what it had sent */
     got = recvmsg(channel, &packet, MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
-  if (got < 0)
-    return errno == ECONNRESET ? 0 : -1;
-  if (got == 0)
-    return 0;
+  while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (got <= 0)
+    return (int)got;
   struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
   if (fd != NULL)
     *fd = -1;

@@ -73,12 +73,26 @@ void slots_free(struct slots *slots);
 struct decoded_step { int32_t number; const struct step_kind *kind; union argument argument[STEP_ARGS_MAX]; };
 int step_decode(struct span payload, struct decoded_step *step, struct slots *slots);
 
+/* ── the report channel: what the child tells its parent ───────────────────────────────────────────────────────── */
+
+/* C_FAILED: a step failed (then the child exits). C_TERMINAL: carries the pty's master in SCM_RIGHTS. C_GATE: the child
+ * waits at the gate. C_FORKED: the child that joined a PID namespace forked again, pid and (SCM_RIGHTS) pidfd of the one
+ * that goes on; `spawn` itself takes it. Parent to child: C_RELEASE (await), C_GO (gate). End of file without C_FAILED:
+ * execve succeeded. */
+enum channel_kind { C_FAILED = 1, C_TERMINAL, C_GATE, C_RELEASE, C_GO, C_FORKED };
+struct channel_message { uint8_t kind; int32_t step; int32_t error; pid_t pid; char detail[256]; };
+/* channel.c. fd: -1, or passed along in SCM_RIGHTS. Receiving: 1 a message, 0 end of file, -1 errno. */
+int channel_send(int channel, const struct channel_message *message, int fd);
+int channel_receive(int channel, struct channel_message *message, int *fd);
+
 /* ── task.c: one plan ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 struct monitor;
 
 /* The steps that a child will carry out, kept until `spawn` has all of them: STEP payloads, each behind its u32 length. */
 struct parcel { uint8_t *at; size_t used, capacity; uint64_t awaited; };
+/* The next payload after offset *at, which moves on; false at the end. */
+bool parcel_next(struct parcel *parcel, size_t *at, struct span *payload);
 
 /* A plan under way, in the task's process or in the child's. */
 struct task {
@@ -90,7 +104,9 @@ struct task {
   int proc;                 /* a private procfs; -1 until needed */
   int empty;                /* the read-only tmpfs that hides directories; -1 until needed */
   uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
-  bool in_child, gone;      /* gone: GO came before the gate was reached */
+  bool in_child;
+  bool gone;                /* GO came before the gate was reached */
+  bool joins_pid;           /* the child's steps join a PID namespace: it will fork again */
   struct parcel parcel;
   struct slots slots;
   pid_t child;              /* 0 before spawn */
@@ -106,6 +122,8 @@ int task_one_shot(int in, int out);
 int child_wait(struct task *task, struct inbox *box, int in);
 /* SIGKILL to the child, if there is one, and reap it. */
 void child_kill(struct task *task);
+/* Whether the child has said that a step failed; does not wait. */
+bool child_failure(struct task *task, struct channel_message *report);
 /* Carries one decoded step out; as its step_function. */
 int step_run(struct task *task, struct decoded_step *step);
 /* errno and "format": a failure that errno alone does not explain. Always -1. */
@@ -124,17 +142,6 @@ int reopen(struct task *task, int fd, int flags);
 /* The private procfs: of the PID namespace we are in, seen by nobody else (CVE-2019-19921). */
 int private_proc(struct task *task);
 
-/* ── the report channel: what the child tells its parent ───────────────────────────────────────────────────────── */
-
-/* C_FAILED: a step failed (then the child exits). C_TERMINAL: carries the pty's master in SCM_RIGHTS. C_GATE: the child
- * waits at the gate. C_FORKED: the child that joined a PID namespace forked again, pid and (SCM_RIGHTS) pidfd of the one
- * that goes on; `spawn` itself takes it. Parent to child: C_RELEASE (await), C_GO (gate). End of file without C_FAILED: execve succeeded. */
-enum channel_kind { C_FAILED = 1, C_TERMINAL, C_GATE, C_RELEASE, C_GO, C_FORKED };
-struct channel_message { uint8_t kind; int32_t step; int32_t error; pid_t pid; char detail[256]; };
-/* channel.c. fd: -1, or passed along in SCM_RIGHTS. Receiving: 1 a message, 0 end of file, -1 errno. */
-int channel_send(int channel, const struct channel_message *message, int fd);
-int channel_receive(int channel, struct channel_message *message, int *fd);
-
 /* ── monitor.c and its parts: stdio.c, log_*.c, attach.c, record.c ─────────────────────────────────────────────── */
 
 step_function step_stdio, step_log, step_exit_record, step_listen;   /* host side: prepare task->monitor */
@@ -150,14 +157,26 @@ void monitor_abandon(struct task *task);
 /* orlop-executor supervisor RUN_DIR STATE_DIR IDLE_SECONDS ENGINE [ARGUMENT...]: daemonizes once its sockets listen. */
 int supervisor_main(int argc, char **argv);
 
+/* ── sealed.c ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Returns 0 in a process whose executable nobody can write: executes itself again from such a copy when it must. */
+int run_sealed(char **argv);
+
 /* ── points.c: step points of a test build ─────────────────────────────────────────────────────────────────────── */
 
 #ifdef ORLOP_POINTS
 /* Does what ORLOP_POINT asks at this point; 0, or -1 with the errno it asked for. */
 int point_reached(const char *name);
-#define POINT(name) point_reached(name)
+/* The name also goes into a section of its own, from which `orlop-executor points` lists it. */
+#define POINT(name)                                                                                                    \
+  ({                                                                                                                   \
+    static const char *const point_name __attribute__((section("orlop_points"), used)) = name;                        \
+    point_reached(point_name);                                                                                         \
+  })
 #else
 #define POINT(name) 0
 #endif
+/* One name per line; none in a build without points. */
+void points_print(void);
 
 #endif

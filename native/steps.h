@@ -1,0 +1,39 @@
+/* Every step's function, and what the files of steps share. */
+#ifndef STEPS_H
+#define STEPS_H
+
+#include "orlop.h"
+
+/* steps_file.c */
+step_function step_mkdir, step_write, step_try_write, step_read, step_file, step_rmdir, step_remove, step_chown;
+/* steps_group.c */
+step_function step_kill_group, step_device_program;
+/* steps_netlink.c */
+step_function step_netlink;
+/* spawn.c */
+step_function step_spawn, step_id_map, step_release, step_await, step_gate;
+/* steps_namespace.c */
+step_function step_unshare, step_setns, step_hostname, step_domainname, step_sysctl, step_oom_score, step_keyring;
+/* steps_mount.c */
+step_function step_propagation, step_overlay, step_mount, step_bind, step_root, step_pivot;
+/* steps_root.c */
+step_function step_root_mount, step_root_bind, step_root_mkdir, step_root_symlink, step_root_mknod, step_root_file;
+step_function step_root_mask, step_root_readonly, step_root_attributes;
+/* steps_identity.c */
+step_function step_bounding, step_user, step_capabilities, step_no_new_privileges, step_seccomp;
+/* steps_exec.c */
+step_function step_rlimit, step_umask, step_cwd, step_exec;
+
+/* Whether a `setns` step joins a PID namespace, which only a child of the caller will be in. */
+bool joins_pid_namespace(const union argument *arg);
+
+/* steps_mount.c: a new file system, detached; as fsmount(2), with the file system's own words in task->detail. */
+int make_mount(struct task *task, const char *fstype, const char *source, uint64_t attributes, char **options);
+/* A detached copy of the mount at fd or path (fd AT_FDCWD). flags: 1 recursive; set, clear: MOUNT_ATTR_*, recursive with
+ * flag 2; propagation: MS_* or 0. */
+struct copy { uint64_t flags, set, clear, propagation; };
+int copy_mount(int fd, const char *path, struct copy how);
+/* Attaches a detached mount over what `onto` is. */
+int attach_mount(int mount, int onto);
+
+#endif

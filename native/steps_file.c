@@ -1,0 +1,188 @@
+/* Files and directories in the host's view: paths that our own side wrote, never an image. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+enum {
+  READ_MAX = FRAME_MAX - 64, /* a VALUE frame holds it */
+  RMDIR_PATIENCE_MS = 2000,  /* a cgroup stays busy until its last task is reaped */
+  TREE_DEPTH_MAX = 512,
+};
+
+static int close_after(int fd, int result) {
+  int error = errno;
+  close(fd);
+  errno = error;
+  return result;
+}
+
+static int make_directory(char *path, mode_t mode) {
+  if (mkdir(path, mode) == 0 || errno == EEXIST)
+    return 0;
+  if (errno != ENOENT)
+    return -1;
+  char *slash = strrchr(path, '/');
+  if (slash == NULL || slash == path)
+    return -1;
+  *slash = 0;
+  int parent = make_directory(path, 0755);
+  *slash = '/';
+  return parent < 0 ? -1 : mkdir(path, mode);
+}
+
+/* path, mode of the last component. */
+int step_mkdir(struct task *task, union argument *arg) {
+  struct stat stat_;
+  if (make_directory(arg[0].s, (mode_t)arg[1].n) < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  if (stat(arg[0].s, &stat_) == 0 && !S_ISDIR(stat_.st_mode))
+    return fail(task, ENOTDIR, "%s", arg[0].s);
+  return 0;
+}
+
+/* One write(2): cgroup, proc and sysfs files take a value at once or not at all. */
+static int write_once(const char *path, struct span data) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t written = write(fd, data.at, data.size);
+  if (written >= 0 && (size_t)written != data.size)
+    errno = EIO;
+  return close_after(fd, (size_t)written == data.size ? 0 : -1);
+}
+
+int step_write(struct task *task, union argument *arg) {
+  return write_once(arg[0].s, arg[1].b) < 0 ? fail(task, errno, "%s", arg[0].s) : 0;
+}
+
+/* What is not there or not allowed is a warning: VALUE with the errno, decimal. Its meaning is the engine's to say. */
+int step_try_write(struct task *task, union argument *arg) {
+  char number[16];
+  if (write_once(arg[0].s, arg[1].b) == 0)
+    return 0;
+  if (errno != ENOENT && errno != EACCES && errno != EPERM && errno != EROFS && errno != EOPNOTSUPP)
+    return fail(task, errno, "%s", arg[0].s);
+  int size = snprintf(number, sizeof number, "%d", errno);
+  return task->conn < 0 ? 0 : send_value(task->conn, task->step, (struct span){(uint8_t *)number, (size_t)size});
+}
+
+int step_read(struct task *task, union argument *arg) {
+  int fd = open(arg[0].s, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  uint8_t *at = mmap(NULL, READ_MAX + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED)
+    return close_after(fd, -1);
+  size_t size = 0;
+  ssize_t got;
+  while (size <= READ_MAX && ((got = read(fd, at + size, READ_MAX + 1 - size)) > 0 || (got < 0 && errno == EINTR)))
+    size += got > 0 ? (size_t)got : 0;
+  int result = -1;
+  if (got < 0 || size > READ_MAX) {
+    fail(task, got < 0 ? errno : EFBIG, "%s", arg[0].s);
+  } else {
+    at[size] = 0;
+    result = send_value(task->conn, task->step, (struct span){at, size});
+  }
+  munmap(at, READ_MAX + 1);
+  return close_after(fd, result);
+}
+
+/* path, mode, data: a temporary name beside it, then rename, so that nobody reads half of it. */
+int step_file(struct task *task, union argument *arg) {
+  char temporary[PATH_MAX];
+  if (snprintf(temporary, sizeof temporary, "%s.new-%d", arg[0].s, (int)getpid()) >= (int)sizeof temporary)
+    return fail(task, ENAMETOOLONG, "%.200s", arg[0].s);
+  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return fail(task, errno, "%.200s", temporary);
+  struct span data = arg[2].b;
+  while (data.size > 0) {
+    ssize_t written = write(fd, data.at, data.size);
+    if (written < 0 && errno != EINTR)
+      break;
+    data.at += written > 0 ? written : 0;
+    data.size -= written > 0 ? (size_t)written : 0;
+  }
+  if (data.size == 0 && fchmod(fd, (mode_t)arg[1].n) == 0 && rename(temporary, arg[0].s) == 0)
+    return close_after(fd, 0);
+  fail(task, errno, "%.200s", arg[0].s);
+  int error = errno;
+  unlink(temporary);
+  errno = error;
+  return close_after(fd, -1);
+}
+
+int step_rmdir(struct task *task, union argument *arg) {
+  for (int waited = 0; rmdir(arg[0].s) < 0 && errno != ENOENT; waited++) {
+    if (errno != EBUSY || waited >= RMDIR_PATIENCE_MS)
+      return fail(task, errno, "%s", arg[0].s);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  return 0;
+}
+
+/* Removes what is in a directory: by descriptor, no links followed, no mount crossed. */
+static int remove_inside(int directory, dev_t device, int depth) {
+  DIR *list = fdopendir(directory);
+  struct dirent *entry;
+  int result = 0;
+  if (list == NULL)
+    return close_after(directory, -1);
+  while (result == 0 && (errno = 0, entry = readdir(list)) != NULL) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    if (unlinkat(directory, entry->d_name, 0) == 0 || errno == ENOENT)
+      continue;
+    struct stat stat;
+    int child = errno == EISDIR && depth < TREE_DEPTH_MAX
+                    ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                    : -1;
+    if (child < 0 || fstat(child, &stat) < 0) {
+      result = -1;
+    } else if (stat.st_dev != device) {
+      close(child);
+      errno = EBUSY; /* a mount: whoever made it must take it away first */
+      result = -1;
+    } else {
+      result = remove_inside(child, device, depth + 1);
+      if (result == 0)
+        result = unlinkat(directory, entry->d_name, AT_REMOVEDIR);
+    }
+  }
+  if (result == 0 && errno != 0)
+    result = -1;
+  int error = errno;
+  closedir(list);
+  errno = error;
+  return result;
+}
+
+int step_remove(struct task *task, union argument *arg) {
+  struct stat stat;
+  if (unlink(arg[0].s) == 0 || errno == ENOENT)
+    return 0;
+  int directory = errno == EISDIR ? open(arg[0].s, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  if (directory < 0 || fstat(directory, &stat) < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  if (remove_inside(directory, stat.st_dev, 0) < 0 || (rmdir(arg[0].s) < 0 && errno != ENOENT))
+    return fail(task, errno, "%s", arg[0].s);
+  return 0;
+}
+
+int step_chown(struct task *task, union argument *arg) {
+  if (lchown(arg[0].s, (uid_t)arg[1].n, (gid_t)arg[2].n) < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  return 0;
+}

@@ -1,0 +1,110 @@
+/* cgroups beyond plain files: emptying a v1 group, and the device program of a v2 one. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+enum { KILL_PATIENCE_MS = 10 * 1000, LONGEST_PAUSE_MS = 16 };
+
+static int write_text(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t written = write(fd, text, strlen(text));
+  int error = errno;
+  close(fd);
+  errno = error;
+  return written < 0 ? -1 : 0;
+}
+
+/* SIGKILL to each task that the file lists; how many there were, or -1. Lines may be split between two reads. */
+static int kill_listed(const char *tasks) {
+  char buffer[4096];
+  int fd = open(tasks, O_RDONLY | O_CLOEXEC), count = 0;
+  long pid = 0;
+  ssize_t size;
+  if (fd < 0)
+    return errno == ENOENT ? 0 : -1;
+  while ((size = read(fd, buffer, sizeof buffer)) > 0)
+    for (ssize_t i = 0; i < size; i++) {
+      if (buffer[i] != '\n') {
+        pid = pid * 10 + (buffer[i] - '0');
+        continue;
+      }
+      if (pid > 0) /* 0: a task of a PID namespace that we cannot see */
+        kill((pid_t)pid, SIGKILL);
+      count++;
+      pid = 0;
+    }
+  close(fd);
+  return count;
+}
+
+/* tasks: the group's list of processes; freezer: its freezer.state, or "". Frozen tasks cannot fork away from us, and die
+ * when thawed. A new task may still come in (an exec), so again until there is none. */
+int step_kill_group(struct task *task, union argument *arg) {
+  const char *tasks = arg[0].s, *freezer = arg[1].s;
+  long pause_ms = 1;
+  for (long waited_ms = 0; waited_ms < KILL_PATIENCE_MS; waited_ms += pause_ms) {
+    if (freezer[0] != 0 && write_text(freezer, "FROZEN") < 0 && errno != ENOENT)
+      return fail(task, errno, "%s", freezer);
+    int count = kill_listed(tasks), error = errno;
+    if (freezer[0] != 0 && write_text(freezer, "THAWED") < 0 && errno != ENOENT)
+      return fail(task, errno, "%s", freezer);
+    if (count < 0)
+      return fail(task, error, "%s", tasks);
+    if (count == 0)
+      return 0;
+    nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000}, NULL);
+    pause_ms = pause_ms < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
+  }
+  return fail(task, ETIMEDOUT, "%s", tasks);
+}
+
+static int bpf(enum bpf_cmd command, union bpf_attr *attributes) {
+  return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
+}
+
+/* group: cgroup v2 directory; program: BPF_PROG_TYPE_CGROUP_DEVICE instructions of 8 bytes. */
+int step_device_program(struct task *task, union argument *arg) {
+  static char log[1024];
+  int group = open(arg[0].s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (group < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  union bpf_attr load = {
+      .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+      .insn_cnt = (uint32_t)(arg[1].b.size / sizeof(struct bpf_insn)),
+      .insns = (uint64_t)(uintptr_t)arg[1].b.at,
+      .license = (uint64_t)(uintptr_t) "Apache-2.0",
+  };
+  int program = bpf(BPF_PROG_LOAD, &load);
+  if (program < 0) { /* again, for the verifier's reason */
+    int error = errno;
+    load.log_level = 1;
+    load.log_size = sizeof log;
+    load.log_buf = (uint64_t)(uintptr_t)log;
+    program = bpf(BPF_PROG_LOAD, &load);
+    if (program < 0) {
+      close(group);
+      return fail(task, error, "load: %.200s", log);
+    }
+  }
+  union bpf_attr attach = {
+      .target_fd = (uint32_t)group,
+      .attach_bpf_fd = (uint32_t)program,
+      .attach_type = BPF_CGROUP_DEVICE,
+      .attach_flags = BPF_F_ALLOW_MULTI,
+  };
+  int result = bpf(BPF_PROG_ATTACH, &attach), error = errno;
+  close(program);
+  close(group);
+  return result < 0 ? fail(task, error, "attach") : 0;
+}

@@ -1,0 +1,198 @@
+/* `root-*`: the new root's mounts and files, before pivot. Paths are the container's, resolved by path.c. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+static int close_after(int fd, int result) {
+  int error = errno;
+  close(fd);
+  errno = error;
+  return result;
+}
+
+/* Whether a path is not there, so that there is nothing to hide. */
+static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
+
+/* fstype, source, target, attributes: MOUNT_ATTR_*, options. */
+int step_root_mount(struct task *task, union argument *arg) {
+  int onto = root_make(task, arg[2].s, S_IFDIR, 0755);
+  if (onto < 0)
+    return -1;
+  int mount = make_mount(task, arg[0].s, arg[1].s, arg[3].n, arg[4].l.at);
+  if (mount < 0 || attach_mount(mount, onto) < 0)
+    return close_after(mount, close_after(onto, -1));
+  close(onto);
+  if (task->proc < 0 && strcmp(arg[0].s, "proc") == 0)
+    task->proc = mount; /* a procfs nobody else has touched: `sysctl` and `oom-score` need no second one */
+  else
+    close(mount);
+  return 0;
+}
+
+/* source: host path; target, flags, set, clear as `bind`; propagation: MS_* or 0. */
+int step_root_bind(struct task *task, union argument *arg) {
+  struct stat stat;
+  int tree = copy_mount(AT_FDCWD, arg[0].s, (struct copy){arg[2].n, arg[3].n, arg[4].n, arg[5].n});
+  if (tree < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  if (fstat(tree, &stat) < 0)
+    return close_after(tree, -1);
+  bool directory = S_ISDIR(stat.st_mode);
+  int onto = root_make(task, arg[1].s, directory ? S_IFDIR : S_IFREG, directory ? 0755 : 0644);
+  if (onto < 0)
+    return close_after(tree, fail(task, errno, "%s", arg[1].s));
+  return close_after(tree, close_after(onto, attach_mount(tree, onto)));
+}
+
+int step_root_mkdir(struct task *task, union argument *arg) {
+  struct stat stat;
+  int fd = root_make(task, arg[0].s, S_IFDIR, (mode_t)arg[1].n);
+  if (fd < 0)
+    return -1;
+  if (fstat(fd, &stat) == 0 && !S_ISDIR(stat.st_mode)) {
+    errno = ENOTDIR;
+    return close_after(fd, -1);
+  }
+  close(fd);
+  return 0;
+}
+
+/* target: the link's text; path: where it is made. */
+int step_root_symlink(struct task *task, union argument *arg) {
+  char name[NAME_MAX + 1];
+  struct stat stat;
+  int parent = root_parent(task, arg[1].s, name);
+  if (parent < 0)
+    return -1;
+  int made = symlinkat(arg[0].s, parent, name);
+  if (made < 0 && errno == EEXIST && fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(stat.st_mode))
+    made = unlinkat(parent, name, 0) < 0 ? -1 : symlinkat(arg[0].s, parent, name);
+  return close_after(parent, made);
+}
+
+/* A copy of the host's node at `path`, if it is the device we mean: a container must never get another one's. */
+static int verified_node(struct task *task, const char *path, mode_t kind, dev_t device) {
+  struct stat stat;
+  int tree = copy_mount(AT_FDCWD, path, (struct copy){0, 0, 0, 0});
+  if (tree < 0)
+    return fail(task, errno, "%s", path);
+  if (fstat(tree, &stat) == 0 && (stat.st_mode & S_IFMT) == kind && stat.st_rdev == device)
+    return tree;
+  return close_after(tree, fail(task, ENODEV, "%s is not device %u:%u", path, major(device), minor(device)));
+}
+
+/* Where mknod is refused: the host's node over an empty file. */
+static int bind_node(struct task *task, int parent, const char *name, union argument *arg, dev_t device) {
+  int node = verified_node(task, arg[7].s, (mode_t)arg[1].n, device);
+  if (node < 0)
+    return -1;
+  int onto = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (onto < 0 && mknodat(parent, name, S_IFREG | 0600, 0) == 0)
+    onto = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (onto < 0)
+    return close_after(node, -1);
+  return close_after(node, close_after(onto, attach_mount(node, onto)));
+}
+
+/* path, kind: S_IFCHR, S_IFBLK, S_IFIFO; mode, major, minor, uid, gid; source: the host's node, or "". */
+int step_root_mknod(struct task *task, union argument *arg) {
+  char name[NAME_MAX + 1];
+  dev_t device = makedev((unsigned)arg[3].n, (unsigned)arg[4].n);
+  mode_t mode = (mode_t)arg[2].n;
+  int parent = root_parent(task, arg[0].s, name);
+  if (parent < 0)
+    return -1;
+  if (mknodat(parent, name, (mode_t)arg[1].n | mode, device) < 0) {
+    bool refused = errno == EPERM && arg[7].s[0] != 0;
+    return close_after(parent, refused ? bind_node(task, parent, name, arg, device) : -1);
+  }
+  /* the mode without the umask; the node is new, so its name is ours. chown first: it clears nothing of a device */
+  if (fchownat(parent, name, (uid_t)arg[5].n, (gid_t)arg[6].n, AT_SYMLINK_NOFOLLOW) < 0 ||
+      fchmodat(parent, name, mode, 0) < 0)
+    return close_after(parent, -1);
+  close(parent);
+  return 0;
+}
+
+static int write_all(int fd, struct span data) {
+  while (data.size > 0) {
+    ssize_t written = write(fd, data.at, data.size);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return -1;
+    data.at += written;
+    data.size -= (size_t)written;
+  }
+  return 0;
+}
+
+/* path, mode: when made; data. A link is followed inside the root, as /etc/resolv.conf often is one. */
+int step_root_file(struct task *task, union argument *arg) {
+  struct stat stat;
+  int fd = root_make(task, arg[0].s, S_IFREG, (mode_t)arg[1].n);
+  if (fd < 0)
+    return -1;
+  /* before opening it for real: opening a device or a pipe has effects */
+  if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode))
+    return close_after(fd, fail(task, EINVAL, "%s is not a regular file", arg[0].s));
+  int file = reopen(task, fd, O_WRONLY | O_TRUNC);
+  close(fd);
+  if (file < 0)
+    return -1;
+  return close_after(file, write_all(file, arg[2].b));
+}
+
+static int mask_file(struct task *task, int onto) {
+  int null = verified_node(task, "/dev/null", S_IFCHR, makedev(1, 3));
+  return null < 0 ? -1 : close_after(null, attach_mount(null, onto));
+}
+
+/* The first hidden directory gets a new tmpfs, the others copies of it: it is empty and cannot be written. */
+static int mask_directory(struct task *task, int onto) {
+  char read_only[] = "ro", small[] = "nr_blocks=1", few[] = "nr_inodes=1", *options[] = {read_only, small, few, NULL};
+  if (task->empty < 0) {
+    task->empty = make_mount(task, "tmpfs", "tmpfs", MOUNT_ATTR_RDONLY, options);
+    return task->empty < 0 ? -1 : attach_mount(task->empty, onto);
+  }
+  int copy = copy_mount(task->empty, "", (struct copy){0, 0, 0, 0});
+  return copy < 0 ? -1 : close_after(copy, attach_mount(copy, onto));
+}
+
+/* A missing path is hidden already (runtime-spec config-linux.md, "maskedPaths"). */
+int step_root_mask(struct task *task, union argument *arg) {
+  struct stat stat;
+  int onto = root_open(task, arg[0].s, O_PATH);
+  if (onto < 0)
+    return is_missing(errno) ? 0 : -1;
+  if (fstat(onto, &stat) < 0)
+    return close_after(onto, -1);
+  return close_after(onto, S_ISDIR(stat.st_mode) ? mask_directory(task, onto) : mask_file(task, onto));
+}
+
+int step_root_readonly(struct task *task, union argument *arg) {
+  int onto = root_open(task, arg[0].s, O_PATH);
+  if (onto < 0)
+    return is_missing(errno) ? 0 : -1;
+  int tree = copy_mount(onto, "", (struct copy){3, MOUNT_ATTR_RDONLY, 0, 0});
+  if (tree < 0)
+    return close_after(onto, -1);
+  return close_after(tree, close_after(onto, attach_mount(tree, onto)));
+}
+
+/* path: of a mount's top, "/" for the root mount itself; set, clear: its MOUNT_ATTR_*. */
+int step_root_attributes(struct task *task, union argument *arg) {
+  struct mount_attr attributes = {.attr_set = arg[1].n, .attr_clr = arg[2].n};
+  int top = root_open(task, arg[0].s, O_PATH);
+  if (top < 0)
+    return -1;
+  return close_after(top, mount_setattr(top, "", AT_EMPTY_PATH, &attributes, sizeof attributes));
+}

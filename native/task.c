@@ -1,0 +1,197 @@
+/* One plan: reads frames from a connection, carries each step out, answers. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+/* All steps of one child together. A default container needs about 30 KiB. */
+enum { PARCEL_MAX = 16 << 20 };
+
+/* What to do after a frame. */
+enum verdict { GO_ON, PLAN_DONE, PLAN_FAILED };
+
+int fail(struct task *task, int error, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(task->detail, sizeof task->detail, format, arguments);
+  va_end(arguments);
+  errno = error;
+  return -1;
+}
+
+int step_run(struct task *task, struct decoded_step *step) {
+  task->step = step->number;
+  task->detail[0] = 0;
+#ifdef ORLOP_POINTS
+  char point[64];
+  snprintf(point, sizeof point, "step.%s", step->kind->name);
+  if (point_reached(point) < 0)
+    return -1;
+#endif
+  return step->kind->run(task, step->argument);
+}
+
+/* Keeps one STEP payload until `spawn` has all of its steps. */
+static int parcel_add(struct parcel *parcel, struct span payload) {
+  size_t wanted = parcel->used + sizeof(uint32_t) + payload.size;
+  if (wanted > PARCEL_MAX) {
+    errno = E2BIG;
+    return -1;
+  }
+  if (wanted > parcel->capacity) {
+    size_t capacity = parcel->capacity == 0 ? 64 << 10 : parcel->capacity;
+    while (capacity < wanted)
+      capacity *= 2;
+    void *at = parcel->at == NULL
+                   ? mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                   : mremap(parcel->at, parcel->capacity, capacity, MREMAP_MAYMOVE);
+    if (at == MAP_FAILED)
+      return -1;
+    parcel->at = at;
+    parcel->capacity = capacity;
+  }
+  uint32_t size = (uint32_t)payload.size;
+  memcpy(parcel->at + parcel->used, &size, sizeof size);
+  memcpy(parcel->at + parcel->used + sizeof size, payload.at, size);
+  parcel->used = wanted;
+  return 0;
+}
+
+bool parcel_next(struct parcel *parcel, size_t *at, struct span *payload) {
+  uint32_t size;
+  if (parcel->used - *at < sizeof size)
+    return false;
+  memcpy(&size, parcel->at + *at, sizeof size);
+  *payload = (struct span){parcel->at + *at + sizeof size, size};
+  *at += sizeof size + size;
+  return true;
+}
+
+static void parcel_free(struct parcel *parcel) {
+  if (parcel->at != NULL)
+    munmap(parcel->at, parcel->capacity);
+  *parcel = (struct parcel){0};
+}
+
+/* All steps of the child are here: `spawn`, which was kept first, can be carried out. */
+static int spawn_now(struct task *task) {
+  size_t at = 0;
+  struct span payload;
+  struct decoded_step spawn;
+  if (!parcel_next(&task->parcel, &at, &payload) || step_decode(payload, &spawn, &task->slots) < 0)
+    return -1;
+  int result = step_run(task, &spawn);
+  int error = errno;
+  parcel_free(&task->parcel);
+  errno = error;
+  return result;
+}
+
+static int take_step(struct task *task, struct span payload) {
+  struct decoded_step step;
+  task->detail[0] = 0;
+  int decoded = step_decode(payload, &step, &task->slots);
+  task->step = step.number;
+  if (decoded < 0)
+    return -1;
+  bool collecting = task->parcel.awaited > 0;
+  bool is_spawn = step.kind->run == step_spawn;
+  if (is_spawn && (collecting || task->child > 0))
+    return fail(task, EINVAL, "a plan has at most one spawn");
+  if (!collecting && !is_spawn)
+    return step_run(task, &step);
+  if (is_spawn && step.argument[2].n > PARCEL_MAX)
+    return fail(task, E2BIG, "spawn of %llu steps", (unsigned long long)step.argument[2].n);
+  task->parcel.awaited = is_spawn ? step.argument[2].n : task->parcel.awaited - 1;
+  task->joins_pid |= step.kind->run == step_setns && joins_pid_namespace(step.argument);
+  if (parcel_add(&task->parcel, payload) < 0)
+    return -1;
+  return task->parcel.awaited == 0 ? spawn_now(task) : 0;
+}
+
+/* The plan stops here: say why, and undo what has a life of its own. */
+static enum verdict plan_failed(struct task *task, int error) {
+  struct channel_message report;
+  /* a child that failed explains our own failure (EPIPE in `release`, ESRCH in `id-map`) */
+  if (task->child > 0 && child_failure(task, &report))
+    send_failed(task->conn, report.step, report.error, report.detail);
+  else
+    send_failed(task->conn, task->step, error, task->detail);
+  child_kill(task);
+  if (task->monitor != NULL)
+    monitor_abandon(task);
+  return PLAN_FAILED;
+}
+
+static enum verdict protocol_error(struct task *task, int error, const char *detail) {
+  task->step = NO_STEP;
+  snprintf(task->detail, sizeof task->detail, "%s", detail);
+  return plan_failed(task, error);
+}
+
+static enum verdict take_frame(struct task *task, uint8_t kind, struct span payload, bool *greeted) {
+  uint32_t version;
+  if (!*greeted) {
+    if (kind != F_HELLO || !take_u32(&payload, &version))
+      return protocol_error(task, EPROTO, "HELLO comes first");
+    if (version != PROTOCOL_VERSION)
+      return protocol_error(task, EPROTONOSUPPORT, "this executor speaks version 1");
+    *greeted = true;
+    return GO_ON;
+  }
+  switch (kind) {
+  case F_STEP:
+    return take_step(task, payload) < 0 ? plan_failed(task, errno) : GO_ON;
+  case F_END:
+    if (task->parcel.awaited > 0)
+      return protocol_error(task, EPROTO, "END before all steps of spawn");
+    return PLAN_DONE;
+  default:
+    return protocol_error(task, EPROTO, "a frame that is not for a task");
+  }
+}
+
+/* Until END, a failure, or the other side's leaving. */
+static enum verdict take_plan(struct task *task, struct inbox *box, int in) {
+  bool greeted = false;
+  for (;;) {
+    uint8_t kind;
+    struct span payload;
+    int have = inbox_next(box, &kind, &payload);
+    if (have < 0)
+      return protocol_error(task, errno, "a frame of a wrong size");
+    if (have == 0) {
+      if (inbox_fill(box, in) <= 0)
+        return protocol_error(task, ECONNRESET, "the plan ended before END");
+      continue;
+    }
+    enum verdict verdict = take_frame(task, kind, payload, &greeted);
+    if (verdict != GO_ON)
+      return verdict;
+  }
+}
+
+static int serve(int in, int out) {
+  struct task task = {
+      .conn = out, .channel = -1, .step = NO_STEP, .root = -1, .proc = -1, .empty = -1, .child_pidfd = -1};
+  struct inbox box = {0};
+  if (slots_open(&task.slots) < 0)
+    return 1;
+  if (take_plan(&task, &box, in) == PLAN_FAILED)
+    return 1;
+  slots_free(&task.slots); /* a monitor keeps nothing of the plan */
+  send_frame(task.conn, F_DONE, NULL, 0);
+  if (task.monitor != NULL && task.child > 0)
+    return monitor_run(&task, &box);
+  if (task.monitor != NULL)
+    monitor_abandon(&task);
+  return task.child > 0 ? child_wait(&task, &box, in) : 0;
+}
+
+int task_serve(int conn) { return serve(conn, conn); }
+int task_one_shot(int in, int out) { return serve(in, out); }
