@@ -64,6 +64,31 @@ export const errorTable = {
     (p) => `usage: ${p.usage}`,
   ),
 
+  flags_conflict: row<{ first: string; second: string }>(
+    "invalid",
+    (p) => `${p.first} and ${p.second} exclude each other`,
+    () => "leave one of them out",
+  ),
+  image_needed: row<object>(
+    "invalid",
+    () => "no image is named",
+    () => 'name one ("host" is this machine itself), or a directory with --rootfs',
+  ),
+  file_unreadable: row<{ what: string; path: string; reason: string }>(
+    "invalid",
+    (p) => `${p.what}: cannot read ${JSON.stringify(p.path)}: ${p.reason}`,
+  ),
+  file_unwritable: row<{ what: string; path: string; reason: string }>(
+    "invalid",
+    (p) => `${p.what}: cannot make ${JSON.stringify(p.path)}: ${p.reason}`,
+  ),
+  one_container: row<{ flag: string }>("invalid", (p) => `${p.flag} works with one container at a time`),
+  not_a_terminal: row<object>(
+    "invalid",
+    () => "--tty with --interactive needs a terminal, and standard input is none",
+    () => "leave out -t",
+  ),
+
   // ── the engine and its executor ────────────────────────────────────────────────────────────────────────────────────
   engine_unreachable: row<{ host: string; reason: string }>(
     "unavailable",
@@ -88,9 +113,29 @@ export const errorTable = {
     () => "leave the limit out, or see: orlop doctor",
   ),
 
+  unknown_capability: row<{ name: string }>(
+    "invalid",
+    (p) => `unknown capability: ${JSON.stringify(p.name)}`,
+    () => "names are in capabilities(7), with or without CAP_; ALL means all of them",
+  ),
+  capability_unsupported: row<{ name: string }>(
+    "unsupported",
+    (p) => `capability ${p.name} is newer than this kernel`,
+    () => "leave it out: nothing here would check it",
+  ),
+
   // ── containers ─────────────────────────────────────────────────────────────────────────────────────────────────────
   no_such_container: row<{ id: string }>("not_found", (p) => `No such container: ${p.id}`),
   no_such_image: row<{ reference: string }>("not_found", (p) => `No such image: ${p.reference}`),
+  exit_unknown: row<{ id: string }>(
+    "unavailable",
+    (p) => `the engine was restarted, and container ${p.id} is gone: its exit code is not known`,
+  ),
+  not_running: row<{ id: string }>(
+    "conflict",
+    (p) => `container ${p.id} is not running`,
+    (p) => `start it first (orlop start ${p.id})`,
+  ),
   name_in_use: row<{ name: string; id: string }>(
     "conflict",
     (p) =>
@@ -140,15 +185,22 @@ export const errorTable = {
     "not_found",
     (p) => `manifest for ${p.reference} not found: manifest unknown: manifest unknown`,
   ),
-  registry_denied: row<{ repository: string; reason: string }>(
+  blob_unknown: row<{ digest: string }>("not_found", (p) => `blob ${p.digest} not found: blob unknown`),
+  registry_denied: row<{ repository: string; reason: string; doing: string }>(
     "denied",
     (p) =>
-      `pull access denied for ${p.repository}, repository does not exist or may require 'docker login': denied: ${p.reason}`,
+      `${p.doing} access denied for ${p.repository}, repository does not exist or may require 'docker login': denied: ${p.reason}`,
+  ),
+  realm_refused: row<{ host: string; realm: string }>(
+    "denied",
+    (p) => `${p.host} wants its credentials sent to ${p.realm}`,
+    (p) => `if that is right, add realms = ["${p.realm}"] to its table in registries.toml`,
   ),
   registry_unauthorized: row<{ host: string; reason: string }>(
     "denied",
     (p) => `${p.host} refuses these credentials: unauthorized: ${p.reason}`,
   ),
+  bad_configuration: row<{ path: string; reason: string }>("invalid", (p) => `${p.path} is not valid: ${p.reason}`),
   registry_unreachable: row<{ url: string; reason: string }>(
     "unavailable",
     (p) => `cannot reach ${p.url}: ${p.reason}`,

@@ -1,0 +1,116 @@
+/** Brings one blob into the store: goes on where an earlier attempt stopped, verifies, and asks again when it must. */
+import { OrlopError } from "../base/errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import { attemptsMax, backoffMs } from "./backoff.ts";
+import { readPieces } from "./bounded-body.ts";
+import type { ContentStore, Ingest } from "./content-store.ts";
+import { getBlob } from "./registry-client.ts";
+import type { RegistrySession } from "./registry-session.ts";
+import { ConnectionFault, shown } from "./registry-transport.ts";
+
+export interface Blob {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+export interface DownloadOptions {
+  /** In the order to try: mirrors first. */
+  readonly sessions: readonly RegistrySession[];
+  readonly store: ContentStore;
+  readonly blob: Blob;
+  /** Bytes of the blob that are here now. */
+  readonly onProgress: (doneBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** An attempt that brought this much was worth it: the count of failures starts again. A trickle never gets there. */
+const worthwhileBytes = 1 << 20;
+
+/**
+ * Downloads a blob; settles when it is verified, synced and under its name.
+ *
+ * @throws {OrlopError} the last source's: blob_unknown, digest_mismatch, size_mismatch, registry_*
+ */
+export async function downloadBlob(options: DownloadOptions): Promise<void> {
+  const { sessions, store, blob } = options;
+  let refusal: unknown;
+  for (const [i, session] of sessions.entries()) {
+    try {
+      await using ingest = await store.openIngest(blob);
+      await downloadFrom(session, ingest, options);
+      return;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!(error instanceof OrlopError) || i === sessions.length - 1) throw error;
+      refusal = error;
+    }
+  }
+  throw refusal ?? OrlopError.of("blob_unknown", { digest: blob.digest });
+}
+
+async function downloadFrom(session: RegistrySession, ingest: Ingest, options: DownloadOptions): Promise<void> {
+  const resumed = ingest.offset > 0;
+  await receiveAll(session, ingest, options);
+  try {
+    await ingest.commit();
+  } catch (error) {
+    // what lay here may have been damaged (a power loss): the registry gets one chance to send it all
+    if (!resumed || !(error instanceof OrlopError) || error.code !== "digest_mismatch") throw error;
+    await using fresh = await options.store.openIngest(options.blob);
+    await receiveAll(session, fresh, options);
+    await fresh.commit();
+  }
+}
+
+/** Until the blob's last byte is here; a connection that breaks is opened again from there on. */
+async function receiveAll(session: RegistrySession, ingest: Ingest, options: DownloadOptions): Promise<void> {
+  const { blob, signal } = options;
+  const { wait, random } = session.options;
+  for (let failed = 0; ingest.offset < blob.size; ) {
+    const before = ingest.offset;
+    const fault = await receive(session, ingest, options);
+    if (fault === undefined) continue;
+    signal?.throwIfAborted();
+    failed = ingest.offset - before >= worthwhileBytes ? 1 : failed + 1;
+    if (failed >= attemptsMax) throw fault;
+    await wait(backoffMs(failed, undefined, random()), signal);
+  }
+}
+
+/** One answer's worth. Undefined when it went well; an error that another attempt may mend; others are thrown. */
+async function receive(
+  session: RegistrySession,
+  ingest: Ingest,
+  { blob, onProgress, signal }: DownloadOptions,
+): Promise<OrlopError | undefined> {
+  let url = session.options.endpoint.url;
+  try {
+    const part = await getBlob(session, blob, ingest.offset, signal);
+    url = shown(part.url);
+    let skip = ingest.offset - part.offset;
+    for await (const piece of readPieces(part.response, session.options.stallMs)) {
+      signal?.throwIfAborted();
+      const taken = piece.subarray(Math.min(skip, piece.length));
+      skip -= piece.length - taken.length;
+      if (taken.length === 0) continue;
+      await ingest.write(taken);
+      onProgress(ingest.offset);
+    }
+    if (ingest.offset === blob.size) return undefined;
+    return OrlopError.of("size_mismatch", {
+      what: `blob ${blob.digest}`,
+      expected: blob.size,
+      actual: `${ingest.offset}`,
+    });
+  } catch (error) {
+    if (error instanceof ConnectionFault)
+      return OrlopError.of("registry_unreachable", { url, reason: error.message }, error);
+    if (error instanceof OrlopError && mayPass(error)) return error;
+    throw error;
+  }
+}
+
+/** getBlob makes one attempt at a time, so an overloaded registry's refusal ends up here. */
+function mayPass(error: OrlopError): boolean {
+  return error.code === "registry_unreachable" || error.code === "registry_failed";
+}

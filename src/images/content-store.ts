@@ -1,0 +1,259 @@
+/**
+ * Blobs on disk: an OCI image layout (image-layout.md), which skopeo and others can read.
+ *
+ *     oci-layout  index.json  blobs/sha256/HEX     the layout
+ *     ingest/HEX                                   blobs on their way; never read by others
+ *
+ * A blob under its final name is whole and verified: its bytes were hashed while they came, and synced before the rename.
+ * So existence is proof, after a power loss too. What lies in `ingest` proves nothing: it is hashed again when it goes on.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { OrlopError } from "../base/errors.ts";
+import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
+import type { Descriptor } from "../spec/oci-image.ts";
+
+const readPieceBytes = 1 << 20;
+
+export class ContentStore {
+  readonly root: string;
+  readonly #blobs: string;
+  readonly #ingest: string;
+  readonly #puts = new Map<Digest, Promise<void>>();
+
+  private constructor(root: string) {
+    this.root = root;
+    this.#blobs = join(root, "blobs", "sha256");
+    this.#ingest = join(root, "ingest");
+  }
+
+  /** Opens the layout in this directory, and makes it when there is none. */
+  static async open(root: string): Promise<ContentStore> {
+    const store = new ContentStore(root);
+    await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
+    await mkdir(store.#ingest, { recursive: true, mode: 0o700 });
+    if ((await sizeOf(join(root, "index.json"))) === undefined) {
+      await store.#replace("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
+      await store.writeIndex([]);
+    }
+    return store;
+  }
+
+  /** Where a blob is, once it is there. */
+  pathOf(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+
+  /** A blob's size, or undefined when it is not (wholly) here. */
+  sizeOf(digest: Digest): Promise<number | undefined> {
+    return sizeOf(this.pathOf(digest));
+  }
+
+  /** A small blob, hashed again. @throws {OrlopError} blob_unknown, digest_mismatch, size_mismatch */
+  async read(digest: Digest, limitBytes: number): Promise<Uint8Array> {
+    const size = await this.sizeOf(digest);
+    if (size === undefined) throw OrlopError.of("blob_unknown", { digest });
+    if (size > limitBytes)
+      throw OrlopError.of("size_mismatch", { what: `blob ${digest}`, expected: limitBytes, actual: `${size}` });
+    const bytes = await readFile(this.pathOf(digest));
+    const actual = digestOfHex(createHash("sha256").update(bytes).digest("hex"));
+    if (actual !== digest) throw OrlopError.of("digest_mismatch", { what: "a stored blob", expected: digest, actual });
+    return bytes;
+  }
+
+  /** Stores a small blob that is in memory; its digest. One that is there is left alone. */
+  async put(bytes: Uint8Array): Promise<Digest> {
+    const digest = digestOfHex(createHash("sha256").update(bytes).digest("hex"));
+    // two writers of one file would be one too many
+    const writing = this.#puts.get(digest) ?? this.#write(digest, bytes).finally(() => this.#puts.delete(digest));
+    this.#puts.set(digest, writing);
+    await writing;
+    return digest;
+  }
+
+  async #write(digest: Digest, bytes: Uint8Array): Promise<void> {
+    if ((await this.sizeOf(digest)) !== undefined) return;
+    await using ingest = await this.openIngest({ digest, size: bytes.length });
+    if (ingest.offset > 0) await ingest.restart();
+    await ingest.write(bytes);
+    await ingest.commit();
+  }
+
+  /** Goes on with a blob, or begins it. At most one at a time for a digest: the caller sees to that. */
+  async openIngest(blob: { readonly digest: Digest; readonly size: number }): Promise<Ingest> {
+    const path = join(this.#ingest, hexOf(blob.digest));
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    try {
+      const { hash, size } = await hashFile(file, blob.size);
+      return new Ingest({
+        blob,
+        path,
+        target: this.pathOf(blob.digest),
+        folder: this.#blobs,
+        file,
+        hash,
+        offset: size,
+      });
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Every blob that is here. */
+  async list(): Promise<{ readonly digest: Digest; readonly size: number }[]> {
+    const names = await readdir(this.#blobs);
+    const found = await Promise.all(
+      names
+        .filter((name) => /^[a-f0-9]{64}$/.test(name))
+        .map(async (name) => ({ digest: digestOfHex(name), size: await sizeOf(join(this.#blobs, name)) })),
+    );
+    return found.flatMap(({ digest, size }) => (size === undefined ? [] : [{ digest, size }]));
+  }
+
+  /** Whether a blob still is what its name says. */
+  async verify(digest: Digest): Promise<boolean> {
+    await using file = await open(this.pathOf(digest), "r");
+    const { hash } = await hashFile(file, Number.POSITIVE_INFINITY);
+    return digestOfHex(hash.digest("hex")) === digest;
+  }
+
+  /** Removes a blob; one that is missing is fine. */
+  async remove(digest: Digest): Promise<void> {
+    await rm(this.pathOf(digest), { force: true });
+  }
+
+  /** Removes what unfinished downloads left, but for those in `keep`. Bytes that came free. */
+  async removeIngests(keep: ReadonlySet<Digest>): Promise<number> {
+    let freed = 0;
+    for (const name of await readdir(this.#ingest)) {
+      if (/^[a-f0-9]{64}$/.test(name) && keep.has(digestOfHex(name))) continue;
+      freed += (await sizeOf(join(this.#ingest, name))) ?? 0;
+      await rm(join(this.#ingest, name), { force: true });
+    }
+    return freed;
+  }
+
+  /** Names the layout's images for other tools: written whole, replaced at once. */
+  async writeIndex(images: readonly (Descriptor & { readonly name: string })[]): Promise<void> {
+    const manifests = images.map(({ name, platform, mediaType, digest, size }) => ({
+      mediaType,
+      digest,
+      size,
+      ...(platform === undefined ? {} : { platform }),
+      annotations: { "org.opencontainers.image.ref.name": name },
+    }));
+    const index = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests };
+    await this.#replace("index.json", JSON.stringify(index));
+  }
+
+  async #replace(name: string, text: string): Promise<void> {
+    const temporary = join(this.#ingest, `${name}.new`);
+    await writeFile(temporary, text, { flush: true });
+    await rename(temporary, join(this.root, name));
+    await syncFolder(this.root);
+  }
+}
+
+interface IngestState {
+  readonly blob: { readonly digest: Digest; readonly size: number };
+  readonly path: string;
+  readonly target: string;
+  readonly folder: string;
+  readonly file: FileHandle;
+  readonly hash: Hash;
+  readonly offset: number;
+}
+
+/** A blob on its way into the store. What was written stays when it is closed without `commit`: a later one goes on. */
+export class Ingest implements AsyncDisposable {
+  readonly #state: IngestState;
+  #hash: Hash;
+  #offset: number;
+
+  constructor(state: IngestState) {
+    this.#state = state;
+    this.#hash = state.hash;
+    this.#offset = state.offset;
+  }
+
+  /** Bytes that are there already: the next ones belong here. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Adds bytes. @throws {OrlopError} size_mismatch, at the first byte too many */
+  async write(bytes: Uint8Array): Promise<void> {
+    const { blob, file } = this.#state;
+    if (this.#offset + bytes.length > blob.size)
+      throw OrlopError.of("size_mismatch", { what: `blob ${blob.digest}`, expected: blob.size, actual: "more" });
+    this.#hash.update(bytes);
+    let done = 0;
+    while (done < bytes.length) {
+      const { bytesWritten } = await file.write(bytes, done, bytes.length - done, this.#offset + done);
+      done += bytesWritten;
+    }
+    this.#offset += bytes.length;
+  }
+
+  /** Forgets what is there. */
+  async restart(): Promise<void> {
+    await this.#state.file.truncate(0);
+    this.#hash = createHash("sha256");
+    this.#offset = 0;
+  }
+
+  /** Verifies, syncs, and gives the blob its name. A wrong one is thrown away. @throws {OrlopError} size_mismatch, digest_mismatch */
+  async commit(): Promise<void> {
+    const { blob, file, path, target, folder } = this.#state;
+    const what = `blob ${blob.digest}`;
+    if (this.#offset !== blob.size)
+      throw OrlopError.of("size_mismatch", { what, expected: blob.size, actual: `${this.#offset}` });
+    const actual = digestOfHex(this.#hash.digest("hex"));
+    if (actual !== blob.digest) {
+      await rm(path, { force: true });
+      throw OrlopError.of("digest_mismatch", { what, expected: blob.digest, actual });
+    }
+    await file.sync();
+    await rename(path, target);
+    await syncFolder(folder);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#state.file.close();
+  }
+}
+
+/** Hashes a file from its start; one that is longer than it may be is emptied. Leaves no position behind. */
+async function hashFile(file: FileHandle, limitBytes: number): Promise<{ hash: Hash; size: number }> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(readPieceBytes);
+  let size = 0;
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, size);
+    if (bytesRead === 0) return { hash, size };
+    hash.update(buffer.subarray(0, bytesRead));
+    size += bytesRead;
+    if (size <= limitBytes) continue;
+    await file.truncate(0);
+    return { hash: createHash("sha256"), size: 0 };
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Makes renames in a directory durable. */
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, "r");
+  await folder.sync();
+}

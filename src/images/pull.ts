@@ -1,0 +1,131 @@
+/** Pull: from a reference to an image whose manifest, configuration and layers are in the store, every byte verified. */
+import { OrlopError } from "../base/errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Descriptor, ImageConfig, Index, Manifest } from "../spec/oci-image.ts";
+import { checkIsImage, configMax, isManifestType, parseImageConfig } from "../spec/oci-image-parse.ts";
+import type { Platform } from "../spec/platform.ts";
+import { familiarReference, type Reference } from "../spec/reference.ts";
+import type { BlobFetcher } from "./blob-fetcher.ts";
+import { chooseManifest } from "./choose-manifest.ts";
+import type { ContentStore } from "./content-store.ts";
+import { getManifest } from "./registry-client.ts";
+import type { RegistrySession } from "./registry-session.ts";
+
+/** posture.md, rule 7: an index, in an index, and the image. */
+const depthMax = 3;
+
+export interface PullOptions {
+  readonly reference: Reference;
+  readonly platform: Platform;
+  /** In the order to try: mirrors first, the registry itself last. */
+  readonly sessions: readonly RegistrySession[];
+  readonly store: ContentStore;
+  readonly fetcher: BlobFetcher;
+  readonly onEvent: (event: PullEvent) => void;
+  /** A layer is in the store: unpacking can begin while others come. Its promise belongs to the pull. */
+  readonly onLayer?: (layer: Descriptor, position: number, image: PulledImage) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+export type PullEvent =
+  | { readonly kind: "resolved"; readonly digest: Digest; readonly layers: readonly Descriptor[] }
+  | { readonly kind: "downloading"; readonly layer: Descriptor; readonly doneBytes: number }
+  | { readonly kind: "downloaded"; readonly layer: Descriptor; readonly wasHere: boolean };
+
+export interface PulledImage {
+  /** What the reference names: an index, or the manifest itself. */
+  readonly target: Descriptor;
+  readonly manifest: Manifest;
+  readonly config: ImageConfig;
+}
+
+/** @throws {OrlopError} manifest_unknown, no_matching_platform, unsupported_image, registry_*, digest_mismatch, … */
+export async function pullImage(options: PullOptions): Promise<PulledImage> {
+  const { reference, store, fetcher, sessions, onEvent, signal } = options;
+  const name = familiarReference(reference);
+  const { documents, manifest } = await resolve(options, name);
+  checkIsImage(manifest, name);
+  onEvent({ kind: "resolved", digest: documents[0]?.digest ?? manifest.digest, layers: manifest.layers });
+  const common = { sessions, ...(signal === undefined ? {} : { signal }) };
+  await fetcher.fetch(manifest.config, common);
+  const raw = await store.read(manifest.config.digest, configMax);
+  const config = parseImageConfig(raw, manifest.config.digest, manifest.layers.length, name);
+  const target = descriptorOf(documents[0] ?? manifest, manifest === documents[0] ? config.platform : undefined);
+  const image: PulledImage = { target, manifest, config };
+  await fetchLayers(options, image);
+  // the documents come last: whoever finds a manifest in the store finds all that it names
+  for (const document of documents.toReversed()) await store.put(document.raw);
+  return image;
+}
+
+/** Follows the reference to one image's manifest. documents: all that were read, the outermost first. */
+async function resolve(
+  options: PullOptions,
+  name: string,
+): Promise<{ documents: (Manifest | Index)[]; manifest: Manifest }> {
+  const { reference, platform } = options;
+  const documents: (Manifest | Index)[] = [];
+  let target: string = reference.digest ?? reference.tag ?? "latest";
+  for (let depth = 0; depth < depthMax; depth++) {
+    const document = await fromFirst(options, (session) => getManifest(session, target, name, options.signal));
+    documents.push(document);
+    if (document.kind === "manifest") return { documents, manifest: document };
+    const chosen = chooseManifest(document, platform, name);
+    if (!isManifestType(chosen.mediaType))
+      throw OrlopError.of("unsupported_image", {
+        name,
+        what: `an index entry of type ${chosen.mediaType.slice(0, 100)}`,
+      });
+    target = chosen.digest;
+  }
+  const reason = `indexes are nested over ${depthMax} deep`;
+  throw OrlopError.of("bad_manifest", { name, what: "index", reason });
+}
+
+/** The first source's answer; a mirror's failure leads to the next one, the registry's own is final. */
+async function fromFirst<T>(
+  { sessions, signal }: PullOptions,
+  ask: (session: RegistrySession) => Promise<T>,
+): Promise<T> {
+  for (const session of sessions.slice(0, -1)) {
+    try {
+      return await ask(session);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof OrlopError)) throw error;
+    }
+  }
+  const last = sessions.at(-1);
+  if (last === undefined) throw OrlopError.of("internal", { reason: "a pull without a registry" });
+  return ask(last);
+}
+
+async function fetchLayers(options: PullOptions, image: PulledImage): Promise<void> {
+  const { fetcher, sessions, onEvent, onLayer } = options;
+  // one failure ends the other downloads of this pull; what they brought stays for the next
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const one = async (layer: Descriptor, position: number): Promise<void> => {
+    const onProgress = (doneBytes: number): void => onEvent({ kind: "downloading", layer, doneBytes });
+    const came = await fetcher.fetch(layer, { sessions, onProgress, signal });
+    onEvent({ kind: "downloaded", layer, wasHere: !came });
+    await onLayer?.(layer, position, image);
+  };
+  const results = await Promise.allSettled(
+    image.manifest.layers.map((layer, position) =>
+      one(layer, position).catch((error) => {
+        stop.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  options.signal?.throwIfAborted();
+  // the first cause, not the aborts that it made
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw stop.signal.reason;
+}
+
+function descriptorOf(document: Manifest | Index, platform: Platform | undefined): Descriptor {
+  const { mediaType, digest, raw } = document;
+  return { mediaType, digest, size: raw.length, ...(platform === undefined ? {} : { platform }) };
+}
