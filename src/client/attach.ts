@@ -14,22 +14,25 @@ export interface AttachStreams {
 
 export class AttachedContainer {
   readonly #stream: ByteStream;
-  readonly #framed: boolean;
 
   constructor(response: HttpResponse) {
     this.#stream = response.hijack();
-    // Engines since API 1.42 say which it is; the framed one is what everything but a terminal gets.
-    this.#framed = response.headers.get("content-type") !== "application/vnd.docker.raw-stream";
   }
 
   /** What the container writes, until it exits or the connection ends.
-   *  @param tty  whether it has a terminal: then the bytes come raw, whatever an older engine called them */
+   *  @param tty  whether it has a terminal: then the bytes come raw, else framed (the answer's Content-Type says which only
+   *              since API 1.42; before, engines called both raw) */
   async *output(tty: boolean): AsyncGenerator<StreamPiece, void> {
-    const decoder = this.#framed && !tty ? new FrameDecoder() : undefined;
+    const decoder = tty ? undefined : new FrameDecoder();
     for (let bytes = await this.#stream.read(); bytes !== undefined; bytes = await this.#stream.read()) {
       if (decoder === undefined) yield { stream: "stdout", bytes };
       else yield* decoder.decode(bytes);
     }
+  }
+
+  /** Whether the engine has ended the connection, or it was lost. */
+  get ended(): boolean {
+    return this.#stream.ended;
   }
 
   /** To the container's standard input. Resolves when more can be taken. */

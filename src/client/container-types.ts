@@ -23,6 +23,10 @@ export interface ContainerCreate {
 }
 
 export interface HostConfig {
+  /** Orlop's own: the root is this directory, and no image. */
+  readonly Rootfs?: string;
+  readonly MaskedPaths?: readonly string[];
+  readonly ReadonlyPaths?: readonly string[];
   readonly AutoRemove?: boolean;
   readonly Binds?: readonly string[];
   readonly Mounts?: readonly Mount[];

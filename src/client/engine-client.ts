@@ -9,9 +9,6 @@ import type { Launch } from "./launch.ts";
 import { SystemClient } from "./system-client.ts";
 import { connectFailure, nobodyListens } from "./system-error.ts";
 
-/** The API version that is spoken. */
-export const apiVersion = "1.51";
-
 export interface EngineOptions {
   readonly address: Address;
   /** By default node:net. */
@@ -25,7 +22,7 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 export interface Call {
   readonly method: "GET" | "POST" | "DELETE" | "HEAD" | "PUT";
-  /** Without version, e.g. "/containers/json". */
+  /** Without a version, e.g. "/containers/json": the engine then speaks its own, and needs no round trip to agree on one. */
   readonly path: string;
   readonly query?: Query;
   /** Sent as JSON. */
@@ -60,7 +57,7 @@ export class EngineClient {
     const body = call.json === undefined ? undefined : encoder.encode(JSON.stringify(call.json));
     const response = await this.#http.send({
       method: call.method,
-      target: `/v${apiVersion}${call.path}${encodeQuery(call.query ?? {})}`,
+      target: `${call.path}${encodeQuery(call.query ?? {})}`,
       headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...call.headers },
       ...(body === undefined ? {} : { body }),
     });

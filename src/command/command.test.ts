@@ -42,8 +42,13 @@ test.each([
 test("a command runs with its flags, its arguments and the program's context", async () => {
   const lines: string[] = [];
   const action = kill.prepare(["web", "-s", "HUP", "db"], "orlop kill");
-  expect(await action({ print: (line) => lines.push(line) })).toBe(2);
+  expect(await action?.({ print: (line) => lines.push(line) })).toBe(2);
   expect(lines).toEqual(["web HUP", "db HUP"]);
+});
+
+test("--help and -h win over missing arguments", () => {
+  expect(kill.prepare(["--help"], "orlop kill")).toBeUndefined();
+  expect(kill.prepare(["-h"], "orlop kill")).toBeUndefined();
 });
 
 test("too few arguments are refused with the usage", () => {

@@ -38,8 +38,8 @@ export interface Command<Context> {
   readonly examples: readonly string[];
   readonly hidden: boolean;
   readonly failure: number;
-  /** Parses the words and gives back what is to be done with them. Throws before anything was done. */
-  prepare(words: readonly string[], path: string): (context: Context) => Promise<number>;
+  /** Parses the words and gives back what is to be done with them; undefined: they ask for help. Throws before anything was done. */
+  prepare(words: readonly string[], path: string): ((context: Context) => Promise<number>) | undefined;
 }
 
 /** The maker of commands for one program: `const command = commandsWith<Context>()`. */
@@ -54,11 +54,21 @@ export function commandsWith<Context>() {
     hidden: definition.hidden ?? false,
     failure: definition.failure ?? 1,
     prepare(words, path) {
-      const parsed = parseFlags(definition.flags, words, definition.flagPlaces ?? "anywhere", path);
+      const table = withHelp(definition.flags);
+      const parsed = parseFlags<F & typeof helpFlag>(table, words, definition.flagPlaces ?? "anywhere", path);
+      if (parsed.flags.help) return undefined;
       checkCount(parsed.args.length, definition.args ?? "", path);
       return async (context) => (await definition.run({ ...context, ...parsed })) ?? 0;
     },
   });
+}
+
+const helpFlag = { help: { type: "switch", help: "Show this help", hidden: true } } as const satisfies Flags;
+
+/** Every command has `--help`, and `-h` where that letter is free (`run -h` is the host name). */
+function withHelp<F extends Flags>(flags: F): F & typeof helpFlag {
+  const taken = Object.values(flags).some((flag) => flag.short === "h");
+  return { ...flags, help: taken ? helpFlag.help : { ...helpFlag.help, short: "h" } };
 }
 
 /** How many arguments a usage such as "IMAGE [COMMAND] [ARG...]" allows. */

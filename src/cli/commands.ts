@@ -1,0 +1,47 @@
+/** Every command of `orlop`, each loaded when it is called. The order is the order of help and docs. */
+import type { Group } from "../command/table.ts";
+import type { CliContext } from "./context.ts";
+
+export const orlop: Group<CliContext> = {
+  summary: "Containers, as Docker has them, with no daemon to set up.",
+  commands: {
+    run: () => import("./run.ts").then((file) => file.run),
+    create: () => import("./create.ts").then((file) => file.create),
+    start: () => import("./start.ts").then((file) => file.start),
+    stop: () => import("./stop.ts").then((file) => file.stop),
+    kill: () => import("./kill.ts").then((file) => file.kill),
+    rm: () => import("./rm.ts").then((file) => file.rm),
+    ps: () => import("./ps.ts").then((file) => file.ps),
+    logs: () => import("./logs.ts").then((file) => file.logs),
+    attach: () => import("./attach.ts").then((file) => file.attach),
+    wait: () => import("./wait.ts").then((file) => file.wait),
+    inspect: () => import("./inspect.ts").then((file) => file.inspect),
+    explain: () => import("./explain.ts").then((file) => file.explain),
+    doctor: () => import("./doctor.ts").then((file) => file.doctor),
+    info: () => import("./info.ts").then((file) => file.info),
+    version: () => import("./version.ts").then((file) => file.version),
+    container: {
+      summary: "Manage containers: the same commands under Docker's longer names",
+      commands: {
+        run: () => import("./run.ts").then((file) => file.run),
+        create: () => import("./create.ts").then((file) => file.create),
+        start: () => import("./start.ts").then((file) => file.start),
+        stop: () => import("./stop.ts").then((file) => file.stop),
+        kill: () => import("./kill.ts").then((file) => file.kill),
+        rm: () => import("./rm.ts").then((file) => file.rm),
+        ls: () => import("./ps.ts").then((file) => file.ps),
+        logs: () => import("./logs.ts").then((file) => file.logs),
+        attach: () => import("./attach.ts").then((file) => file.attach),
+        wait: () => import("./wait.ts").then((file) => file.wait),
+        inspect: () => import("./inspect.ts").then((file) => file.inspect),
+      },
+    },
+    system: {
+      summary: "Manage Orlop itself",
+      commands: {
+        info: () => import("./info.ts").then((file) => file.info),
+        stop: () => import("./system-stop.ts").then((file) => file.systemStop),
+      },
+    },
+  },
+};

@@ -1,0 +1,23 @@
+/** What every command of `orlop` gets, and the maker of its commands. */
+import type { Places } from "../client/address.ts";
+import type { EngineClient } from "../client/engine-client.ts";
+import { commandsWith } from "../command/command.ts";
+import type { Output } from "./output.ts";
+
+export interface CliContext {
+  /** Connects when it is first asked something. */
+  readonly engine: EngineClient;
+  readonly places: Places;
+  readonly version: string;
+  /** The executor's file. */
+  readonly executor: string;
+  /** A line on standard output. */
+  readonly print: (line: string) => Promise<void>;
+  /** A line on standard error. */
+  readonly warn: (line: string) => Promise<void>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/** Makes one of `orlop`'s commands. */
+export const command = commandsWith<CliContext>();

@@ -1,0 +1,24 @@
+/** `orlop rm`. */
+import { EngineError } from "../client/engine-error.ts";
+import { command } from "./context.ts";
+import { forEachContainer } from "./each.ts";
+
+export const rm = command({
+  name: "rm",
+  summary: "Remove containers",
+  args: "CONTAINER...",
+  flags: {
+    force: { type: "switch", short: "f", help: "Kill those that run; those that do not exist are fine" },
+    volumes: { type: "switch", short: "v", help: "Remove their anonymous volumes, too" },
+    link: { type: "later", short: "l", takesValue: false, help: "" },
+  },
+  examples: ["orlop rm web", "orlop rm -f $(orlop ps -aq)"],
+  run: ({ args, flags, ...context }) =>
+    forEachContainer(args, context, async (name) => {
+      try {
+        await context.engine.containers.remove(name, flags);
+      } catch (error) {
+        if (!(flags.force && error instanceof EngineError && error.status === 404)) throw error;
+      }
+    }),
+});

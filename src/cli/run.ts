@@ -1,0 +1,115 @@
+/** `orlop run`: create, attach, start, and stay until the exit. */
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { OrlopError } from "../base/errors.ts";
+import type { ContainerCreated } from "../client/container-types.ts";
+import { type ContainerFlags, containerConfig, type Streams, streamsOf } from "./container-config.ts";
+import { containerFlags } from "./container-flags.ts";
+import { type CliContext, command } from "./context.ts";
+import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { exitCodeOf, StartFailure } from "./exit-code.ts";
+import { readFlagFile } from "./key-values.ts";
+import { runSession } from "./session.ts";
+
+export const run = command({
+  name: "run",
+  summary: "Run a command in a new container",
+  description: `The image "host" is this machine itself, copy-on-write: whatever the container changes is gone with it.
+The exit code is the container's; 125: Orlop failed; 126: the command cannot be run; 127: it was not found.`,
+  args: "[IMAGE] [COMMAND] [ARG...]",
+  flagPlaces: "before-arguments",
+  failure: 125,
+  flags: {
+    detach: { type: "switch", short: "d", help: "Leave it running, and print its ID" },
+    detachKeys: {
+      type: "text",
+      default: defaultDetachKeys,
+      value: "KEYS",
+      help: "Keys that leave the container running",
+    },
+    sigProxy: { type: "switch", default: true, help: "Pass signals on to the container" },
+    ...containerFlags,
+  },
+  examples: [
+    "orlop run --rm -it host bash",
+    "orlop run --rm host sh -c 'rm -rf /usr; ls /'",
+    "orlop run -d --name web --memory 256m --rootfs ./web /bin/server",
+    "echo hello | orlop run --rm -i host tr a-z A-Z",
+  ],
+  async run({ args, flags, ...context }) {
+    const streams = streamsOf(flags, flags.detach);
+    parseDetachKeys(flags.detachKeys); // before anything is made
+    const created = await createContainer(context, flags, args, streams);
+    const { containers } = context.engine;
+    const start = () => containers.start(created.Id).catch((error: unknown) => Promise.reject(new StartFailure(error)));
+    if (flags.detach) {
+      await start();
+      await context.print(created.Id);
+      return 0;
+    }
+    const end = await runSession(context, {
+      id: created.Id,
+      tty: flags.tty,
+      streams,
+      detachKeys: flags.detachKeys,
+      sigProxy: flags.sigProxy,
+      waitFor: flags.rm ? "removed" : "next-exit",
+      start,
+    });
+    return exitCodeOf(end);
+  },
+});
+
+/** What `run` and `create` share: checks, the create request, warnings, --cidfile. */
+export async function createContainer(
+  context: CliContext,
+  flags: ContainerFlags,
+  args: readonly string[],
+  streams: Streams,
+): Promise<ContainerCreated> {
+  const size = flags.tty ? await checkTerminal(streams) : undefined;
+  const config = containerConfig(flags, args, streams, {
+    cwd: process.cwd(),
+    env: process.env,
+    readFile: readFlagFile,
+  });
+  const idFile = flags.cidfile === undefined ? undefined : openIdFile(flags.cidfile);
+  try {
+    // While the engine works on it, the connections for attach, wait and start are made (the third is this one's).
+    const asked = context.engine.containers.create(
+      size === undefined ? config : { ...config, HostConfig: { ...config.HostConfig, ConsoleSize: size } },
+      flags.name,
+    );
+    if (streams.stdout || streams.stderr || streams.stdin) {
+      context.engine.openAhead();
+      context.engine.openAhead();
+    }
+    const created = await asked;
+    if (idFile !== undefined) writeSync(idFile, created.Id);
+    for (const warning of created.Warnings ?? []) await context.warn(`orlop: warning: ${warning}`);
+    return created;
+  } catch (error) {
+    if (flags.cidfile !== undefined) unlinkSync(flags.cidfile);
+    throw error;
+  } finally {
+    if (idFile !== undefined) closeSync(idFile);
+  }
+}
+
+/** Input that is not a terminal cannot be a terminal's; gives the size to begin with, where it is known. */
+async function checkTerminal(streams: Streams): Promise<readonly [number, number] | undefined> {
+  const { isTerminal, terminalSize } = await import("./terminal.ts");
+  if (streams.stdin && !isTerminal(0)) throw OrlopError.of("not_a_terminal", {});
+  const size = terminalSize();
+  return size === undefined ? undefined : [size.rows, size.columns];
+}
+
+/** Before the container is made, as one without its file would be an orphan; never over an older one's. */
+function openIdFile(path: string): number {
+  try {
+    return openSync(path, "wx", 0o644);
+  } catch (error) {
+    const reason =
+      error instanceof Error && "code" in error && error.code === "EEXIST" ? "it exists already" : String(error);
+    throw OrlopError.of("file_unwritable", { what: "--cidfile", path, reason }, error);
+  }
+}
