@@ -20,7 +20,9 @@ export function planProtect(spec: RuntimeSpec): Step[] {
 /** A read-only root, once everything that the plan writes below it is written. */
 export function planReadonlyRoot(spec: RuntimeSpec): Step[] {
   if (spec.root?.readonly !== true) return [];
-  return [{ op: "root-attributes", path: "/", set: MOUNT_ATTR_RDONLY, clear: 0, why: "a read-only root was asked for" }];
+  return [
+    { op: "root-attributes", path: "/", set: MOUNT_ATTR_RDONLY, clear: 0, why: "a read-only root was asked for" },
+  ];
 }
 
 /** What a learner wants to know of each path; unknown ones speak for themselves. */

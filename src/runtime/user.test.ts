@@ -20,7 +20,7 @@ docker:x:999:ann
 `,
 };
 
-test.each([
+test.each<[string, string[], number | undefined, number | undefined, number[] | string, string]>([
   // user         added              uid   gid  groups           home
   ["", [], 0, 0, [0, 10, 6], "/root"],
   ["0", [], 0, 0, [0, 10, 6], "/root"],
@@ -48,21 +48,21 @@ test.each([
   ["0:nogroup", [], undefined, undefined, "group", ""],
   ["0:4294967296", [], undefined, undefined, "group", ""],
   ["0", ["nogroup"], undefined, undefined, "group", ""],
-] as const)("user %p with groups %p", (user, added, uid, gid, groups, home) => {
+])("user %p with groups %p", (user, added, uid, gid, groups, home) => {
   if (uid === undefined) expect(() => resolveUser(user, added, accounts)).toThrow(`invalid ${groups}`);
-  else expect(resolveUser(user, added, accounts)).toEqual({ uid, gid, additionalGids: [...groups] as number[], home });
+  else expect(resolveUser(user, added, accounts)).toEqual({ uid, gid, additionalGids: groups as number[], home });
 });
 
 test("without the files numbers still work, and root's home is /", () => {
   expect(resolveUser("", [], { passwd: "", group: "" })).toEqual({ uid: 0, gid: 0, additionalGids: [0], home: "/" });
 });
 
-test.each([
+test.each<[string, string[], boolean]>([
   ["", [], true],
   ["0", [], true],
   ["7:8", [], false],
   ["7:8", ["9"], false],
   ["7:8", ["wheel"], true],
-] as const)("%p with %p depends on the files: %p", (user, added, expected) => {
+])("%p with %p depends on the files: %p", (user, added, expected) => {
   expect(needsAccounts(user, added)).toBe(expected);
 });

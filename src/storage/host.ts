@@ -108,7 +108,7 @@ export function planHost(input: HostInput): RootSource {
         mode: 0o700,
         why: "the place that each container's process covers with its root",
       },
-      ...(parts.length === 0 ? [] : [partDirectory(partPoint)]),
+      ...(shown.some((mount) => treatmentOf(mount.fstype) === "layer") ? [partDirectory(partPoint)] : []),
       ...place.prepare,
       ...root.prepare,
       ...parts.flatMap((part) => part.prepare),
@@ -143,11 +143,28 @@ function partDirectory(path: string): Step {
 function hiddenDirectories(mounts: readonly MountInfo[], { hidden, view }: HostInput): string[] {
   const isLocal = (path: string) => treatmentOf(mountOf(mounts, path)?.fstype ?? "") !== "absent";
   const real = [...hidden, ...enginePlaces].flatMap((path) => (isLocal(path) ? (view.directoryAt(path) ?? []) : []));
-  const unique = [...new Set(real)].filter((path) => path !== "/");
-  return unique.filter(
-    (path) =>
-      ![...ownPlaces, ...unique].some((other) => other !== path && isWithin(path, other)) && !ownPlaces.includes(path),
-  );
+  const everywhere = [...new Set(real.flatMap((path) => [path, ...otherNames(path, mounts)]))];
+  const above = [...ownPlaces, ...everywhere];
+  return everywhere.filter((path) => path !== "/" && !above.some((other) => other !== path && isWithin(path, other)));
+}
+
+/** The same directory through other mounts of its file system, e.g. WSL's second view of the root at /mnt/wslg/distro. */
+function otherNames(path: string, mounts: readonly MountInfo[]): string[] {
+  const home = mountOf(mounts, path);
+  if (home === undefined) return [];
+  const inside = joined(home.root, below(path, home.mountPoint));
+  return mounts
+    .filter((mount) => mount !== home && mount.device === home.device && isWithin(inside, mount.root))
+    .map((mount) => joined(mount.mountPoint, below(inside, mount.root)));
+}
+
+/** "/a/b" below "/a" is "/b"; "/a" below "/a" is "". */
+function below(path: string, directory: string): string {
+  return directory === "/" ? path : path.slice(directory.length);
+}
+
+function joined(directory: string, rest: string): string {
+  return directory === "/" ? rest || "/" : directory + rest;
 }
 
 function isShown(mount: MountInfo, mounts: readonly MountInfo[], hidden: readonly string[], view: HostView): boolean {
@@ -165,8 +182,7 @@ function isShown(mount: MountInfo, mounts: readonly MountInfo[], hidden: readonl
 function isOnItself(mount: MountInfo, mounts: readonly MountInfo[]): boolean {
   const parent = mounts.find((other) => other.id === mount.parent);
   if (parent === undefined || parent.device !== mount.device) return false;
-  const below = parent.mountPoint === "/" ? mount.mountPoint : mount.mountPoint.slice(parent.mountPoint.length);
-  return mount.root === (parent.root === "/" ? below : parent.root + below);
+  return mount.root === joined(parent.root, below(mount.mountPoint, parent.mountPoint));
 }
 
 const keptAttributes: Readonly<Record<string, number>> = {

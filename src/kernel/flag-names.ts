@@ -1,0 +1,48 @@
+/** Numbers as the kernel's own names, for `orlop explain`. */
+
+import * as linux from "./linux.ts";
+
+function withPrefix(...prefixes: readonly string[]): (readonly [name: string, value: bigint])[] {
+  return Object.entries(linux)
+    .filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix)))
+    .map(([name, value]) => [name, BigInt(value as number)] as const);
+}
+
+const cloneFlags = withPrefix("CLONE_NEW");
+const propagationFlags = withPrefix("MS_");
+const attributeFlags = withPrefix("MOUNT_ATTR_");
+const fileTypes = withPrefix("S_IF");
+
+/** "A|B|0x40" for what a number is made of; "0" for nothing. */
+function names(value: number | bigint, known: readonly (readonly [string, bigint])[]): string {
+  let rest = BigInt(value);
+  const found: string[] = [];
+  for (const [name, bit] of known) {
+    if (bit === 0n || (rest & bit) !== bit) continue;
+    found.push(name);
+    rest &= ~bit;
+  }
+  if (rest !== 0n || found.length === 0) found.push(rest === 0n ? "0" : `0x${rest.toString(16)}`);
+  return found.join("|");
+}
+
+export const cloneFlagNames = (flags: number | bigint) => names(flags, cloneFlags);
+export const propagationNames = (flags: number | bigint) => names(flags, propagationFlags);
+export const attributeNames = (flags: number | bigint) => names(flags, attributeFlags);
+export const fileTypeName = (kind: number | bigint) =>
+  fileTypes.find(([, bit]) => bit === BigInt(kind))?.[0] ?? String(kind);
+
+/** From linux/capability.h, in the order of their numbers. */
+const capabilityNames = (
+  "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE " +
+  "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN " +
+  "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE " +
+  "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+).split(" ");
+
+/** "CHOWN|KILL" for a mask of 1 << CAP_*. */
+export function capabilitySetNames(mask: number | bigint): string {
+  const set = capabilityNames.filter((_, number) => (BigInt(mask) >> BigInt(number)) & 1n);
+  if (set.length === capabilityNames.length) return "all";
+  return set.length === 0 ? "none" : set.join("|");
+}

@@ -1,0 +1,149 @@
+/**
+ * Docker's default container as a specification: what a container gets when nothing is asked for, and what `--privileged`
+ * changes. The engine puts what was asked for on top. reference: docs/security.md has this table for people.
+ */
+
+import type {
+  Device,
+  DeviceRule,
+  Linux,
+  Mount,
+  Namespace,
+  NamespaceType,
+  Process,
+  RuntimeSpec,
+} from "../spec/runtime-spec.ts";
+
+export interface DefaultSpecInput {
+  readonly process: Process;
+  readonly hostname: string;
+  readonly privileged: boolean;
+  readonly readonlyRoot: boolean;
+  /** The size of /dev/shm; Docker's default is 64 MiB. */
+  readonly shmSizeBytes: number;
+  /** Namespaces that are the host's (`--network host`), or joined by path. */
+  readonly namespaces: Readonly<Partial<Record<NamespaceType, "host" | { readonly path: string }>>>;
+  readonly machine: MachineFacts;
+}
+
+/** What the machine has; the engine looks once (`readMachineFacts`). */
+export interface MachineFacts {
+  /** The kernel has time namespaces (5.6). */
+  readonly timeNamespaces: boolean;
+  /** /sys/devices/system/cpu/cpuN/thermal_throttle, those that exist. */
+  readonly thermalThrottle: readonly string[];
+  /** Every node of the host's /dev, for privileged containers. */
+  readonly devices: readonly Device[];
+}
+
+export function defaultSpec(input: DefaultSpecInput): RuntimeSpec {
+  const { process, hostname, privileged, readonlyRoot, namespaces } = input;
+  const ownNetwork = namespaces.network === undefined;
+  return {
+    ociVersion: "1.2.0",
+    process,
+    root: { path: "", readonly: readonlyRoot },
+    ...(namespaces.uts === "host" ? {} : { hostname }),
+    mounts: defaultMounts(input),
+    linux: {
+      namespaces: defaultNamespaces(input),
+      resources: { devices: privileged ? [{ allow: true, access: "rwm" }] : defaultDeviceRules },
+      ...(ownNetwork ? { sysctl: defaultSysctls } : {}),
+      ...(privileged ? { devices: input.machine.devices } : protectedPaths(input.machine)),
+    } satisfies Linux,
+  };
+}
+
+const namespaceTypes: readonly NamespaceType[] = ["mount", "uts", "ipc", "pid", "network", "cgroup", "time"];
+
+function defaultNamespaces({ namespaces, machine }: DefaultSpecInput): Namespace[] {
+  return namespaceTypes.flatMap((type): Namespace[] => {
+    const chosen = namespaces[type];
+    if (chosen === "host" || (type === "time" && !machine.timeNamespaces)) return [];
+    return [chosen === undefined ? { type } : { type, path: chosen.path }];
+  });
+}
+
+function defaultMounts({ privileged, shmSizeBytes }: DefaultSpecInput): Mount[] {
+  const access = privileged ? "rw" : "ro";
+  return [
+    { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+    },
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+    },
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", access] },
+    {
+      destination: "/sys/fs/cgroup",
+      type: "cgroup",
+      source: "cgroup",
+      options: ["nosuid", "noexec", "nodev", access],
+    },
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+    {
+      destination: "/dev/shm",
+      type: "tmpfs",
+      source: "shm",
+      options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${shmSizeBytes}`],
+    },
+  ];
+}
+
+const character = (major: number, minor: number | undefined): DeviceRule => ({
+  allow: true,
+  type: "c",
+  major,
+  ...(minor === undefined ? {} : { minor }),
+  access: "rwm",
+});
+
+const defaultDeviceRules: readonly DeviceRule[] = [
+  { allow: false, access: "rwm" },
+  // mknod of anything: a node that its rules do not allow cannot be opened.
+  { allow: true, type: "c", access: "m" },
+  { allow: true, type: "b", access: "m" },
+  character(1, 3), // null
+  character(1, 5), // zero
+  character(1, 7), // full
+  character(1, 8), // random
+  character(1, 9), // urandom
+  character(5, 0), // tty
+  character(5, 1), // console
+  character(5, 2), // ptmx
+  character(136, undefined), // pts/*
+  { allow: false, type: "c", major: 10, minor: 229, access: "rwm" }, // fuse
+];
+
+const defaultSysctls = {
+  "net.ipv4.ip_unprivileged_port_start": "0",
+  "net.ipv4.ping_group_range": "0 2147483647",
+};
+
+function protectedPaths(machine: MachineFacts): Pick<Linux, "maskedPaths" | "readonlyPaths"> {
+  return {
+    maskedPaths: [
+      "/proc/acpi",
+      "/proc/asound",
+      "/proc/interrupts",
+      "/proc/kcore",
+      "/proc/keys",
+      "/proc/latency_stats",
+      "/proc/sched_debug",
+      "/proc/scsi",
+      "/proc/timer_list",
+      "/proc/timer_stats",
+      "/sys/devices/virtual/powercap",
+      "/sys/firmware",
+      ...machine.thermalThrottle,
+    ],
+    readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+  };
+}

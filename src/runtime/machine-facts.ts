@@ -1,0 +1,54 @@
+/** Looks at the machine once for what the default container depends on. */
+
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import type { Device } from "../spec/runtime-spec.ts";
+import type { MachineFacts } from "./default-spec.ts";
+import type { HostFacts } from "./plan-container.ts";
+
+export function readMachineFacts(): MachineFacts {
+  return {
+    timeNamespaces: existsSync("/proc/self/ns/time_for_children"),
+    thermalThrottle: thermalThrottle("/sys/devices/system/cpu"),
+    devices: hostDevices("/dev"),
+  };
+}
+
+export function readHostFacts(): HostFacts {
+  return {
+    oomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
+    architecture: process.arch === "arm64" ? "aarch64" : "x86_64",
+  };
+}
+
+function thermalThrottle(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => /^cpu\d+$/.test(name))
+    .map((name) => `${directory}/${name}/thermal_throttle`)
+    .filter((path) => existsSync(path));
+}
+
+/** A container has these of its own. */
+const ownDirectories = new Set(["pts", "shm", "mqueue", "fd", ".lxc", ".lxd-mounts", ".udev"]);
+
+/** The device nodes below a directory; links and what cannot be read are left out. */
+export function hostDevices(directory: string): Device[] {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry): Device[] => {
+    const path = `${directory}/${entry.name}`;
+    // Its own terminal takes the place of the host's console.
+    if (ownDirectories.has(entry.name) || path === "/dev/console") return [];
+    if (entry.isDirectory()) return hostDevices(path);
+    if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
+    const { rdev, mode, uid, gid } = lstatSync(path);
+    const [major, minor] = deviceNumbers(rdev);
+    return [{ type: entry.isBlockDevice() ? "b" : "c", path, major, minor, fileMode: mode & 0o7777, uid, gid }];
+  });
+}
+
+/** dev_t as glibc packs it: 12 bits of major above 8 of minor, the other bits of both above those. */
+function deviceNumbers(rdev: number): [major: number, minor: number] {
+  const wide = BigInt(rdev);
+  const major = ((wide >> 8n) & 0xfffn) | ((wide >> 32n) & ~0xfffn);
+  const minor = (wide & 0xffn) | ((wide >> 12n) & 0xffffff00n);
+  return [Number(major), Number(minor)];
+}
