@@ -1,5 +1,5 @@
 /** A pull for tests: into a store of its own, without waiting, with everything it did written down. */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlobFetcher } from "../../src/images/blob-fetcher.ts";
@@ -7,6 +7,7 @@ import { ContentStore } from "../../src/images/content-store.ts";
 import type { Credentials } from "../../src/images/credentials.ts";
 import { type PullEvent, type PulledImage, pullImage } from "../../src/images/pull.ts";
 import { Registries } from "../../src/images/registries.ts";
+import { type Digest, hexOf } from "../../src/spec/digest.ts";
 import { parseReference } from "../../src/spec/reference.ts";
 import { parseRegistryConfig } from "../../src/spec/registry-config.ts";
 
@@ -67,6 +68,11 @@ export class Puller implements AsyncDisposable {
   /** What unfinished downloads left. */
   ingests(): string[] {
     return readdirSync(join(this.folder, "ingest"));
+  }
+
+  /** Bytes of an unfinished download. */
+  ingestSize(digest: Digest): number {
+    return statSync(join(this.folder, "ingest", hexOf(digest)), { throwIfNoEntry: false })?.size ?? 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

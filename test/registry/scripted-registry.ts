@@ -131,12 +131,22 @@ export class ScriptedRegistry implements AsyncDisposable {
   }
 }
 
+/** Status and header fields for a blob, or for the part of it that Range asks for. */
+export function rangeHeader(blob: Buffer, headers: http.IncomingHttpHeaders): [number, http.OutgoingHttpHeaders] {
+  const first = firstOf(headers);
+  if (first === 0) return [200, { "content-length": blob.length }];
+  const range = `bytes ${first}-${blob.length - 1}/${blob.length}`;
+  return [206, { "content-length": blob.length - first, "content-range": range }];
+}
+
+function firstOf({ range }: http.IncomingHttpHeaders): number {
+  return Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
+}
+
 /** A blob, or the part of it that Range asks for. */
 export function sendBlob(blob: Buffer, headers: http.IncomingHttpHeaders, response: http.ServerResponse): void {
-  const first = Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0);
-  if (first > 0) response.setHeader("content-range", `bytes ${first}-${blob.length - 1}/${blob.length}`);
-  response.writeHead(first > 0 ? 206 : 200, { "content-length": blob.length - first });
-  response.end(blob.subarray(first));
+  response.writeHead(...rangeHeader(blob, headers));
+  response.end(blob.subarray(firstOf(headers)));
 }
 
 export function sendError(response: http.ServerResponse, status: number, code: string, message: string): void {
@@ -151,9 +161,8 @@ export function sendCut(
   headers: http.IncomingHttpHeaders,
   response: http.ServerResponse,
 ): void {
-  const first = Number(/^bytes=(\d+)-$/.exec(headers.range ?? "")?.[1] ?? 0);
-  if (first > 0) response.setHeader("content-range", `bytes ${first}-${blob.length - 1}/${blob.length}`);
-  response.writeHead(first > 0 ? 206 : 200, { "content-length": blob.length - first });
+  response.writeHead(...rangeHeader(blob, headers));
   if (bytes === 0) response.flushHeaders();
+  const first = firstOf(headers);
   response.write(blob.subarray(first, first + bytes), () => response.socket?.destroy());
 }
