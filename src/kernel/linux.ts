@@ -24,6 +24,10 @@ export const MOUNT_ATTR_NODEV = 0x4;
 export const MOUNT_ATTR_NOEXEC = 0x8;
 export const MOUNT_ATTR_NOATIME = 0x10;
 export const MOUNT_ATTR_STRICTATIME = 0x20;
+/** The field that holds NOATIME, STRICTATIME or (0) relatime. */
+export const MOUNT_ATTR__ATIME = 0x70;
+export const MOUNT_ATTR_NODIRATIME = 0x80;
+export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 
 // sys/stat.h: file types
 export const S_IFIFO = 0o010000;

@@ -72,7 +72,11 @@ const withCapability: readonly { readonly capability: string; readonly calls: st
     calls: "open_by_handle_at",
     reason: "opens any inode of a file system, inside the root or not",
   },
-  { capability: "CAP_SYS_CHROOT", calls: "chroot", reason: "with a descriptor kept outside of the new root, a way out of it" },
+  {
+    capability: "CAP_SYS_CHROOT",
+    calls: "chroot",
+    reason: "with a descriptor kept outside of the new root, a way out of it",
+  },
   {
     capability: "CAP_SYS_PTRACE",
     calls: "kcmp pidfd_getfd process_madvise",
