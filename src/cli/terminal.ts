@@ -1,40 +1,56 @@
-/** The user's terminal: its size, raw mode, and giving it back as it was. Loaded only for `-t`: node:tty costs 5 ms. */
-import { fstatSync } from "node:fs";
+/**
+ * The user's terminal: its size, raw mode, and giving it back as it was. Loaded only for a container with a terminal.
+ *
+ * By FFI, as Node's setRawMode leaves output processing on: the terminal would make CR LF of every LF, and full-screen
+ * programs, for which LF is "one line down", would draw in the wrong column.
+ */
+import { dlopen, ptr } from "bun:ffi";
 
 export interface TerminalSize {
   readonly rows: number;
   readonly columns: number;
 }
 
-/** Whether a descriptor is a terminal. Says no to files, pipes and /dev/null without loading node:tty. */
+const { symbols: libc } = dlopen("libc.so.6", {
+  isatty: { args: ["i32"], returns: "i32" },
+  ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
+  tcgetattr: { args: ["i32", "ptr"], returns: "i32" },
+  tcsetattr: { args: ["i32", "i32", "ptr"], returns: "i32" },
+  cfmakeraw: { args: ["ptr"], returns: "void" },
+});
+
+/** `struct termios` has 60 bytes with glibc; room for others. */
+const termiosBytes = 128;
+/** ioctl_tty(2): `struct winsize { unsigned short ws_row, ws_col, ws_xpixel, ws_ypixel; }`. */
+const TIOCGWINSZ = 0x5413;
+/** tcsetattr(3): after what was written has been sent, as that was meant for the old settings. */
+const TCSADRAIN = 1;
+
 export function isTerminal(fd: 0 | 1 | 2): boolean {
-  try {
-    const stat = fstatSync(fd);
-    const nullDevice = (1 << 8) | 3; // makedev(1, 3)
-    if (!stat.isCharacterDevice() || stat.rdev === nullDevice) return false;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EBADF") return false; // closed: `>&-`
-    throw error;
-  }
-  return (require("node:tty") as typeof import("node:tty")).isatty(fd);
+  return libc.isatty(fd) === 1;
 }
 
-/** The size of the terminal on standard output, or undefined where that is none. */
+/** The size of the terminal on standard output; undefined where that is none, or knows no size. */
 export function terminalSize(): TerminalSize | undefined {
-  if (!isTerminal(1)) return undefined;
-  const [columns, rows] = process.stdout.getWindowSize();
+  const size = new Uint16Array(4);
+  if (libc.ioctl(1, TIOCGWINSZ, ptr(size)) !== 0) return undefined;
+  const [rows = 0, columns = 0] = size;
   return rows > 0 && columns > 0 ? { rows, columns } : undefined;
 }
 
 /**
- * Passes every key on as it is typed, until `restore`. The terminal is given back however this process ends, short of
- * SIGKILL; and when it is continued after a stop, raw mode is set again, as shells reset it.
+ * Passes every key on as it is typed, and every byte of output as it is, until `restore`. The terminal is given back however
+ * this process ends, short of SIGKILL; and when it is continued after a stop, raw mode is set again, as shells reset it.
  */
 export function enterRawMode(): { readonly restore: () => void } {
-  const set = (raw: boolean) => void process.stdin.setRawMode(raw);
-  const restore = () => set(false);
-  const again = () => set(true);
-  set(true);
+  const before = new Uint8Array(termiosBytes);
+  if (libc.tcgetattr(0, ptr(before)) !== 0) return { restore: () => undefined }; // not a terminal: nothing to set
+  const raw = before.slice();
+  libc.cfmakeraw(ptr(raw));
+  const set = (attributes: Uint8Array) => void libc.tcsetattr(0, TCSADRAIN, ptr(attributes));
+  const restore = () => set(before);
+  const again = () => set(raw);
+  set(raw);
   process.on("exit", restore);
   process.on("SIGCONT", again);
   return {
