@@ -21,10 +21,14 @@ const needTable = {
   seccomp: { met: () => readable("/proc/sys/kernel/seccomp/actions_avail"), remedy: "a kernel with CONFIG_SECCOMP" },
   overlay: { met: () => /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")), remedy: "modprobe overlay" },
   gcc: { met: () => Bun.which("gcc") !== null, remedy: "apt-get install gcc" },
+  qemu: { met: () => Bun.which("qemu-system-x86_64") !== null, remedy: "apt-get install qemu-system-x86" },
   busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },
 } as const satisfies Record<string, { met: () => boolean; remedy: string }>;
 
 export type Need = keyof typeof needTable;
+
+/** On a machine that is known to be slow (software emulation), tests get this many times longer. */
+const slowness = Number(process.env["ORLOP_TEST_SLOWNESS"] ?? 1);
 
 /** cgroup v1 and v2 exclude each other: CI runs the whole suite once on each, the second time in a virtual machine. */
 const eitherOr: readonly Need[] = ["cgroup1", "cgroup2"];
@@ -49,7 +53,7 @@ export function kernelTest(
 ): void {
   const missing = needs.filter((need) => !needTable[need].met());
   if (missing.length === 0) {
-    test(name, () => inScratch(body), timeoutMs);
+    test(name, () => inScratch(body), timeoutMs * slowness);
     return;
   }
   const reason = missing.map((need) => `${need} (${needTable[need].remedy})`).join(", ");
