@@ -1,5 +1,6 @@
 /** Numbers as the kernel's own names, for `orlop explain`. */
 
+import { allCapabilities, capabilityNames } from "./capabilities.ts";
 import * as linux from "./linux.ts";
 
 function withPrefix(...prefixes: readonly string[]): (readonly [name: string, value: bigint])[] {
@@ -32,17 +33,9 @@ export const attributeNames = (flags: number | bigint) => names(flags, attribute
 export const fileTypeName = (kind: number | bigint) =>
   fileTypes.find(([, bit]) => bit === BigInt(kind))?.[0] ?? String(kind);
 
-/** From linux/capability.h, in the order of their numbers. */
-const capabilityNames = (
-  "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE " +
-  "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN " +
-  "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE " +
-  "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-).split(" ");
-
 /** "CHOWN|KILL" for a mask of 1 << CAP_*. */
 export function capabilitySetNames(mask: number | bigint): string {
-  const set = capabilityNames.filter((_, number) => (BigInt(mask) >> BigInt(number)) & 1n);
-  if (set.length === capabilityNames.length) return "all";
+  const set = capabilityNames(BigInt(mask)).map((name) => name.slice("CAP_".length));
+  if (set.length === allCapabilities().length) return "all";
   return set.length === 0 ? "none" : set.join("|");
 }

@@ -3,16 +3,8 @@
  * changes. The engine puts what was asked for on top. reference: docs/security.md has this table for people.
  */
 
-import type {
-  Device,
-  DeviceRule,
-  Linux,
-  Mount,
-  Namespace,
-  NamespaceType,
-  Process,
-  RuntimeSpec,
-} from "../spec/runtime-spec.ts";
+import { defaultDeviceRules } from "../kernel/device-rules.ts";
+import type { Device, Linux, Mount, Namespace, NamespaceType, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
 
 export interface DefaultSpecInput {
   readonly process: Process;
@@ -96,31 +88,6 @@ function defaultMounts({ privileged, shmSizeBytes }: DefaultSpecInput): Mount[] 
     },
   ];
 }
-
-const character = (major: number, minor: number | undefined): DeviceRule => ({
-  allow: true,
-  type: "c",
-  major,
-  ...(minor === undefined ? {} : { minor }),
-  access: "rwm",
-});
-
-const defaultDeviceRules: readonly DeviceRule[] = [
-  { allow: false, access: "rwm" },
-  // mknod of anything: a node that its rules do not allow cannot be opened.
-  { allow: true, type: "c", access: "m" },
-  { allow: true, type: "b", access: "m" },
-  character(1, 3), // null
-  character(1, 5), // zero
-  character(1, 7), // full
-  character(1, 8), // random
-  character(1, 9), // urandom
-  character(5, 0), // tty
-  character(5, 1), // console
-  character(5, 2), // ptmx
-  character(136, undefined), // pts/*
-  { allow: false, type: "c", major: 10, minor: 229, access: "rwm" }, // fuse
-];
 
 const defaultSysctls = {
   "net.ipv4.ip_unprivileged_port_start": "0",

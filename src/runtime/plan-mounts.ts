@@ -8,6 +8,7 @@ import {
   MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_RDONLY,
   MS_PRIVATE,
+  MS_REC,
 } from "../kernel/linux.ts";
 import { parseMountOptions } from "../kernel/mount-options.ts";
 import type { Step } from "../kernel/step.ts";
@@ -112,7 +113,8 @@ function planBind(mount: Mount): Step {
     flags: recursive,
     set: options.set,
     clear: options.clear,
-    propagation: options.propagation,
+    // Of the whole copy (AT_RECURSIVE), for which mount_setattr has no MS_REC.
+    propagation: options.propagation === 0 ? MS_PRIVATE : options.propagation & ~MS_REC,
     why: `the host's ${mount.source} was asked for${(options.set & MOUNT_ATTR_RDONLY) === 0 ? "" : ", to be read"}`,
   };
 }

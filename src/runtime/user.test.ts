@@ -50,7 +50,7 @@ test.each<[string, string[], number | undefined, number | undefined, number[] | 
   ["0", ["nogroup"], undefined, undefined, "group", ""],
 ])("user %p with groups %p", (user, added, uid, gid, groups, home) => {
   if (uid === undefined) expect(() => resolveUser(user, added, accounts)).toThrow(`invalid ${groups}`);
-  else expect(resolveUser(user, added, accounts)).toEqual({ uid, gid, additionalGids: groups as number[], home });
+  else expect<unknown>(resolveUser(user, added, accounts)).toEqual({ uid, gid, additionalGids: groups, home });
 });
 
 test("without the files numbers still work, and root's home is /", () => {

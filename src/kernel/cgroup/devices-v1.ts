@@ -1,18 +1,10 @@
 /** Device rules as lines for cgroup v1's `devices.allow` and `devices.deny`. @see Documentation/admin-guide/cgroup-v1/devices.rst */
 
+import { type DeviceRule, everyNumber } from "../device-rules.ts";
 import type { GroupFile } from "./limits.ts";
 
-/** Missing or -1: every one. */
-export interface DeviceCgroupRule {
-  readonly allow: boolean;
-  readonly type?: "a" | "b" | "c";
-  readonly major?: number;
-  readonly minor?: number;
-  readonly access?: string;
-}
-
 /** One write per rule, in order: the later one wins, as in the specification. */
-export function deviceFilesV1(rules: readonly DeviceCgroupRule[]): GroupFile[] {
+export function deviceFilesV1(rules: readonly DeviceRule[]): GroupFile[] {
   return rules.flatMap((rule) =>
     ruleLines(rule).map((value) => ({
       controller: "devices",
@@ -27,7 +19,7 @@ function everyDevice(allow: boolean): string {
   return allow ? "every device" : "no device at all; exceptions follow";
 }
 
-function ruleLines(rule: DeviceCgroupRule): string[] {
+function ruleLines(rule: DeviceRule): string[] {
   const access = rule.access ?? "rwm";
   const numbers = `${number(rule.major)}:${number(rule.minor)}`;
   const whole = numbers === "*:*" && [..."rwm"].every((letter) => access.includes(letter));
@@ -39,5 +31,5 @@ function ruleLines(rule: DeviceCgroupRule): string[] {
 }
 
 function number(value: number | undefined): string {
-  return value === undefined || value < 0 ? "*" : String(value);
+  return everyNumber(value) ? "*" : String(value);
 }

@@ -6,8 +6,9 @@
  */
 
 import { OrlopError } from "../../base/errors.ts";
+import type { DeviceRule } from "../device-rules.ts";
 import type { Step } from "../step.ts";
-import { type DeviceCgroupRule, deviceFilesV1 } from "./devices-v1.ts";
+import { deviceFilesV1 } from "./devices-v1.ts";
 import { type CgroupLayout, type CgroupV1Hierarchy, hierarchyOf, isUnified } from "./layout.ts";
 import { type CgroupLimits, type GroupFile, limitFilesV1, limitFilesV2 } from "./limits.ts";
 
@@ -32,8 +33,8 @@ export interface GroupPlan {
 export function planGroup(
   layout: CgroupLayout,
   path: string,
-  limits: CgroupLimits & { readonly devices?: readonly DeviceCgroupRule[] },
-  deviceProgram: (rules: readonly DeviceCgroupRule[]) => Uint8Array,
+  limits: CgroupLimits & { readonly devices?: readonly DeviceRule[] },
+  deviceProgram: (rules: readonly DeviceRule[]) => Uint8Array,
 ): GroupPlan {
   checkGroupPath(path);
   const devices = limits.devices ?? [];
