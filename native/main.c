@@ -46,5 +46,6 @@ int main(int argc, char **argv) {
     return 125;
   }
   signal(SIGPIPE, SIG_IGN); /* a peer that left is an errno */
+  signal(SIGCHLD, SIG_DFL); /* an inherited "ignore" would reap our children for us */
   return supervisor ? supervisor_main(argc, argv) : one_shot();
 }

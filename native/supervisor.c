@@ -1,0 +1,383 @@
+/* The supervisor: owns the sockets and the state lock, starts the engine when somebody needs it, forks the tasks.
+ *
+ * Everything it waits for is in one epoll set; the engine is started by whichever comes first: a client's connection, the
+ * end of a monitor, WAKE. While the engine runs, it accepts the clients itself. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "supervisor.h"
+
+enum {
+  LINKS_MAX = 32,             /* connections to supervisor.sock at a time; more wait in its backlog */
+  MONITOR_ENDED = 64,         /* exit status of a task that was a monitor */
+  BACKOFF_MIN_MS = 100,
+  BACKOFF_MAX_MS = 5000,
+  SHORT_LIFE_MS = 1000,       /* an engine that lived less is restarted with a delay */
+  STOP_PATIENCE_MS = 10000,
+};
+
+/* What an epoll event is about; the descriptor is in the low half. */
+enum source { SIGNALS = 1, API, CONTROL, LINK, PEER, ORPHAN };
+
+struct peer { int fd; bool greeted; struct inbox inbox; };
+
+static struct {
+  struct places places;
+  struct listeners listeners;
+  char **engine_argv;
+  int epoll, signals;
+  pid_t engine;                       /* 0: not running */
+  int engine_link;                    /* the peer that said ENGINE; -1 */
+  bool stopping;
+  bool needed;                        /* something happened since the engine was last asked to leave */
+  int64_t idle_ms, backoff_ms;
+  int64_t started_at, start_at, leave_at, kill_at; /* monotonic, ms; 0: not planned (but started_at) */
+  struct peer peers[LINKS_MAX];
+  int peer_count;
+} self;
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void watch(enum source source, int fd) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | (unsigned)fd};
+  epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void unwatch(int fd) { epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, NULL); }
+
+/* In a forked child: the signals as a program expects them. */
+static void restore_signals(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The listening socket as descriptor 3, and nothing else of ours. */
+_Noreturn static void become_engine(void) {
+  if (self.listeners.api == 3)
+    fcntl(3, F_SETFD, 0);
+  else
+    dup2(self.listeners.api, 3);
+  syscall(SYS_close_range, 4U, ~0U, 0U);
+  restore_signals();
+  signal(SIGPIPE, SIG_DFL);
+  execv(self.engine_argv[0], self.engine_argv);
+  fprintf(stderr, "orlop: the engine %s cannot be started: %s\n", self.engine_argv[0], strerror(errno));
+  _exit(127);
+}
+
+static void start_engine(void) {
+  self.start_at = 0;
+  if (self.engine > 0 || self.stopping)
+    return;
+  unwatch(self.listeners.api); /* from now on the engine accepts */
+  self.started_at = now_ms();
+  self.needed = false;
+  pid_t child = fork();
+  if (child == 0)
+    become_engine();
+  if (child < 0) {
+    watch(API, self.listeners.api);
+    self.start_at = now_ms() + BACKOFF_MAX_MS;
+    return;
+  }
+  self.engine = child;
+  (void)POINT("supervisor.engine.started");
+}
+
+/* Something that only the engine can answer happened. */
+static void need_engine(void) {
+  self.needed = true;
+  if (self.engine == 0 && self.start_at == 0)
+    start_engine();
+}
+
+static void engine_ended(int status) {
+  bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  int64_t lived_ms = now_ms() - self.started_at;
+  self.engine = 0;
+  self.leave_at = 0;
+  (void)POINT("supervisor.engine.ended");
+  if (self.stopping)
+    return;
+  watch(API, self.listeners.api);
+  if (well && !self.needed) {
+    self.backoff_ms = 0;
+    return;
+  }
+  if (!well)
+    fprintf(stderr, "orlop: the engine ended with %s %d\n", WIFSIGNALED(status) ? "signal" : "status",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+  if (well || lived_ms >= SHORT_LIFE_MS) {
+    self.backoff_ms = 0;
+    start_engine();
+    return;
+  }
+  self.backoff_ms = self.backoff_ms == 0 ? BACKOFF_MIN_MS : self.backoff_ms * 2;
+  self.backoff_ms = self.backoff_ms < BACKOFF_MAX_MS ? self.backoff_ms : BACKOFF_MAX_MS;
+  self.start_at = now_ms() + self.backoff_ms;
+  unwatch(self.listeners.api); /* a waiting client must not start it sooner */
+}
+
+static void stop(void) {
+  if (self.stopping)
+    return;
+  self.stopping = true;
+  self.start_at = self.leave_at = 0;
+  if (self.engine > 0) {
+    kill(self.engine, SIGTERM);
+    self.kill_at = now_ms() + STOP_PATIENCE_MS;
+  }
+}
+
+/* ── children ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void reap_children(void) {
+  int status;
+  pid_t child;
+  while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (child == self.engine)
+      engine_ended(status);
+    else if (WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == MONITOR_ENDED))
+      need_engine(); /* a container ended while nobody listened, or lost its monitor */
+  }
+}
+
+static void take_signals(void) {
+  struct signalfd_siginfo info;
+  while (read(self.signals, &info, sizeof info) == (ssize_t)sizeof info) {
+    if (info.ssi_signo == SIGCHLD)
+      reap_children();
+    else
+      stop();
+  }
+}
+
+/* A connection to control.sock becomes a task, which has that connection and nothing else. */
+static void fork_task(void) {
+  int conn = accept4(self.listeners.control, NULL, NULL, SOCK_CLOEXEC);
+  if (conn < 0)
+    return;
+  pid_t child = fork();
+  if (child == 0) {
+    if (conn != 3 && dup3(conn, 3, O_CLOEXEC) < 0)
+      _exit(1);
+    syscall(SYS_close_range, 4U, ~0U, 0U);
+    restore_signals();
+    prctl(PR_SET_NAME, "orlop-task");
+    _exit(task_serve(3));
+  }
+  if (child < 0)
+    send_failed(conn, NO_STEP, errno, "fork");
+  close(conn);
+}
+
+/* ── connections to supervisor.sock ────────────────────────────────────────────────────────────────────────────── */
+
+static void accept_peer(void) {
+  int fd = accept4(self.listeners.link, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0)
+    return;
+  self.peers[self.peer_count++] = (struct peer){.fd = fd};
+  watch(PEER, fd);
+  if (self.peer_count == LINKS_MAX)
+    unwatch(self.listeners.link);
+}
+
+static void drop_peer(struct peer *peer) {
+  if (peer->fd == self.engine_link)
+    self.engine_link = -1;
+  if (self.peer_count == LINKS_MAX)
+    watch(LINK, self.listeners.link);
+  close(peer->fd);
+  inbox_free(&peer->inbox);
+  *peer = self.peers[--self.peer_count];
+}
+
+/* An orphaned monitor: init reaps it, a pidfd tells us. */
+static int watch_orphan(struct span payload) {
+  uint32_t pid;
+  if (!take_u32(&payload, &pid))
+    return -1;
+  int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (fd >= 0)
+    watch(ORPHAN, fd);
+  else if (errno == ESRCH)
+    need_engine(); /* it has ended meanwhile */
+  return 0;
+}
+
+/* -1: this peer breaks the protocol. */
+static int take_peer_frame(struct peer *peer, uint8_t kind, struct span payload) {
+  uint32_t version;
+  if (!peer->greeted) {
+    peer->greeted = kind == F_HELLO && take_u32(&payload, &version) && version == PROTOCOL_VERSION;
+    return peer->greeted ? 0 : -1;
+  }
+  switch (kind) {
+  case F_ENGINE:
+    self.engine_link = peer->fd;
+    self.leave_at = self.idle_ms > 0 ? now_ms() + self.idle_ms : 0;
+    return 0;
+  case F_WATCH:
+    return watch_orphan(payload);
+  case F_BUSY:
+    return 0;
+  case F_STOP:
+    stop();
+    return 0;
+  case F_WAKE:
+    need_engine();
+    return 0;
+  default:
+    return -1;
+  }
+}
+
+static void read_peer(int fd) {
+  struct peer *peer = self.peers;
+  while (peer < self.peers + self.peer_count && peer->fd != fd)
+    peer++;
+  if (peer == self.peers + self.peer_count)
+    return; /* dropped by an earlier event of the same round */
+  uint8_t kind;
+  struct span payload;
+  int have = 0, filled = inbox_fill(&peer->inbox, fd);
+  while (filled > 0 && (have = inbox_next(&peer->inbox, &kind, &payload)) > 0)
+    if (take_peer_frame(peer, kind, payload) < 0) {
+      have = -1;
+      break;
+    }
+  if (have < 0)
+    send_failed(fd, NO_STEP, EPROTO, "not a frame for the supervisor");
+  if (have < 0 || filled == 0 || (filled < 0 && errno != EAGAIN))
+    drop_peer(peer);
+}
+
+/* ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static void handle(const struct epoll_event *event) {
+  int fd = (int)(uint32_t)event->data.u64;
+  switch ((enum source)(event->data.u64 >> 32)) {
+  case SIGNALS:
+    take_signals();
+    break;
+  case API:
+    start_engine();
+    break;
+  case CONTROL:
+    fork_task();
+    break;
+  case LINK:
+    accept_peer();
+    break;
+  case PEER:
+    read_peer(fd);
+    break;
+  case ORPHAN:
+    close(fd);
+    need_engine();
+    break;
+  }
+}
+
+/* What is due by the clock; returns how long epoll may sleep, -1 for ever. */
+static int keep_time(void) {
+  int64_t now = now_ms(), next = 0;
+  if (self.start_at != 0 && self.start_at <= now)
+    start_engine();
+  if (self.leave_at != 0 && self.leave_at <= now) {
+    self.leave_at = now + self.idle_ms;
+    self.needed = false;
+    if (self.engine_link >= 0)
+      send_frame(self.engine_link, F_LEAVE, NULL, 0);
+  }
+  if (self.kill_at != 0 && self.kill_at <= now) {
+    self.kill_at = 0;
+    kill(self.engine, SIGKILL);
+  }
+  const int64_t planned[] = {self.start_at, self.leave_at, self.kill_at};
+  for (size_t i = 0; i < sizeof planned / sizeof planned[0]; i++)
+    if (planned[i] != 0 && (next == 0 || planned[i] < next))
+      next = planned[i];
+  if (next == 0)
+    return -1;
+  return next <= now ? 0 : (int)(next - now);
+}
+
+static int open_events(void) {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGCHLD);
+  sigaddset(&wanted, SIGTERM);
+  sigaddset(&wanted, SIGINT);
+  sigprocmask(SIG_SETMASK, &wanted, NULL);
+  self.signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+  self.epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (self.signals < 0 || self.epoll < 0)
+    return -1;
+  watch(SIGNALS, self.signals);
+  watch(API, self.listeners.api);
+  watch(CONTROL, self.listeners.control);
+  watch(LINK, self.listeners.link);
+  return 0;
+}
+
+static int run(void) {
+  struct epoll_event events[16];
+  while (!self.stopping || self.engine > 0) {
+    int timeout_ms = keep_time();
+    int count = epoll_wait(self.epoll, events, sizeof events / sizeof events[0], timeout_ms);
+    for (int i = 0; i < count; i++)
+      handle(&events[i]);
+  }
+  supervisor_unlink_sockets(self.places);
+  supervisor_leave_groups();
+  return 0;
+}
+
+int supervisor_main(int argc, char **argv) {
+  int code = EXIT_REFUSED;
+  char *end = NULL;
+  if (argc < 6) {
+    fputs("orlop: supervisor RUN_DIR STATE_DIR IDLE_SECONDS ENGINE [ARGUMENT...]\n", stderr);
+    return EXIT_REFUSED;
+  }
+  self.places = (struct places){.run = argv[2], .state = argv[3]};
+  double idle_seconds = strtod(argv[4], &end);
+  if (*end != 0 || !(idle_seconds >= 0 && idle_seconds <= 1e6)) {
+    fprintf(stderr, "orlop: %s is not a number of seconds (0 = never leave)\n", argv[4]);
+    return EXIT_REFUSED;
+  }
+  self.idle_ms = (int64_t)(idle_seconds * 1000);
+  self.engine_argv = argv + 5;
+  self.engine_link = -1;
+  if (supervisor_check_namespaces(&code) < 0 || supervisor_lock(self.places, &code) < 0)
+    return code;
+  supervisor_normalise();
+  if (supervisor_listen(self.places, &self.listeners, &code) < 0)
+    return code;
+  (void)POINT("supervisor.listening");
+  if (supervisor_daemonize(self.places) < 0 || open_events() < 0)
+    return EXIT_REFUSED;
+  return run();
+}

@@ -1,0 +1,26 @@
+/* What the parts of the supervisor share. */
+#ifndef SUPERVISOR_H
+#define SUPERVISOR_H
+
+#include "orlop.h"
+
+/* supervisor_setup.c: everything before the daemon lives on its own. */
+struct places { const char *run, *state; };
+/* The sockets, listening, and the locks, held as long as their descriptors are open. */
+struct listeners { int api, control, link; };
+
+/* Exit codes of the command that starts the supervisor. */
+enum { EXIT_LOCKED = 3, EXIT_REFUSED = 125 };
+
+/* Each writes one line to standard error and returns -1 with *code set when it refuses. */
+int supervisor_check_namespaces(int *code);
+int supervisor_lock(struct places places, int *code);
+int supervisor_listen(struct places places, struct listeners *listeners, int *code);
+/* Own cgroup, limits, umask, nice, environment: whoever started us leaves no trace in a container. */
+void supervisor_normalise(void);
+int supervisor_daemonize(struct places places);
+void supervisor_unlink_sockets(struct places places);
+/* Back to the root of each hierarchy, and the own cgroup removed unless a monitor still lives in it. */
+void supervisor_leave_groups(void);
+
+#endif

@@ -1,0 +1,276 @@
+/* The supervisor's first milliseconds: locks, sockets, and leaving behind what it inherited. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "supervisor.h"
+
+enum { BACKLOG = 4096, ENGINE_LOG_MAX = 1 << 20 };
+static const char group_name[] = "orlop-supervisor";
+
+static int refuse(int *code, int with, const char *what, const char *why) {
+  fprintf(stderr, "orlop: %s: %s\n", what, why);
+  *code = with;
+  return -1;
+}
+
+/* ── namespaces ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Whether ours is another one than PID 1's. Where that cannot be read (not root) nobody can tell. */
+static bool is_foreign(const char *name) {
+  char path[64];
+  struct stat own, first;
+  snprintf(path, sizeof path, "/proc/self/ns/%s", name);
+  if (stat(path, &own) < 0)
+    return false;
+  snprintf(path, sizeof path, "/proc/1/ns/%s", name);
+  return stat(path, &first) == 0 && (own.st_ino != first.st_ino || own.st_dev != first.st_dev);
+}
+
+int supervisor_check_namespaces(int *code) {
+  const char *allowed = getenv("ORLOP_FOREIGN_NAMESPACE");
+  if (allowed != NULL && strcmp(allowed, "1") == 0)
+    return 0;
+  if (is_foreign("mnt"))
+    return refuse(code, EXIT_REFUSED, "this shell is in another mount namespace than PID 1",
+                  "containers would be built from its mounts; start orlop outside, or set ORLOP_FOREIGN_NAMESPACE=1");
+  if (is_foreign("net"))
+    return refuse(code, EXIT_REFUSED, "this shell is in another network namespace than PID 1",
+                  "containers would use its network; start orlop outside, or set ORLOP_FOREIGN_NAMESPACE=1");
+  return 0;
+}
+
+/* ── directories, locks, sockets ───────────────────────────────────────────────────────────────────────────────── */
+
+/* 0711: names inside can be reached by who knows them, and not listed (posture rule 9). */
+static int make_place(const char *path, int *code) {
+  union argument argument[2] = {{.s = (char *)(uintptr_t)path}, {.n = 0711}};
+  struct task task = {0};
+  if (path[0] != '/')
+    return refuse(code, EXIT_REFUSED, path, "not an absolute path");
+  if (step_kinds[0].run(&task, argument) < 0 || chmod(path, 0711) < 0)
+    return refuse(code, EXIT_REFUSED, path, strerror(errno));
+  return 0;
+}
+
+/* The descriptor stays open, and with it the lock. */
+static int lock_place(const char *path, int *code) {
+  char name[PATH_MAX];
+  snprintf(name, sizeof name, "%s/lock", path);
+  int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0)
+    return refuse(code, EXIT_REFUSED, name, strerror(errno));
+  if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    return refuse(code, errno == EWOULDBLOCK ? EXIT_LOCKED : EXIT_REFUSED, name,
+                  errno == EWOULDBLOCK ? "another supervisor holds this" : strerror(errno));
+  return 0;
+}
+
+int supervisor_lock(struct places places, int *code) {
+  if (make_place(places.run, code) < 0 || make_place(places.state, code) < 0)
+    return -1;
+  return lock_place(places.state, code) < 0 ? -1 : lock_place(places.run, code);
+}
+
+/* In the current directory, so that the path's length does not matter. 0600 from the first moment. */
+static int listen_at(const char *name) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return -1;
+  snprintf(address.sun_path, sizeof address.sun_path, "%s", name);
+  unlink(name); /* a dead supervisor's: we hold the lock */
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0)
+    return -1;
+  return fd;
+}
+
+/* ORLOP_SOCKET_GID: the group that may use the API, decimal; the client looked it up. */
+static int open_to_group(const char *name) {
+  const char *gid = getenv("ORLOP_SOCKET_GID");
+  if (gid != NULL && gid[0] != 0 && chown(name, (uid_t)-1, (gid_t)strtoul(gid, NULL, 10)) < 0)
+    return -1;
+  return chmod(name, 0660);
+}
+
+int supervisor_listen(struct places places, struct listeners *listeners, int *code) {
+  mode_t before = umask(0177);
+  if (chdir(places.run) < 0 || (listeners->control = listen_at("control.sock")) < 0 ||
+      (listeners->link = listen_at("supervisor.sock")) < 0 || (listeners->api = listen_at("orlop.sock")) < 0 ||
+      open_to_group("orlop.sock") < 0)
+    return refuse(code, EXIT_REFUSED, places.run, strerror(errno));
+  umask(before);
+  return chdir("/");
+}
+
+void supervisor_unlink_sockets(struct places places) {
+  static const char *const names[] = {"orlop.sock", "control.sock", "supervisor.sock"};
+  if (chdir(places.run) < 0)
+    return;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    unlink(names[i]);
+}
+
+/* ── what was inherited ────────────────────────────────────────────────────────────────────────────────────────── */
+
+static int write_at(int directory, const char *name, const char *text) {
+  int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t written = write(fd, text, strlen(text));
+  close(fd);
+  return written < 0 ? -1 : 0;
+}
+
+/* A cpuset group takes no task before it has what its parent has. */
+static void copy_file(int from, int to, const char *name) {
+  char value[4096];
+  int fd = openat(from, name, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  ssize_t size = read(fd, value, sizeof value - 1);
+  close(fd);
+  if (size <= 0)
+    return;
+  value[size] = 0;
+  write_at(to, name, value);
+}
+
+/* One hierarchy: in, or out of, our own group. A hierarchy that refuses (read-only, not ours) is left as it is. */
+static void change_group(int hierarchy, bool enter) {
+  struct statfs fs;
+  if (fstatfs(hierarchy, &fs) < 0)
+    return;
+  /* v1: `tasks`, because `cgroup.procs` waits for an RCU grace period (11 to 16 ms) */
+  const char *list = fs.f_type == CGROUP_SUPER_MAGIC ? "tasks" : fs.f_type == CGROUP2_SUPER_MAGIC ? "cgroup.procs" : NULL;
+  if (list == NULL)
+    return;
+  if (!enter) {
+    if (write_at(hierarchy, list, "0") == 0)
+      unlinkat(hierarchy, group_name, AT_REMOVEDIR);
+    return;
+  }
+  if (mkdirat(hierarchy, group_name, 0755) < 0 && errno != EEXIST)
+    return;
+  int group = openat(hierarchy, group_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (group < 0)
+    return;
+  copy_file(hierarchy, group, "cpuset.cpus");
+  copy_file(hierarchy, group, "cpuset.mems");
+  write_at(group, list, "0");
+  close(group);
+}
+
+/* v1 and hybrid: the directories below /sys/fs/cgroup; v2: that directory itself. */
+static void change_groups(bool enter) {
+  DIR *all = opendir("/sys/fs/cgroup");
+  struct dirent *entry;
+  struct statfs fs;
+  if (all == NULL)
+    return;
+  if (fstatfs(dirfd(all), &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
+    change_group(dirfd(all), enter);
+    closedir(all);
+    return;
+  }
+  while ((entry = readdir(all)) != NULL) {
+    if (entry->d_name[0] == '.')
+      continue;
+    int hierarchy = openat(dirfd(all), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (hierarchy < 0)
+      continue; /* a link to another hierarchy, as cpu to cpu,cpuacct */
+    change_group(hierarchy, enter);
+    close(hierarchy);
+  }
+  closedir(all);
+}
+
+void supervisor_leave_groups(void) { change_groups(false); }
+
+/* Limits as a service has them: PID 1's. Raising may be refused (no CAP_SYS_RESOURCE): then ours stay. */
+static void take_limits(void) {
+  for (int resource = 0; resource < (int)RLIM_NLIMITS; resource++) {
+    struct rlimit limit;
+    if (prlimit(1, (enum __rlimit_resource)resource, NULL, &limit) == 0)
+      setrlimit((enum __rlimit_resource)resource, &limit);
+  }
+}
+
+static bool is_kept(const char *variable) {
+  static const char *const names[] = {"PATH=",       "LANG=",       "TZ=",         "ORLOP_",    "HTTP_PROXY=",
+                                      "HTTPS_PROXY=", "NO_PROXY=",   "ALL_PROXY=",  "http_proxy=", "https_proxy=",
+                                      "no_proxy=",    "all_proxy="};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strncmp(variable, names[i], strlen(names[i])) == 0)
+      return true;
+  return false;
+}
+
+/* BUN_* above all: it would load a stranger's code into the engine. */
+static void scrub_environment(void) {
+  char **kept = environ;
+  for (char **variable = environ; *variable != NULL; variable++)
+    if (is_kept(*variable))
+      *kept++ = *variable;
+  *kept = NULL;
+  setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
+}
+
+void supervisor_normalise(void) {
+  umask(022);
+  setpriority(PRIO_PROCESS, 0, 0); /* lowering may be refused: then it stays as it is */
+  int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (self >= 0) {
+    write_at(self, "oom_score_adj", "0");
+    close(self);
+  }
+  take_limits();
+  scrub_environment();
+  change_groups(true);
+}
+
+/* ── the daemon ────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Standard output and error of the engine and of ours. One older file is kept. */
+static int open_log(struct places places) {
+  char name[PATH_MAX], older[PATH_MAX];
+  struct stat stat_;
+  snprintf(name, sizeof name, "%s/engine.log", places.run);
+  snprintf(older, sizeof older, "%s/engine.log.1", places.run);
+  if (stat(name, &stat_) == 0 && stat_.st_size > ENGINE_LOG_MAX)
+    rename(name, older);
+  return open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* Returns in the daemon: no controlling terminal, and not able to get one. The command that started it ends with 0. */
+int supervisor_daemonize(struct places places) {
+  int log = open_log(places), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (log < 0 || null < 0)
+    return -1;
+  fflush(NULL);
+  pid_t child = fork();
+  if (child != 0)
+    _exit(child < 0 ? EXIT_REFUSED : 0);
+  setsid();
+  child = fork();
+  if (child != 0)
+    _exit(0);
+  if (dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+    return -1;
+  close(null);
+  close(log);
+  return 0;
+}
