@@ -21,6 +21,9 @@ step_function step_root_mount, step_root_bind, step_root_mkdir, step_root_symlin
 step_function step_root_mask, step_root_readonly, step_root_attributes;
 /* steps_identity.c */
 step_function step_bounding, step_user, step_capabilities, step_no_new_privileges, step_seccomp;
+/* steps_layer.c */
+step_function step_layer, step_layer_directory, step_layer_file, step_layer_data, step_layer_symlink, step_layer_link;
+step_function step_layer_node, step_layer_xattr, step_layer_whiteout, step_layer_opaque, step_layer_time, step_layer_end;
 /* steps_exec.c */
 step_function step_rlimit, step_umask, step_cwd, step_exec;
 

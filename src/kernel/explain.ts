@@ -11,6 +11,8 @@ const quote = (text: string) => JSON.stringify(text);
 const list = (texts: readonly string[]) => `[${texts.map(quote).join(", ")}]`;
 const octal = (mode: number | bigint) => `0${mode.toString(8)}`;
 
+const bytes = (name: Uint8Array) => quote(new TextDecoder().decode(name));
+
 /** What is written, where that can be read; else its size. */
 function content(data: Uint8Array): string {
   const text = new TextDecoder().decode(data);
@@ -81,6 +83,24 @@ const explanations = {
     `bpf(BPF_PROG_ATTACH, ${quote(s.group)}, BPF_CGROUP_DEVICE)`,
   ],
   netlink: (s) => [`socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`, `sendto(${s.messages.length} bytes)`, "recvmsg()"],
+  layer: (s) => [`open(${quote(s.path)}, O_RDONLY|O_DIRECTORY|O_NOFOLLOW)`, "umask(0)"],
+  "layer-directory": (s) => [`mkdirat(${bytes(s.path)}, ${octal(s.mode)})`, `fchown(${s.uid}, ${s.gid})`],
+  "layer-file": (s) => [
+    `openat(${bytes(s.path)}, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW, ${octal(s.mode)})`,
+    `fchown(${s.uid}, ${s.gid})`,
+  ],
+  "layer-data": (s) => [`pwrite(${s.data.length} bytes, ${s.offset})`],
+  "layer-symlink": (s) => [`symlinkat(${bytes(s.target)}, ${bytes(s.path)})`, `fchownat(${s.uid}, ${s.gid})`],
+  "layer-link": (s) => [`linkat(${bytes(s.target)}, ${bytes(s.path)})`],
+  "layer-node": (s) => [
+    `mknodat(${bytes(s.path)}, ${fileTypeName(s.kind)}|${octal(s.mode)}, makedev(${s.major}, ${s.minor}))`,
+    `fchownat(${s.uid}, ${s.gid})`,
+  ],
+  "layer-xattr": (s) => [`fsetxattr(${bytes(s.name)}, ${s.value.length} bytes)`],
+  "layer-whiteout": (s) => [`mknodat(${bytes(s.path)}, S_IFCHR, makedev(0, 0))`],
+  "layer-opaque": (s) => [`openat(${bytes(s.path)})`, 'fsetxattr("trusted.overlay.opaque", "y")'],
+  "layer-time": (s) => [`utimensat(${bytes(s.path)}, ${BigInt.asIntN(64, BigInt(s.mtimeNs))} ns)`],
+  "layer-end": (s) => ["futimens(the last file)", ...(BigInt(s.sync) === 1n ? ["syncfs(layer)"] : [])],
   stdio: (s) => [
     (BigInt(s.flags) & 2n) === 0n
       ? `pipe2(O_CLOEXEC) for streams ${s.streams}`

@@ -44,6 +44,33 @@ export const stepTable = {
   /** Send netlink messages of one protocol (NETLINK_ROUTE = 0) and check each acknowledgement. */
   netlink: { protocol: "n", messages: "b" },
 
+  // ── host side: unpacking a layer ───────────────────────────────────────────────────────────────────────────────────
+  // Paths and names are bytes, relative to the layer's directory, and must be clean: no empty part, no dots. Directories
+  // on the way are never links. Times are Unix time in ns, signed (as two's complement). A plan unpacks one layer.
+  /** Open this directory as the layer that the following steps fill. */
+  layer: { path: "s" },
+  /** A directory ("" = the layer's own); one that is there is given this metadata. */
+  "layer-directory": { path: "b", mode: "n", uid: "n", gid: "n" },
+  /** A file of this size; it takes the place of what is there, unless that is a directory with content. */
+  "layer-file": { path: "b", mode: "n", uid: "n", gid: "n", mtimeNs: "n", size: "n" },
+  /** Content of the last `layer-file`; what is left out is a hole. */
+  "layer-data": { offset: "n", data: "b" },
+  "layer-symlink": { path: "b", target: "b", uid: "n", gid: "n", mtimeNs: "n" },
+  /** A hard link to what this layer has at target. */
+  "layer-link": { path: "b", target: "b" },
+  /** A device or a named pipe. kind: S_IFCHR, S_IFBLK or S_IFIFO. */
+  "layer-node": { path: "b", kind: "n", mode: "n", uid: "n", gid: "n", mtimeNs: "n", major: "n", minor: "n" },
+  /** An extended attribute of the last entry, after its content: writing would take security.capability away. */
+  "layer-xattr": { name: "b", value: "b" },
+  /** What the layers below have here is gone: a character device 0:0 for overlayfs. */
+  "layer-whiteout": { path: "b" },
+  /** The directory ("" = the layer's own) shows nothing of the layers below: trusted.overlay.opaque. */
+  "layer-opaque": { path: "b" },
+  /** A directory's time, once everything in it is made. */
+  "layer-time": { path: "b", mtimeNs: "n" },
+  /** The layer is whole. sync: 1 = syncfs(2). */
+  "layer-end": { sync: "n" },
+
   // ── host side: the monitor ─────────────────────────────────────────────────────────────────────────────────────────
   /** What the container's stdio is. streams: 1 stdin, 2 stdout, 4 stderr get pipes (others: /dev/null); flags: 1 keep stdin open when a client half-closes; 2 a terminal (no pipes; the child's `terminal` step sends it). */
   stdio: { streams: "n", flags: "n" },
