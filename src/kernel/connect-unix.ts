@@ -1,0 +1,39 @@
+/** Connects to a unix socket, however long its path is. */
+
+import { closeSync, constants, openSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { basename, dirname } from "node:path";
+import { OrlopError } from "../base/errors.ts";
+
+/** Bytes of `sun_path`, less its NUL. */
+const SUN_PATH_MAX = 107;
+
+/**
+ * A connected socket that stays half-open when the other side ends.
+ *
+ * @throws {OrlopError} executor_lost
+ */
+export async function connectUnix(path: string): Promise<Socket> {
+  if (Buffer.byteLength(path) <= SUN_PATH_MAX) return connectShort(path);
+  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return await connectShort(`/proc/self/fd/${directory}/${basename(path)}`);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function connectShort(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true });
+    const fail = (error: Error): void => {
+      socket.destroy();
+      reject(OrlopError.of("executor_lost", { reason: error.message }, error));
+    };
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      socket.off("error", fail);
+      resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,191 @@
+/** The control connection to one monitor, as promises that settle with what it answers. */
+
+import type { Socket } from "node:net";
+import { OrlopError } from "../base/errors.ts";
+import { type Exited, type MonitorLink, type PlanValues, type Started, StepFailure } from "./executor.ts";
+import { type Answer, encodeBare, encodeResize, encodeSignal, FrameDecoder } from "./frame.ts";
+import type { Step } from "./step.ts";
+
+export class SocketMonitorLink implements MonitorLink {
+  readonly #socket: Socket;
+  readonly #steps: readonly Step[];
+  readonly #values = new Map<number, Uint8Array>();
+  readonly #decoder = new FrameDecoder();
+  readonly #ready = settleable<void>();
+  readonly #started = settleable<Started>();
+  readonly #exited = settleable<Exited>();
+  readonly #closed = settleable<void>();
+  #logged: PromiseWithResolvers<void> | undefined;
+  #hasStarted = false;
+  #hasExited = false;
+  #pid = 0;
+
+  /** @param steps the plan that is being started, for failures; none for a monitor that runs already */
+  constructor(socket: Socket, steps: readonly Step[]) {
+    this.#socket = socket;
+    this.#steps = steps;
+    socket.on("data", (chunk: Uint8Array) => this.#takeBytes(chunk));
+    socket.on("error", (error) => this.#lose(error.message, error));
+    socket.on("end", () => this.#lose("the monitor closed the connection"));
+    socket.on("close", () => {
+      this.#lose("the connection is closed");
+      this.#closed.resolve();
+    });
+  }
+
+  /** The child exists (SPAWNED), or the monitor has said how far it is (STATUS). */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get pid(): number {
+    return this.#pid;
+  }
+
+  get values(): PlanValues {
+    return this.#values;
+  }
+
+  get started(): Promise<Started> {
+    return this.#started.promise;
+  }
+
+  get exited(): Promise<Exited> {
+    return this.#exited.promise;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (!this.#socket.destroyed) this.#socket.write(bytes);
+  }
+
+  go(): void {
+    this.send(encodeBare("GO"));
+  }
+
+  signal(signal: number): void {
+    this.send(encodeSignal(signal));
+  }
+
+  resize(rows: number, columns: number): void {
+    this.send(encodeResize(rows, columns));
+  }
+
+  closeStdin(): void {
+    this.send(encodeBare("CLOSE_STDIN"));
+  }
+
+  watchLog(): Promise<void> {
+    if (this.#hasExited) return Promise.resolve();
+    if (this.#logged === undefined) {
+      this.#logged = settleable();
+      if (this.#socket.destroyed) this.#logged.reject(lost("the connection is closed"));
+      else this.send(encodeBare("WATCH_LOG"));
+    }
+    return this.#logged.promise;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+
+  #takeBytes(chunk: Uint8Array): void {
+    try {
+      for (const answer of this.#decoder.push(chunk)) this.#take(answer);
+    } catch (error) {
+      this.#lose((error as Error).message, error);
+    }
+  }
+
+  #take(answer: Answer): void {
+    switch (answer.kind) {
+      case "VALUE":
+        this.#values.set(answer.step, answer.value);
+        return;
+      case "SPAWNED":
+        this.#pid = answer.pid;
+        this.#ready.resolve();
+        return;
+      case "STARTED":
+        this.#start({ pid: answer.pid, startedNs: answer.startedNs });
+        return;
+      case "EXITED":
+        this.#exit({ status: answer.status, endedNs: answer.endedNs });
+        return;
+      case "LOGGED":
+        this.#settleLog();
+        return;
+      case "STATUS":
+        this.#takeStatus(answer);
+        return;
+      case "FAILED":
+        this.#fail(new StepFailure(this.#steps, answer.step, answer.errno, answer.detail));
+        return;
+      case "DONE":
+        return; // the parent's steps are carried out; SPAWNED and STARTED say what matters
+      default:
+        this.#lose(`${answer.kind} on a control connection`);
+    }
+  }
+
+  #takeStatus(status: Extract<Answer, { kind: "STATUS" }>): void {
+    this.#pid = status.pid;
+    this.#ready.resolve();
+    if (status.state === "running") this.#start({ pid: status.pid, startedNs: status.timeNs });
+    if (status.state !== "exited") return;
+    this.#start({ pid: 0, startedNs: 0n });
+    this.#exit({ status: status.status, endedNs: status.timeNs });
+  }
+
+  #start(started: Started): void {
+    this.#hasStarted = true;
+    this.#pid = started.pid;
+    this.#started.resolve(started);
+  }
+
+  #exit(exited: Exited): void {
+    this.#hasExited = true;
+    this.#exited.resolve(exited);
+    this.#settleLog();
+  }
+
+  #settleLog(): void {
+    this.#logged?.resolve();
+    this.#logged = undefined;
+  }
+
+  /** A failure before the program runs ends everything; later ones answer a single request (RESIZE without a terminal). */
+  #fail(failure: StepFailure): void {
+    if (this.#hasStarted) return;
+    this.#rejectAll(failure);
+    this.#socket.destroy();
+  }
+
+  #lose(reason: string, cause?: unknown): void {
+    this.#rejectAll(lost(reason, cause));
+    this.#socket.destroy();
+  }
+
+  /** What has settled already stays as it is. */
+  #rejectAll(error: Error): void {
+    this.#ready.reject(error);
+    this.#started.reject(error);
+    this.#exited.reject(error);
+    this.#logged?.reject(error);
+    this.#logged = undefined;
+  }
+}
+
+function lost(reason: string, cause?: unknown): OrlopError {
+  return OrlopError.of("executor_lost", { reason }, cause);
+}
+
+/** A promise settled from outside; its rejection is nobody's unhandled one, because not every promise here has a reader. */
+function settleable<T>(): PromiseWithResolvers<T> {
+  const made = Promise.withResolvers<T>();
+  made.promise.catch(() => undefined);
+  return made;
+}
