@@ -37,7 +37,7 @@ export async function buildNative(build: NativeBuild): Promise<void> {
   if (isNewer(build.output, [...paths, import.meta.path])) return;
   mkdirSync(join(build.output, ".."), { recursive: true });
   const sources = paths.filter((path) => path.endsWith(".c"));
-  const objectDirectory = `${build.output}.o`;
+  const objectDirectory = join(root, ".cache/native", build.defines.join("") || "release");
   mkdirSync(objectDirectory, { recursive: true });
   const headers = paths.filter((path) => path.endsWith(".h"));
   const objects = await inPairs(sources, async (source) => {
