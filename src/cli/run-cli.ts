@@ -106,8 +106,7 @@ async function connectAsUser(address: Address): Promise<ByteStream> {
   try {
     return await connectWithBun(address);
   } catch (error) {
-    if (nobodyListens(error))
-      throw OrlopError.of("not_root", { doing: "an engine, which nobody runs for this user," }, error);
+    if (nobodyListens(error)) throw OrlopError.of("not_root", { doing: "starting an engine" }, error);
     throw error;
   }
 }

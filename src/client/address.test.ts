@@ -51,7 +51,7 @@ test("root has the system's folders", () => {
 test("a user has XDG folders; a relative one counts as not set", () => {
   const env = { HOME: "/home/a", XDG_RUNTIME_DIR: "/run/user/1000", XDG_DATA_HOME: "relative" };
   expect(defaultPlaces(env, 1000)).toEqual({ runDir: "/run/user/1000/orlop", stateDir: "/home/a/.local/share/orlop" });
-  expect(defaultPlaces({ HOME: "/home/a" }, 1000).runDir).toBe("/tmp/orlop-1000/orlop");
+  expect(defaultPlaces({ HOME: "/home/a" }, 1000).runDir).toBe("/run/user/1000/orlop");
 });
 
 test("the socket of a run directory", () => {

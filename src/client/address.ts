@@ -18,7 +18,7 @@ export function defaultPlaces(env: Environment, uid: number): Places {
   if (uid === 0) return { runDir: "/run/orlop", stateDir: "/var/lib/orlop" };
   const data = absolute(env["XDG_DATA_HOME"]) ?? join(env["HOME"] ?? "/", ".local/share");
   return {
-    runDir: join(absolute(env["XDG_RUNTIME_DIR"]) ?? `/tmp/orlop-${uid}`, "orlop"),
+    runDir: join(absolute(env["XDG_RUNTIME_DIR"]) ?? `/run/user/${uid}`, "orlop"),
     stateDir: join(data, "orlop"),
   };
 }

@@ -1,0 +1,66 @@
+/** What doctor looks at: this machine, or in tests one that is made up. */
+import { spawnSync } from "node:child_process";
+import { readFileSync, statfsSync, statSync } from "node:fs";
+import { release } from "node:os";
+import { StepFailure } from "../kernel/executor.ts";
+import { runOneShot } from "../kernel/executor-one-shot.ts";
+import type { Step } from "../kernel/step.ts";
+
+export interface Machine {
+  readonly uid: number;
+  /** e.g. "6.1.0-28-amd64". */
+  readonly kernelRelease: string;
+  /** A file's text; undefined where it cannot be read. */
+  readText(path: string): string | undefined;
+  exists(path: string): boolean;
+  /** Bytes that are free for root, of the file system that has this path. */
+  freeBytes(path: string): number;
+  /** Carries steps out in a process of their own, which ends with them. undefined: they worked; else why not. */
+  probe(steps: readonly Step[]): Promise<string | undefined>;
+  /** The executor's own table of steps; undefined where it does not run, with what it said. */
+  executorSteps(): { readonly table: string | undefined; readonly said: string };
+  /** Whether a program is on the PATH. */
+  hasProgram(name: string): boolean;
+}
+
+/** This machine. @param executor  the executor's file */
+export function thisMachine(executor: string): Machine {
+  return {
+    uid: process.getuid?.() ?? 0,
+    kernelRelease: release(),
+    readText,
+    exists: (path) => statSync(path, { throwIfNoEntry: false }) !== undefined,
+    freeBytes: (path) => {
+      const { bavail, bsize } = statfsSync(path);
+      return bavail * bsize;
+    },
+    probe: (steps) => probe(steps, executor),
+    executorSteps: () => {
+      const run = spawnSync(executor, ["steps"], { encoding: "utf8", env: {} });
+      return { table: run.status === 0 ? run.stdout : undefined, said: run.error?.message ?? run.stderr.trim() };
+    },
+    hasProgram: (name) =>
+      [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].some(
+        (directory) => statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.isFile() === true,
+      ),
+  };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return undefined; // missing, or not for us: the check says what that means
+    throw error;
+  }
+}
+
+async function probe(steps: readonly Step[], executor: string): Promise<string | undefined> {
+  try {
+    await runOneShot(steps, { executable: executor });
+    return undefined;
+  } catch (error) {
+    if (error instanceof StepFailure) return error.message;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
