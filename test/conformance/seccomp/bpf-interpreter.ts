@@ -23,6 +23,8 @@ export interface Outcome {
   readonly action: number;
   /** How many were executed. */
   readonly instructions: number;
+  /** Whether it looked at the call's number. */
+  readonly sawNumber: boolean;
 }
 
 /** Reads an array of `struct sock_filter` and checks what the kernel's verifier checks: bounds, and that it ends. */
@@ -58,12 +60,14 @@ function check(program: Program, at: number, count: number): void {
 
 export function runProgram(program: Program, data: SyscallData): Outcome {
   let accumulator = 0;
+  let sawNumber = false;
   for (let at = 0, instructions = 1; ; at++, instructions++) {
     const k = program.k[at] ?? 0;
     const jump = (taken: boolean): number => (taken ? program.jumpTrue[at] : program.jumpFalse[at]) ?? 0;
     switch (program.code[at]) {
       case 0x20: // ld [k]
         accumulator = wordAt(data, k);
+        sawNumber ||= k === 0;
         break;
       case 0x54: // and #k
         accumulator = (accumulator & k) >>> 0;
@@ -84,7 +88,7 @@ export function runProgram(program: Program, data: SyscallData): Outcome {
         at += jump((accumulator & k) !== 0);
         break;
       case 0x06: // ret #k
-        return { action: k, instructions };
+        return { action: k, instructions, sawNumber };
       default:
         throw new Error(`instruction ${at} has the unknown code 0x${program.code[at]?.toString(16)}`);
     }
