@@ -1,7 +1,7 @@
 /** /etc/hostname and /etc/hosts as a container needs them: its own name, and localhost. */
 
 import { OrlopError } from "../base/errors.ts";
-import type { RootFile } from "./plan-container.ts";
+import type { OwnFile } from "./plan-container.ts";
 
 export interface Identity {
   readonly hostname: string;
@@ -13,7 +13,7 @@ export interface Identity {
 }
 
 /** @throws {OrlopError} bad_value for control characters or blanks: each would begin a line or a field of its own (posture rule 10) */
-export function identityFiles({ hostname, domainname, address, extraHosts }: Identity): RootFile[] {
+export function identityFiles({ hostname, domainname, address, extraHosts }: Identity): OwnFile[] {
   const names = domainname ? [`${hostname}.${domainname}`, hostname] : [hostname];
   const lines = [
     ["127.0.0.1", "localhost"],

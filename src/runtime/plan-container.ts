@@ -12,7 +12,7 @@
 import { planGroup } from "../kernel/cgroup/group.ts";
 import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
 import { deviceProgram } from "../kernel/device-program.ts";
-import { MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from "../kernel/linux.ts";
+import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from "../kernel/linux.ts";
 import { loopbackUp } from "../kernel/netlink/loopback.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
@@ -53,10 +53,12 @@ export interface MonitorInput {
   readonly keepStdin: boolean;
 }
 
-/** A file below the root that is written at each start: /etc/hosts, /etc/hostname. */
-export interface RootFile {
+/**
+ * A file that is the container's by its place in the world, not of its image: /etc/hosts, /etc/hostname. Made anew at each
+ * start and bound into the root, so that it costs no copy in the image's layers and can be changed from outside.
+ */
+export interface OwnFile {
   readonly path: string;
-  /** When it has to be made. */
   readonly mode: number;
   readonly content: string;
   readonly why: string;
@@ -69,7 +71,9 @@ export interface ContainerPlanInput {
   readonly cgroups: CgroupLayout;
   readonly monitor: MonitorInput;
   readonly host: HostFacts;
-  readonly files: readonly RootFile[];
+  readonly files: readonly OwnFile[];
+  /** A host directory of the container's own, which exists: `files` are made in it. */
+  readonly filesDirectory: string;
   /** Wait for GO before the program runs. */
   readonly gate: boolean;
 }
@@ -97,6 +101,7 @@ export function planContainer(input: ContainerPlanInput): Step[] {
   return [
     ...planMonitor(monitor, spec.process.terminal === true),
     ...root.prepare,
+    ...input.files.map((file) => makeOwnFile(file, input.filesDirectory)),
     ...group.prepare,
     planSpawn(namespaces, group.cloneInto, child.length),
     ...child,
@@ -129,10 +134,8 @@ function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
     ...root.mount,
     { op: "root", path: root.mountPoint, why: "from here on paths are the container's, and no link leads out" },
     ...root.furnish,
-    // Before the mounts, so that a file that is mounted by the user is not written to.
-    ...input.files.map(
-      ({ path, mode, content, why }): Step => ({ op: "root-file", path, mode, data: encode(content), why }),
-    ),
+    // Before the mounts, so that the user's own mount of such a file wins.
+    ...planOwnFiles(input),
     ...planMounts(spec.mounts ?? [], group),
     ...planDevices(linux.devices ?? []),
     ...planSysctls(linux),
@@ -145,6 +148,29 @@ function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
       why: "the new root becomes /, and the host's mounts are gone from this namespace",
     },
   ];
+}
+
+function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): Step {
+  return { op: "file", path: hostPathOf(path, directory), mode, data: new TextEncoder().encode(content), why };
+}
+
+function planOwnFiles({ files, filesDirectory, spec }: ContainerPlanInput): Step[] {
+  const set = spec.root?.readonly === true ? MOUNT_ATTR_RDONLY : 0;
+  return files.map(({ path, why }) => ({
+    op: "root-bind",
+    source: hostPathOf(path, filesDirectory),
+    target: path,
+    flags: 0,
+    set,
+    clear: 0,
+    propagation: MS_PRIVATE,
+    why,
+  }));
+}
+
+/** "/etc/resolv.conf" is kept as "resolv.conf". */
+function hostPathOf(path: string, directory: string): string {
+  return `${directory}/${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
 const propagationOf = {
@@ -168,5 +194,3 @@ function planNames(spec: RuntimeSpec): Step[] {
       : [{ op: "domainname", name: spec.domainname, why: "its NIS domain, by its own UTS namespace" } as const]),
   ];
 }
-
-const encode = (text: string) => new TextEncoder().encode(text);

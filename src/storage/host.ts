@@ -233,13 +233,5 @@ function emptyStep(mount: MountInfo): Step {
 }
 
 function hide(path: string): Step {
-  return {
-    op: "root-mount",
-    fstype: "tmpfs",
-    source: "tmpfs",
-    target: path,
-    attributes: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
-    options: ["mode=755", "size=4k"],
-    why: "images, containers and secrets of an engine on this machine are hidden",
-  };
+  return { op: "root-mask", path, why: "images, containers and secrets of an engine on this machine are hidden" };
 }

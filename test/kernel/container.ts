@@ -105,6 +105,7 @@ export async function runContainer(
     },
     host: readHostFacts(),
     files: [],
+    filesDirectory: state,
     gate: false,
     ...options.input,
   });
