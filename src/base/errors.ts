@@ -20,6 +20,9 @@ function row<P>(kind: ErrorKind, wrong: (p: P) => string, remedy: (p: P) => stri
   return { kind, wrong, remedy };
 }
 
+/** How Docker begins the message of a container that did not start. */
+const startFailed = "failed to create task for container: unable to start container process";
+
 export const errorTable = {
   // ── requests ───────────────────────────────────────────────────────────────────────────────────────────────────────
   bad_value: row<{ what: string; value: string; expected: string }>(
@@ -141,6 +144,49 @@ export const errorTable = {
     (p) =>
       `Conflict. The container name "/${p.name}" is already in use by container "${p.id}". You have to remove (or rename) that container to be able to reuse that name.`,
   ),
+  no_command: row<object>("invalid", () => "no command specified"),
+  bind_source_missing: row<{ path: string }>(
+    "invalid",
+    (p) => `invalid mount config for type "bind": bind source path does not exist: ${p.path}`,
+  ),
+  container_running: row<{ id: string; name: string }>(
+    "conflict",
+    (p) =>
+      `cannot remove container "${p.name}": container is running: stop the container before removing or force remove`,
+  ),
+  container_not_running: row<{ id: string; name: string }>("conflict", (p) => `container ${p.id} is not running`),
+  container_removing: row<{ id: string; name: string }>(
+    "conflict",
+    (p) => `removal of container ${p.name} is already in progress`,
+  ),
+  // Docker's clients look for these words, and exit with 127 or 126 (docker/cli command/container/run.go).
+  exec_not_in_path: row<{ command: string }>(
+    "invalid",
+    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: executable file not found in $PATH: unknown`,
+  ),
+  exec_not_found: row<{ command: string }>(
+    "invalid",
+    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: stat ${p.command}: no such file or directory: unknown`,
+  ),
+  exec_denied: row<{ command: string }>(
+    "invalid",
+    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: permission denied: unknown`,
+  ),
+  exec_is_directory: row<{ command: string }>(
+    "invalid",
+    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: is a directory: permission denied: unknown`,
+  ),
+  exec_format: row<{ command: string }>(
+    "invalid",
+    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: exec format error: permission denied: unknown`,
+    () => "is it a program for another machine, or a script without #! line?",
+  ),
+  cwd_failed: row<{ path: string; reason: string }>(
+    "invalid",
+    (p) => `${startFailed}: chdir to ${JSON.stringify(p.path)}: ${p.reason}`,
+    () => "choose another working directory (-w)",
+  ),
+  duplicate_mount: row<{ target: string }>("invalid", (p) => `Duplicate mount point: ${p.target}`),
   // ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   bad_reference: row<{ reference: string; reason: string }>(
     "invalid",
@@ -184,6 +230,23 @@ export const errorTable = {
   manifest_unknown: row<{ reference: string }>(
     "not_found",
     (p) => `manifest for ${p.reference} not found: manifest unknown: manifest unknown`,
+  ),
+  layer_refused: row<{ entry: string; reason: string }>(
+    "invalid",
+    (p) => `the layer's entry ${p.entry} is refused: ${p.reason}`,
+  ),
+  layer_failed: row<{ errno: string; detail: string }>(
+    "unavailable",
+    (p) => `unpacking the layer failed: ${p.errno === "ENOSPC" ? "no space left on device" : p.errno} (${p.detail})`,
+  ),
+  bad_compression: row<{ method: string; reason: string }>(
+    "invalid",
+    (p) => `the ${p.method} data is damaged: ${p.reason}`,
+  ),
+  unsupported_compression: row<{ name: string }>(
+    "unsupported",
+    (p) => `${p.name} compression is not supported`,
+    () => "compress it with gzip or zstd, or not at all",
   ),
   blob_unknown: row<{ digest: string }>("not_found", (p) => `blob ${p.digest} not found: blob unknown`),
   registry_denied: row<{ repository: string; reason: string; doing: string }>(

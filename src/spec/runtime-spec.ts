@@ -136,8 +136,9 @@ export interface CpuLimits {
 
 export interface SeccompArgument {
   readonly index: number;
-  readonly value: number;
-  readonly valueTwo?: number;
+  /** Unsigned 64-bit; a bigint where a number would not be exact. */
+  readonly value: number | bigint;
+  readonly valueTwo?: number | bigint;
   readonly op: string;
 }
 

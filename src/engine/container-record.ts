@@ -1,0 +1,53 @@
+/** What is written down of a container: enough for the next engine to go on with it. */
+
+import type { ContainerId } from "../base/id.ts";
+import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import type { ContainerRow } from "../store/container-rows.ts";
+
+export interface ContainerRecord {
+  readonly id: ContainerId;
+  readonly name: string;
+  /** Unix time in nanoseconds, decimal, as all times here: JSON's numbers are too small. */
+  readonly createdNs: string;
+  readonly body: ContainerCreateBody;
+  readonly run: RunRecord;
+}
+
+/** The last start, and what became of it. */
+export interface RunRecord {
+  /** running: as far as the engine that wrote this knew. */
+  readonly status: "created" | "running" | "exited";
+  /** In the host's PID namespace; 0 when it does not run. */
+  readonly pid: number;
+  /** "0": never. */
+  readonly startedNs: string;
+  readonly endedNs: string;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  /** Why it did not start, or how it ended when that was not by itself. */
+  readonly error: string;
+}
+
+export const neverRun: RunRecord = {
+  status: "created",
+  pid: 0,
+  startedNs: "0",
+  endedNs: "0",
+  exitCode: 0,
+  oomKilled: false,
+  error: "",
+};
+
+/** A `--rm` container: kept in the run directory, gone with its exit. */
+export function isTransient(record: Pick<ContainerRecord, "body">): boolean {
+  return record.body.HostConfig.AutoRemove;
+}
+
+export function encodeRecord(record: ContainerRecord): ContainerRow {
+  return { id: record.id, name: record.name, record: JSON.stringify(record) };
+}
+
+/** Only what `encodeRecord` wrote is in the database, so its word is taken. */
+export function decodeRecord(row: ContainerRow): ContainerRecord {
+  return JSON.parse(row.record) as ContainerRecord;
+}

@@ -1,0 +1,146 @@
+/**
+ * What was asked for (the body of create) → the OCI specification of the container. Pure: what must be looked up (the user's
+ * ids, the machine) comes in.
+ */
+
+import { OrlopError } from "../base/errors.ts";
+import { parseSignal } from "../kernel/signals.ts";
+import { type DefaultSpecInput, defaultSpec } from "../runtime/default-spec.ts";
+import type { ResolvedUser } from "../runtime/user.ts";
+import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import type { HostConfig } from "../spec/engine-api-host-config.ts";
+import type { Device, DeviceRule, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
+import type { Machine } from "./machine.ts";
+import { limitsOf, rlimitsOf } from "./spec-limits.ts";
+import { mountsOf, withMounts } from "./spec-mounts.ts";
+import { protectedPathsOf, type Security, securityOf } from "./spec-security.ts";
+
+export interface SpecInput {
+  readonly id: string;
+  readonly body: ContainerCreateBody;
+  readonly user: ResolvedUser;
+  readonly machine: Machine;
+  /** The nodes that HostConfig.Devices names, looked up. */
+  readonly devices: readonly AskedDevice[];
+}
+
+export interface AskedDevice {
+  readonly device: Device;
+  /** Letters of "rwm". */
+  readonly access: string;
+}
+
+const SHM_SIZE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** @throws {OrlopError} bad_value, unknown_field, no_command … : what cannot be given, by the field's name */
+export function containerSpec(input: SpecInput): RuntimeSpec {
+  const { body, machine, user } = input;
+  const host = body.HostConfig;
+  const security = securityOf(host, user.uid, machine);
+  const base = defaultSpec({
+    process: processOf(input, security),
+    hostname: hostnameOf(input),
+    privileged: host.Privileged,
+    readonlyRoot: host.ReadonlyRootfs,
+    shmSizeBytes: host.ShmSize || SHM_SIZE_BYTES,
+    namespaces: sharedNamespaces(host),
+    machine: machine.facts,
+  });
+  const linux = base.linux ?? {};
+  return {
+    ...base,
+    ...(body.Domainname === "" ? {} : { domainname: body.Domainname }),
+    annotations: host.Annotations,
+    mounts: withMounts(ipcMounts(host, base.mounts ?? []), mountsOf(host)),
+    linux: {
+      ...linux,
+      ...protectedPathsOf(host, linux, security.openPaths),
+      devices: [...(linux.devices ?? []), ...input.devices.map(({ device }) => device)],
+      resources: { ...limitsOf(host, machine), devices: deviceRules(linux.resources?.devices ?? [], input.devices) },
+      sysctl: { ...linux.sysctl, ...host.Sysctls },
+      cgroupsPath: `${host.CgroupParent || "/orlop"}/${input.id}`,
+      ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
+    },
+  };
+}
+
+/** Which signal `stop` sends. @throws {OrlopError} bad_value */
+export function stopSignalOf(body: ContainerCreateBody): number {
+  return parseSignal(body.StopSignal || "SIGTERM");
+}
+
+/** The container's host name: the one asked for, the host's where it has the host's network, else its id's beginning. */
+export function hostnameOf({ id, body, machine }: Pick<SpecInput, "id" | "body" | "machine">): string {
+  const host = body.HostConfig;
+  if (host.UTSMode === "host" && body.Hostname !== "")
+    throw OrlopError.of("bad_value", { what: "Hostname", value: body.Hostname, expected: "none with UTSMode host" });
+  if (body.Hostname !== "") return body.Hostname;
+  return host.NetworkMode === "host" || host.UTSMode === "host" ? machine.hostname : id.slice(0, 12);
+}
+
+function processOf(input: SpecInput, security: Security): Process {
+  const { body, user } = input;
+  const args = [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
+  if (args.length === 0 || args[0] === "") throw OrlopError.of("no_command", {});
+  const [height, width] = body.HostConfig.ConsoleSize;
+  return {
+    terminal: body.Tty,
+    ...(body.Tty ? { consoleSize: { height, width } } : {}),
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+    args,
+    env: environmentOf(input),
+    cwd: body.WorkingDir || "/",
+    capabilities: security.capabilities,
+    rlimits: rlimitsOf(body.HostConfig),
+    noNewPrivileges: security.noNewPrivileges,
+    oomScoreAdj: body.HostConfig.OomScoreAdj,
+  };
+}
+
+/** Docker's order: what every container has, then what was asked for, in place where it replaces. */
+function environmentOf(input: SpecInput): string[] {
+  const { body, user } = input;
+  const variables = new Map<string, string>([
+    ["PATH", DEFAULT_PATH],
+    ["HOSTNAME", hostnameOf(input)],
+    ...(body.Tty ? [["TERM", "xterm"] as const] : []),
+  ]);
+  for (const entry of body.Env) {
+    const equals = entry.indexOf("=");
+    // A name alone takes the variable away; it never reads the host's (posture rule 5).
+    if (equals < 0) variables.delete(entry);
+    else variables.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
+  if (!variables.has("HOME")) variables.set("HOME", user.home);
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+function sharedNamespaces(host: HostConfig): DefaultSpecInput["namespaces"] {
+  return {
+    ...(host.NetworkMode === "host" ? { network: "host" } : {}),
+    ...(host.IpcMode === "host" ? { ipc: "host" } : {}),
+    ...(host.PidMode === "host" ? { pid: "host" } : {}),
+    ...(host.UTSMode === "host" ? { uts: "host" } : {}),
+    ...(host.CgroupnsMode === "host" ? { cgroup: "host" } : {}),
+  };
+}
+
+/** With the host's IPC namespace its shared memory and message queues are the host's as well. */
+function ipcMounts(host: HostConfig, mounts: readonly Mount[]): Mount[] {
+  if (host.IpcMode !== "host") return [...mounts];
+  return mounts.map((mount) =>
+    mount.destination === "/dev/shm" || mount.destination === "/dev/mqueue"
+      ? { destination: mount.destination, type: "bind", source: mount.destination, options: ["rbind", "rprivate"] }
+      : mount,
+  );
+}
+
+function deviceRules(defaults: readonly DeviceRule[], asked: readonly AskedDevice[]): DeviceRule[] {
+  const more = asked.map(({ device, access }): DeviceRule => {
+    const { type, major, minor } = device;
+    const numbers = { ...(major === undefined ? {} : { major }), ...(minor === undefined ? {} : { minor }) };
+    return { allow: true, type: type === "b" ? "b" : "c", ...numbers, access };
+  });
+  return [...defaults, ...more];
+}

@@ -1,0 +1,47 @@
+/** What the engine knows of its machine: looked at once, at its start. */
+
+import { readFileSync } from "node:fs";
+import { availableParallelism, hostname, release, totalmem } from "node:os";
+import { type CgroupLayout, parseCgroupLayout } from "../kernel/cgroup/layout.ts";
+import { parseMountInfo } from "../kernel/mountinfo.ts";
+import type { MachineFacts } from "../runtime/default-spec.ts";
+import { readHostFacts, readMachineFacts } from "../runtime/machine-facts.ts";
+import type { HostFacts } from "../runtime/plan-container.ts";
+
+export interface Machine {
+  readonly facts: MachineFacts;
+  readonly host: HostFacts;
+  readonly cgroups: CgroupLayout;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly hostname: string;
+  /** As uname(2) gives it, e.g. "6.1.0-18-amd64". */
+  readonly kernelRelease: string;
+  /** The highest capability that the kernel has. */
+  readonly lastCapability: number;
+}
+
+export function readMachine(): Machine {
+  const mounts = parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8"));
+  const v2 = mounts.find((mount) => mount.fstype === "cgroup2");
+  return {
+    facts: readMachineFacts(),
+    host: readHostFacts(),
+    cgroups: parseCgroupLayout(mounts, v2 === undefined ? "" : (readText(`${v2.mountPoint}/cgroup.controllers`) ?? "")),
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    hostname: hostname(),
+    kernelRelease: release(),
+    lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8")),
+  };
+}
+
+/** A small file's content; undefined when it is not there. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+/** Why a container did not start, in the words that Docker's clients look for: they exit with 127 or 126 by them. */
+
+import { OrlopError } from "../base/errors.ts";
+import { StepFailure } from "../kernel/executor.ts";
+import type { RuntimeSpec } from "../spec/runtime-spec.ts";
+
+export interface StartFailure {
+  readonly error: OrlopError;
+  /** What `inspect` shows as the exit code. */
+  readonly exitCode: number;
+}
+
+export function explainFailure(failure: unknown, spec: RuntimeSpec): StartFailure {
+  if (!(failure instanceof StepFailure)) return { error: asOrlopError(failure), exitCode: 128 };
+  const { step, errno, detail } = failure;
+  const command = spec.process.args[0] ?? "";
+  if (step?.op === "exec") {
+    if (errno === "ENOENT" && !command.includes("/"))
+      return { error: OrlopError.of("exec_not_in_path", { command }, failure), exitCode: 127 };
+    if (errno === "ENOENT" || errno === "ENOTDIR")
+      return { error: OrlopError.of("exec_not_found", { command }, failure), exitCode: 127 };
+    if (errno === "EACCES" || errno === "EPERM")
+      return { error: OrlopError.of("exec_denied", { command }, failure), exitCode: 126 };
+    if (errno === "EISDIR") return { error: OrlopError.of("exec_is_directory", { command }, failure), exitCode: 126 };
+    if (errno === "ENOEXEC") return { error: OrlopError.of("exec_format", { command }, failure), exitCode: 126 };
+  }
+  if (step?.op === "cwd")
+    return {
+      error: OrlopError.of(
+        "cwd_failed",
+        { path: step.path, reason: detail === "" ? errno : `${errno}: ${detail}` },
+        failure,
+      ),
+      exitCode: 128,
+    };
+  const error = OrlopError.of(
+    "step_failed",
+    {
+      step: step?.op ?? "protocol",
+      errno: detail === "" ? errno : `${errno}: ${detail}`,
+      why: step?.why ?? "every plan has it",
+    },
+    failure,
+  );
+  return { error, exitCode: 128 };
+}
+
+function asOrlopError(failure: unknown): OrlopError {
+  if (failure instanceof OrlopError) return failure;
+  return OrlopError.of("internal", { reason: failure instanceof Error ? failure.message : String(failure) }, failure);
+}

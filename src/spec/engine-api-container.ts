@@ -1,0 +1,109 @@
+/**
+ * The body of `POST /containers/create` (ContainerConfig of the Engine API) as values: every field is carried out or refused
+ * by name. Spelling as in Docker's API; absent fields have the values that mean "nothing was asked for".
+ */
+
+import { hostConfig, hostConfigDefaults } from "./engine-api-host-config.ts";
+import {
+  field,
+  list,
+  type Read,
+  refused,
+  saysNothing,
+  shape,
+  table,
+  text,
+  texts,
+  truth,
+  whole,
+  words,
+  wrong,
+} from "./engine-api-read.ts";
+
+/** NAME=VALUE; a name alone takes a variable away from the image's (never from the host's: posture rule 5). */
+const variable: Read<string> = (value, path) => {
+  const entry = text(value, path);
+  if (entry === "" || entry.startsWith("=")) throw wrong(path, entry, "NAME=VALUE");
+  return entry;
+};
+
+/** RFC 1123's letters in each label, and what Docker lets through: nothing that could begin a line or field in /etc/hosts. */
+const hostName: Read<string> = (value, path) => {
+  const name = text(value, path);
+  if (name !== "" && !/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,62}[a-zA-Z0-9_.])?$/.test(name))
+    throw wrong(path, name, "letters, digits, - and . (at most 64 characters)");
+  return name;
+};
+
+const absolutePath: Read<string> = (value, path) => {
+  const directory = text(value, path);
+  if (directory !== "" && !directory.startsWith("/")) throw wrong(path, directory, "an absolute path");
+  return directory;
+};
+
+/** A health check is not carried out; "none", which takes an image's away, is. */
+const healthcheck: Read<undefined> = (value, path) => {
+  const { Test, ...rest } = value as Readonly<Record<string, unknown>>;
+  const isNone = Array.isArray(Test) && Test.length === 1 && Test[0] === "NONE";
+  refused.read(isNone ? rest : value, path);
+  return undefined;
+};
+
+/** Of each network nothing but its name, which must be the one of NetworkMode: addresses and aliases need a network. */
+const networking = shape({
+  EndpointsConfig: field(
+    table((value, path) => {
+      refused.read(value, path);
+      return {};
+    }),
+    {},
+  ),
+});
+
+const body = shape({
+  Hostname: field(hostName, ""),
+  Domainname: field(hostName, ""),
+  User: field(text, ""),
+  AttachStdin: field(truth, false),
+  AttachStdout: field(truth, false),
+  AttachStderr: field(truth, false),
+  ExposedPorts: field(
+    table((value, path) => {
+      if (!saysNothing(value)) throw wrong(path, value, "an empty object");
+      return {};
+    }),
+    {},
+  ),
+  Tty: field(truth, false),
+  OpenStdin: field(truth, false),
+  StdinOnce: field(truth, false),
+  Env: field(list(variable), []),
+  Cmd: field(words, null as readonly string[] | null),
+  Healthcheck: field(healthcheck, undefined),
+  ArgsEscaped: refused,
+  Image: field(text, ""),
+  Volumes: refused,
+  WorkingDir: field(absolutePath, ""),
+  Entrypoint: field(words, null as readonly string[] | null),
+  NetworkDisabled: refused,
+  MacAddress: refused,
+  OnBuild: refused,
+  Labels: field(table(text), {}),
+  StopSignal: field(text, ""),
+  StopTimeout: field(whole(-1), undefined as number | undefined),
+  Shell: field(texts, undefined as readonly string[] | undefined),
+  HostConfig: field(hostConfig, hostConfigDefaults),
+  NetworkingConfig: field(networking, { EndpointsConfig: {} }),
+});
+
+export type ContainerCreateBody = ReturnType<typeof body>;
+
+/** @throws {OrlopError} unknown_field, bad_value: both name the field, e.g. "HostConfig.Memory" */
+export function parseContainerCreate(value: unknown): ContainerCreateBody {
+  const parsed = body(value, "");
+  const networks = Object.keys(parsed.NetworkingConfig.EndpointsConfig);
+  const mode = parsed.HostConfig.NetworkMode || "default";
+  const other = networks.find((name) => name !== mode);
+  if (other !== undefined) throw wrong("NetworkingConfig.EndpointsConfig", other, `nothing but ${mode}`);
+  return parsed;
+}

@@ -1,0 +1,177 @@
+/** HostConfig of the Engine API: what the host gives a container. Each field is carried out or refused by name. */
+
+import {
+  field,
+  list,
+  oneOf,
+  type Read,
+  refused,
+  shape,
+  table,
+  text,
+  texts,
+  truth,
+  whole,
+  wrong,
+} from "./engine-api-read.ts";
+
+/** A field for other kernels than Linux, or one that other fields replaced: only "nothing" is accepted. */
+const none = refused;
+
+const logConfig = shape({
+  Type: field(oneOf("", "json-file", "local", "none"), ""),
+  Config: field(table(text), {}),
+});
+
+const restartPolicy: Read<{ readonly Name: string; readonly MaximumRetryCount: number }> = (value, path) => {
+  const policy = shape({ Name: field(text, ""), MaximumRetryCount: field(whole(0), 0) })(value, path);
+  if (policy.Name !== "" && policy.Name !== "no") refused.read(policy.Name, `${path}.Name=${policy.Name}`);
+  refused.read(policy.MaximumRetryCount, `${path}.MaximumRetryCount`);
+  return policy;
+};
+
+const mount = shape({
+  Type: field(oneOf("bind", "tmpfs"), "bind"),
+  Source: field(text, ""),
+  Target: field(text, ""),
+  ReadOnly: field(truth, false),
+  Consistency: field(oneOf("", "consistent", "cached", "delegated", "default"), ""),
+  BindOptions: field(
+    shape({
+      Propagation: field(oneOf("", "rprivate", "private", "rshared", "shared", "rslave", "slave"), ""),
+      NonRecursive: field(truth, false),
+      CreateMountpoint: field(truth, false),
+      ReadOnlyNonRecursive: field(truth, false),
+      ReadOnlyForceRecursive: field(truth, false),
+    }),
+    undefined,
+  ),
+  VolumeOptions: refused,
+  TmpfsOptions: field(
+    shape({
+      SizeBytes: field(whole(0), 0),
+      Mode: field(whole(0, 0o7777), 0),
+      Options: field(list(texts), [] as readonly (readonly string[])[]),
+    }),
+    undefined,
+  ),
+  ImageOptions: refused,
+  ClusterOptions: refused,
+});
+
+export type MountRequest = ReturnType<typeof mount>;
+
+const ulimit = shape({
+  Name: field(text, ""),
+  Soft: field(whole(-1), 0),
+  Hard: field(whole(-1), 0),
+});
+
+const device = shape({
+  PathOnHost: field(text, ""),
+  PathInContainer: field(text, ""),
+  CgroupPermissions: field(text, "rwm"),
+});
+
+export type DeviceRequest = ReturnType<typeof device>;
+
+/** -1 is what clients send for "as the kernel has it". */
+const swappiness: Read<number> = whole(-1, 100);
+
+const consoleSize: Read<readonly [rows: number, columns: number]> = (value, path) => {
+  const [rows, columns, ...rest] = list(whole(0, 65_535))(value, path);
+  if (rows === undefined || columns === undefined || rest.length > 0) throw wrong(path, value, "[rows, columns]");
+  return [rows, columns];
+};
+
+/** Below 6 MiB the kernel may not even be able to start a program (Docker's limit). */
+const memory: Read<number> = (value, path) => {
+  const sizeBytes = whole(0)(value, path);
+  if (sizeBytes > 0 && sizeBytes < 6 * 1024 * 1024) throw wrong(path, sizeBytes, "at least 6291456 bytes (6 MiB)");
+  return sizeBytes;
+};
+
+export const hostConfig = shape({
+  /** Orlop's own: the root is this directory of the host, and no image. */
+  Rootfs: field(text, ""),
+  AutoRemove: field(truth, false),
+  Binds: field(texts, []),
+  Mounts: field(list(mount), []),
+  Tmpfs: field(table(text), {}),
+  CapAdd: field(texts, []),
+  CapDrop: field(texts, []),
+  Privileged: field(truth, false),
+  ReadonlyRootfs: field(truth, false),
+  SecurityOpt: field(texts, []),
+  MaskedPaths: field(texts, null as readonly string[] | null),
+  ReadonlyPaths: field(texts, null as readonly string[] | null),
+  GroupAdd: field(texts, []),
+  // Limits.
+  Memory: field(memory, 0),
+  MemoryReservation: field(memory, 0),
+  MemorySwap: field(whole(-1), 0),
+  MemorySwappiness: field(swappiness, undefined as number | undefined),
+  OomKillDisable: field(truth, false),
+  OomScoreAdj: field(whole(-1000, 1000), 0),
+  NanoCpus: field(whole(0), 0),
+  CpuShares: field(whole(0), 0),
+  CpuPeriod: field(whole(0), 0),
+  CpuQuota: field(whole(-1), 0),
+  CpusetCpus: field(text, ""),
+  CpusetMems: field(text, ""),
+  PidsLimit: field(whole(-1), 0),
+  Ulimits: field(list(ulimit), []),
+  ShmSize: field(whole(0), 0),
+  Sysctls: field(table(text), {}),
+  Devices: field(list(device), []),
+  // Namespaces.
+  NetworkMode: field(oneOf("", "default", "bridge", "none", "host"), ""),
+  IpcMode: field(oneOf("", "private", "shareable", "host"), ""),
+  PidMode: field(oneOf("", "private", "host"), ""),
+  UTSMode: field(oneOf("", "host"), ""),
+  CgroupnsMode: field(oneOf("", "private", "host"), ""),
+  UsernsMode: field(oneOf("", "host"), ""),
+  CgroupParent: field(text, ""),
+  LogConfig: field(logConfig, { Type: "", Config: {} }),
+  ConsoleSize: field(consoleSize, [0, 0] as readonly [number, number]),
+  RestartPolicy: field(restartPolicy, { Name: "no", MaximumRetryCount: 0 }),
+  ExtraHosts: field(texts, []),
+  /** Kept for `inspect`: the client writes the file. */
+  ContainerIDFile: field(text, ""),
+  Annotations: field(table(text), {}),
+  Runtime: field(oneOf("", "orlop", "runc"), ""),
+  Isolation: field(oneOf("", "default"), ""),
+  // Not carried out.
+  Init: none,
+  PortBindings: none,
+  PublishAllPorts: none,
+  VolumeDriver: none,
+  VolumesFrom: none,
+  Dns: none,
+  DnsOptions: none,
+  DnsSearch: none,
+  Cgroup: none,
+  Links: none,
+  StorageOpt: none,
+  BlkioWeight: none,
+  BlkioWeightDevice: none,
+  BlkioDeviceReadBps: none,
+  BlkioDeviceWriteBps: none,
+  BlkioDeviceReadIOps: none,
+  BlkioDeviceWriteIOps: none,
+  CpuRealtimePeriod: none,
+  CpuRealtimeRuntime: none,
+  DeviceCgroupRules: none,
+  DeviceRequests: none,
+  KernelMemory: none,
+  KernelMemoryTCP: none,
+  CpuCount: none,
+  CpuPercent: none,
+  IOMaximumIOps: none,
+  IOMaximumBandwidth: none,
+});
+
+export type HostConfig = ReturnType<typeof hostConfig>;
+
+/** When the body has no HostConfig. */
+export const hostConfigDefaults: HostConfig = hostConfig({}, "HostConfig");

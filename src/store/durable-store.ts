@@ -1,0 +1,79 @@
+/**
+ * The store of containers that must last: a change is acknowledged when it is on the disk. The writing is done in a Worker,
+ * because a sync on the main thread would stall every stream of every container for as long as the disk takes.
+ */
+
+import { openDatabase } from "../platform/sqlite.ts";
+import { type Change, type ContainerRow, ContainerRows, type ContainerStore } from "./container-rows.ts";
+import type { Acknowledgement, Order } from "./durable-worker.ts";
+import { migrate } from "./schema.ts";
+
+type Waiting = PromiseWithResolvers<void>;
+
+export class DurableStore implements ContainerStore {
+  readonly #path: string;
+  /** Started with the first change: an engine of `--rm` containers alone never needs it. */
+  #worker: Worker | undefined;
+  readonly #waiting = new Map<number, Waiting>();
+  #sequence = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    const database = openDatabase(path, "full");
+    try {
+      migrate(database, path);
+    } finally {
+      database.close();
+    }
+  }
+
+  load(): ContainerRow[] {
+    const database = openDatabase(this.#path, "full");
+    try {
+      return new ContainerRows(database).load();
+    } finally {
+      database.close();
+    }
+  }
+
+  apply(change: Change): Promise<void> {
+    const worker = this.#start();
+    const sequence = ++this.#sequence;
+    const waiting: Waiting = Promise.withResolvers();
+    this.#waiting.set(sequence, waiting);
+    worker.postMessage({ sequence, change } satisfies Order);
+    return waiting.promise;
+  }
+
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    await Promise.allSettled([...this.#waiting.values()].map((one) => one.promise));
+    worker.terminate();
+  }
+
+  #start(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const worker = new Worker(new URL("./durable-worker.ts", import.meta.url), { name: "store" });
+    worker.postMessage({ open: this.#path } satisfies Order);
+    worker.onmessage = ({ data }: MessageEvent<Acknowledgement>) => this.#settle(data);
+    worker.onerror = (event) => this.#fail(new Error(`the store's worker failed: ${event.message}`));
+    worker.unref();
+    this.#worker = worker;
+    return worker;
+  }
+
+  #settle({ sequences, error }: Acknowledgement): void {
+    for (const sequence of sequences) {
+      const waiting = this.#waiting.get(sequence);
+      this.#waiting.delete(sequence);
+      if (error === undefined) waiting?.resolve();
+      else waiting?.reject(new Error(`the change could not be stored: ${error}`));
+    }
+  }
+
+  #fail(error: Error): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+  }
+}

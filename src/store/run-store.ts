@@ -1,0 +1,38 @@
+/**
+ * The store of `--rm` containers, in the run directory: it costs no sync, survives the engine, and ends with the machine's
+ * boot, which is what `--rm` means.
+ */
+
+import { readFileSync } from "node:fs";
+import { type Database, openDatabase } from "../platform/sqlite.ts";
+import { type Change, type ContainerRow, ContainerRows, type ContainerStore } from "./container-rows.ts";
+import { migrate } from "./schema.ts";
+
+export class RunStore implements ContainerStore {
+  readonly #database: Database;
+  readonly #rows: ContainerRows;
+  /** The run directory is of an earlier boot (it does not lie on a tmpfs): nothing in it runs any more. */
+  readonly afterReboot: boolean;
+
+  constructor(path: string, bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) {
+    this.#database = openDatabase(path, "process");
+    migrate(this.#database, path);
+    this.#rows = new ContainerRows(this.#database);
+    const known = this.#database.query<{ value: string }, []>("SELECT value FROM facts WHERE name = 'boot'").get();
+    this.afterReboot = known !== null && known.value !== bootId;
+    if (this.afterReboot) this.#database.run("DELETE FROM containers");
+    if (known?.value !== bootId) this.#database.run("INSERT OR REPLACE INTO facts VALUES ('boot', ?)", [bootId]);
+  }
+
+  load(): ContainerRow[] {
+    return this.#rows.load();
+  }
+
+  async apply(change: Change): Promise<void> {
+    this.#rows.apply(change);
+  }
+
+  async close(): Promise<void> {
+    this.#database.close();
+  }
+}
