@@ -9,7 +9,12 @@ export const containerFlags = {
   rm: { type: "switch", help: "Remove the container when it has exited" },
   rootfs: { type: "text", value: "DIR", help: "Use this directory as the root instead of an image" },
   cidfile: { type: "text", value: "FILE", help: "Write the container's ID to this new file" },
-  pull: { type: "text", choices: ["missing", "never"], default: "missing", help: "Whether to pull the image" },
+  pull: {
+    type: "text",
+    choices: ["missing", "never"],
+    default: "missing",
+    help: "When to pull the image; as nothing can be pulled yet, both refuse one that is missing",
+  },
 
   // the process
   env: {

@@ -4,13 +4,14 @@ import { chosenAddress, defaultPlaces, type Places, socketOf } from "../client/a
 import type { Address, ByteStream } from "../client/byte-stream.ts";
 import { EngineClient } from "../client/engine-client.ts";
 import { nobodyListens } from "../client/system-error.ts";
-import type { Flags, FlagValues } from "../command/flag.ts";
+import type { FlagValues } from "../command/flag.ts";
 import { parseFlags } from "../command/parse-flags.ts";
 import { type Found, findCommand } from "../command/table.ts";
 import { connectWithBun } from "./bun-stream.ts";
 import { orlop } from "./commands.ts";
 import type { CliContext } from "./context.ts";
 import { StartFailure, startExitCode } from "./exit-code.ts";
+import { globalFlags } from "./global-flags.ts";
 import { brokenPipeExitCode, isBrokenPipe, openOutput } from "./output.ts";
 
 /** What the program around the command line knows: where its parts are. */
@@ -22,14 +23,6 @@ export interface Program {
   readonly engineCommand: (places: Places) => readonly string[];
   readonly idleSeconds: number;
 }
-
-export const globalFlags = {
-  host: { type: "text", short: "H", value: "ADDRESS", help: "Engine to talk to: unix:///PATH or tcp://HOST:PORT" },
-  root: { type: "text", value: "DIR", help: "State directory of the engine that is started" },
-  runDir: { type: "text", value: "DIR", help: "Run directory: sockets, and what a reboot may lose" },
-  version: { type: "switch", short: "v", help: "Print the version" },
-  help: { type: "switch", short: "h", help: "Show this help" },
-} as const satisfies Flags;
 
 /** Runs one command line (without the program's name) and gives its exit code. The caller exits with it: what was written
  *  has been flushed. */

@@ -3,11 +3,11 @@ import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import type { ContainerCreated } from "../client/container-types.ts";
 import { type ContainerFlags, containerConfig, type Streams, streamsOf } from "./container-config.ts";
-import { containerFlags } from "./container-flags.ts";
 import { type CliContext, command } from "./context.ts";
-import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { parseDetachKeys } from "./detach-keys.ts";
 import { exitCodeOf, StartFailure } from "./exit-code.ts";
 import { readFlagFile } from "./key-values.ts";
+import { runFlags } from "./run-flags.ts";
 import { runSession } from "./session.ts";
 
 export const run = command({
@@ -18,17 +18,7 @@ The exit code is the container's; 125: Orlop failed; 126: the command cannot be 
   args: "[IMAGE] [COMMAND] [ARG...]",
   flagPlaces: "before-arguments",
   failure: 125,
-  flags: {
-    detach: { type: "switch", short: "d", help: "Leave it running, and print its ID" },
-    detachKeys: {
-      type: "text",
-      default: defaultDetachKeys,
-      value: "KEYS",
-      help: "Keys that leave the container running",
-    },
-    sigProxy: { type: "switch", default: true, help: "Pass signals on to the container" },
-    ...containerFlags,
-  },
+  flags: runFlags,
   examples: [
     "orlop run --rm -it host bash",
     "orlop run --rm host sh -c 'rm -rf /usr; ls /'",

@@ -9,6 +9,7 @@ import type {
   WaitCondition,
 } from "./container-types.ts";
 import type { EngineClient } from "./engine-client.ts";
+import type { ExplainedPlan } from "./explained-plan.ts";
 
 export interface LogsQuery {
   readonly stdout: boolean;
@@ -31,6 +32,11 @@ export class ContainersClient {
 
   create(config: ContainerCreate, name?: string): Promise<ContainerCreated> {
     return this.#engine.json({ method: "POST", path: "/containers/create", query: { name }, json: config });
+  }
+
+  /** The plan that a start of this container would be. Nothing is made. */
+  explain(config: ContainerCreate): Promise<ExplainedPlan> {
+    return this.#engine.json({ method: "POST", path: "/orlop/explain", json: config });
   }
 
   start(id: string, detachKeys?: string): Promise<void> {

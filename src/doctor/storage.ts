@@ -55,7 +55,17 @@ function checkMount(stateDir: string, mount: MountInfo | undefined): Finding {
 
 async function checkOverlay(machine: Machine, place: string): Promise<Finding> {
   if (machine.uid !== 0) return warning("overlay", "only root can try it", "sudo orlop doctor");
-  const directory = mkdtempSync(join(place, ".orlop-doctor-"));
+  let directory: string;
+  try {
+    directory = mkdtempSync(join(place, ".orlop-doctor-"));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return missing(
+      "overlay",
+      `nothing can be written to ${place}: ${reason}`,
+      "make it writable, or: orlop --root DIR",
+    );
+  }
   try {
     const failure = await machine.probe(overlayProbe(directory));
     if (failure === undefined) return ok("overlay", `can be made of ${place}`);

@@ -1,0 +1,111 @@
+/** Writes docs/cli.md from the command table and docs/errors.md from the error table; `--check` only compares. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errorTable } from "../src/base/errors.ts";
+import { orlop } from "../src/cli/commands.ts";
+import { globalFlags } from "../src/cli/global-flags.ts";
+import type { Command } from "../src/command/command.ts";
+import type { Flags } from "../src/command/flag.ts";
+import { flagMeaning, flagUsage, visibleFlags } from "../src/command/help.ts";
+import { listCommands } from "../src/command/table.ts";
+
+const docs = join(import.meta.dir, "../docs");
+const generated = "<!-- made by scripts/generate-docs.ts: change the tables in src/, not this file -->";
+
+async function cliDocument(): Promise<string> {
+  const commands = (await listCommands(orlop, "orlop")).filter(({ command }) => !command.hidden);
+  const seen = new Set<unknown>();
+  const sections = commands.flatMap(({ path, command }) => {
+    // A command under a second name is described where it comes first.
+    if (seen.has(command)) return [];
+    seen.add(command);
+    const others = commands
+      .filter((other) => other.command === command && other.path !== path)
+      .map((other) => other.path);
+    return [commandSection(path, command, others)];
+  });
+  return [
+    "# Commands",
+    generated,
+    orlop.summary,
+    "Flags before the command:",
+    flagTable(globalFlags),
+    "The engine is the one of `--host`, else of `ORLOP_HOST`, else of `DOCKER_HOST` where that names an Orlop socket (a path that ends in `orlop.sock`; any other belongs to another engine and is left alone), else the one of the run directory, which is started when it does not run.",
+    "| user | run directory | state directory |\n|---|---|---|\n| root | `/run/orlop` | `/var/lib/orlop` |\n| others | `$XDG_RUNTIME_DIR/orlop` | `$XDG_DATA_HOME/orlop` (`~/.local/share/orlop`) |",
+    "Exit codes: 0; 1 when something failed; of `run`, `start -a` and `attach` the container's own. `run`: 125 when Orlop failed, 126 when the command cannot be run, 127 when it was not found.",
+    ...sections,
+    "",
+  ].join("\n\n");
+}
+
+function commandSection(path: string, command: Command<never>, others: readonly string[]): string {
+  const usage = `${path} ${visibleFlags(command.flags).length > 0 ? "[FLAGS] " : ""}${command.args}`.trim();
+  return [
+    `## ${path}`,
+    `${command.summary}.`,
+    `    ${usage}`,
+    ...(others.length === 0 ? [] : [`Also: ${others.map((other) => `\`${other}\``).join(", ")}.`]),
+    ...(command.description === "" ? [] : [command.description]),
+    ...(visibleFlags(command.flags).length === 0 ? [] : [flagTable(command.flags)]),
+    ...(command.examples.length === 0 ? [] : [command.examples.map((line) => `    ${line}`).join("\n")]),
+    ...laterFlags(command.flags),
+  ].join("\n\n");
+}
+
+function flagTable(flags: Flags): string {
+  const rows = visibleFlags(flags).map(
+    ([key, flag]) =>
+      `| \`${flagUsage(key, flag).trim().replaceAll("|", "\\|")}\` | ${flagMeaning(flag).replaceAll("|", "\\|")} |`,
+  );
+  return ["| flag | what it does |", "|---|---|", ...rows].join("\n");
+}
+
+/** Docker's flags that are refused by name. */
+function laterFlags(flags: Flags): string[] {
+  const names = Object.entries(flags)
+    .filter(([, flag]) => flag.type === "later")
+    .map(
+      ([key, flag]) =>
+        `\`${flagUsage(key, flag)
+          .trim()
+          .split(" ")
+          .find((word) => word.startsWith("--"))}\``,
+    );
+  return names.length === 0 ? [] : [`Not yet: ${names.join(", ")}.`];
+}
+
+/** A row's sentences with its parameters' names in place of their values. */
+function errorsDocument(): string {
+  const named = new Proxy({}, { get: (_, name) => (typeof name === "string" ? `‹${name}›` : undefined) });
+  const rows = Object.entries(errorTable).map(([code, row]) => {
+    const { kind, wrong, remedy } = row as unknown as {
+      kind: string;
+      wrong: (p: object) => string;
+      remedy: (p: object) => string;
+    };
+    return `| \`${code}\` | ${kind} | ${cell(wrong(named))} | ${cell(remedy(named))} |`;
+  });
+  return [
+    "# Errors",
+    generated,
+    "Every error that Orlop itself can answer with. Codes are public: they are added, never renamed. The kind says what the caller can do, and gives the HTTP status: invalid 400, denied 403, not_found 404, conflict 409, unsupported 501, unavailable 503, internal 500.",
+    ["| code | kind | what is wrong | what to do |", "|---|---|---|---|", ...rows].join("\n"),
+    "",
+  ].join("\n\n");
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("\n", " ");
+}
+
+const documents = { "cli.md": await cliDocument(), "errors.md": errorsDocument() };
+const check = process.argv.includes("--check");
+for (const [name, text] of Object.entries(documents)) {
+  const path = join(docs, name);
+  if (!check) writeFileSync(path, text);
+  else if (readFileSync(path, "utf8") !== text) {
+    console.error(`docs/${name} is not what the tables say: run bun scripts/generate-docs.ts`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,40 @@
+/** A plan for reading: who does it, why, and the system calls that each step becomes. */
+import type { ExplainedStep } from "../client/explained-plan.ts";
+import { wrap } from "../command/help.ts";
+
+/** How to show importance; on anything but a terminal, not at all. */
+export interface Style {
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+}
+
+/** SGR 1 and 2. */
+export function styleFor(terminal: boolean): Style {
+  const sgr = (code: number) => (text: string) => (terminal ? `\x1b[${code}m${text}\x1b[0m` : text);
+  return { bold: sgr(1), dim: sgr(2) };
+}
+
+const widthColumns = 100;
+
+/** Cuts a line that would not fit; system calls with long lists of arguments do not. */
+export function shortened(line: string): string {
+  return line.length <= widthColumns ? line : `${line.slice(0, widthColumns - 1)}…`;
+}
+
+const sides = {
+  host: "On the host: the executor",
+  container: "In the container: its first process, before it becomes the program",
+} as const;
+
+export function renderPlan(steps: readonly ExplainedStep[], style: Style): string {
+  const lines: string[] = [];
+  let side: ExplainedStep["side"] | undefined;
+  for (const [at, step] of steps.entries()) {
+    if (step.side !== side) lines.push(...(side === undefined ? [] : [""]), style.bold(sides[step.side]), "");
+    side = step.side;
+    const number = String(at + 1).padStart(3);
+    const heading = wrap(`${step.op}: ${step.why}`, widthColumns - 5).replaceAll("\n", "\n     ");
+    lines.push(`${number}. ${heading}`, ...step.calls.map((call) => style.dim(shortened(`     · ${call}`))));
+  }
+  return `${lines.join("\n")}\n`;
+}
