@@ -78,9 +78,25 @@ static uint8_t *put_special(uint8_t *out, const uint8_t *at, size_t size, size_t
   return put(out, (const char *)at, length);
 }
 
+typedef uint8_t block __attribute__((vector_size(16)));
+
+/* None of these 16 bytes is special. */
+static bool is_plain(const uint8_t *at) {
+  block b;
+  uint64_t half[2];
+  memcpy(&b, at, sizeof b);
+  block found = (block)((b < 0x20) | (b > 0x7f) | (b == '"') | (b == '\\') | (b == '<') | (b == '>') | (b == '&'));
+  memcpy(half, &found, sizeof half);
+  return (half[0] | half[1]) == 0;
+}
+
 static uint8_t *put_escaped(uint8_t *out, const uint8_t *at, size_t size) {
   size_t start = 0, i = 0;
   while (i < size) {
+    if (size - i >= sizeof(block) && is_plain(at + i)) {
+      i += sizeof(block);
+      continue;
+    }
     if (!special[at[i]]) {
       i++;
       continue;
@@ -100,24 +116,38 @@ static uint8_t *put_digits(uint8_t *out, uint32_t value, int digits) {
   return out + digits;
 }
 
+struct date { uint32_t year, month, day; };
+
+/* Days since 1970 as a date of the Gregorian calendar. (gmtime_r would bring the C library's time zones and their heap.)
+ * Counted from 1 March of year 0, so that the leap day is a year's last: 146097 days are 400 years. */
+static struct date date_of(uint64_t days) {
+  uint64_t day = days + 719468, era = day / 146097, of_era = day % 146097;
+  uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+  uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+  uint64_t month = (5 * of_year + 2) / 153; /* 0 is March */
+  uint64_t of_month = of_year - (153 * month + 2) / 5;
+  year += era * 400 + (month >= 10);
+  return (struct date){(uint32_t)year, (uint32_t)(month < 10 ? month + 3 : month - 9), (uint32_t)of_month + 1};
+}
+
 /* "2006-01-02T15:04:05": lines come many in a second, so the last one is kept. */
 static uint8_t *put_second(uint8_t *out, time_t second) {
   static time_t known = -1;
   static uint8_t text[19];
   if (second != known) {
-    struct tm tm;
-    gmtime_r(&second, &tm);
-    uint8_t *at = put_digits(text, (uint32_t)tm.tm_year + 1900, 4);
+    struct date date = date_of((uint64_t)second / 86400);
+    uint32_t of_day = (uint32_t)((uint64_t)second % 86400);
+    uint8_t *at = put_digits(text, date.year, 4);
     *at++ = '-';
-    at = put_digits(at, (uint32_t)tm.tm_mon + 1, 2);
+    at = put_digits(at, date.month, 2);
     *at++ = '-';
-    at = put_digits(at, (uint32_t)tm.tm_mday, 2);
+    at = put_digits(at, date.day, 2);
     *at++ = 'T';
-    at = put_digits(at, (uint32_t)tm.tm_hour, 2);
+    at = put_digits(at, of_day / 3600, 2);
     *at++ = ':';
-    at = put_digits(at, (uint32_t)tm.tm_min, 2);
+    at = put_digits(at, of_day / 60 % 60, 2);
     *at++ = ':';
-    put_digits(at, (uint32_t)tm.tm_sec, 2);
+    put_digits(at, of_day % 60, 2);
     known = second;
   }
   return put(out, (const char *)text, sizeof text);

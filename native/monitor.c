@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "monitor.h"
 
 enum { EVENTS_MAX = 16, KEPT_BYTES = 8 << 10, TERMINAL_BYTES_MAX = 128 << 10, LISTEN_BACKLOG = 64 };
+/* After something happened, and then nothing for this long, pages are given back once; then no timeout is left. */
+enum { SETTLE_MS = 1000 };
 
 struct monitor monitor;
 uint8_t burst_buffer[BURST_MAX] __attribute__((aligned(4096)));
@@ -115,7 +118,7 @@ int step_listen(struct task *task, union argument *arg) {
   m->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (m->listener.fd < 0)
     return -1;
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", m->listen_dir, m->listen_name);
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%.63s", m->listen_dir, m->listen_name);
   unlinkat(m->listen_dir, m->listen_name, 0);
   mode_t mask = umask(0177);
   int bound = bind(m->listener.fd, (struct sockaddr *)&address, sizeof address);
@@ -280,23 +283,41 @@ static void arm_all(void) {
   attach_arm();
 }
 
+/* The program's own pages are mapped again from the one sealed copy when they are needed. */
+static int unmap_program(struct dl_phdr_info *info, size_t size, void *unused) {
+  (void)size, (void)unused;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+    uintptr_t start = (uintptr_t)(info->dlpi_addr + part->p_vaddr) & ~(uintptr_t)4095;
+    if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0)
+      madvise((void *)start, part->p_memsz, MADV_DONTNEED);
+  }
+  return 1;
+}
+
 /* Nothing to do: what bursts touched goes back to the kernel. */
 static void trim(void) {
+  dl_iterate_phdr(unmap_program, NULL);
   madvise(burst_buffer, sizeof burst_buffer, MADV_DONTNEED);
   madvise(batch_buffer, sizeof batch_buffer, MADV_DONTNEED);
   if (monitor.input_size == 0)
     madvise(input_buffer, sizeof input_buffer, MADV_DONTNEED);
   attach_trim();
   monitor.touched = 0;
+  monitor.active = false;
 }
 
 static void wait_and_dispatch(int timeout) {
   struct epoll_event events[EVENTS_MAX];
-  bool to_trim = monitor.touched > KEPT_BYTES;
+  bool to_trim = monitor.active && monitor.state == RUNNING;
   arm_all();
-  int count = epoll_wait(monitor.epoll, events, EVENTS_MAX, to_trim ? 0 : timeout);
+  if (to_trim)
+    timeout = monitor.touched > KEPT_BYTES ? 0 : SETTLE_MS;
+  int count = epoll_wait(monitor.epoll, events, EVENTS_MAX, timeout);
   if (count == 0 && to_trim)
     trim();
+  else
+    monitor.active = true;
   for (int i = 0; i < count && !monitor.failed; i++)
     dispatch(&events[i]);
 }

@@ -197,7 +197,8 @@ struct monitor {
   struct log log;
   struct exit_record record;
   struct peer peer[PEERS_MAX];
-  size_t touched;          /* bytes of the buffers below that the last bursts used */
+  size_t touched;          /* bytes of the buffers below that bursts used since the last trim */
+  bool active;             /* something happened since then */
 };
 
 extern struct monitor monitor;
