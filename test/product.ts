@@ -1,0 +1,130 @@
+/** Orlop as a user has it, in folders of its own: the built program, its supervisor, its engine. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EngineClient } from "../src/client/engine-client.ts";
+import { waitUntil } from "./wait-until.ts";
+
+export interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: string | Uint8Array<ArrayBuffer>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** The program under test. */
+export const orlopPath = process.env["ORLOP_PROGRAM"] ?? join(import.meta.dir, "../dist/orlop");
+
+const stopMs = 10_000;
+
+export class Product {
+  readonly runDir: string;
+  readonly stateDir: string;
+  /** Talks to the engine of these folders; does not start one by itself (a command does). */
+  readonly engine: EngineClient;
+  readonly #program: string;
+
+  /** @param directory where its folders are; @param program a test build with step points, where one is needed */
+  constructor(directory: string, program = orlopPath) {
+    this.runDir = join(directory, "run");
+    this.stateDir = join(directory, "state");
+    this.engine = new EngineClient({ address: { kind: "unix", path: join(this.runDir, "orlop.sock") } });
+    this.#program = program;
+  }
+
+  /** For docker, and everything else that speaks the Engine API. */
+  get dockerHost(): string {
+    return `unix://${this.runDir}/orlop.sock`;
+  }
+
+  /** A command line of `orlop` with these folders. */
+  command(...words: string[]): string[] {
+    return [this.#program, "--run-dir", this.runDir, "--root", this.stateDir, ...words];
+  }
+
+  /** Runs one `orlop` command to its end. */
+  run(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    return runProgram(this.command(...words), options);
+  }
+
+  /** As `run`; throws when it fails. Its standard output. */
+  async ok(...words: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.run(words);
+    if (exitCode !== 0) throw new Error(`orlop ${words.join(" ")}: exit code ${exitCode}: ${stderr}`);
+    return stdout.trimEnd();
+  }
+
+  /** undefined when none runs. */
+  supervisorPid(): number | undefined {
+    const candidates = this.#processes().filter(({ words }) => words[1] === "supervisor");
+    const pids = new Set(candidates.map(({ pid }) => pid));
+    return candidates.find(({ parent }) => !pids.has(parent))?.pid; // the others are monitors that it forked
+  }
+
+  /** undefined when none runs. */
+  enginePid(): number | undefined {
+    const supervisor = this.supervisorPid();
+    return this.#processes().find(({ parent, words }) => parent === supervisor && words[1] !== "supervisor")?.pid;
+  }
+
+  /** Tasks and monitors: what the supervisor forked, wherever its parent is now. */
+  monitorPids(): number[] {
+    const supervisor = this.supervisorPid();
+    return this.#processes()
+      .filter(({ pid, words }) => words[1] === "supervisor" && pid !== supervisor)
+      .map(({ pid }) => pid);
+  }
+
+  /** Removes every container and ends engine and supervisor. */
+  async stop(): Promise<void> {
+    if (this.supervisorPid() === undefined) return;
+    for (const { Id } of await this.engine.containers.list({ all: true })) {
+      await this.engine.containers.remove(Id, { force: true });
+    }
+    await this.ok("system", "stop");
+    await waitUntil(() => this.#processes().length === 0, stopMs, "engine and supervisor are gone");
+  }
+
+  #processes(): { pid: number; parent: number; words: readonly string[] }[] {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => ({ pid: Number(name), parent: parentOf(name), words: commandLine(name) }))
+      .filter(({ words }) => words.includes(this.runDir));
+  }
+}
+
+/** Runs a command to its end, both outputs kept. */
+export async function runProgram(command: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = Bun.spawn([...command], {
+    stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin]),
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...options.env },
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { exitCode, stdout, stderr };
+}
+
+function parentOf(pid: string): number {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0; // it has ended
+  }
+}
+
+function commandLine(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return []; // it has ended
+  }
+}
