@@ -138,6 +138,14 @@ static int set_escaped(int fs, const char *key, const char *path) {
   return fsconfig(fs, FSCONFIG_SET_STRING, key, escaped, 0);
 }
 
+static int set_short(int fs, const char *key, const char *value) {
+  if (strlen(value) > OPTION_MAX) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  return fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0);
+}
+
 /* One lower directory at a time: since Linux 6.7. EINVAL or ENAMETOOLONG: do it the old way. */
 static int overlay_by_layers(struct task *task, union argument *arg) {
   int fs = fsopen("overlay", FSOPEN_CLOEXEC);
@@ -147,7 +155,7 @@ static int overlay_by_layers(struct task *task, union argument *arg) {
   for (char **lower = arg[1].l.at; *lower != NULL; lower++) {
     if (POINT("overlay.lower") < 0)
       return close_after(fs, -1);
-    if (strlen(*lower) > OPTION_MAX || fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", *lower, 0) < 0)
+    if (set_short(fs, "lowerdir+", *lower) < 0)
       return close_after(fs, explain(task, fs, *lower));
   }
   if (arg[2].s[0] != 0 &&
@@ -245,7 +253,9 @@ int step_root(struct task *task, union argument *arg) {
 
 /* propagation: MS_* of the new root mount, or 0. */
 int step_pivot(struct task *task, union argument *arg) {
-  if (task->root < 0 || fchdir(task->root) < 0)
+  if (task->root < 0)
+    return fail(task, EBADF, "no root");
+  if (fchdir(task->root) < 0)
     return -1;
   if (syscall(SYS_pivot_root, ".", ".") < 0) /* the old root is now mounted over the new one: pivot_root(2), NOTES */
     return -1;
