@@ -18,12 +18,14 @@ interface Facts {
   readonly loaded: number;
   /** Offset → the value that the word is known to have. */
   readonly equal: ReadonlyMap<number, number>;
+  /** Offset → a value that the word is known not to have: the last one that was tried. */
+  readonly unequal: ReadonlyMap<number, number>;
 }
 
 /** Builds what follows, given what is known there. */
 type Next = (facts: Facts) => Target;
 
-const nothingKnown: Facts = { loaded: -1, equal: new Map() };
+const nothingKnown: Facts = { loaded: -1, equal: new Map(), unequal: new Map() };
 
 export class ArgumentFilter {
   readonly #builder: ProgramBuilder;
@@ -45,7 +47,7 @@ export class ArgumentFilter {
     const rule = decision.rules[at];
     if (rule === undefined) return this.#builder.ret(decision.action);
     const useful = restrict(facts, rule);
-    const key = `${at} ${useful.loaded} ${[...useful.equal]}`;
+    const key = `${at} ${useful.loaded} ${[...useful.equal]} ${[...useful.unequal]}`;
     const known = this.#ends.get(key);
     if (known !== undefined) return known;
     const target = this.#conditions(rule, 0, useful, (later) => this.#rules(decision, at + 1, later));
@@ -96,8 +98,10 @@ export class ArgumentFilter {
       const compare = this.#builder.jump(JEQ, value, yes(after), no(after));
       return this.#load(offset, facts, this.#builder.and(mask, compare));
     }
+    if (facts.unequal.get(offset) === value) return no(facts);
     const after: Facts = { ...facts, loaded: offset };
-    const compare = this.#builder.jump(JEQ, value, yes(withEqual(after, offset, value)), no(after));
+    const unequal = new Map(facts.unequal).set(offset, value);
+    const compare = this.#builder.jump(JEQ, value, yes(withEqual(after, offset, value)), no({ ...after, unequal }));
     return this.#load(offset, facts, compare);
   }
 
@@ -140,8 +144,12 @@ function withEqual(facts: Facts, offset: number, value: number): Facts {
 }
 
 /** Facts about the rule's first argument alone: more would multiply the ways to arrive at a rule. */
-function restrict(facts: Facts, rule: ConditionalRule): Facts {
+function restrict({ loaded, equal, unequal }: Facts, rule: ConditionalRule): Facts {
   const { low, high } = offsets(rule.conditions[0]?.index ?? 0);
-  const equal = new Map([...facts.equal].filter(([offset]) => offset === low || offset === high));
-  return { loaded: facts.loaded === low || facts.loaded === high ? facts.loaded : -1, equal };
+  return {
+    loaded: loaded === low || loaded === high ? loaded : -1,
+    equal: new Map([...equal].filter(([offset]) => offset === low || offset === high)),
+    // Of a low word every value was tried once: the next rule tries another one.
+    unequal: new Map([...unequal].filter(([offset]) => offset === high)),
+  };
 }
