@@ -1,4 +1,5 @@
 /** The flags of `run` and `create` → the body of the API's create. Pure but for the files that flags name. */
+import { resolve } from "node:path";
 import { OrlopError } from "../base/errors.ts";
 import type { ContainerCreate, HostConfig } from "../client/container-types.ts";
 import type { FlagValues } from "../command/flag.ts";
@@ -80,7 +81,7 @@ function imageOf(args: readonly string[]): string {
 
 function hostConfig(flags: ContainerFlags, binds: readonly string[], around: Surroundings): HostConfig {
   const fields = defined({
-    Rootfs: flags.rootfs,
+    Rootfs: flags.rootfs === undefined ? undefined : resolve(around.cwd, flags.rootfs),
     AutoRemove: flags.rm,
     Binds: binds,
     Mounts: flags.mount.map((text) => parseMount(text, around.cwd)),

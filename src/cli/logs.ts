@@ -1,7 +1,7 @@
 /** `orlop logs`. */
 import { durationOf } from "../base/duration.ts";
 import { OrlopError } from "../base/errors.ts";
-import { FrameDecoder } from "../client/attach-frames.ts";
+import { readOutput } from "../client/attach.ts";
 import { command } from "./context.ts";
 
 export const logs = command({
@@ -34,12 +34,9 @@ export const logs = command({
     };
     const name = args[0] as string;
     const { Config } = await engine.containers.inspect(name);
-    const decoder = new FrameDecoder();
-    for await (const bytes of await engine.containers.logs(name, query))
-      if (Config.Tty) await stdout.write(bytes);
-      else
-        for (const piece of decoder.decode(bytes))
-          await (piece.stream === "stderr" ? stderr : stdout).write(piece.bytes);
+    const chunks = await engine.containers.logs(name, query);
+    for await (const piece of readOutput(chunks, Config.Tty))
+      await (piece.stream === "stderr" ? stderr : stdout).write(piece.bytes);
     return 0;
   },
 });

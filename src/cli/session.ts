@@ -94,9 +94,8 @@ class Session {
 
   async #passOutput(link: Link): Promise<void> {
     for await (const piece of link.attached.output(this.#options.tty)) {
-      const name = piece.stream === "stderr" ? "stderr" : "stdout";
-      const fresh = this.#progress.take(name, piece.bytes);
-      if (fresh.length > 0) await this.#context[name].write(fresh);
+      const fresh = this.#progress.take(piece.stream, piece.bytes);
+      if (fresh.length > 0) await this.#context[piece.stream].write(fresh);
     }
   }
 

@@ -1,5 +1,5 @@
 /** A connection that is a container's standard input, output and error. */
-import { FrameDecoder, type StreamPiece } from "./attach-frames.ts";
+import { AttachFrameDecoder, type AttachStream } from "../spec/attach-frame.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import type { HttpResponse } from "./http-client.ts";
 
@@ -12,6 +12,28 @@ export interface AttachStreams {
   readonly detachKeys?: string;
 }
 
+export interface OutputPiece {
+  readonly stream: "stdout" | "stderr";
+  readonly bytes: Uint8Array;
+}
+
+/** Bytes of an attach connection or a log → what the container wrote where.
+ *  @param tty  whether it has a terminal: then the bytes come raw, else framed (an answer's Content-Type says which only since
+ *              API 1.42; before, engines called both raw) */
+export async function* readOutput(chunks: AsyncIterable<Uint8Array>, tty: boolean): AsyncGenerator<OutputPiece, void> {
+  const decoder = tty ? undefined : new AttachFrameDecoder();
+  for await (const chunk of chunks) {
+    if (decoder === undefined) yield { stream: "stdout", bytes: chunk };
+    else for (const { stream, bytes } of decoder.push(chunk)) yield { stream: outputNames[stream], bytes };
+  }
+}
+
+/** An error of the engine's own goes where errors go; stdin is what old engines echoed. */
+const outputNames = { 0: "stdout", 1: "stdout", 2: "stderr", 3: "stderr" } as const satisfies Record<
+  AttachStream,
+  string
+>;
+
 export class AttachedContainer {
   readonly #stream: ByteStream;
 
@@ -19,15 +41,9 @@ export class AttachedContainer {
     this.#stream = response.hijack();
   }
 
-  /** What the container writes, until it exits or the connection ends.
-   *  @param tty  whether it has a terminal: then the bytes come raw, else framed (the answer's Content-Type says which only
-   *              since API 1.42; before, engines called both raw) */
-  async *output(tty: boolean): AsyncGenerator<StreamPiece, void> {
-    const decoder = tty ? undefined : new FrameDecoder();
-    for (let bytes = await this.#stream.read(); bytes !== undefined; bytes = await this.#stream.read()) {
-      if (decoder === undefined) yield { stream: "stdout", bytes };
-      else yield* decoder.decode(bytes);
-    }
+  /** What the container writes, until it exits or the connection ends. */
+  output(tty: boolean): AsyncGenerator<OutputPiece, void> {
+    return readOutput(chunksOf(this.#stream), tty);
   }
 
   /** Whether the engine has ended the connection, or it was lost. */
@@ -49,4 +65,8 @@ export class AttachedContainer {
   close(): void {
     this.#stream.close();
   }
+}
+
+async function* chunksOf(stream: ByteStream): AsyncGenerator<Uint8Array, void> {
+  for (let bytes = await stream.read(); bytes !== undefined; bytes = await stream.read()) yield bytes;
 }
