@@ -5,7 +5,8 @@ import { containerCapabilities } from "../kernel/capabilities.ts";
 import { defaultSeccomp } from "../kernel/seccomp/default-profile.ts";
 import { type ProfileFacts, parseDockerSeccomp } from "../spec/docker-seccomp.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
-import type { CapabilitySets, Linux, Seccomp } from "../spec/runtime-spec.ts";
+import type { CapabilitySets, Linux } from "../spec/runtime-spec.ts";
+import type { Seccomp } from "../spec/seccomp.ts";
 import type { Machine } from "./machine.ts";
 
 export interface Security {

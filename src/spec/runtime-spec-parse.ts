@@ -20,11 +20,9 @@ import type {
   Rlimit,
   Root,
   RuntimeSpec,
-  Seccomp,
-  SeccompArgument,
-  SeccompRule,
   User,
 } from "./runtime-spec.ts";
+import { parseSeccomp } from "./seccomp.ts";
 
 /** Throws when `value`, found at `path`, is not what it should be. */
 type Check = (value: unknown, path: string) => void;
@@ -179,28 +177,9 @@ const resources = fields<Resources>({
   cpu,
   pids: fields<{ limit: number }>({ limit: whole(-1, Number.MAX_SAFE_INTEGER) }, "limit"),
 });
-const seccompNumber = whole(0, Number.MAX_SAFE_INTEGER);
-const seccompArgument = fields<SeccompArgument>(
-  { index: whole(0, 5), value: seccompNumber, valueTwo: seccompNumber, op: text },
-  "index",
-  "value",
-  "op",
-);
-const seccompRule = fields<SeccompRule>(
-  { names: texts, action: text, errnoRet: whole(0, 4095), args: list(seccompArgument) },
-  "names",
-  "action",
-);
-const seccomp = fields<Seccomp>(
-  {
-    defaultAction: text,
-    defaultErrnoRet: whole(0, 4095),
-    architectures: texts,
-    flags: texts,
-    syscalls: list(seccompRule),
-  },
-  "defaultAction",
-);
+const seccomp: Check = (value, path) => {
+  parseSeccomp(value, path);
+};
 const linux = fields<Linux>({
   namespaces: list(namespace),
   uidMappings: list(idMapping),

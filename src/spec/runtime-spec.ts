@@ -5,6 +5,8 @@
  * @see https://github.com/opencontainers/runtime-spec/blob/v1.2.0/config.md
  */
 
+import type { Seccomp } from "./seccomp.ts";
+
 export interface RuntimeSpec {
   readonly ociVersion: string;
   readonly process: Process;
@@ -132,29 +134,6 @@ export interface CpuLimits {
   /** A list such as "0-2,7". */
   readonly cpus?: string;
   readonly mems?: string;
-}
-
-export interface SeccompArgument {
-  readonly index: number;
-  /** Unsigned 64-bit; a bigint where a number would not be exact. */
-  readonly value: number | bigint;
-  readonly valueTwo?: number | bigint;
-  readonly op: string;
-}
-
-export interface SeccompRule {
-  readonly names: readonly string[];
-  readonly action: string;
-  readonly errnoRet?: number;
-  readonly args?: readonly SeccompArgument[];
-}
-
-export interface Seccomp {
-  readonly defaultAction: string;
-  readonly defaultErrnoRet?: number;
-  readonly architectures?: readonly string[];
-  readonly flags?: readonly string[];
-  readonly syscalls?: readonly SeccompRule[];
 }
 
 export interface Linux {

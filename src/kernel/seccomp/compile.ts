@@ -44,11 +44,23 @@ const RULES_PER_CALL_MAX = 1000;
 /** A call of an architecture that the profile does not list: libseccomp's default, which runc keeps. */
 const BAD_ARCHITECTURE = SECCOMP_RET_KILL_THREAD;
 
+/** By profile, for as long as somebody holds it: the default profile of a set of capabilities is compiled once. */
+const compiled = new WeakMap<SeccompProfile, Map<Machine, CompiledSeccomp>>();
+
 /**
+ * The program for this profile; the same object gives the same program.
+ *
  * @param machine  what the kernel runs on; its own architecture is filtered even when the profile does not list it
  * @throws {OrlopError} bad_value
  */
 export function compileSeccomp(profile: SeccompProfile, machine: Machine): CompiledSeccomp {
+  const ofProfile = compiled.get(profile) ?? new Map<Machine, CompiledSeccomp>();
+  const program = ofProfile.get(machine) ?? compile(profile, machine);
+  compiled.set(profile, ofProfile.set(machine, program));
+  return program;
+}
+
+function compile(profile: SeccompProfile, machine: Machine): CompiledSeccomp {
   const rules = (profile.syscalls ?? []).map(parseRule);
   const listed = listedArchitectures(profile, machine);
   const builder = new ProgramBuilder();
