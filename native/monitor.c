@@ -227,7 +227,8 @@ static void container_exited(void) {
   memcpy(payload + 4, &m->ended, 8);
   (void)POINT("monitor.exit.recorded");
   control_tell(F_EXITED, payload, sizeof payload);
-  if (!control_any())
+  m->unheard = !control_any();
+  if (m->unheard)
     exit_record_wake(&m->record);
   (void)POINT("monitor.exit.told");
 }
@@ -283,10 +284,11 @@ static void arm_all(void) {
   attach_arm();
 }
 
-/* The program's own pages are mapped again from the one sealed copy when they are needed. */
+/* The program's own pages are mapped again from the one sealed copy when they are needed. Backwards: the first part holds
+ * the headers that are read here. */
 static int unmap_program(struct dl_phdr_info *info, size_t size, void *unused) {
   (void)size, (void)unused;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
+  for (int i = info->dlpi_phnum - 1; i >= 0; i--) {
     const ElfW(Phdr) *part = &info->dlpi_phdr[i];
     uintptr_t start = (uintptr_t)(info->dlpi_addr + part->p_vaddr) & ~(uintptr_t)4095;
     if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0)
@@ -356,5 +358,5 @@ int monitor_run(struct task *task, struct inbox *box) {
   }
   for (int timeout; (timeout = attach_linger()) >= 0;)
     wait_and_dispatch(timeout);
-  return 0;
+  return m->unheard ? MONITOR_ENDED : 0;
 }

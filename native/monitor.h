@@ -174,6 +174,7 @@ enum monitor_state { WAITING = 0, RUNNING = 1, EXITED = 2 }; /* as STATUS has th
 
 struct monitor {
   enum monitor_state state;
+  bool unheard;            /* the container ended, and no engine was connected */
   bool failed;             /* the start failed, or the engine left before it */
   struct channel_message failure; /* what the child said; kind 0 when the engine left */
   int epoll;

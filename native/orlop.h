@@ -147,7 +147,9 @@ int private_proc(struct task *task);
 step_function step_stdio, step_log, step_exit_record, step_listen;   /* host side: prepare task->monitor */
 step_function step_attach_stdio, step_terminal;                      /* child side */
 /* After spawn, in the parent: the monitor adopts the child. Its loop handles conn (the engine's), the channel (STARTED
- * or FAILED, the terminal), the pipes, the log, its listening socket, the pidfd. Returns the process's exit status. */
+ * or FAILED, the terminal), the pipes, the log, its listening socket, the pidfd. Returns the process's exit status:
+ * MONITOR_ENDED when the container ended and no engine was connected. */
+enum { MONITOR_ENDED = 64 };
 int monitor_run(struct task *task, struct inbox *box);
 /* The plan failed or the engine went away before STARTED: undo what the steps made. */
 void monitor_abandon(struct task *task);

@@ -22,7 +22,6 @@
 
 enum {
   LINKS_MAX = 32,             /* connections to supervisor.sock at a time; more wait in its backlog */
-  MONITOR_ENDED = 64,         /* exit status of a task that was a monitor */
   BACKOFF_MIN_MS = 100,
   BACKOFF_MAX_MS = 5000,
   SHORT_LIFE_MS = 1000,       /* an engine that lived less is restarted with a delay */
