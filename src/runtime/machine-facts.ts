@@ -31,12 +31,14 @@ function thermalThrottle(directory: string): string[] {
 /** A container has these of its own. */
 const ownDirectories = new Set(["pts", "shm", "mqueue", "fd", ".lxc", ".lxd-mounts", ".udev"]);
 
+/** Its own terminal takes the place of the host's console, its own devpts that of the host's. */
+const ownNodes = new Set(["/dev/console", "/dev/ptmx"]);
+
 /** The device nodes below a directory; links and what cannot be read are left out. */
 export function hostDevices(directory: string): Device[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry): Device[] => {
     const path = `${directory}/${entry.name}`;
-    // Its own terminal takes the place of the host's console.
-    if (ownDirectories.has(entry.name) || path === "/dev/console") return [];
+    if (ownDirectories.has(entry.name) || ownNodes.has(path)) return [];
     if (entry.isDirectory()) return hostDevices(path);
     if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
     const { rdev, mode, uid, gid } = lstatSync(path);

@@ -1,0 +1,106 @@
+import { expect } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import type { RootSource } from "../../src/kernel/root-source.ts";
+import { planHost } from "../../src/storage/host.ts";
+import { readHostView } from "../../src/storage/host-view.ts";
+import { chooseUpper, type Upper } from "../../src/storage/upper.ts";
+import { runContainer } from "./container.ts";
+import { kernelTest, type Scratch } from "./harness.ts";
+
+const needs = ["root", "executor", "overlay"] as const;
+
+/** The image `host`, with the container's own directory as Orlop's state. */
+const hostRoot =
+  (upperKind?: "tmpfs") =>
+  (directory: string): RootSource => {
+    const view = readHostView();
+    const memory: Upper = { kind: "tmpfs", mountPoint: join(directory, "memory") };
+    const places = { directory: join(directory, "upper"), memory: join(directory, "memory"), removedAtExit: true };
+    return planHost({
+      view,
+      mountPoint: join(directory, "root"),
+      partPoint: join(directory, "part"),
+      upper: upperKind === "tmpfs" ? memory : chooseUpper(view.mounts, places),
+      hidden: [directory],
+    });
+  };
+
+/** A host directory for the container to play with, outside of what is hidden. */
+function playground(scratch: Scratch): string {
+  const directory = join(scratch.directory, "play");
+  mkdirSync(directory);
+  writeFileSync(join(directory, "kept"), "as it was\n");
+  return directory;
+}
+
+for (const upper of [undefined, "tmpfs"] as const) {
+  const where = upper === "tmpfs" ? "in memory" : "on disk";
+  kernelTest(`the machine's files are there, and changes stay inside (${where})`, [...needs], async (scratch) => {
+    const play = playground(scratch);
+    const script = `cd ${play}; cat kept; echo new > made; echo changed > kept; cat kept; rm kept; ls; rm -rf /usr/share/doc; ls /usr/share/doc`;
+    const { stdout, stderr } = await runContainer(scratch, script, { root: hostRoot(upper) });
+    expect(stdout).toBe("as it was\nchanged\nmade\n");
+    expect(stderr).toContain("/usr/share/doc");
+    expect(readFileSync(join(play, "kept"), "utf8")).toBe("as it was\n");
+    expect(existsSync(join(play, "made"))).toBe(false);
+    expect(existsSync("/usr/share/doc")).toBe(true);
+  });
+}
+
+kernelTest("Orlop's own state is not in it, and /run is empty", [...needs], async (scratch) => {
+  writeFileSync(join(scratch.directory, "visible"), "");
+  const { stdout } = await runContainer(
+    scratch,
+    `ls ${scratch.directory}; ls -A ${scratch.directory}/test-*; ls -A /run`,
+    {
+      root: hostRoot(),
+    },
+  );
+  expect(stdout).toMatch(/^test-\S+\nvisible\n$/);
+});
+
+kernelTest("a socket of the host's cannot be connected to", [...needs], async (scratch) => {
+  const path = join(playground(scratch), "socket");
+  const server = createServer((connection) => connection.end()).listen(path);
+  await new Promise((resolve) => server.once("listening", resolve));
+  scratch.defer(async () => {
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const connect = `perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_STREAM, 0); print connect($s, sockaddr_un($ARGV[0])) ? "let in\\n" : "$!\\n"' ${path}`;
+  expect(Bun.spawnSync(["sh", "-c", connect], { stdout: "ignore" }).exitCode).toBe(0);
+  const { stdout } = await runContainer(scratch, `test -S ${path} && echo there; ${connect}`, { root: hostRoot() });
+  expect(stdout).toBe("there\nConnection refused\n");
+});
+
+kernelTest("its own hosts and hostname take the place of the machine's", [...needs], async (scratch) => {
+  const files = [{ path: "/etc/hostname", mode: 0o644, content: "box\n", why: "test" }];
+  const { stdout } = await runContainer(
+    scratch,
+    "cat /etc/hostname; readlink /etc/mtab; wc -l < /etc/mtab | grep -c .",
+    {
+      root: hostRoot(),
+      input: { files },
+    },
+  );
+  expect(stdout).toStartWith("box\n");
+  expect(readFileSync("/etc/hostname", "utf8")).not.toBe("box\n");
+});
+
+kernelTest(
+  "other file systems: a second disk is a layer of its own, memory is empty, sockets stay out",
+  [...needs],
+  async (scratch) => {
+    // In a mount namespace of the test's own, so that the machine's is not touched: the test runs itself there.
+    const play = playground(scratch);
+    const inner = join(import.meta.dir, "host-mounts.ts");
+    const run = Bun.spawn(["unshare", "-m", "--propagation", "private", process.execPath, inner, play], {
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [stdout, stderr] = await Promise.all([new Response(run.stdout).text(), new Response(run.stderr).text()]);
+    expect(stderr).toBe("");
+    expect(stdout).toBe("disk: from the disk\nchanged: inside\nmemory: \noverlay socket: Connection refused\n");
+  },
+);
