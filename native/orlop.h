@@ -167,7 +167,7 @@ int run_sealed(char **argv);
 /* ── points.c: step points of a test build ─────────────────────────────────────────────────────────────────────── */
 
 #ifdef ORLOP_POINTS
-/* Does what ORLOP_POINT asks at this point; 0, or -1 with the errno it asked for. */
+/* Does what is asked at this point; 0, -1 with the errno that was asked for, or 1: skip what follows. */
 int point_reached(const char *name);
 /* The name also goes into a section of its own, from which `orlop-executor points` lists it. */
 #define POINT(name)                                                                                                    \

@@ -30,8 +30,9 @@ int step_run(struct task *task, struct decoded_step *step) {
 #ifdef ORLOP_POINTS
   char point[64];
   snprintf(point, sizeof point, "step.%s", step->kind->name);
-  if (point_reached(point) < 0)
-    return -1;
+  int asked = point_reached(point);
+  if (asked != 0)
+    return asked < 0 ? -1 : 0; /* the test's seeded fault: not carried out, and nobody is told */
 #endif
   return step->kind->run(task, step->argument);
 }

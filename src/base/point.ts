@@ -22,10 +22,45 @@ function parseChoice(text: string): Choice | undefined {
   return match === null ? undefined : { name: match[1] ?? "", action: match[2] ?? "", left: Number(match[3] ?? 1) };
 }
 
+/** ORLOP_POINT_FILE: where a test arms one point at a time while we run; the layout is native/points.c's. */
+const shared = enabled ? mapPointFile(process.env["ORLOP_POINT_FILE"] ?? "") : undefined;
+
+interface PointFile {
+  readonly bytes: Uint8Array;
+  /** How many more times until the point acts; how much of the trace is used. */
+  readonly counters: Int32Array;
+}
+
+const place = { action: 128, counters: 156, trace: 164 } as const;
+
+function mapPointFile(path: string): PointFile | undefined {
+  if (path === "") return undefined;
+  const bytes = Bun.mmap(path, { shared: true });
+  return { bytes, counters: new Int32Array(bytes.buffer, bytes.byteOffset + place.counters, 2) };
+}
+
+/** The action that is armed for this point, if it is its turn. */
+function armedAction(name: string): string | undefined {
+  if (shared === undefined) return undefined;
+  const { bytes, counters } = shared;
+  const written = new TextEncoder().encode(`${name}\0`);
+  const at = place.trace + Atomics.add(counters, 1, written.length);
+  if (at + written.length <= bytes.length) bytes.set(written, at);
+  const textAt = (from: number, to: number) => new TextDecoder().decode(bytes.subarray(from, to)).split("\0")[0];
+  if (textAt(0, place.action) !== name || Atomics.sub(counters, 0, 1) !== 1) return undefined;
+  return textAt(place.action, place.counters);
+}
+
+function chosenAction(name: string): string | undefined {
+  return choice?.name === name && --choice.left === 0 ? choice.action : undefined;
+}
+
 /** Marks a state change, before it is made. */
 export function point(name: string): void {
-  if (!enabled || choice?.name !== name || --choice.left !== 0) return;
-  if (choice.action === "kill") process.kill(process.pid, "SIGKILL");
-  else if (choice.action === "stop") process.kill(process.pid, "SIGSTOP");
-  else throw new Error(`step point ${name}: ${choice.action}`);
+  if (!enabled) return;
+  const action = chosenAction(name) ?? armedAction(name);
+  if (action === undefined) return;
+  if (action === "kill") process.kill(process.pid, "SIGKILL");
+  else if (action === "stop") process.kill(process.pid, "SIGSTOP");
+  else throw new Error(`step point ${name}: ${action}`);
 }
