@@ -284,22 +284,25 @@ static void arm_all(void) {
   attach_arm();
 }
 
-/* The program's own pages are mapped again from the one sealed copy when they are needed. Backwards: the first part holds
- * the headers that are read here. */
-static int unmap_program(struct dl_phdr_info *info, size_t size, void *unused) {
+/* Where the program's own unchanging pages are mapped; found once, because looking would map more of them. */
+static struct span program_parts[4];
+static int program_part_count;
+
+static int find_program(struct dl_phdr_info *info, size_t size, void *unused) {
   (void)size, (void)unused;
-  for (int i = info->dlpi_phnum - 1; i >= 0; i--) {
+  for (int i = 0; i < info->dlpi_phnum && program_part_count < 4; i++) {
     const ElfW(Phdr) *part = &info->dlpi_phdr[i];
     uintptr_t start = (uintptr_t)(info->dlpi_addr + part->p_vaddr) & ~(uintptr_t)4095;
     if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0)
-      madvise((void *)start, part->p_memsz, MADV_DONTNEED);
+      program_parts[program_part_count++] = (struct span){(uint8_t *)start, part->p_memsz};
   }
   return 1;
 }
 
 /* Nothing to do: what bursts touched goes back to the kernel. */
 static void trim(void) {
-  dl_iterate_phdr(unmap_program, NULL);
+  for (int i = 0; i < program_part_count; i++) /* mapped again from the one sealed copy when needed */
+    madvise(program_parts[i].at, program_parts[i].size, MADV_DONTNEED);
   madvise(burst_buffer, sizeof burst_buffer, MADV_DONTNEED);
   madvise(batch_buffer, sizeof batch_buffer, MADV_DONTNEED);
   if (monitor.input_size == 0)
@@ -330,6 +333,7 @@ static void adopt(struct task *task, struct inbox *box) {
   m->pid = task->child;
   m->channel.fd = task->channel;
   m->pidfd.fd = task->child_pidfd;
+  dl_iterate_phdr(find_program, NULL);
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_NAME, "orlop-monitor");
   for (int i = 0; i < 3; i++)
