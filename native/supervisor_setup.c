@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor.h"
@@ -66,8 +67,10 @@ static int make_place(const char *path, int *code) {
   return 0;
 }
 
-/* The descriptor stays open, and with it the lock. */
-static int lock_place(const char *path, int *code) {
+/* Open as long as the supervisor lives, and with them the locks. They hold its pid, for people and for `doctor`. */
+static int locks[2] = {-1, -1};
+
+static int lock_place(const char *path, int *lock, int *code) {
   char name[PATH_MAX];
   snprintf(name, sizeof name, "%s/lock", path);
   int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -76,13 +79,14 @@ static int lock_place(const char *path, int *code) {
   if (flock(fd, LOCK_EX | LOCK_NB) < 0)
     return refuse(code, errno == EWOULDBLOCK ? EXIT_LOCKED : EXIT_REFUSED, name,
                   errno == EWOULDBLOCK ? "another supervisor holds this" : strerror(errno));
+  *lock = fd;
   return 0;
 }
 
 int supervisor_lock(struct places places, int *code) {
   if (make_place(places.run, code) < 0 || make_place(places.state, code) < 0)
     return -1;
-  return lock_place(places.state, code) < 0 ? -1 : lock_place(places.run, code);
+  return lock_place(places.state, &locks[0], code) < 0 ? -1 : lock_place(places.run, &locks[1], code);
 }
 
 /* In the current directory, so that the path's length does not matter. 0600 from the first moment. */
@@ -255,19 +259,27 @@ static int open_log(struct places places) {
   return open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-/* Returns in the daemon: no controlling terminal, and not able to get one. The command that started it ends with 0. */
+static int write_pid(pid_t pid) {
+  for (int i = 0; i < 2; i++) /* a reader finds the number whole: it is one short write */
+    if (ftruncate(locks[i], 0) < 0 || dprintf(locks[i], "%d\n", (int)pid) < 0)
+      return -1;
+  return 0;
+}
+
+/* Returns in the daemon: no controlling terminal, and not able to get one. The command that started it ends with 0, once
+ * the locks name the daemon. */
 int supervisor_daemonize(struct places places) {
-  int log = open_log(places), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  int log = open_log(places), null = open("/dev/null", O_RDWR | O_CLOEXEC), status = 0;
   if (log < 0 || null < 0)
     return -1;
   fflush(NULL);
   pid_t child = fork();
   if (child != 0)
-    _exit(child < 0 ? EXIT_REFUSED : 0);
+    _exit(child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : EXIT_REFUSED);
   setsid();
   child = fork();
   if (child != 0)
-    _exit(0);
+    _exit(child > 0 && write_pid(child) == 0 ? 0 : EXIT_REFUSED);
   if (dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
     return -1;
   close(null);

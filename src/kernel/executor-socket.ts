@@ -93,7 +93,9 @@ function collectValues(socket: Duplex, steps: readonly Step[]): Promise<PlanValu
       }
     });
     socket.on("error", (error) => reject(OrlopError.of("executor_lost", { reason: error.message }, error)));
-    socket.on("close", () => reject(OrlopError.of("executor_lost", { reason: "the connection closed" })));
+    // "end" too: half-open sockets do not close by themselves
+    const lose = (): void => reject(OrlopError.of("executor_lost", { reason: "the connection closed" }));
+    socket.on("end", lose).on("close", lose);
   });
 }
 
