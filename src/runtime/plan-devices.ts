@@ -14,6 +14,15 @@ const defaultDevices: readonly Device[] = [
   { path: "/dev/tty", type: "c", major: 5, minor: 0 },
 ];
 
+const reasons: Readonly<Record<string, string>> = {
+  "/dev/null": "takes everything and gives nothing",
+  "/dev/zero": "zeros without end",
+  "/dev/full": "a disk that is always full",
+  "/dev/random": "random numbers, once the kernel has enough of them",
+  "/dev/urandom": "random numbers, at once",
+  "/dev/tty": "each process's own controlling terminal",
+};
+
 const links: readonly (readonly [path: string, target: string])[] = [
   ["/dev/fd", "/proc/self/fd"],
   ["/dev/stdin", "/proc/self/fd/0"],
@@ -32,7 +41,6 @@ export function planDevices(devices: readonly Device[]): Step[] {
 }
 
 function planNode(device: Device): Step {
-  const isDefault = defaultDevices.includes(device);
   return {
     op: "root-mknod",
     path: device.path,
@@ -43,7 +51,7 @@ function planNode(device: Device): Step {
     uid: device.uid ?? 0,
     gid: device.gid ?? 0,
     source: device.path,
-    why: isDefault ? "programs rely on this device" : "this device was asked for",
+    why: defaultDevices.includes(device) ? (reasons[device.path] ?? "") : `the device ${device.path} was asked for`,
   };
 }
 

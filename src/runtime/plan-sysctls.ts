@@ -5,35 +5,37 @@ import type { Step } from "../kernel/step.ts";
 import type { Linux, NamespaceType } from "../spec/runtime-spec.ts";
 import { isNew } from "./plan-namespaces.ts";
 
-/** Which namespace a setting is part of (namespaces(7), ipc_namespaces(7), network_namespaces(7)). */
+/** Which namespace a setting is part of (namespaces(7), ipc_namespaces(7), network_namespaces(7)), by its path in /proc/sys. */
 const owners: readonly (readonly [pattern: RegExp, type: NamespaceType])[] = [
-  [/^net\./, "network"],
-  [/^fs\.mqueue\./, "ipc"],
-  [/^kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)$/, "ipc"],
-  [/^kernel\.(hostname|domainname)$/, "uts"],
+  [/^net\//, "network"],
+  [/^fs\/mqueue\//, "ipc"],
+  [/^kernel\/(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)$/, "ipc"],
+  [/^kernel\/(hostname|domainname)$/, "uts"],
 ];
 
 /** @throws {OrlopError} bad_value for a setting that is not of one of the container's new namespaces */
 export function planSysctls(linux: Linux): Step[] {
   return Object.entries(linux.sysctl ?? {}).map(([key, value]) => {
-    const dotted = key.includes("/") ? key.replaceAll(".", "\0").replaceAll("/", ".").replaceAll("\0", "/") : key;
-    const owner = owners.find(([pattern]) => pattern.test(dotted))?.[1];
-    if (owner === undefined || !isNew(linux, owner) || dotted.includes(".."))
-      throw OrlopError.of("bad_value", {
-        what: "sysctl",
-        value: key,
-        expected:
-          owner === undefined
-            ? "a setting of the network, IPC or UTS namespace"
-            : `a new ${owner} namespace to set it in`,
-      });
-    // Dots separate, and a slash stands for a dot in a name (net.ipv4.conf.eth0/1.forwarding), as sysctl(8) has it.
-    const path = dotted.replaceAll("/", "\0").replaceAll(".", "/").replaceAll("\0", ".");
-    return { op: "sysctl", key: path, value, why: sysctlReasons[dotted] ?? `${dotted} was asked for` };
+    const path = pathOf(key);
+    const owner = owners.find(([pattern]) => pattern.test(path))?.[1];
+    const strange = path.split("/").some((part) => part === "" || part === "." || part === "..");
+    if (owner === undefined || strange) throw refusal(key, "a setting of the network, IPC or UTS namespace");
+    if (!isNew(linux, owner)) throw refusal(key, `a new ${owner} namespace to set it in`);
+    return { op: "sysctl", key: path, value, why: reasons[path] ?? `${key} was asked for` };
   });
 }
 
-const sysctlReasons: Readonly<Record<string, string>> = {
-  "net.ipv4.ip_unprivileged_port_start": "any of its users may listen on port 80: the ports are its own",
-  "net.ipv4.ping_group_range": "any of its users may ping without a privilege",
+/** As in sysctl(8): the separator that comes first separates, and the other one stands for it in a name (eth0/1 is eth0.1). */
+function pathOf(key: string): string {
+  if (/^[^.]*\//.test(key)) return key;
+  return key.replaceAll(/[./]/g, (separator) => (separator === "." ? "/" : "."));
+}
+
+function refusal(key: string, expected: string): OrlopError {
+  return OrlopError.of("bad_value", { what: "sysctl", value: key, expected });
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  "net/ipv4/ip_unprivileged_port_start": "any of its users may listen on port 80: the ports are its own",
+  "net/ipv4/ping_group_range": "any of its users may ping without a privilege",
 };

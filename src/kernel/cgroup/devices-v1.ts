@@ -10,13 +10,33 @@ export function deviceFilesV1(rules: readonly DeviceRule[]): GroupFile[] {
       controller: "devices",
       file: rule.allow ? "devices.allow" : "devices.deny",
       value,
-      why: value === "a" ? everyDevice(rule.allow) : `devices it may ${rule.allow ? "" : "not "}use`,
+      why: reasonFor(value, rule.allow),
     })),
   );
 }
 
-function everyDevice(allow: boolean): string {
-  return allow ? "every device" : "no device at all; exceptions follow";
+/** Of Documentation/admin-guide/devices.txt, those that containers usually have a rule for. */
+const deviceNames: Readonly<Record<string, string>> = {
+  "c *:*": "any character device",
+  "b *:*": "any block device",
+  "c 1:3": "/dev/null",
+  "c 1:5": "/dev/zero",
+  "c 1:7": "/dev/full",
+  "c 1:8": "/dev/random",
+  "c 1:9": "/dev/urandom",
+  "c 5:0": "/dev/tty",
+  "c 5:1": "/dev/console",
+  "c 5:2": "/dev/ptmx",
+  "c 136:*": "terminals",
+  "c 10:229": "/dev/fuse",
+};
+
+function reasonFor(line: string, allow: boolean): string {
+  if (line === "a") return allow ? "every device may be used" : "no device at all; exceptions follow";
+  const [type = "", numbers = "", access = ""] = line.split(" ");
+  const device = deviceNames[`${type} ${numbers}`] ?? `device ${type} ${numbers}`;
+  const done = access === "m" ? "made" : "used";
+  return `${device} may ${allow ? "" : "not "}be ${done}`;
 }
 
 function ruleLines(rule: DeviceRule): string[] {
