@@ -16,8 +16,17 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+export interface ProductOptions {
+  /** Instead of the release build. */
+  readonly program?: string;
+  /** Of every command, and so of the supervisor and the engine that the first one starts. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** The program under test. */
 export const orlopPath = process.env["ORLOP_PROGRAM"] ?? join(import.meta.dir, "../dist/orlop");
+/** The build with step points, its executor beside it. */
+export const testOrlopPath = join(import.meta.dir, "../dist/test/orlop");
 
 const stopMs = 10_000;
 
@@ -27,13 +36,15 @@ export class Product {
   /** Talks to the engine of these folders; does not start one by itself (a command does). */
   readonly engine: EngineClient;
   readonly #program: string;
+  readonly #env: Readonly<Record<string, string>>;
 
-  /** @param directory where its folders are; @param program a test build with step points, where one is needed */
-  constructor(directory: string, program = orlopPath) {
+  /** @param directory where its folders are */
+  constructor(directory: string, options: ProductOptions = {}) {
     this.runDir = join(directory, "run");
     this.stateDir = join(directory, "state");
     this.engine = new EngineClient({ address: { kind: "unix", path: join(this.runDir, "orlop.sock") } });
-    this.#program = program;
+    this.#program = options.program ?? orlopPath;
+    this.#env = options.env ?? {};
   }
 
   /** For docker, and everything else that speaks the Engine API. */
@@ -48,7 +59,7 @@ export class Product {
 
   /** Runs one `orlop` command to its end. */
   run(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-    return runProgram(this.command(...words), options);
+    return runProgram(this.command(...words), { ...options, env: { ...this.#env, ...options.env } });
   }
 
   /** As `run`; throws when it fails. Its standard output. */
@@ -77,6 +88,11 @@ export class Product {
     return this.#processes()
       .filter(({ pid, words }) => words[1] === "supervisor" && pid !== supervisor)
       .map(({ pid }) => pid);
+  }
+
+  /** Everything of ours that runs. */
+  pids(): number[] {
+    return this.#processes().map(({ pid }) => pid);
   }
 
   /** Removes every container and ends engine and supervisor. */

@@ -109,6 +109,8 @@ export interface ContainerInspection {
     readonly Status: string;
     readonly Running: boolean;
     readonly Paused: boolean;
+    /** 0 when it does not run. */
+    readonly Pid: number;
     readonly ExitCode: number;
   };
   readonly Config: {

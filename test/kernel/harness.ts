@@ -11,6 +11,8 @@ import { expectNoLeaks, takeSnapshot } from "../leakcheck.ts";
 const needTable = {
   root: { met: () => process.getuid?.() === 0, remedy: "run as root" },
   executor: { met: () => existsSync(executorPath), remedy: "bun scripts/build-native.ts" },
+  /** The whole program, and its test build. */
+  product: { met: () => existsSync(join(executorPath, "../orlop")), remedy: "bun scripts/build.ts" },
   cgroup1: { met: () => mounts(" - cgroup ").length > 0, remedy: "a machine with cgroup v1 or hybrid" },
   /** The unified hierarchy at /sys/fs/cgroup. */
   cgroup2: { met: () => mounts(" /sys/fs/cgroup ").some((line) => line.includes(" - cgroup2 ")), remedy: "cgroup v2" },

@@ -1,0 +1,107 @@
+/** Containers' lives that together pass every step point of create, start, exit and remove. */
+
+import type { ContainerCreate } from "../../src/client/container-types.ts";
+import type { Product } from "../product.ts";
+
+/** What was acknowledged before something went wrong. Only that is promised. */
+export interface Told {
+  readonly name: string;
+  readonly transient: boolean;
+  id?: string;
+  exitCode?: number;
+  /** The removal was asked for: from then on it may be there or not… */
+  removing?: boolean;
+  /** …until it was acknowledged. */
+  removed?: boolean;
+}
+
+export interface Life {
+  readonly config: (rootfs: string) => ContainerCreate;
+  /** Signal of a stop, for those that do not end by themselves. */
+  readonly stops?: true;
+  /** Its start fails. */
+  readonly fails?: true;
+  /** Begins with no supervisor. */
+  readonly cold?: true;
+}
+
+const script = (text: string): readonly string[] => ["/bin/sh", "-c", text];
+
+/** By name. The exit code is 3 where a life ends by itself. */
+export const lives: Readonly<Record<string, Life>> = {
+  durable: {
+    config: (Rootfs) => ({ Cmd: script("echo said; exit 3"), HostConfig: { NetworkMode: "none", Rootfs } }),
+  },
+  "--rm on the host image": {
+    config: () => ({ Image: "host", Cmd: script("echo said; exit 3"), HostConfig: { AutoRemove: true } }),
+  },
+  "with a terminal": {
+    config: (Rootfs) => ({ Tty: true, OpenStdin: true, Cmd: script("echo said; exit 3"), HostConfig: { Rootfs } }),
+  },
+  "as a user, with limits and mounts": {
+    config: (Rootfs) => ({
+      Cmd: script("id; exit 3"),
+      User: "worker",
+      WorkingDir: "/made/for/it",
+      Hostname: "named",
+      Domainname: "example",
+      HostConfig: {
+        Rootfs,
+        ReadonlyRootfs: false,
+        Memory: 64 << 20,
+        PidsLimit: 50,
+        CpuShares: 512,
+        OomScoreAdj: 100,
+        Ulimits: [{ Name: "nofile", Soft: 64, Hard: 64 }],
+        Sysctls: { "net.ipv4.ip_forward": "1" },
+        Tmpfs: { "/scratch": "size=1m" },
+        Binds: [`${Rootfs}/etc:/given:ro`],
+        SecurityOpt: ["no-new-privileges"],
+      },
+    }),
+  },
+  "read-only": {
+    config: (Rootfs) => ({ Cmd: script("exit 3"), HostConfig: { Rootfs, ReadonlyRootfs: true } }),
+  },
+  "much output, rotated": {
+    config: (Rootfs) => ({
+      Cmd: script("seq 1 20000; exit 3"),
+      HostConfig: {
+        Rootfs,
+        LogConfig: { Type: "json-file", Config: { "max-size": "100k", "max-file": "3" } },
+      },
+    }),
+  },
+  stopped: {
+    stops: true,
+    config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
+  },
+  "not startable": {
+    fails: true,
+    config: (Rootfs) => ({ Cmd: ["/no/such/program"], HostConfig: { Rootfs } }),
+  },
+  "of a supervisor that has to start": {
+    cold: true,
+    config: (Rootfs) => ({ Cmd: script("exit 3"), HostConfig: { Rootfs } }),
+  },
+};
+
+/** Lives one life to its end, writing down in `told` what was acknowledged. Throws at the first thing that is not. */
+export async function live(product: Product, life: Life, rootfs: string, told: Told): Promise<void> {
+  if (life.cold) await product.ok("system", "stop");
+  await product.ok("info"); // any command starts what is missing
+  const { containers } = product.engine;
+  const { Id } = await containers.create(life.config(rootfs), told.name);
+  told.id = Id;
+  const wait = await containers.wait(Id, told.transient ? "removed" : "next-exit");
+  try {
+    await containers.start(Id);
+  } catch (error) {
+    if (!life.fails) throw error;
+  }
+  if (life.stops) await containers.stop(Id);
+  if (!life.fails) told.exitCode = (await wait.exit()).StatusCode;
+  told.removing = true;
+  if (!told.transient) await containers.remove(Id);
+  told.removed = true;
+}

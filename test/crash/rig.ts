@@ -1,0 +1,91 @@
+/** One supervisor and engine for all crash tests, with a file to arm step points in; a broken one is replaced. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeBusyboxRoot } from "../busybox-root.ts";
+import { expectNoLeaks, type Snapshot, takeSnapshot, type Watch } from "../leakcheck.ts";
+import { Product, testOrlopPath } from "../product.ts";
+import { live, lives, type Told } from "./lives.ts";
+import { PointFile } from "./point-file.ts";
+
+export interface Rig {
+  readonly product: Product;
+  readonly points: PointFile;
+  readonly rootfs: string;
+  readonly watch: Watch;
+  /** Engine up, no container. */
+  readonly before: Snapshot;
+}
+
+let opened: Rig | undefined;
+let containers = 0;
+
+export async function openRig(): Promise<Rig> {
+  opened ??= await makeRig();
+  return opened;
+}
+
+/** Ends it, and says what it left behind. */
+export async function closeRig(): Promise<void> {
+  if (opened === undefined) return;
+  const { product, watch, points } = opened;
+  opened = undefined;
+  points.disarm();
+  try {
+    await product.stop();
+    const here = new Map(
+      [...takeSnapshot(watch)].filter(([thing]) => !/^(process|descriptor|namespace): /.test(thing)),
+    );
+    await expectNoLeaks(here, watch);
+  } finally {
+    for (const pid of product.pids()) process.kill(pid, "SIGKILL");
+    points[Symbol.dispose]();
+    rmSync(watch.directory, { recursive: true, force: true });
+  }
+}
+
+/** A name that no container had, and nothing acknowledged yet. */
+export function nothingTold(lifeName: string): Told {
+  const transient = lives[lifeName]?.config("").HostConfig?.AutoRemove === true;
+  return { name: `crash-${++containers}`, transient };
+}
+
+/** Which life reaches which points first, seen by living each once. */
+export async function coverPoints(): Promise<ReadonlyMap<string, string>> {
+  const covered = new Map<string, string>();
+  for (const [name, life] of Object.entries(lives)) {
+    const { product, points, rootfs, before, watch } = await openRig();
+    points.forget();
+    await live(product, life, rootfs, nothingTold(name));
+    for (const { Id } of await product.engine.containers.list({ all: true })) {
+      await product.engine.containers.remove(Id, { force: true });
+    }
+    await expectNoLeaks(before, watch); // what goes on behind the answers has ended too
+    for (const point of points.reached()) if (!covered.has(point)) covered.set(point, name);
+  }
+  return covered;
+}
+
+async function makeRig(): Promise<Rig> {
+  const directory = mkdtempSync(join(tmpdir(), "orlop-crash-"));
+  const points = new PointFile(join(directory, "points"));
+  const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: points.path } });
+  const rootfs = makeBusyboxRoot(directory);
+  const warmUp = lives["durable"];
+  if (warmUp !== undefined) await live(product, warmUp, rootfs, nothingTold("durable"));
+  const watch = { directory, folders: [product.runDir, product.stateDir] };
+  const settled = takeSnapshot({ directory });
+  return { product, points, rootfs, watch, before: await snapshotOfIdle(watch, settled) };
+}
+
+/** Folders of the last container go in the background: the snapshot is taken when two looks agree. */
+async function snapshotOfIdle(watch: Watch, earlier: Snapshot): Promise<Snapshot> {
+  let last = earlier;
+  for (;;) {
+    const now = takeSnapshot(watch);
+    if (now.size === last.size && [...now].every(([thing, count]) => last.get(thing) === count)) return now;
+    last = now;
+    await Bun.sleep(100);
+  }
+}
