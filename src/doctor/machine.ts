@@ -1,9 +1,9 @@
 /** What doctor looks at: this machine, or in tests one that is made up. */
-import { spawnSync } from "node:child_process";
 import { readFileSync, statfsSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { StepFailure } from "../kernel/executor.ts";
 import { runOneShot } from "../kernel/executor-one-shot.ts";
+import { type ExecutorSteps, readExecutorSteps } from "../kernel/executor-steps.ts";
 import type { Step } from "../kernel/step.ts";
 
 export interface Machine {
@@ -18,7 +18,7 @@ export interface Machine {
   /** Carries steps out in a process of their own, which ends with them. undefined: they worked; else why not. */
   probe(steps: readonly Step[]): Promise<string | undefined>;
   /** The executor's own table of steps; undefined where it does not run, with what it said. */
-  executorSteps(): { readonly table: string | undefined; readonly said: string };
+  executorSteps(): ExecutorSteps;
   /** Whether a program is on the PATH. */
   hasProgram(name: string): boolean;
 }
@@ -35,10 +35,7 @@ export function thisMachine(executor: string): Machine {
       return bavail * bsize;
     },
     probe: (steps) => probe(steps, executor),
-    executorSteps: () => {
-      const run = spawnSync(executor, ["steps"], { encoding: "utf8", env: {} });
-      return { table: run.status === 0 ? run.stdout : undefined, said: run.error?.message ?? run.stderr.trim() };
-    },
+    executorSteps: () => readExecutorSteps(executor),
     hasProgram: (name) =>
       [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].some(
         (directory) => statSync(`${directory}/${name}`, { throwIfNoEntry: false })?.isFile() === true,

@@ -1,5 +1,4 @@
 /** Where state is kept: file system, space, and whether overlays can be made of it. */
-import { mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { formatSize } from "../base/size.ts";
 import { CLONE_NEWNS, MS_PRIVATE, MS_REC } from "../kernel/linux.ts";
@@ -55,31 +54,27 @@ function checkMount(stateDir: string, mount: MountInfo | undefined): Finding {
 
 async function checkOverlay(machine: Machine, place: string): Promise<Finding> {
   if (machine.uid !== 0) return warning("overlay", "only root can try it", "sudo orlop doctor");
-  let directory: string;
+  const directory = join(place, `.orlop-doctor-${process.pid}`);
+  const made = await machine.probe([{ op: "mkdir", path: directory, mode: 0o700, why }]);
+  if (made !== undefined)
+    return missing("overlay", `nothing can be written to ${place}: ${made}`, "make it writable, or: orlop --root DIR");
   try {
-    directory = mkdtempSync(join(place, ".orlop-doctor-"));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return missing(
-      "overlay",
-      `nothing can be written to ${place}: ${reason}`,
-      "make it writable, or: orlop --root DIR",
-    );
-  }
-  try {
-    const failure = await machine.probe(overlayProbe(directory));
-    if (failure === undefined) return ok("overlay", `can be made of ${place}`);
-    const onTmpfs = await machine.probe([unshared, isolated, tmpfsOn(directory), ...overlayProbe(directory).slice(2)]);
-    if (onTmpfs === undefined)
-      return warning(
-        "overlay",
-        `${failure} (on tmpfs it works: changes of containers are kept in memory)`,
-        "orlop --root DIR on ext4, xfs or btrfs",
-      );
-    return missing("overlay", failure, "modprobe overlay");
+    return await tryOverlay(machine, place, directory);
   } finally {
-    rmSync(directory, { recursive: true });
+    await machine.probe([{ op: "remove", path: directory, why }]);
   }
+}
+
+async function tryOverlay(machine: Machine, place: string, directory: string): Promise<Finding> {
+  const failure = await machine.probe([unshared, isolated, ...overlayProbe(directory)]);
+  if (failure === undefined) return ok("overlay", `can be made of ${place}`);
+  const onTmpfs = await machine.probe([unshared, isolated, tmpfsOn(directory), ...overlayProbe(directory)]);
+  if (onTmpfs !== undefined) return missing("overlay", failure, "modprobe overlay");
+  return warning(
+    "overlay",
+    `${failure} (on tmpfs it works: changes of containers are kept in memory)`,
+    "orlop --root DIR on ext4, xfs or btrfs",
+  );
 }
 
 const unshared: Step = { op: "unshare", flags: CLONE_NEWNS, why };
@@ -103,5 +98,5 @@ function overlayProbe(directory: string): readonly Step[] {
     options: [],
     why,
   };
-  return [unshared, isolated, ...folders, overlay];
+  return [...folders, overlay];
 }
