@@ -37,6 +37,12 @@ export const errorTable = {
     (p) => `${p.field} is not supported`,
     () => "leave it out; docs/status.md lists what is missing",
   ),
+  api_version: row<{ version: string; least: string; most: string }>(
+    "invalid",
+    (p) => `API version ${p.version} is not supported`,
+    (p) => `the supported ones are ${p.least} to ${p.most} (DOCKER_API_VERSION chooses one)`,
+  ),
+  origin_refused: row<{ origin: string }>("denied", (p) => `web pages (${p.origin}) may not use the engine`),
   page_not_found: row<{ path: string }>("not_found", () => "page not found"),
   not_root: row<{ doing: string }>(
     "denied",
@@ -185,6 +191,12 @@ export const errorTable = {
     "invalid",
     (p) => `${startFailed}: chdir to ${JSON.stringify(p.path)}: ${p.reason}`,
     () => "choose another working directory (-w)",
+  ),
+  ambiguous_id: row<{ prefix: string }>("invalid", (p) => `Multiple IDs found with provided prefix: ${p.prefix}`),
+  logs_unreadable: row<object>(
+    "unsupported",
+    () => "configured logging driver does not support reading",
+    () => "it was made with the log driver none",
   ),
   duplicate_mount: row<{ target: string }>("invalid", (p) => `Duplicate mount point: ${p.target}`),
   // ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────

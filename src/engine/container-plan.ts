@@ -5,7 +5,7 @@ import { OrlopError } from "../base/errors.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Step } from "../kernel/step.ts";
 import { identityFiles } from "../runtime/identity-files.ts";
-import { groupPathOf, planContainer, type RootFile } from "../runtime/plan-container.ts";
+import { groupPathOf, type OwnFile, planContainer } from "../runtime/plan-container.ts";
 import { needsAccounts, resolveUser } from "../runtime/user.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
@@ -48,6 +48,7 @@ export function planStart(id: string, body: ContainerCreateBody, { machine, plac
     cgroups: machine.cgroups,
     host: machine.host,
     files: filesOf(id, body, machine),
+    filesDirectory: own.dataDir,
     gate: true,
     monitor: {
       socketPath: own.socket,
@@ -75,7 +76,7 @@ function planParent(parent: string, machine: Machine): Step[] {
 }
 
 /** With the host's network its names are the host's too, and the root has them already. */
-function filesOf(id: string, body: ContainerCreateBody, machine: Machine): RootFile[] {
+function filesOf(id: string, body: ContainerCreateBody, machine: Machine): OwnFile[] {
   const host = body.HostConfig;
   if (host.NetworkMode === "host") return [];
   return identityFiles({

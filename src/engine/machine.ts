@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
-import { type CgroupLayout, parseCgroupLayout } from "../kernel/cgroup/layout.ts";
+import { type CgroupLayout, isUnified, parseCgroupLayout } from "../kernel/cgroup/layout.ts";
 import { parseMountInfo } from "../kernel/mountinfo.ts";
 import type { MachineFacts } from "../runtime/default-spec.ts";
 import { readHostFacts, readMachineFacts } from "../runtime/machine-facts.ts";
@@ -12,6 +12,8 @@ export interface Machine {
   readonly facts: MachineFacts;
   readonly host: HostFacts;
   readonly cgroups: CgroupLayout;
+  /** Where limits are: 1 on hybrid machines too. */
+  readonly cgroupVersion: 1 | 2;
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly hostname: string;
@@ -24,10 +26,15 @@ export interface Machine {
 export function readMachine(): Machine {
   const mounts = parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8"));
   const v2 = mounts.find((mount) => mount.fstype === "cgroup2");
+  const cgroups = parseCgroupLayout(
+    mounts,
+    v2 === undefined ? "" : (readText(`${v2.mountPoint}/cgroup.controllers`) ?? ""),
+  );
   return {
     facts: readMachineFacts(),
     host: readHostFacts(),
-    cgroups: parseCgroupLayout(mounts, v2 === undefined ? "" : (readText(`${v2.mountPoint}/cgroup.controllers`) ?? "")),
+    cgroups,
+    cgroupVersion: isUnified(cgroups) ? 2 : 1,
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     hostname: hostname(),

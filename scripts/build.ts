@@ -1,0 +1,36 @@
+/** Builds dist/: the executor and the program. `--test` builds the ones with step points, into dist/test. */
+
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { buildNative, nativeBuilds } from "./build-native.ts";
+
+const root = join(import.meta.dir, "..");
+
+/**
+ * Compiles src/main.ts to one executable. The flags are those of a program that runs as root in anybody's directory: a
+ * bunfig.toml or .env that lies there must not be read.
+ */
+async function buildProgram(output: string, withPoints: boolean): Promise<void> {
+  mkdirSync(join(output, ".."), { recursive: true });
+  const words = [
+    ...["build", "--compile", "--minify", "--bytecode", "--format=esm"],
+    ...["--no-compile-autoload-bunfig", "--no-compile-autoload-dotenv"],
+    ...["--define", `ORLOP_POINTS=${withPoints}`],
+    ...["--outfile", `${output}.new`],
+    ...["src/main.ts", "src/store/durable-worker.ts"],
+  ];
+  const child = Bun.spawn([process.execPath, ...words], { cwd: root, stdout: "pipe", stderr: "pipe" });
+  const [said, complained, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  if (exitCode !== 0) throw new Error(`bun build failed:\n${said}${complained}`);
+  // By rename: an engine that runs from this file goes on with what it has.
+  renameSync(`${output}.new`, output);
+  rmSync(`${output}.new.jsc`, { force: true });
+}
+
+const withPoints = process.argv.includes("--test");
+const build = withPoints ? nativeBuilds.test : nativeBuilds.release;
+await Promise.all([buildNative(build), buildProgram(join(build.output, "../orlop"), withPoints)]);

@@ -1,0 +1,135 @@
+/** Containers in the Engine API's spelling: what `inspect` and `ps` show. */
+
+import { formatAge } from "../base/duration.ts";
+import type { Container } from "../engine/container.ts";
+import { hostnameOf } from "../engine/container-spec.ts";
+import { hostImageId } from "../engine/host-image.ts";
+import { formatTimeNs } from "../engine/log-reader.ts";
+import { logSettingsOf } from "../engine/log-settings.ts";
+import type { Machine } from "../engine/machine.ts";
+import { mountsOf } from "../engine/spec-mounts.ts";
+
+/** Go's zero time: never. */
+const NEVER = "0001-01-01T00:00:00Z";
+
+function time(ns: string): string {
+  return ns === "0" ? NEVER : formatTimeNs(BigInt(ns));
+}
+
+export function inspection(container: Container, machine: Machine): unknown {
+  const { body, record, run, status, places } = container;
+  const { HostConfig, NetworkingConfig: _, ...config } = body;
+  const [path = "", ...args] = commandOf(container);
+  const log = logSettingsOf(HostConfig.LogConfig);
+  return {
+    Id: record.id,
+    Created: time(record.createdNs),
+    Path: path,
+    Args: args,
+    State: {
+      Status: status,
+      Running: status === "running",
+      Paused: false,
+      Restarting: false,
+      OOMKilled: run.oomKilled,
+      Dead: false,
+      Pid: run.pid,
+      ExitCode: run.exitCode,
+      Error: run.error,
+      StartedAt: time(run.startedNs),
+      FinishedAt: time(run.endedNs),
+    },
+    Image: imageIdOf(container),
+    ResolvConfPath: "",
+    HostnamePath: `${places.dataDir}/hostname`,
+    HostsPath: `${places.dataDir}/hosts`,
+    LogPath: log.driver === "none" ? "" : places.log,
+    Name: `/${record.name}`,
+    RestartCount: 0,
+    Driver: "overlay",
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: null,
+    HostConfig: {
+      ...HostConfig,
+      NetworkMode: HostConfig.NetworkMode || "default",
+      IpcMode: HostConfig.IpcMode || "private",
+      CgroupnsMode: HostConfig.CgroupnsMode || "private",
+      Runtime: HostConfig.Runtime || "orlop",
+      ShmSize: HostConfig.ShmSize || 67_108_864,
+      LogConfig: {
+        Type: log.driver,
+        Config:
+          log.driver === "none"
+            ? {}
+            : {
+                "max-file": String(log.maxFiles),
+                "max-size": log.maxSizeBytes === 0 ? "-1" : String(log.maxSizeBytes),
+              },
+      },
+    },
+    GraphDriver: { Name: "overlay", Data: null },
+    Mounts: mountsOf(HostConfig).map((mount) => ({
+      Type: mount.type,
+      Source: mount.type === "bind" ? mount.source : "",
+      Destination: mount.destination,
+      Mode: "",
+      RW: !mount.options?.includes("ro"),
+      Propagation: mount.type === "bind" ? (mount.options?.[1] ?? "") : "",
+    })),
+    Config: {
+      ...config,
+      Hostname: hostnameOf({ id: record.id, body, machine }),
+      Volumes: null,
+      OnBuild: null,
+    },
+    NetworkSettings: {
+      SandboxID: "",
+      SandboxKey: run.pid === 0 ? "" : `/proc/${run.pid}/ns/net`,
+      Ports: {},
+      Networks: {},
+    },
+  };
+}
+
+export function summary(container: Container, nowMs: number): unknown {
+  const { record, body, status } = container;
+  return {
+    Id: record.id,
+    Names: [`/${record.name}`],
+    Image: body.Image || body.HostConfig.Rootfs,
+    ImageID: imageIdOf(container),
+    Command: commandOf(container).join(" "),
+    Created: Number(BigInt(record.createdNs) / 1_000_000_000n),
+    Ports: [],
+    Labels: body.Labels,
+    State: status,
+    Status: statusText(container, nowMs),
+    HostConfig: { NetworkMode: body.HostConfig.NetworkMode || "default" },
+    NetworkSettings: { Networks: {} },
+    Mounts: mountsOf(body.HostConfig).map(({ type, source, destination, options }) => ({
+      Type: type,
+      Source: type === "bind" ? source : "",
+      Destination: destination,
+      RW: !options?.includes("ro"),
+    })),
+  };
+}
+
+/** For people: "Up 5 minutes", "Exited (0) 2 hours ago". */
+function statusText({ status, run }: Container, nowMs: number): string {
+  const since = (ns: string) => formatAge(nowMs - Number(BigInt(ns) / 1_000_000n));
+  if (status === "running") return `Up ${since(run.startedNs)}`;
+  if (status === "exited") return `Exited (${run.exitCode}) ${since(run.endedNs)} ago`;
+  return status === "created" ? "Created" : "Removal In Progress";
+}
+
+function commandOf({ body }: Container): string[] {
+  return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
+}
+
+function imageIdOf({ body }: Container): string {
+  return body.HostConfig.Rootfs === "" ? hostImageId : "";
+}

@@ -1,0 +1,30 @@
+/** A connection taken over from HTTP: what follows the head is a byte stream both ways, each way ended on its own. */
+
+import type { Socket } from "node:net";
+import { log } from "../base/log.ts";
+import type { Reply } from "./reply.ts";
+
+type Hijack = Extract<Reply, { kind: "hijack" }>;
+
+/** @param status "101 UPGRADED" for a client that asked for it, "200 OK" for an older one that just goes on */
+export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADED" | "200 OK"): Promise<void> {
+  // The HTTP parser would read on, and end the connection with the client's half of it.
+  for (const event of ["data", "end", "drain", "timeout"]) socket.removeAllListeners(event);
+  socket.pause();
+  const upgrade = status === "101 UPGRADED" ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "";
+  socket.write(`HTTP/1.1 ${status}\r\nContent-Type: ${reply.contentType}\r\n${upgrade}\r\n`);
+  try {
+    await reply.take(socket);
+  } catch (error) {
+    log("warn", "an attached client was lost", error);
+    socket.destroy();
+  }
+}
+
+/** An upgrade that leads nowhere: the answer in full, as node:http has let go of the connection. */
+export function refuseUpgrade(socket: Socket, reply: Exclude<Reply, Hijack>): void {
+  const [status, body] = reply.kind === "json" ? [reply.status, JSON.stringify(reply.value)] : [400, "{}"];
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,55 @@
+/** One row of the table of routes: method, path, Docker's operation name, what its parameters mean, what it does. */
+
+import type { Engine } from "../engine/engine.ts";
+import type { ParseParameter } from "./query.ts";
+import type { Reply } from "./reply.ts";
+
+export type Method = "GET" | "HEAD" | "POST" | "DELETE";
+
+/** "/containers/:id/kill" has a parameter `id`. */
+type PathParameters<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? { readonly [K in Name]: string } & PathParameters<Rest>
+  : Path extends `${string}:${infer Name}`
+    ? { readonly [K in Name]: string }
+    : object;
+
+type QueryShape = Readonly<Record<string, ParseParameter<unknown>>>;
+type QueryValues<Q extends QueryShape> = { readonly [K in keyof Q]: Q[K] extends ParseParameter<infer T> ? T : never };
+
+export interface Call<Params, Query> {
+  readonly params: Params;
+  readonly query: Query;
+  /** The JSON of the body; undefined where the route takes none. */
+  readonly body: unknown;
+  readonly engine: Engine;
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+  /** The minor version that the client speaks: 51 for v1.51. */
+  readonly apiMinor: number;
+}
+
+export interface Route {
+  readonly method: Method;
+  readonly path: string;
+  /** The operation in Docker's API description. */
+  readonly operation: string;
+  readonly query: QueryShape;
+  /** Whether it reads a JSON body. */
+  readonly body: boolean;
+  readonly handle: (call: Call<never, never>) => Reply | Promise<Reply>;
+}
+
+interface RouteInput<Path extends string, Q extends QueryShape> {
+  readonly method: Method;
+  readonly path: Path;
+  readonly operation: string;
+  readonly query?: Q;
+  readonly body?: boolean;
+  readonly handle: (call: Call<PathParameters<Path>, QueryValues<Q>>) => Reply | Promise<Reply>;
+}
+
+export function route<const Path extends string, const Q extends QueryShape = Record<never, never>>(
+  input: RouteInput<Path, Q>,
+): Route {
+  return { query: {}, body: false, ...input } as unknown as Route;
+}

@@ -1,0 +1,72 @@
+/** Finds the route of a request: /v1.41/containers/x/json and /containers/x/json are the same. */
+
+import { OrlopError } from "../base/errors.ts";
+import type { Method, Route } from "./route.ts";
+
+export const API_MAX_MINOR = 51;
+export const API_MIN_MINOR = 24;
+
+export interface Match {
+  readonly route: Route;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly apiMinor: number;
+}
+
+export class Router {
+  /** By method and number of parts, so that few are compared. */
+  readonly #routes = new Map<string, { readonly route: Route; readonly parts: readonly string[] }[]>();
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      const parts = partsOf(route.path);
+      const key = `${route.method} ${parts.length}`;
+      this.#routes.set(key, [...(this.#routes.get(key) ?? []), { route, parts }]);
+    }
+  }
+
+  /** @throws {OrlopError} page_not_found, api_version */
+  match(method: string, target: string): Match {
+    const mark = target.indexOf("?");
+    const path = mark < 0 ? target : target.slice(0, mark);
+    const query = new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1));
+    const [, version, rest = path] = /^\/v(\d{1,3}\.\d{1,3})(\/.*)$/.exec(path) ?? [];
+    const apiMinor = minorOf(version);
+    const given = partsOf(rest);
+    for (const { route, parts } of this.#routes.get(`${method as Method} ${given.length}`) ?? []) {
+      const params = paramsOf(parts, given);
+      if (params !== undefined) return { route, params, query, apiMinor };
+    }
+    throw OrlopError.of("page_not_found", { path: rest });
+  }
+}
+
+function minorOf(version: string | undefined): number {
+  if (version === undefined) return API_MAX_MINOR;
+  const [major, minor] = version.split(".").map(Number);
+  if (major !== 1 || minor === undefined || minor < API_MIN_MINOR || minor > API_MAX_MINOR)
+    throw OrlopError.of("api_version", { version, least: `1.${API_MIN_MINOR}`, most: `1.${API_MAX_MINOR}` });
+  return minor;
+}
+
+function partsOf(path: string): string[] {
+  return path.split("/").slice(1);
+}
+
+function paramsOf(parts: readonly string[], given: readonly string[]): Record<string, string> | undefined {
+  const params: Record<string, string> = {};
+  for (const [index, part] of parts.entries()) {
+    const value = given[index] ?? "";
+    if (part.startsWith(":")) params[part.slice(1)] = decode(value);
+    else if (part !== value) return undefined;
+  }
+  return params;
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw OrlopError.of("page_not_found", { path: part });
+  }
+}

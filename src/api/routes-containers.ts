@@ -1,0 +1,109 @@
+/** Containers: made, listed, inspected, started, ended, removed. Translates only; `src/engine` decides. */
+
+import { OrlopError } from "../base/errors.ts";
+import { withHostDefaults } from "../engine/host-image.ts";
+import { isUnknownPlatform } from "../engine/platform-name.ts";
+import { parseContainerCreate } from "../spec/engine-api-container.ts";
+import { filterContainers } from "./container-filters.ts";
+import { inspection, summary } from "./container-json.ts";
+import { filters, flag, refused, text, whole } from "./query.ts";
+import { json, noContent, notModified } from "./reply.ts";
+import { route } from "./route.ts";
+
+export const containerRoutes = [
+  route({
+    method: "POST",
+    path: "/containers/create",
+    operation: "ContainerCreate",
+    query: { name: text, platform: text },
+    body: true,
+    async handle({ query, body, engine }) {
+      if (query.platform !== undefined && isUnknownPlatform(query.platform))
+        throw OrlopError.of("bad_value", { what: "platform", value: query.platform, expected: "this machine's" });
+      const request = withHostDefaults(parseContainerCreate(body ?? {}));
+      const { container, warnings } = await engine.containers.create(request, query.name ?? "");
+      return json({ Id: container.id, Warnings: warnings }, 201);
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/containers/json",
+    operation: "ContainerList",
+    query: {
+      all: flag,
+      limit: whole,
+      size: refused,
+      filters: filters("id", "name", "status", "label", "exited", "ancestor"),
+    },
+    handle({ query, engine }) {
+      const newestFirst = engine.containers.all().toReversed();
+      const nowMs = Date.now();
+      return json(filterContainers(newestFirst, query).map((container) => summary(container, nowMs)));
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/containers/:id/json",
+    operation: "ContainerInspect",
+    query: { size: refused },
+    handle: ({ params, engine }) => json(inspection(engine.containers.get(params.id), engine.machine)),
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/start",
+    operation: "ContainerStart",
+    query: { detachKeys: text, checkpoint: refused, "checkpoint-dir": refused },
+    handle: async ({ params, engine }) =>
+      (await engine.containers.get(params.id).start()) ? noContent() : notModified(),
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/stop",
+    operation: "ContainerStop",
+    query: { t: whole, signal: text },
+    handle: async ({ params, query, engine }) =>
+      (await engine.containers.get(params.id).stop(query.t, query.signal)) ? noContent() : notModified(),
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/restart",
+    operation: "ContainerRestart",
+    query: { t: whole, signal: text },
+    async handle({ params, query, engine }) {
+      const container = engine.containers.get(params.id);
+      await container.stop(query.t, query.signal);
+      await container.start();
+      return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/kill",
+    operation: "ContainerKill",
+    query: { signal: text },
+    handle({ params, query, engine }) {
+      engine.containers.get(params.id).kill(query.signal ?? "SIGKILL");
+      return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/resize",
+    operation: "ContainerResize",
+    query: { h: whole, w: whole },
+    handle({ params, query, engine }) {
+      engine.containers.get(params.id).resize(query.h ?? 0, query.w ?? 0);
+      return noContent();
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/containers/:id",
+    operation: "ContainerDelete",
+    query: { v: flag, force: flag, link: refused },
+    async handle({ params, query, engine }) {
+      await engine.containers.get(params.id).remove(query.force);
+      return noContent();
+    },
+  }),
+];

@@ -1,0 +1,116 @@
+/** Containers' input and output: attach, logs, wait. */
+
+import { OrlopError } from "../base/errors.ts";
+import type { Container } from "../engine/container.ts";
+import type { RunRecord } from "../engine/container-record.ts";
+import { defaultDetachKeys, parseDetachKeys } from "../engine/detach-keys.ts";
+import type { WaitCondition } from "../engine/waiters.ts";
+import { flag, type ParseParameter, text, unixTime } from "./query.ts";
+import { route } from "./route.ts";
+
+/** Since 1.42 the type says whether the streams are framed; before, both were called raw. */
+function streamType({ body }: Container, apiMinor: number): string {
+  return apiMinor >= 42 && !body.Tty
+    ? "application/vnd.docker.multiplexed-stream"
+    : "application/vnd.docker.raw-stream";
+}
+
+const conditions: readonly WaitCondition[] = ["not-running", "next-exit", "removed"];
+
+const condition: ParseParameter<WaitCondition> = (given, name) => {
+  const chosen = conditions.find((one) => one === (given || "not-running"));
+  if (chosen === undefined)
+    throw OrlopError.of("bad_value", {
+      what: `parameter ${name}`,
+      value: given ?? "",
+      expected: conditions.join(", "),
+    });
+  return chosen;
+};
+
+const tail: ParseParameter<number | undefined> = (given, name) => {
+  if (given === undefined || given === "" || given === "all" || given === "-1") return undefined;
+  if (!/^\d{1,9}$/.test(given))
+    throw OrlopError.of("bad_value", {
+      what: `parameter ${name}`,
+      value: given,
+      expected: 'a number of lines, or "all"',
+    });
+  return Number(given);
+};
+
+function exitOf(run: RunRecord): unknown {
+  // A program that was never there to exit: the start's error is the only news.
+  return run.startedNs === "0" && run.error !== ""
+    ? { StatusCode: run.exitCode, Error: { Message: run.error } }
+    : { StatusCode: run.exitCode };
+}
+
+export const streamRoutes = [
+  route({
+    method: "POST",
+    path: "/containers/:id/attach",
+    operation: "ContainerAttach",
+    query: { detachKeys: text, logs: flag, stream: flag, stdin: flag, stdout: flag, stderr: flag },
+    handle({ params, query, engine, apiMinor }) {
+      const container = engine.containers.get(params.id);
+      const keys = query.detachKeys === undefined ? defaultDetachKeys : parseDetachKeys(query.detachKeys);
+      // Only what a person types is looked at: a program's input may hold any bytes.
+      const request = {
+        stdin: query.stdin && container.body.OpenStdin,
+        stdout: query.stdout,
+        stderr: query.stderr,
+        logs: query.logs,
+        stream: query.stream,
+        detachKeys: container.body.Tty ? keys : [],
+      };
+      return {
+        kind: "hijack",
+        contentType: streamType(container, apiMinor),
+        take: (client) => container.attach(request, client),
+      };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/containers/:id/logs",
+    operation: "ContainerLogs",
+    query: {
+      follow: flag,
+      stdout: flag,
+      stderr: flag,
+      since: unixTime,
+      until: unixTime,
+      timestamps: flag,
+      tail,
+      details: flag,
+    },
+    handle({ params, query, engine, signal, apiMinor }) {
+      const container = engine.containers.get(params.id);
+      if (!query.stdout && !query.stderr)
+        throw OrlopError.of("bad_value", { what: "streams", value: "", expected: "stdout=1, stderr=1 or both" });
+      const { since, until, tail: lines, details, ...chosen } = query;
+      if (details) throw OrlopError.of("unknown_field", { field: "the parameter details" });
+      const logs = container.logs(
+        {
+          ...chosen,
+          ...(since === undefined ? {} : { sinceNs: since }),
+          ...(until === undefined ? {} : { untilNs: until }),
+          ...(lines === undefined ? {} : { tail: lines }),
+        },
+        signal,
+      );
+      return { kind: "stream", contentType: streamType(container, apiMinor), chunks: logs };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/wait",
+    operation: "ContainerWait",
+    query: { condition },
+    handle({ params, query, engine, signal }) {
+      const container = engine.containers.get(params.id);
+      return { kind: "later", value: container.wait(query.condition, signal).then(exitOf) };
+    },
+  }),
+];

@@ -1,0 +1,16 @@
+/** The table of routes. */
+
+import type { Route } from "./route.ts";
+import { containerRoutes } from "./routes-containers.ts";
+import { imageRoutes } from "./routes-images.ts";
+import { orlopRoutes } from "./routes-orlop.ts";
+import { streamRoutes } from "./routes-streams.ts";
+import { systemRoutes } from "./routes-system.ts";
+
+export const routes: readonly Route[] = [
+  ...systemRoutes,
+  ...containerRoutes,
+  ...streamRoutes,
+  ...imageRoutes,
+  ...orlopRoutes,
+];

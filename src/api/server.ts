@@ -1,0 +1,158 @@
+/**
+ * The HTTP server: requests to routes, replies to connections. node:http parses; connections are accepted by node:net, so
+ * that they can come from an inherited listening socket and can be taken over (attach).
+ */
+
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createListener, type Server, type Socket } from "node:net";
+import { OrlopError } from "../base/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { readJson } from "./body.ts";
+import { hijack, refuseUpgrade } from "./hijack.ts";
+import { errorReply } from "./http-error.ts";
+import type { Reply } from "./reply.ts";
+import type { Call, Route } from "./route.ts";
+import { Router } from "./router.ts";
+
+/** Sent with every answer, as Docker does: clients agree on a version by it. */
+const commonHeaders = { Server: "Orlop (linux)", "Api-Version": "1.51", Ostype: "linux" } as const;
+
+export class ApiServer {
+  readonly #engine: Engine;
+  readonly #router: Router;
+  readonly #listener: Server;
+  /** Connections that have asked for something and wait, or have not asked yet. */
+  readonly #busy = new Set<Socket>();
+
+  constructor(engine: Engine, routes: readonly Route[]) {
+    this.#engine = engine;
+    this.#router = new Router(routes);
+    const http = createServer((request, response) => void this.#serve(request, response));
+    http.on("upgrade", (request: IncomingMessage, socket: Socket, head: Uint8Array) => {
+      void this.#upgrade(request, socket, head);
+    });
+    http.on("clientError", (_error, socket) => socket.destroy());
+    // No timers of our own: the socket is local, its clients are root's.
+    http.keepAliveTimeout = 0;
+    http.requestTimeout = 0;
+    http.headersTimeout = 0;
+    this.#listener = createListener({ allowHalfOpen: true }, (socket) => {
+      this.#busy.add(socket);
+      socket.on("close", () => this.#busy.delete(socket));
+      http.emit("connection", socket);
+    });
+  }
+
+  /** Accepts on an inherited descriptor or a path. */
+  listen(where: { readonly fd: number } | { readonly path: string }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#listener.once("error", reject);
+      this.#listener.listen(where, resolve);
+    });
+  }
+
+  /** Whether no client is being served. */
+  get isIdle(): boolean {
+    return this.#busy.size === 0;
+  }
+
+  /** Accepts no more; connections that wait in the socket's queue are the next engine's. */
+  close(): void {
+    this.#listener.close();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const socket = request.socket as Socket;
+    this.#busy.add(socket);
+    const left = new AbortController();
+    response.on("close", () => {
+      left.abort();
+      if (!socket.destroyed) this.#busy.delete(socket);
+    });
+    const reply = await this.#replyTo(request, left.signal);
+    if (reply.kind === "hijack") await hijack(socket, reply, "200 OK");
+    else await send(response, reply, request.method === "HEAD", left.signal);
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Socket, head: Uint8Array): Promise<void> {
+    if (head.length > 0) socket.unshift(head);
+    const left = new AbortController();
+    socket.on("close", () => left.abort());
+    const reply = await this.#replyTo(request, left.signal);
+    if (reply.kind === "hijack") await hijack(socket, reply, "101 UPGRADED");
+    else refuseUpgrade(socket, reply);
+  }
+
+  /** Never rejects: what goes wrong is a reply too. */
+  async #replyTo(request: IncomingMessage, signal: AbortSignal): Promise<Reply> {
+    try {
+      const { route, params, query, apiMinor } = this.#router.match(request.method ?? "", request.url ?? "");
+      // A browser's page has no business here, wherever it got the address from (posture rule 9).
+      if (request.headers.origin !== undefined)
+        throw OrlopError.of("origin_refused", { origin: request.headers.origin });
+      const values = Object.fromEntries(
+        Object.entries(route.query).map(([name, parse]) => [name, parse(query.get(name) ?? undefined, name)]),
+      );
+      const body = route.body ? await readJson(request) : undefined;
+      const call = { params, query: values, body, engine: this.#engine, signal, apiMinor };
+      return await route.handle(call as unknown as Call<never, never>);
+    } catch (error) {
+      return errorReply(error);
+    }
+  }
+}
+
+async function send(
+  response: ServerResponse,
+  reply: Exclude<Reply, { kind: "hijack" }>,
+  isHead: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  switch (reply.kind) {
+    case "json":
+    case "text": {
+      const text = reply.kind === "text" ? reply.text : `${JSON.stringify(reply.value)}\n`;
+      const type = reply.kind === "text" ? "text/plain; charset=utf-8" : "application/json";
+      response.writeHead(reply.status, {
+        ...commonHeaders,
+        ...(text === "" ? {} : { "Content-Type": type, "Content-Length": Buffer.byteLength(text) }),
+        ...reply.headers,
+      });
+      response.end(isHead ? undefined : text);
+      return;
+    }
+    case "later":
+      response.writeHead(200, { ...commonHeaders, "Content-Type": "application/json" });
+      response.flushHeaders();
+      try {
+        response.end(`${JSON.stringify(await reply.value)}\n`);
+      } catch (error) {
+        if (!signal.aborted) response.end(`${JSON.stringify({ StatusCode: 0, Error: { Message: String(error) } })}\n`);
+      }
+      return;
+    case "stream":
+      response.writeHead(200, { ...commonHeaders, "Content-Type": reply.contentType });
+      response.flushHeaders();
+      await sendChunks(response, reply.chunks, signal);
+  }
+}
+
+/** As fast as the client takes it. An error in the middle breaks the connection off: its length would be a lie. */
+async function sendChunks(
+  response: ServerResponse,
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const chunk of chunks) {
+      if (signal.aborted) return;
+      if (response.write(chunk)) continue;
+      await new Promise<void>((resolve) => {
+        response.once("drain", resolve).once("close", resolve);
+      });
+    }
+    response.end();
+  } catch {
+    response.destroy();
+  }
+}

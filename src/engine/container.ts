@@ -1,0 +1,357 @@
+/**
+ * One container as a living object. It alone changes what is its own: its record, its process, its files. Operations queue;
+ * a kill and the end of the program do not wait for the queue.
+ */
+
+import { mkdirSync, rmSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { OrlopError } from "../base/errors.ts";
+import { log } from "../base/log.ts";
+import { point } from "../base/point.ts";
+import { Serial } from "../base/serial.ts";
+import { parseSignal } from "../kernel/signals.ts";
+import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import { type AttachRequest, relay, streamsOf } from "./attach-session.ts";
+import { planStart, type StartPlan } from "./container-plan.ts";
+import { ContainerProcess, type End } from "./container-process.ts";
+import { type ContainerRecord, encodeRecord, isTransient, neverRun, type RunRecord } from "./container-record.ts";
+import { stopSignalOf } from "./container-spec.ts";
+import { mustAct, type Status } from "./container-state.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { exitStatusOf } from "./exit-status.ts";
+import { type LogQuery, readLog } from "./log-reader.ts";
+import { logSettingsOf } from "./log-settings.ts";
+import { wasOutOfMemory } from "./out-of-memory.ts";
+import { type ContainerPlaces, containerPlaces } from "./places.ts";
+import { explainFailure } from "./start-failure.ts";
+import { type WaitCondition, Waiters } from "./waiters.ts";
+
+const SIGKILL = 9;
+/** Docker's. */
+const STOP_SECONDS = 10;
+
+/** A client that came before the start. */
+interface Arrival {
+  readonly client: Duplex;
+  readonly request: AttachRequest;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+export class Container {
+  readonly #parts: EngineParts;
+  readonly #queue = new Serial();
+  readonly #waiters = new Waiters();
+  readonly #arrivals = new Set<Arrival>();
+  readonly places: ContainerPlaces;
+  #record: ContainerRecord;
+  #status: Status;
+  #process: ContainerProcess | undefined;
+  /** The program's end is taken note of; resolved while none runs. */
+  #ended: Promise<void> = Promise.resolve();
+  /** What an ended run left behind is cleared away; the next start waits for it. */
+  #cleared: Promise<void> = Promise.resolve();
+  /** Made at create, for a start that follows at once. */
+  #plan: { readonly plan: StartPlan; readonly madeMs: number } | undefined;
+
+  constructor(parts: EngineParts, record: ContainerRecord, plan?: StartPlan) {
+    this.#parts = parts;
+    this.#record = record;
+    this.#status = record.run.status;
+    this.places = containerPlaces(parts.places, record.id, isTransient(record));
+    if (plan !== undefined) this.#plan = { plan, madeMs: performance.now() };
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get name(): string {
+    return this.#record.name;
+  }
+
+  get record(): ContainerRecord {
+    return this.#record;
+  }
+
+  get body(): ContainerCreateBody {
+    return this.#record.body;
+  }
+
+  get run(): RunRecord {
+    return this.#record.run;
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  get isTransient(): boolean {
+    return isTransient(this.#record);
+  }
+
+  /** Makes the folders and writes the record: afterwards the container exists. */
+  async establish(): Promise<void> {
+    mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 });
+    mkdirSync(this.places.dataDir, { recursive: true, mode: 0o700 });
+    point("container.create.directories");
+    await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
+    point("container.create.recorded");
+  }
+
+  // ── start ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @returns false when it runs already */
+  start(): Promise<boolean> {
+    return this.#queue.run(async () => {
+      if (!mustAct("start", this.#status, this)) return false;
+      await this.#cleared;
+      const plan = this.#takePlan();
+      try {
+        await this.#launch(plan);
+      } catch (failure) {
+        throw await this.#startFailed(failure, plan);
+      }
+      return true;
+    });
+  }
+
+  #takePlan(): StartPlan {
+    const made = this.#plan;
+    this.#plan = undefined;
+    // The machine's mounts may be others a while later.
+    if (made !== undefined && performance.now() - made.madeMs < 1000) return made.plan;
+    return planStart(this.id, this.body, this.#parts);
+  }
+
+  async #launch(plan: StartPlan): Promise<void> {
+    rmSync(this.places.exitRecord, { force: true });
+    mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 }); // gone after a reboot
+    point("container.start.planned");
+    const { executor } = this.#parts;
+    const arrivals = [...this.#arrivals];
+    this.#arrivals.clear();
+    const begin = arrivals.length === 0 ? ContainerProcess.spawnThrough : ContainerProcess.spawn;
+    try {
+      const process = await begin(executor, plan.steps, this.places.socket);
+      // Clients are connected before the program runs, so that nothing it says is lost.
+      const connected = arrivals.map((arrival) => this.#connect(process, arrival));
+      await Promise.all(connected);
+      if (arrivals.length > 0) process.link.go();
+      const started = await process.link.started;
+      this.#process = process;
+      this.#status = "running";
+      await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
+      point("container.start.recorded");
+      this.#watch(process, plan.groupPath);
+    } catch (error) {
+      for (const { client, done } of arrivals) {
+        client.end();
+        done.resolve();
+      }
+      throw error;
+    }
+  }
+
+  /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
+  async #startFailed(failure: unknown, plan: StartPlan): Promise<OrlopError> {
+    const { error, exitCode } = explainFailure(failure, plan.spec);
+    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(plan.groupPath));
+    if (this.isTransient) {
+      await this.#vanish({ ...this.run, exitCode, error: error.message });
+    } else {
+      await this.#write({ ...this.run, exitCode, error: error.message });
+    }
+    return error;
+  }
+
+  // ── while it runs ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Goes on with what an earlier engine began, and may not have written down. */
+  async adopt(process: ContainerProcess, groupPath: string): Promise<void> {
+    const started = await process.link.started;
+    this.#process = process;
+    this.#status = "running";
+    if (this.run.status !== "running")
+      await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
+    this.#watch(process, groupPath);
+  }
+
+  /** Takes note of an end that no engine saw. */
+  settle(end: End, groupPath: string): Promise<void> {
+    return this.#takeEnd(end, groupPath);
+  }
+
+  #watch(process: ContainerProcess, groupPath: string): void {
+    this.#ended = process.ended
+      .then((end) => this.#takeEnd(end, groupPath))
+      .catch((error: unknown) => log("error", `the end of container ${this.id} could not be recorded`, error));
+  }
+
+  async #takeEnd(end: End, groupPath: string): Promise<void> {
+    point("container.exit.known");
+    this.#process?.[Symbol.dispose]();
+    this.#process = undefined;
+    const ended = this.#recordOf(end, groupPath);
+    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(groupPath));
+    this.#status = "exited";
+    if (this.isTransient) {
+      this.#record = { ...this.#record, run: ended };
+      this.#waiters.tell("exit", ended);
+      await this.#vanish(ended);
+      return;
+    }
+    await this.#write(ended);
+    point("container.exit.recorded");
+    this.#waiters.tell("exit", ended);
+  }
+
+  /** The record of a run that ended like this. */
+  #recordOf(end: End, groupPath: string): RunRecord {
+    if (end.kind === "lost")
+      return {
+        ...this.run,
+        status: "exited",
+        pid: 0,
+        endedNs: String(BigInt(Date.now()) * 1_000_000n),
+        exitCode: 128 + SIGKILL,
+        error: `its monitor was lost (${end.reason}): every process of it was killed`,
+      };
+    const { exitCode, signal } = exitStatusOf(end.status);
+    const oomKilled = signal === SIGKILL && wasOutOfMemory(this.#parts.machine.cgroups, groupPath);
+    return { ...this.run, status: "exited", pid: 0, endedNs: String(end.endedNs), exitCode, oomKilled };
+  }
+
+  /** @param signal as `parseSignal` reads it. @throws {OrlopError} bad_value, container_not_running */
+  kill(signal: string): void {
+    const number = parseSignal(signal);
+    mustAct("kill", this.#status, this);
+    this.#process?.signal(number);
+  }
+
+  /**
+   * Ends the program: its stop signal, SIGKILL after the timeout.
+   *
+   * @param seconds -1: never; undefined: the container's own
+   * @param signal  as `parseSignal` reads it; undefined: the container's own
+   * @returns false when it did not run
+   */
+  stop(seconds?: number, signal?: string): Promise<boolean> {
+    const number = signal === undefined ? stopSignalOf(this.body) : parseSignal(signal);
+    return this.#queue.run(async () => {
+      if (!mustAct("stop", this.#status, this)) return false;
+      const timeout = seconds ?? this.body.StopTimeout ?? STOP_SECONDS;
+      this.#process?.signal(number);
+      const timer = timeout < 0 ? undefined : setTimeout(() => this.#process?.signal(SIGKILL), timeout * 1000);
+      await this.#ended;
+      clearTimeout(timer);
+      return true;
+    });
+  }
+
+  /** @throws {OrlopError} container_not_running */
+  resize(rows: number, columns: number): void {
+    mustAct("resize", this.#status, this);
+    this.#process?.resize(rows, columns);
+  }
+
+  // ── waiting, attaching, logs ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** Resolves with the run that ended. */
+  wait(condition: WaitCondition, signal: AbortSignal): Promise<RunRecord> {
+    if (condition === "removed") return this.#waiters.next("removed", signal);
+    if (condition === "not-running" && this.#status !== "running") return Promise.resolve(this.run);
+    return this.#waiters.next("exit", signal);
+  }
+
+  /** Resolves when the client or the container has left. */
+  async attach(request: AttachRequest, client: Duplex): Promise<void> {
+    const arrival: Arrival = { client, request, done: Promise.withResolvers() };
+    if (this.#process !== undefined) {
+      await this.#connect(this.#process, arrival);
+    } else if (request.stream && this.#status === "created") {
+      // The client will start the container, and must not miss its first line.
+      this.#arrivals.add(arrival);
+      client.once("close", () => {
+        if (this.#arrivals.delete(arrival)) arrival.done.resolve();
+      });
+    } else {
+      if (request.logs) await this.#replay(request, client, undefined);
+      client.end();
+      return;
+    }
+    await arrival.done.promise;
+  }
+
+  /** Resolves once the client is connected; `arrival.done` when it is over. */
+  async #connect(process: ContainerProcess, { client, request, done }: Arrival): Promise<void> {
+    const attachment = await process.attach(streamsOf(request), request.logs);
+    if (request.logs) await this.#replay(request, client, attachment);
+    const over = request.stream ? relay(attachment.stream, client, request) : Promise.resolve(client.end());
+    over.then(() => done.resolve(), done.reject);
+  }
+
+  /** What the log has, up to where `until` begins. */
+  async #replay(
+    request: AttachRequest,
+    client: Duplex,
+    until: { readonly inode: bigint; readonly offset: bigint } | undefined,
+  ): Promise<void> {
+    const query: LogQuery = {
+      stdout: request.stdout,
+      stderr: request.stderr,
+      follow: false,
+      ...(until ? { until } : {}),
+    };
+    for await (const bytes of this.logs(query, new AbortController().signal))
+      if (!client.write(bytes))
+        await new Promise<void>((resolve) => client.once("drain", resolve).once("close", resolve));
+  }
+
+  /** The log as clients see it: framed, or raw with a terminal. @throws {OrlopError} logs_unreadable */
+  logs(query: LogQuery, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    const { driver } = logSettingsOf(this.body.HostConfig.LogConfig);
+    if (driver === "none") throw OrlopError.of("logs_unreadable", {});
+    const growth = () => this.#process?.link.watchLog();
+    return readLog({ driver, path: this.places.log, framed: !this.body.Tty, growth }, query, signal);
+  }
+
+  // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Everything of it goes. @throws {OrlopError} container_running without force, container_removing */
+  async remove(force: boolean): Promise<void> {
+    if (force && this.#status === "running") {
+      this.#process?.signal(SIGKILL);
+      await this.#ended;
+      if (this.isTransient) return; // its end took everything with it
+    }
+    await this.#queue.run(async () => {
+      mustAct("remove", this.#status, this);
+      await this.#vanish(this.run);
+    });
+  }
+
+  /** The name is free and the record gone when this resolves; the files follow. */
+  async #vanish(last: RunRecord): Promise<void> {
+    this.#status = "removing";
+    point("container.remove.begun");
+    await this.#parts.storeOf(this.#record).apply({ remove: this.id });
+    point("container.remove.recorded");
+    this.#parts.forget(this);
+    for (const { client, done } of this.#arrivals) {
+      client.end();
+      done.resolve();
+    }
+    this.#waiters.tell("removed", last);
+    this.#waiters.tell("exit", last);
+    const cleared = this.#cleared;
+    void this.#parts.background(`removing the files of ${this.id}`, async () => {
+      await cleared;
+      await this.#parts.removeFiles([this.places.runDir, ...(this.isTransient ? [] : [this.places.dataDir])]);
+    });
+  }
+
+  async #write(run: RunRecord): Promise<void> {
+    this.#record = { ...this.#record, run };
+    await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
+  }
+}

@@ -1,0 +1,100 @@
+/** All containers: made, found by id, name or the beginning of an id, forgotten. */
+
+import { OrlopError } from "../base/errors.ts";
+import { type ContainerId, isName, newContainerId } from "../base/id.ts";
+import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import { Container } from "./container.ts";
+import { inventName } from "./container-name.ts";
+import { planStart, type StartPlan } from "./container-plan.ts";
+import { type ContainerRecord, neverRun } from "./container-record.ts";
+import { stopSignalOf } from "./container-spec.ts";
+import type { EngineParts } from "./engine-parts.ts";
+
+export interface Created {
+  readonly container: Container;
+  readonly warnings: readonly string[];
+}
+
+export class Containers {
+  readonly #parts: EngineParts;
+  readonly #byId = new Map<string, Container>();
+  readonly #byName = new Map<string, string>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** Oldest first. */
+  all(): Container[] {
+    return [...this.#byId.values()];
+  }
+
+  /** @throws {OrlopError} bad_value, unknown_field, name_in_use … : nothing is made then */
+  async create(body: ContainerCreateBody, name: string): Promise<Created> {
+    const id = newContainerId();
+    const chosen = this.#reserve(id, name);
+    try {
+      const plan = this.plan(body, id);
+      const createdNs = String(BigInt(Date.now()) * 1_000_000n);
+      const container = new Container(this.#parts, { id, name: chosen, createdNs, body, run: neverRun }, plan);
+      await container.establish();
+      this.#byId.set(id, container);
+      return { container, warnings: plan.warnings };
+    } catch (error) {
+      this.#byName.delete(chosen);
+      throw error;
+    }
+  }
+
+  /** What a start would do. @throws {OrlopError} what is wrong with the request */
+  plan(body: ContainerCreateBody, id: ContainerId = newContainerId()): StartPlan {
+    stopSignalOf(body);
+    return planStart(id, body, this.#parts);
+  }
+
+  /** One that an earlier engine has written down. */
+  restore(record: ContainerRecord): Container {
+    const container = new Container(this.#parts, record);
+    this.#byId.set(record.id, container);
+    this.#byName.set(record.name, record.id);
+    return container;
+  }
+
+  /**
+   * By id, name or the beginning of an id.
+   *
+   * @throws {OrlopError} no_such_container, ambiguous_id
+   */
+  get(reference: string): Container {
+    const name = reference.startsWith("/") ? reference.slice(1) : reference;
+    const exact = this.#byId.get(reference) ?? this.#byId.get(this.#byName.get(name) ?? "");
+    if (exact !== undefined) return exact;
+    const matches = /^[0-9a-f]+$/.test(reference) ? this.all().filter(({ id }) => id.startsWith(reference)) : [];
+    if (matches.length > 1) throw OrlopError.of("ambiguous_id", { prefix: reference });
+    const [found] = matches;
+    if (found === undefined) throw OrlopError.of("no_such_container", { id: reference });
+    return found;
+  }
+
+  /** Its name is free again. */
+  forget(container: Container): void {
+    this.#byId.delete(container.id);
+    if (this.#byName.get(container.name) === container.id) this.#byName.delete(container.name);
+  }
+
+  /** At once, so that of two creates with one name the second fails. */
+  #reserve(id: string, name: string): string {
+    const wanted = name.startsWith("/") ? name.slice(1) : name;
+    const chosen = wanted === "" ? inventName((one) => !this.#byName.has(one)) : wanted;
+    if (!isName(chosen))
+      throw OrlopError.of("bad_value", {
+        what: "container name",
+        value: name,
+        expected: "at least two of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
+      });
+    const holder = this.#byName.get(chosen);
+    if (holder !== undefined) throw OrlopError.of("name_in_use", { name: chosen, id: holder });
+    this.#byName.set(chosen, id);
+    return chosen;
+  }
+}

@@ -1,0 +1,23 @@
+/** What containers share: the machine, the executor, the stores. */
+
+import type { Executor } from "../kernel/executor.ts";
+import type { ContainerStore } from "../store/container-rows.ts";
+import type { Container } from "./container.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import type { Machine } from "./machine.ts";
+import type { Places } from "./places.ts";
+
+export interface EngineParts {
+  readonly machine: Machine;
+  readonly places: Places;
+  readonly executor: Executor;
+  /** `--rm` containers have a store that costs no sync. */
+  storeOf(record: Pick<ContainerRecord, "body">): ContainerStore;
+  /** The container is gone: its name is free. */
+  forget(container: Container): void;
+  /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects. */
+  background(what: string, work: () => Promise<void>): Promise<void>;
+  /** Ends what is left of a group, and removes it. */
+  endGroup(groupPath: string): Promise<void>;
+  removeFiles(paths: readonly string[]): Promise<void>;
+}

@@ -1,0 +1,98 @@
+/** The engine: opens what it needs, takes over what an earlier one left, and holds it together. */
+
+import { mkdirSync } from "node:fs";
+import { log } from "../base/log.ts";
+import { planGroupParent } from "../kernel/cgroup/parent.ts";
+import type { Executor } from "../kernel/executor.ts";
+import { planGroupEnd } from "../runtime/plan-removal.ts";
+import { DurableStore } from "../store/durable-store.ts";
+import { RunStore } from "../store/run-store.ts";
+import { isTransient } from "./container-record.ts";
+import { Containers } from "./containers.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { type Machine, readMachine, readText } from "./machine.ts";
+import type { Places } from "./places.ts";
+import { reconcile } from "./reconcile.ts";
+
+export interface EngineOptions {
+  readonly places: Places;
+  readonly executor: Executor;
+  /** See `Reconciliation.watch`. */
+  watch(pid: number): void;
+}
+
+export class Engine {
+  readonly containers: Containers;
+  readonly machine: Machine;
+  readonly places: Places;
+  readonly startedMs = Date.now();
+  readonly #parts: EngineParts;
+  readonly #pending = new Set<Promise<void>>();
+  readonly #stores: { readonly durable: DurableStore; readonly run: RunStore };
+
+  private constructor(options: EngineOptions, machine: Machine, stores: { durable: DurableStore; run: RunStore }) {
+    this.machine = machine;
+    this.places = options.places;
+    this.#stores = stores;
+    this.#parts = this.#partsOf(options);
+    this.containers = new Containers(this.#parts);
+  }
+
+  /** Reads the machine and the stores, and reconciles them. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { places, executor } = options;
+    for (const directory of [places.stateDir, `${places.runDir}/containers`, `${places.stateDir}/containers`])
+      mkdirSync(directory, { recursive: true, mode: 0o711 });
+    const stores = {
+      durable: new DurableStore(`${places.stateDir}/orlop.db`),
+      run: new RunStore(`${places.runDir}/run.db`),
+    };
+    const engine = new Engine(options, readMachine(), stores);
+    const parent = planGroupParent(engine.machine.cgroups, "/orlop", readText);
+    if (parent.length > 0) await executor.run(parent);
+    await reconcile({
+      parts: engine.#parts,
+      containers: engine.containers,
+      rows: [...stores.durable.load(), ...stores.run.load()],
+      watch: options.watch,
+    });
+    return engine;
+  }
+
+  /** Whether nothing is under way that would be lost with this process. Running containers do not need it. */
+  get isIdle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** After what is under way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#pending);
+    await this.#stores.durable.close();
+    await this.#stores.run.close();
+  }
+
+  #partsOf({ places, executor }: EngineOptions): EngineParts {
+    return {
+      machine: this.machine,
+      places,
+      executor,
+      storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
+      forget: (container) => this.containers.forget(container),
+      background: (what, work) => this.#background(what, work),
+      endGroup: async (groupPath) => {
+        await executor.run(planGroupEnd({ cgroups: this.machine.cgroups, groupPath }));
+      },
+      removeFiles: async (paths) => {
+        await executor.run(paths.map((path) => ({ op: "remove", path, why: "the container's own files go with it" })));
+      },
+    };
+  }
+
+  #background(what: string, work: () => Promise<void>): Promise<void> {
+    const done = work()
+      .catch((error: unknown) => log("error", what, error))
+      .finally(() => this.#pending.delete(done));
+    this.#pending.add(done);
+    return done;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * At the engine's start: what is written down against what is there. Whatever the last engine left half done is finished or
+ * undone, and afterwards every record says the truth.
+ */
+
+import { readdirSync } from "node:fs";
+import { log } from "../base/log.ts";
+import type { ContainerRow } from "../store/container-rows.ts";
+import type { Container } from "./container.ts";
+import { ContainerProcess } from "./container-process.ts";
+import { type ContainerRecord, decodeRecord } from "./container-record.ts";
+import type { Containers } from "./containers.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { parseExitRecord } from "./exit-status.ts";
+import { readText } from "./machine.ts";
+
+export interface Reconciliation {
+  readonly parts: EngineParts;
+  readonly containers: Containers;
+  readonly rows: readonly ContainerRow[];
+  /** Told of a monitor that is not the supervisor's child: nobody else would notice its end. */
+  watch(pid: number): void;
+}
+
+export async function reconcile(input: Reconciliation): Promise<void> {
+  const records = input.rows.map(decodeRecord);
+  await Promise.all(records.map((record) => reconcileOne(input, record)));
+  removeStrays(input.parts, new Set(records.map(({ id }) => id)));
+}
+
+async function reconcileOne(input: Reconciliation, record: ContainerRecord): Promise<void> {
+  const container = input.containers.restore(record);
+  try {
+    const process = await findProcess(input.parts, container);
+    if (process === undefined) return await settle(container, record);
+    await container.adopt(process, groupOf(record));
+    const monitor = parentOf(process.link.pid);
+    if (monitor > 0 && parentOf(monitor) !== globalThis.process.ppid) input.watch(monitor);
+  } catch (error) {
+    log("error", `container ${container.id} could not be taken over`, error);
+  }
+}
+
+async function findProcess(parts: EngineParts, container: Container): Promise<ContainerProcess | undefined> {
+  try {
+    return await ContainerProcess.find(parts.executor, container.places.socket);
+  } catch {
+    return undefined; // nobody listens: there is no monitor any more, or never was
+  }
+}
+
+/** No monitor: it ended meanwhile, was lost, or never ran. */
+async function settle(container: Container, record: ContainerRecord): Promise<void> {
+  const ended = parseExitRecord(readText(container.places.exitRecord) ?? "");
+  const isRunning = record.run.status === "running";
+  if (ended !== undefined && record.run.status !== "exited")
+    return container.settle({ kind: "exited", ...ended }, groupOf(record));
+  if (isRunning) {
+    const reason = "neither its monitor nor an exit record was found: the machine or the monitor was stopped";
+    return container.settle({ kind: "lost", reason }, groupOf(record));
+  }
+  // Its client is gone, and nobody else knows of it.
+  if (container.isTransient) await container.remove(true);
+}
+
+/** The container's group: its parent was asked for, or is Orlop's. */
+function groupOf(record: ContainerRecord): string {
+  return `${record.body.HostConfig.CgroupParent || "/orlop"}/${record.id}`;
+}
+
+/** 0 for a process that is gone. */
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1] ?? 0);
+}
+
+/** Folders without a record: a create that was not acknowledged, or a removal that was. */
+function removeStrays(parts: EngineParts, known: ReadonlySet<string>): void {
+  const folders = [`${parts.places.runDir}/containers`, `${parts.places.stateDir}/containers`];
+  const names = folders.flatMap(namesIn).filter((name) => /^[0-9a-f]{64}$/.test(name) && !known.has(name));
+  for (const id of new Set(names)) {
+    void parts.background(`removing what was left of ${id}`, async () => {
+      await parts.endGroup(`/orlop/${id}`);
+      await parts.removeFiles(folders.map((folder) => `${folder}/${id}`));
+    });
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
