@@ -55,73 +55,95 @@ export class LocalDecoder implements LogDecoder {
   }
 }
 
-type Field = { readonly number: number } & ({ readonly value: bigint } | { readonly bytes: Uint8Array });
-
-/** undefined: not a LogEntry. Unknown fields are passed over, as protobuf asks. */
+/** undefined: not a LogEntry. Unknown fields are passed over, as protobuf asks; of a repeated one the last counts. */
 function parseEntry(entry: Uint8Array): LogRecord | undefined {
-  const fields = parseFields(entry);
-  if (fields === undefined) return undefined;
-  const stream = streamOf(bytesOf(fields, 1));
-  if (stream === undefined) return undefined;
-  const record = {
-    stream,
-    timeNs: BigInt.asIntN(64, numberOf(fields, 2)),
-    line: (bytesOf(fields, 3) ?? new Uint8Array(0)).slice(),
-  };
-  if (numberOf(fields, 4) === 0n) return { ...record, ended: true };
-  const metadata = parseFields(bytesOf(fields, 5) ?? new Uint8Array(0));
-  if (metadata === undefined) return undefined;
-  const piece: LogPiece = {
-    id: decodeText.decode(bytesOf(metadata, 2)),
-    ordinal: Number(BigInt.asIntN(32, numberOf(metadata, 3))),
-  };
-  return { ...record, ended: numberOf(metadata, 1) !== 0n, piece };
+  const reader = new FieldReader(entry);
+  let stream: LogStream | undefined;
+  let timeNs = 0n;
+  let line = new Uint8Array(0);
+  let partial = false;
+  let piece: (LogPiece & { readonly last: boolean }) | undefined;
+  while (reader.next()) {
+    if (reader.field === 1) stream = streamOf(reader.bytes);
+    else if (reader.field === 2) timeNs = reader.bigint;
+    else if (reader.field === 3) line = reader.bytes.slice();
+    else if (reader.field === 4) partial = reader.number !== 0;
+    else if (reader.field === 5) piece = parsePiece(reader.bytes);
+  }
+  if (reader.broken || stream === undefined || (partial && piece === undefined)) return undefined;
+  if (!partial || piece === undefined) return { stream, timeNs, line, ended: true };
+  return { stream, timeNs, line, ended: piece.last, piece: { id: piece.id, ordinal: piece.ordinal } };
 }
 
-function streamOf(source: Uint8Array | undefined): LogStream | undefined {
+function parsePiece(metadata: Uint8Array): (LogPiece & { readonly last: boolean }) | undefined {
+  const reader = new FieldReader(metadata);
+  const piece = { id: "", ordinal: 0, last: false };
+  while (reader.next()) {
+    if (reader.field === 1) piece.last = reader.number !== 0;
+    else if (reader.field === 2) piece.id = decodeText.decode(reader.bytes);
+    else if (reader.field === 3) piece.ordinal = reader.number;
+  }
+  return reader.broken ? undefined : piece;
+}
+
+function streamOf(source: Uint8Array): LogStream | undefined {
   const name = decodeText.decode(source);
   return name === "stdout" || name === "stderr" ? name : undefined;
 }
 
-/** The last one wins; absent is the default. */
-function numberOf(fields: readonly Field[], number: number): bigint {
-  const field = fields.findLast((item) => item.number === number);
-  return field !== undefined && "value" in field ? field.value : 0n;
-}
+/** Walks a message's fields: varints (wire type 0) and bytes (2), the only ones these messages have. A log is long, so the
+ *  fields are not collected, and only the time becomes a bigint. */
+class FieldReader {
+  field = 0;
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  /** The message is not protobuf, or has other wire types. */
+  broken = false;
+  /** The varint, 35 bits and the rest. */
+  #low = 0;
+  #high = 0;
+  #at = 0;
+  readonly #message: Uint8Array;
 
-function bytesOf(fields: readonly Field[], number: number): Uint8Array | undefined {
-  const field = fields.findLast((item) => item.number === number);
-  return field !== undefined && "bytes" in field ? field.bytes : undefined;
-}
-
-/** A message's fields: varints (wire type 0) and bytes (2), the only ones these messages have. */
-function parseFields(message: Uint8Array): Field[] | undefined {
-  const fields: Field[] = [];
-  let at = 0;
-  const varint = (): bigint | undefined => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n && at < message.length; shift += 7n) {
-      const byte = message[at++] ?? 0;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    return undefined;
-  };
-  while (at < message.length) {
-    const key = varint();
-    const value = varint();
-    if (key === undefined || value === undefined) return undefined;
-    const number = Number(key >> 3n);
-    if ((key & 7n) === 0n) {
-      fields.push({ number, value });
-    } else {
-      const size = Number(value);
-      if ((key & 7n) !== 2n || size > message.length - at) return undefined;
-      fields.push({ number, bytes: message.subarray(at, at + size) });
-      at += size;
-    }
+  constructor(message: Uint8Array) {
+    this.#message = message;
   }
-  return fields;
+
+  get number(): number {
+    return this.#low + this.#high * 2 ** 35;
+  }
+
+  get bigint(): bigint {
+    return BigInt.asIntN(64, (BigInt(this.#high) << 35n) | BigInt(this.#low));
+  }
+
+  /** To the next field: false at the end. */
+  next(): boolean {
+    if (this.broken || this.#at === this.#message.length) return false;
+    if (!this.#varint()) return false;
+    const key = this.number;
+    if (!this.#varint()) return false;
+    this.field = Math.floor(key / 8);
+    if (key % 8 === 0) return true;
+    const size = this.number;
+    this.broken = key % 8 !== 2 || size > this.#message.length - this.#at;
+    if (this.broken) return false;
+    this.bytes = this.#message.subarray(this.#at, this.#at + size) as Uint8Array<ArrayBuffer>;
+    this.#at += size;
+    return true;
+  }
+
+  #varint(): boolean {
+    this.#low = 0;
+    this.#high = 0;
+    for (let i = 0; i < 10 && this.#at < this.#message.length; i++) {
+      const byte = this.#message[this.#at++] ?? 0;
+      if (i < 5) this.#low += (byte & 0x7f) * 2 ** (7 * i);
+      else this.#high += (byte & 0x7f) * 2 ** (7 * (i - 5));
+      if (byte < 0x80) return true;
+    }
+    this.broken = true;
+    return false;
+  }
 }
 
 /** The record's bytes in the file. A piece of a line needs `piece`. */
