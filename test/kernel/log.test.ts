@@ -1,6 +1,7 @@
 /** The monitor's log files on the real kernel: formats, rotation, what a bad disk costs. */
 
 import { expect } from "bun:test";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeBare } from "../../src/kernel/frame.ts";
@@ -8,7 +9,7 @@ import { JsonFileDecoder } from "../../src/spec/log-json-file.ts";
 import { encodeLocalRecord, LocalDecoder } from "../../src/spec/log-local.ts";
 import type { LogRecord } from "../../src/spec/log-record.ts";
 import { kernelTest, type Scratch } from "./harness.ts";
-import { type Sketch, startMonitor, startSupervisor } from "./monitor-fixture.ts";
+import { type AttachedClient, attach, type Sketch, startMonitor, startSupervisor } from "./monitor-fixture.ts";
 
 type LogSketch = NonNullable<Sketch["log"]>;
 
@@ -17,13 +18,8 @@ const sizeBytes = Number(process.env["ORLOP_TEST_SIZE"] ?? 32 * 1024 * 1024);
 const drivers = ["json-file", "local"] as const;
 
 /** Runs a program to its end with this log. */
-async function runLogged(
-  scratch: Scratch,
-  argv: readonly string[],
-  log: LogSketch,
-  env: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const control = await startSupervisor(scratch, env);
+async function runLogged(scratch: Scratch, argv: readonly string[], log: LogSketch): Promise<void> {
+  const control = await startSupervisor(scratch);
   using connection = await startMonitor(control, { directory: scratch.directory, argv, log });
   connection.send(encodeBare("GO"));
   expect((await connection.next("EXITED")).status).toBe(0);
@@ -109,8 +105,17 @@ for (const driver of drivers) {
     `${driver}: a disk that refuses once costs counted records, not the container`,
     ["root", "executor"],
     async (scratch) => {
-      const script = "echo one; sleep 0.1; echo two; echo too; sleep 0.1; echo three";
-      await runLogged(scratch, ["sh", "-c", script], { driver }, { ORLOP_POINT: "monitor.log.append:28:2" });
+      const control = await startSupervisor(scratch, { ORLOP_POINT: "monitor.log.append:28:2" });
+      const { directory } = scratch;
+      const argv = ["sh", "-c", "echo one; read x; echo two; echo too; read x; echo three"];
+      using connection = await startMonitor(control, { directory, argv, log: { driver } });
+      const client = await attach(directory, 3);
+      connection.send(encodeBare("GO"));
+      await said(client, "one");
+      client.socket.write("\n"); // one is in the log: a burst is logged before the next is read
+      await said(client, "too");
+      client.socket.write("\n");
+      expect((await connection.next("EXITED")).status).toBe(0);
       const records = readLog(driver, join(scratch.directory, "log"));
       const [, lost] = records;
       expect(lost?.stream).toBe("stderr");
@@ -122,6 +127,15 @@ for (const driver of drivers) {
       expect([lines[0], lines.at(-1)]).toEqual(["one", "three"]);
     },
   );
+}
+
+async function said(client: AttachedClient, word: string): Promise<void> {
+  let text = "";
+  while (!text.includes(word)) {
+    const chunk = client.socket.read() as Uint8Array | null;
+    if (chunk === null) await once(client.socket, "readable");
+    else text += Buffer.from(chunk).toString();
+  }
 }
 
 async function runAgain(scratch: Scratch, driver: LogSketch["driver"]): Promise<void> {
