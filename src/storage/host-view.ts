@@ -5,15 +5,14 @@ import { parseMountInfo } from "../kernel/mountinfo.ts";
 import type { HostView } from "./host.ts";
 
 export function readHostView(): HostView {
-  return {
-    mounts: parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8")),
-    directoryAt(path) {
-      try {
-        const real = realpathSync(path);
-        return statSync(real).isDirectory() ? real : undefined;
-      } catch {
-        return undefined; // not there, or not to be reached: then there is nothing to show or hide
-      }
-    },
-  };
+  return { mounts: parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8")), directoryAt };
+}
+
+/** Most of the paths that are asked for are not there: no exception for those, which costs more than the look itself. */
+function directoryAt(path: string): string | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? realpathSync(path) : undefined;
+  } catch {
+    return undefined; // not to be reached: then there is nothing to show or hide
+  }
 }
