@@ -37,6 +37,14 @@ const hostInspection = {
 
 export const imageRoutes = [
   route({
+    method: "POST",
+    path: "/images/create",
+    operation: "ImageCreate",
+    handle() {
+      throw OrlopError.of("unknown_field", { field: "pulling an image" });
+    },
+  }),
+  route({
     method: "GET",
     path: "/images/json",
     operation: "ImageList",

@@ -39,11 +39,9 @@ const tail: ParseParameter<number | undefined> = (given, name) => {
   return Number(given);
 };
 
+/** Without an Error even when the start failed: the start has told that already. */
 function exitOf(run: RunRecord): unknown {
-  // A program that was never there to exit: the start's error is the only news.
-  return run.startedNs === "0" && run.error !== ""
-    ? { StatusCode: run.exitCode, Error: { Message: run.error } }
-    : { StatusCode: run.exitCode };
+  return { StatusCode: run.exitCode };
 }
 
 export const streamRoutes = [

@@ -268,7 +268,7 @@ export class Container {
     const arrival: Arrival = { client, request, done: Promise.withResolvers() };
     if (this.#process !== undefined) {
       await this.#connect(this.#process, arrival);
-    } else if (request.stream && this.#status === "created") {
+    } else if (request.stream && this.#status !== "removing") {
       // The client will start the container, and must not miss its first line.
       this.#arrivals.add(arrival);
       client.once("close", () => {

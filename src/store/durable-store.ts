@@ -4,6 +4,7 @@
  */
 
 import { openDatabase } from "../platform/sqlite.ts";
+import { startWorker } from "../platform/worker.ts";
 import { type Change, type ContainerRow, ContainerRows, type ContainerStore } from "./container-rows.ts";
 import type { Acknowledgement, Order } from "./durable-worker.ts";
 import { migrate } from "./schema.ts";
@@ -54,7 +55,7 @@ export class DurableStore implements ContainerStore {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(new URL("./durable-worker.ts", import.meta.url), { name: "store" });
+    const worker = startWorker("store/durable-worker.ts");
     worker.postMessage({ open: this.#path } satisfies Order);
     worker.onmessage = ({ data }: MessageEvent<Acknowledgement>) => this.#settle(data);
     worker.onerror = (event) => this.#fail(new Error(`the store's worker failed: ${event.message}`));
