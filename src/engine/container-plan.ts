@@ -36,10 +36,9 @@ export function planStart(id: string, body: ContainerCreateBody, { machine, plac
   const isTransient = host.AutoRemove;
   const own = containerPlaces(places, id, isTransient);
   const choice = chooseRoot(body.Image, host.Rootfs);
-  const layers = isTransient ? undefined : own.layers;
-  const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, layers));
+  const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, own.layers));
   const spec = containerSpec({ id, body, user, machine, devices: lookUpDevices(host.Devices) });
-  const root = planRoot(choice, places, layers);
+  const root = planRoot(choice, places, own.layers, isTransient);
   const log = logSettingsOf(host.LogConfig);
   const steps = planContainer({
     id,
@@ -66,7 +65,7 @@ export function planStart(id: string, body: ContainerCreateBody, { machine, plac
   };
 }
 
-function accountsFor(body: ContainerCreateBody, choice: RootChoice, layers: string | undefined) {
+function accountsFor(body: ContainerCreateBody, choice: RootChoice, layers: string) {
   return needsAccounts(body.User, body.HostConfig.GroupAdd) ? readAccounts(choice, layers) : { passwd: "", group: "" };
 }
 

@@ -7,7 +7,7 @@ import { ACCOUNT_FILE_MAX_BYTES, type Accounts } from "../runtime/user.ts";
 import { planDirectory } from "../storage/directory.ts";
 import { planHost } from "../storage/host.ts";
 import { readHostView } from "../storage/host-view.ts";
-import { canHoldUpper, type Upper } from "../storage/upper.ts";
+import { chooseUpper } from "../storage/upper.ts";
 import type { Places } from "./places.ts";
 
 /** What is below the container's changes. */
@@ -49,27 +49,25 @@ function realDirectory(path: string): string {
 }
 
 /**
- * The root as steps. Its changes lie in `layers` when that is given and overlay can write there, else in memory.
+ * The root as steps. Its changes lie in `layers` when overlay can write there, else in memory.
  *
- * @param layers undefined for a container whose changes end with it
+ * @param removedAtExit its changes end with it, so that nothing of them needs to reach the disk
  */
 export function planRoot(
   choice: RootChoice,
   places: Places,
-  layers: string | undefined,
+  layers: string,
+  removedAtExit: boolean,
 ): RootSource & { readonly inMemory: boolean } {
   const view = readHostView();
   const hidden = [places.stateDir, places.runDir];
-  const onDisk = layers !== undefined && canHoldUpper(view.mounts, places.stateDir);
-  const upper: Upper = onDisk
-    ? { kind: "directory", path: layers, volatile: false }
-    : { kind: "tmpfs", mountPoint: `${places.runDir}/upper` };
+  const upper = chooseUpper(view.mounts, { directory: layers, memory: `${places.runDir}/upper`, removedAtExit });
   const mountPoint = `${places.runDir}/root`;
   const source =
     choice.kind === "host"
       ? planHost({ view, mountPoint, partPoint: `${places.runDir}/part`, upper, hidden })
       : planDirectory({ directory: choice.path, mountPoint, upper, hidden });
-  return { ...source, inMemory: !onDisk };
+  return { ...source, inMemory: upper.kind === "tmpfs" };
 }
 
 /**
@@ -77,10 +75,9 @@ export function planRoot(
  *
  * @throws {OrlopError} bad_value for a file that is too large
  */
-export function readAccounts(choice: RootChoice, layers: string | undefined): Accounts {
+export function readAccounts(choice: RootChoice, layers: string): Accounts {
   const lower = choice.kind === "host" ? "" : choice.path;
-  const read = (name: string): string =>
-    (layers === undefined ? undefined : readRegular(`${layers}/root/upper`, name)) ?? readRegular(lower, name) ?? "";
+  const read = (name: string): string => readRegular(`${layers}/root/upper`, name) ?? readRegular(lower, name) ?? "";
   return { passwd: read("passwd"), group: read("group") };
 }
 

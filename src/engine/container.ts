@@ -346,7 +346,7 @@ export class Container {
     const cleared = this.#cleared;
     void this.#parts.background(`removing the files of ${this.id}`, async () => {
       await cleared;
-      await this.#parts.removeFiles([this.places.runDir, ...(this.isTransient ? [] : [this.places.dataDir])]);
+      await this.#parts.removeFiles(this.places.owned);
     });
   }
 

@@ -11,24 +11,28 @@ export interface Places {
 export interface ContainerPlaces {
   /** The monitor's socket. */
   readonly runDir: string;
-  /** Log, exit record and changes to the root: in the run directory too for a `--rm` container. */
+  /** Log and exit record: in the run directory too for a `--rm` container. */
   readonly dataDir: string;
   readonly socket: string;
   readonly exitRecord: string;
   readonly log: string;
-  /** Upper directories of the root's overlays. */
+  /** Upper directories of the root's overlays; on disk for a `--rm` container too, whose writes must not fill memory. */
   readonly layers: string;
+  /** All of these: removed with the container. */
+  readonly owned: readonly string[];
 }
 
 export function containerPlaces(places: Places, id: string, isTransient: boolean): ContainerPlaces {
   const runDir = `${places.runDir}/containers/${id}`;
-  const dataDir = isTransient ? runDir : `${places.stateDir}/containers/${id}`;
+  const stateDir = `${places.stateDir}/containers/${id}`;
+  const dataDir = isTransient ? runDir : stateDir;
   return {
     runDir,
     dataDir,
     socket: `${runDir}/monitor.sock`,
     exitRecord: `${dataDir}/exit`,
     log: `${dataDir}/log`,
-    layers: `${dataDir}/layers`,
+    layers: `${stateDir}/layers`,
+    owned: [runDir, stateDir],
   };
 }

@@ -1,5 +1,6 @@
 /** Where a container's changes to its root go: the upper directories of its overlays. */
 
+import { createHash } from "node:crypto";
 import type { MountInfo } from "../kernel/mountinfo.ts";
 import { isWithin, visibleMounts } from "../kernel/mountinfo.ts";
 import type { Step } from "../kernel/step.ts";
@@ -114,5 +115,5 @@ export function planLayer(
 export function layerName(path: string): string {
   const name = path === "/" ? "root" : encodeURIComponent(path.slice(1));
   if (name.length <= 200) return name;
-  return new Bun.CryptoHasher("sha256").update(path).digest("hex");
+  return createHash("sha256").update(path).digest("hex");
 }
