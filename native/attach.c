@@ -80,25 +80,41 @@ static void deliver_output(struct peer *peer, int stream, const uint8_t *bytes, 
 }
 
 static bool wants(const struct peer *peer, int stream) {
-  return peer->role == PEER_ATTACH && peer->writes && (peer->streams & (1 << stream)) != 0;
+  return peer->role == PEER_ATTACH && peer->writes && !peer->awaits_log && (peer->streams & (1 << stream)) != 0;
 }
 
-void attach_begin(struct peer *peer, uint8_t streams, bool unfinished) {
+/* ATTACHED: where the log file ends now; then what the log does not have yet. */
+static void begin_now(struct peer *peer) {
   uint64_t position[2];
   uint32_t size = 1 + sizeof position;
   uint8_t head[5];
+  peer->awaits_log = false;
   log_position(&position[0], &position[1]);
-  peer->role = PEER_ATTACH;
-  peer->streams = streams;
-  peer->reads = peer->writes = true;
   memcpy(head, &size, sizeof size);
   head[4] = F_ATTACHED;
   deliver(peer, head, sizeof head, (const uint8_t *)position, sizeof position);
-  for (int stream = 1; unfinished && stream <= 2; stream++) {
+  for (int stream = 1; peer->unfinished && stream <= 2; stream++) {
     struct span line = log_unfinished(stream);
     if (line.size > 0 && wants(peer, stream))
       deliver_output(peer, stream, line.at, line.size);
   }
+}
+
+void attach_begin(struct peer *peer, uint8_t streams, bool unfinished) {
+  peer->role = PEER_ATTACH;
+  peer->streams = streams;
+  peer->unfinished = unfinished;
+  peer->reads = peer->writes = true;
+  if (log_behind()) /* no output is read until the file has what was */
+    peer->awaits_log = true;
+  else
+    begin_now(peer);
+}
+
+void attach_resume(void) {
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
+    if (peer->role == PEER_ATTACH && peer->awaits_log)
+      begin_now(peer);
 }
 
 void attach_send(int stream, uint8_t *bytes, size_t size) {
@@ -109,7 +125,7 @@ void attach_send(int stream, uint8_t *bytes, size_t size) {
 
 bool attach_behind(int stream) {
   for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
-    if (wants(peer, stream) && peer->pending_size > 0)
+    if (peer->awaits_log || (wants(peer, stream) && peer->pending_size > 0))
       return true;
   return false;
 }

@@ -20,13 +20,13 @@ uint8_t line_bytes[2][LINE_BYTES] __attribute__((aligned(4096)));
 
 static const char *const stream_names[] = {"stdout", "stderr"};
 
-/* driver: "json-file" or "local". maxSize: bytes, 0 never rotates. maxFiles: at least 1. */
+/* driver: "json-file" or "local". maxSize: bytes, 0 never rotates. maxFiles: at least 1. flags: 1 drops when the disk is slow. */
 int step_log(struct task *task, union argument *arg) {
   struct log *log = &monitor_of(task)->log;
   bool json = strcmp(arg[0].s, "json-file") == 0;
   if (!json && strcmp(arg[0].s, "local") != 0)
     return fail(task, EINVAL, "log driver %s", arg[0].s);
-  if (log->on || arg[3].n < 1 || arg[3].n > 10000 || arg[4].n != 0)
+  if (log->on || arg[3].n < 1 || arg[3].n > 10000 || arg[4].n > LOG_NONBLOCKING)
     return fail(task, EINVAL, "log");
   log->encode = json ? encode_json_record : encode_local_record;
   log->file.measure = json ? measure_json_file : measure_local_file;
@@ -35,11 +35,17 @@ int step_log(struct task *task, union argument *arg) {
   if (log_file_open(&log->file, arg[1].s) < 0)
     return fail(task, errno, "%.200s", arg[1].s);
   log->on = true;
+  log->nonblocking = arg[4].n == LOG_NONBLOCKING;
   return 0;
 }
 
 static void rotate(struct log *log) {
   log_flush();
+  if (log->nonblocking) {
+    log->rotate_next = true;
+    log->file.size = 0;
+    return;
+  }
   if (log->file.size == 0 || log_file_rotate(&log->file) == 0)
     log->file.rotate_at = log->file.max_size;
   else /* the old file goes on: too long is better than lost */
@@ -117,15 +123,36 @@ void log_take(int stream, const uint8_t *bytes, size_t size) {
   }
 }
 
+/* Writes whole records, or hands them to the log's own process; -1 with errno: they are lost. */
+static int put(struct log *log, uint8_t *bytes, size_t size, uint32_t records) {
+  if (!log->nonblocking)
+    return log_file_append(&log->file, bytes, size);
+  if (!log_writer_put(log, bytes, size, records, log->rotate_next)) {
+    errno = log->writer.fd < 0 ? EPIPE : EAGAIN;
+    return -1;
+  }
+  log->rotate_next = false;
+  log->file.size += size;
+  return 0;
+}
+
+enum { NOTICE_MAX = 1024 };
+
+/* What is to be written can be; with lost records also the notice of them, or notices alone would fill the ring. */
+static bool has_room(const struct log *log) {
+  size_t notice = log->lost > 0 ? 2 * NOTICE_MAX : 0;
+  return !log->nonblocking || log->writer.fd < 0 || log_writer_room(log, log->batch_size + notice);
+}
+
 /* "orlop: 12 log records were lost: No space left on device", as a line of stderr. */
 static int tell_lost(struct log *log) {
-  uint8_t bytes[1024];
+  uint8_t bytes[NOTICE_MAX];
   char text[128];
-  int size = snprintf(text, sizeof text, "orlop: %llu log records were lost: %s", (unsigned long long)log->lost,
-                      strerror(log->lost_errno));
+  const char *reason = log->lost_errno == EAGAIN ? "the disk is too slow" : strerror(log->lost_errno);
+  int size = snprintf(text, sizeof text, "orlop: %llu log records were lost: %s", (unsigned long long)log->lost, reason);
   struct record record = {.stream = stream_names[1], .line = (const uint8_t *)text, .size = (size_t)size, .last = true};
   clock_gettime(CLOCK_REALTIME, &record.time);
-  if (log_file_append(&log->file, bytes, log->encode(bytes, &record)) < 0)
+  if (put(log, bytes, log->encode(bytes, &record), 0) < 0)
     return -1;
   log->lost = 0;
   return 0;
@@ -135,10 +162,12 @@ void log_flush(void) {
   struct log *log = &monitor.log;
   if (log->batch_size == 0)
     return;
-  if ((log->lost > 0 && tell_lost(log) < 0) || log_file_append(&log->file, batch_buffer, log->batch_size) < 0) {
+  errno = EAGAIN;
+  if (!has_room(log) || (log->lost > 0 && tell_lost(log) < 0) ||
+      put(log, batch_buffer, log->batch_size, log->batch_records) < 0) {
     log->lost_errno = errno;
     log->lost += log->batch_records;
-  } else {
+  } else if (!log->nonblocking) {
     control_log_grew();
   }
   if (log->batch_size > monitor.touched)
@@ -155,9 +184,19 @@ void log_finish(void) {
     if (log->line[index].used > 0)
       add_buffered(index, NULL, 0, false);
   log_flush();
-  if (log->lost > 0 && tell_lost(log) == 0)
+  if (log->lost > 0 && tell_lost(log) == 0 && !log->nonblocking)
     control_log_grew();
 }
+
+void log_catch_up(void) {
+  struct log *log = &monitor.log;
+  log_writer_ready(log);
+  control_log_grew();
+  if (log->lost > 0 && !log_writer_behind(log))
+    tell_lost(log);
+}
+
+bool log_behind(void) { return monitor.log.nonblocking && log_writer_behind(&monitor.log); }
 
 struct span log_unfinished(int stream) {
   int index = stream - 1;
@@ -167,6 +206,10 @@ struct span log_unfinished(int stream) {
 void log_position(uint64_t *inode, uint64_t *offset) {
   struct stat stat;
   *inode = *offset = 0;
+  if (monitor.log.nonblocking) {
+    log_writer_position(inode, offset);
+    return;
+  }
   if (!monitor.log.on || fstat(monitor.log.file.fd, &stat) < 0)
     return;
   *inode = stat.st_ino;

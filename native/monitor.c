@@ -41,6 +41,7 @@ struct monitor *monitor_of(struct task *task) {
   source_clear(&m->pidfd, SOURCE_PIDFD, 0);
   source_clear(&m->listener, SOURCE_LISTENER, 0);
   source_clear(&m->input, SOURCE_INPUT, 0);
+  source_clear(&m->log.writer, SOURCE_WRITER, 0);
   source_clear(&m->output[0], SOURCE_OUTPUT, 0);
   source_clear(&m->output[1], SOURCE_OUTPUT, 1);
   for (uint16_t i = 0; i < PEERS_MAX; i++)
@@ -202,9 +203,23 @@ static void read_channel(void) {
     close(fd);
 }
 
-static void container_exited(void) {
+/* The log is whole now. */
+static void tell_exit(void) {
   struct monitor *m = &monitor;
   uint8_t payload[12];
+  m->told = true;
+  memcpy(payload, &m->status, 4);
+  memcpy(payload + 4, &m->ended, 8);
+  (void)POINT("monitor.exit.recorded");
+  control_tell(F_EXITED, payload, sizeof payload);
+  m->unheard = !control_any();
+  if (m->unheard)
+    exit_record_wake(&m->record);
+  (void)POINT("monitor.exit.told");
+}
+
+static void container_exited(void) {
+  struct monitor *m = &monitor;
   while (m->channel.fd >= 0 && !m->failed)
     read_channel();
   if (m->failed)
@@ -223,14 +238,18 @@ static void container_exited(void) {
   (void)POINT("monitor.exit.logged");
   exit_record_write(&m->record, m->status, m->ended);
   stop_listening(); /* before EXITED: the next monitor of this container may listen at once */
-  memcpy(payload, &m->status, 4);
-  memcpy(payload + 4, &m->ended, 8);
-  (void)POINT("monitor.exit.recorded");
-  control_tell(F_EXITED, payload, sizeof payload);
-  m->unheard = !control_any();
-  if (m->unheard)
-    exit_record_wake(&m->record);
-  (void)POINT("monitor.exit.told");
+  if (!log_behind())
+    tell_exit();
+}
+
+/* The process behind a nonblocking log wrote something. */
+static void log_written(void) {
+  log_catch_up();
+  if (log_behind())
+    return;
+  attach_resume();
+  if (monitor.state == EXITED && !monitor.told)
+    tell_exit();
 }
 
 void monitor_abandon(struct task *task) {
@@ -270,6 +289,10 @@ static void dispatch(const struct epoll_event *event) {
     break;
   case SOURCE_PEER:
     peer_ready(&m->peer[index], event->events);
+    break;
+  case SOURCE_WRITER:
+    if (m->log.writer.fd >= 0)
+      log_written();
     break;
   }
 }
@@ -344,6 +367,8 @@ static void adopt(struct task *task, struct inbox *box) {
   source_arm(&m->channel, EPOLLIN);
   source_arm(&m->pidfd, EPOLLIN);
   source_arm(&m->listener, EPOLLIN);
+  if (m->log.nonblocking && log_writer_start(&m->log) < 0)
+    m->log.nonblocking = false; /* no second process: better slow than lost */
   control_adopt(task->conn, box);
 }
 
@@ -351,7 +376,7 @@ int monitor_run(struct task *task, struct inbox *box) {
   struct monitor *m = task->monitor;
   adopt(task, box);
   (void)POINT("monitor.adopted");
-  while (m->state != EXITED && !m->failed)
+  while (!m->told && !m->failed)
     wait_and_dispatch(-1);
   if (m->failed) {
     child_kill(task);

@@ -22,7 +22,7 @@ enum { STDIO_KEEP_STDIN = 1, STDIO_TERMINAL = 2 };
 
 /* ── the loop's sources (monitor.c) ────────────────────────────────────────────────────────────────────────────── */
 
-enum source_kind { SOURCE_CHANNEL = 1, SOURCE_PIDFD, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_INPUT, SOURCE_PEER };
+enum source_kind { SOURCE_CHANNEL = 1, SOURCE_PIDFD, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_INPUT, SOURCE_PEER, SOURCE_WRITER };
 
 /* A descriptor that epoll knows. armed: the events asked for, or NOT_ARMED. */
 enum { NOT_ARMED = -1 };
@@ -79,7 +79,9 @@ struct line_buffer { uint32_t used; struct partial partial; bool cut; };
 
 struct log {
   bool on, nonblocking;
-  struct log_file file;
+  bool rotate_next;        /* nonblocking: the next batch begins a new file */
+  struct source writer;    /* nonblocking: the socket of the process that writes */
+  struct log_file file;    /* nonblocking: as it will be once everything is written */
   record_encoder *encode;
   struct line_buffer line[2];
   size_t batch_size;
@@ -93,10 +95,24 @@ void log_take(int stream, const uint8_t *bytes, size_t size);
 void log_flush(void);
 /* No more output: what has no newline yet becomes a record that says so. */
 void log_finish(void);
+/* Not everything that was flushed is in the file yet (nonblocking logs only). */
+bool log_behind(void);
+/* The process behind a nonblocking log wrote something, or is gone. */
+void log_catch_up(void);
 /* What was taken and is not in the file: the unfinished line. */
 struct span log_unfinished(int stream);
 /* Where the log ends now; 0, 0 without one. */
 void log_position(uint64_t *inode, uint64_t *offset);
+
+/* log_writer.c: the process behind a nonblocking log. */
+int log_writer_start(struct log *log);
+bool log_writer_room(const struct log *log, size_t size);
+/* false: no room, nothing was taken. */
+bool log_writer_put(struct log *log, uint8_t *bytes, size_t size, uint32_t records, bool rotate);
+bool log_writer_behind(const struct log *log);
+/* Takes over what it says about lost records. */
+void log_writer_ready(struct log *log);
+void log_writer_position(uint64_t *inode, uint64_t *offset);
 
 /* ── connections (control.c, attach.c) ─────────────────────────────────────────────────────────────────────────── */
 
@@ -108,6 +124,7 @@ struct peer {
   bool greeted;            /* HELLO came */
   bool engine;             /* the connection that brought the plan: without it there is no start */
   bool log_watched, log_grown;
+  bool awaits_log, unfinished; /* an attached client whose beginning is not in the file yet; ATTACH's flag */
   bool reads, writes;      /* an attached client's directions that are still open */
   uint8_t streams;
   struct inbox box;
@@ -130,6 +147,8 @@ void control_adopt(int conn, struct inbox *box);
 /* This connection carries stdio from here on; what its inbox has behind ATTACH is standard input. */
 void attach_begin(struct peer *peer, uint8_t streams, bool unfinished);
 void attach_ready(struct peer *peer, uint32_t events);
+/* The log is no longer behind: answers the clients that waited for it. */
+void attach_resume(void);
 /* Gives back the buffers of clients that have everything. */
 void attach_trim(void);
 void attach_forget(struct peer *peer);
@@ -174,6 +193,7 @@ enum monitor_state { WAITING = 0, RUNNING = 1, EXITED = 2 }; /* as STATUS has th
 
 struct monitor {
   enum monitor_state state;
+  bool told;               /* EXITED was sent */
   bool unheard;            /* the container ended, and no engine was connected */
   bool failed;             /* the start failed, or the engine left before it */
   struct channel_message failure; /* what the child said; kind 0 when the engine left */

@@ -8,8 +8,17 @@ import { encodeBare } from "../../src/kernel/frame.ts";
 import { JsonFileDecoder } from "../../src/spec/log-json-file.ts";
 import { encodeLocalRecord, LocalDecoder } from "../../src/spec/log-local.ts";
 import type { LogRecord } from "../../src/spec/log-record.ts";
+import { waitUntil } from "../wait-until.ts";
 import { kernelTest, type Scratch } from "./harness.ts";
-import { type AttachedClient, attach, type Sketch, startMonitor, startSupervisor } from "./monitor-fixture.ts";
+import {
+  type AttachedClient,
+  attach,
+  FrameConnection,
+  monitorOf,
+  type Sketch,
+  startMonitor,
+  startSupervisor,
+} from "./monitor-fixture.ts";
 
 type LogSketch = NonNullable<Sketch["log"]>;
 
@@ -128,6 +137,61 @@ for (const driver of drivers) {
     },
   );
 }
+
+kernelTest(
+  "a log that drops when its disk hangs lets the container run and end",
+  ["root", "executor"],
+  async (scratch) => {
+    const control = await startSupervisor(scratch, { ORLOP_POINT: "monitor.log.append:stop:2" });
+    const { directory } = scratch;
+    const argv = ["sh", "-c", "echo 1; read x; seq -f %099.0f 2 100000"]; // 10 MB: ten times what is kept
+    using connection = await startMonitor(control, { directory, argv, log: { driver: "json-file", flags: 1 } });
+    const client = await attach(directory, 3);
+    const { pid } = await connection.next("SPAWNED");
+    const writer = Number(
+      readFileSync(`/proc/${monitorOf(pid)}/task/${monitorOf(pid)}/children`, "utf8").replace(String(pid), ""),
+    );
+    connection.send(encodeBare("GO"));
+    await said(client, "1");
+    client.socket.end("\n");
+    client.socket.resume();
+    const record = join(directory, "exit");
+    await waitUntil(() => existsSync(record), 10_000, "the container has ended, though its log hangs");
+    const late = new FrameConnection(join(directory, "monitor.sock"));
+    await late.end(); // nobody can come any more
+    process.kill(writer, "SIGCONT");
+    expect((await connection.next("EXITED")).status).toBe(0);
+    const records = readLog("json-file", join(directory, "log"));
+    const told = records.flatMap((item) => /^orlop: (\d+) log records were lost/.exec(text(item))?.slice(1) ?? []);
+    const lines = records.filter((item) => item.stream === "stdout").map((item) => Number(text(item)));
+    const lost = told.reduce((sum, count) => sum + Number(count), 0);
+  expect(lines.length + lost).toBe(100_000);
+    expect(lines.slice(0, 5000)).toEqual(lines.slice(0, 5000).map((_, i) => i + 1));
+    expect(lost).toBeGreaterThan(50_000);
+  expect(told.length).toBeLessThan(20); // notices are few, they do not fill what is kept
+  },
+);
+
+kernelTest("a log that drops loses nothing while its disk keeps up", ["root", "executor"], async (scratch) => {
+  const control = await startSupervisor(scratch);
+  const { directory } = scratch;
+  const argv = ["sh", "-c", "for i in $(seq 200); do echo $i; read x; done"];
+  const log = { driver: "local", flags: 1, maxSize: 1000, maxFiles: 1000 } as const;
+  using connection = await startMonitor(control, { directory, argv, log });
+  const client = await attach(directory, 3);
+  connection.send(encodeBare("GO"));
+  for (let i = 1; i <= 200; i++) {
+    await said(client, String(i));
+    client.socket.write("\n");
+  }
+  expect((await connection.next("EXITED")).status).toBe(0);
+  const names = readdirSync(directory).filter((name) => name.startsWith("log"));
+  const numberOf = (name: string) => Number(name.split(".")[1] ?? 0);
+  names.sort((a, b) => numberOf(b) - numberOf(a));
+  expect(names.length).toBeGreaterThan(5);
+  const lines = names.flatMap((name) => readLog("local", join(directory, name)).map(text));
+  expect(lines).toEqual(Array.from({ length: 200 }, (_, i) => String(i + 1)));
+});
 
 async function said(client: AttachedClient, word: string): Promise<void> {
   let text = "";

@@ -1,0 +1,151 @@
+/* A log that must never stop its container (flags 1): a second process writes the file, the monitor only copies into a ring
+ * of 1 MiB. When the disk is so slow that the ring is full, records are dropped and counted.
+ *
+ *   monitor ── ring (shared memory, one writer, one reader) ──▶ log writer ──▶ file
+ *           ◀── a byte on a socket, each way, says "look" ──▶
+ *
+ * The socket's end says that the other one is gone: the log writer then empties the ring and leaves. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+enum { RING_BYTES = 1 << 20 };
+
+/* What stands before a batch in the ring. */
+struct batch { uint32_t size, records, rotate; };
+
+struct ring {
+  _Atomic uint64_t head, tail;     /* bytes ever put and taken */
+  _Atomic uint64_t inode, size;    /* of the file, when tail was stored */
+  _Atomic uint64_t lost;           /* records the disk refused; the monitor's to tell */
+  _Atomic int lost_errno;
+  uint8_t bytes[RING_BYTES] __attribute__((aligned(4096)));
+};
+
+static struct ring *ring;
+
+static void ring_copy(uint64_t position, void *bytes, size_t size, bool into_ring) {
+  size_t at = position % RING_BYTES, first = size < RING_BYTES - at ? size : RING_BYTES - at;
+  uint8_t *other = bytes;
+  if (into_ring) {
+    memcpy(ring->bytes + at, other, first);
+    memcpy(ring->bytes, other + first, size - first);
+  } else {
+    memcpy(other, ring->bytes + at, first);
+    memcpy(other + first, ring->bytes, size - first);
+  }
+}
+
+/* A socket that is full has said so already. */
+static void nudge(int socket) { (void)!send(socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL); }
+
+/* ── the log writer's process ──────────────────────────────────────────────────────────────────────────────────── */
+
+static void store_position(const struct log_file *file) {
+  struct stat stat;
+  ring->inode = fstat(file->fd, &stat) == 0 ? stat.st_ino : 0;
+  ring->size = file->size;
+}
+
+static void write_batch(struct log_file *file) {
+  struct batch batch;
+  ring_copy(ring->tail, &batch, sizeof batch, false);
+  ring_copy(ring->tail + sizeof batch, batch_buffer, batch.size, false);
+  if (batch.rotate && file->size > 0)
+    (void)log_file_rotate(file); /* on failure the old file goes on */
+  if (log_file_append(file, batch_buffer, batch.size) < 0) {
+    ring->lost_errno = errno;
+    ring->lost += batch.records;
+  }
+  store_position(file);
+  ring->tail += sizeof batch + batch.size;
+}
+
+_Noreturn static void writer_run(struct log_file *file, int socket) {
+  char bytes[64];
+  ssize_t got;
+  prctl(PR_SET_NAME, "orlop-log");
+  do {
+    got = read(socket, bytes, sizeof bytes);
+    while (ring->tail != ring->head) {
+      write_batch(file);
+      nudge(socket);
+    }
+    madvise(batch_buffer, sizeof batch_buffer, MADV_DONTNEED);
+  } while (got > 0 || (got < 0 && errno == EINTR));
+  _exit(0);
+}
+
+/* Nothing of the monitor's but the log: a listening socket or a pipe that stays open here would keep others waiting. */
+static void keep_only(struct log_file *file, int *socket) {
+  int *kept[] = {&file->dir, &file->fd, socket};
+  for (int i = 0; i < 3; i++)
+    *kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, 3);
+  for (int i = 0; i < 3; i++)
+    *kept[i] = dup3(*kept[i], i, O_CLOEXEC);
+  syscall(SYS_close_range, 3U, ~0U, 0U);
+}
+
+/* ── the monitor's side ────────────────────────────────────────────────────────────────────────────────────────── */
+
+int log_writer_start(struct log *log) {
+  int pair[2];
+  ring = mmap(NULL, sizeof *ring, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (ring == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    return -1;
+  store_position(&log->file);
+  pid_t child = fork();
+  if (child == 0) {
+    keep_only(&log->file, &pair[1]);
+    writer_run(&log->file, pair[1]);
+  }
+  close(pair[1]);
+  log->writer.fd = pair[0];
+  source_arm(&log->writer, EPOLLIN);
+  return child < 0 ? -1 : 0;
+}
+
+bool log_writer_room(const struct log *log, size_t size) {
+  return log->writer.fd >= 0 && RING_BYTES - (ring->head - ring->tail) >= sizeof(struct batch) + size;
+}
+
+bool log_writer_put(struct log *log, uint8_t *bytes, size_t size, uint32_t records, bool rotate) {
+  struct batch batch = {(uint32_t)size, records, rotate};
+  if (!log_writer_room(log, size))
+    return false;
+  ring_copy(ring->head, &batch, sizeof batch, true);
+  ring_copy(ring->head + sizeof batch, bytes, size, true);
+  ring->head += sizeof batch + size;
+  nudge(log->writer.fd);
+  return true;
+}
+
+bool log_writer_behind(const struct log *log) { return log->writer.fd >= 0 && ring->tail != ring->head; }
+
+void log_writer_ready(struct log *log) {
+  char bytes[64];
+  ssize_t got = recv(log->writer.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+    source_close(&log->writer); /* it was killed: from here on everything counts as lost */
+  uint64_t lost = atomic_exchange(&ring->lost, 0);
+  log->lost += lost;
+  if (lost > 0)
+    log->lost_errno = ring->lost_errno;
+  if (ring->tail == ring->head) /* the ring's pages go back */
+    madvise(ring->bytes, RING_BYTES, MADV_REMOVE);
+}
+
+void log_writer_position(uint64_t *inode, uint64_t *offset) {
+  *inode = ring->inode;
+  *offset = ring->size;
+}
