@@ -20,6 +20,16 @@ static int print_steps(void) {
   return 0;
 }
 
+/* Whatever our starter ignored (nohup: SIGHUP) or blocked: neither we nor the programs we start shall. */
+static void default_signals(void) {
+  sigset_t none;
+  for (int number = 1; number < _NSIG; number++)
+    signal(number, SIG_DFL); /* SIGKILL and SIGSTOP refuse, and are at their default */
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  signal(SIGPIPE, SIG_IGN); /* a peer that left is an errno */
+}
+
 /* Answers keep standard output for themselves: programs of the plan find /dev/null as input, and our standard error. */
 static int one_shot(void) {
   int in = fcntl(0, F_DUPFD_CLOEXEC, 3), out = fcntl(1, F_DUPFD_CLOEXEC, 3), null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -45,7 +55,6 @@ int main(int argc, char **argv) {
     fprintf(stderr, "orlop-executor: no protected copy of itself could be made: %s\n", strerror(errno));
     return 125;
   }
-  signal(SIGPIPE, SIG_IGN); /* a peer that left is an errno */
-  signal(SIGCHLD, SIG_DFL); /* an inherited "ignore" would reap our children for us */
+  default_signals();
   return supervisor ? supervisor_main(argc, argv) : one_shot();
 }

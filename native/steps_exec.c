@@ -50,12 +50,10 @@ int step_cwd(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* A program must not inherit what we ignore (SIGPIPE) or block. */
+/* A program must not inherit what we ignore or block. main() has reset everything else. */
 static void reset_signals(void) {
-  struct sigaction action = {.sa_handler = SIG_DFL};
   sigset_t none;
-  for (int signal = 1; signal < _NSIG; signal++)
-    sigaction(signal, &action, NULL); /* SIGKILL and SIGSTOP refuse, and are at their default */
+  signal(SIGPIPE, SIG_DFL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
