@@ -1,6 +1,7 @@
 /** The architectures a filter can tell apart, and their system call numbers. */
 
 import { syscallTables } from "./syscall-tables.ts";
+import { words } from "./words.ts";
 
 /** What the kernel runs on. */
 export type Machine = "x86_64" | "aarch64";
@@ -87,16 +88,17 @@ export const foreignTokens: ReadonlySet<string> = new Set(
   ].map((name) => `SCMP_ARCH_${name}`),
 );
 
-const decoded = new Map<ArchitectureName, ReadonlyMap<string, number>>();
+/** Name → number, `base` included, in the order of the numbers. */
+export type SyscallNumbers = ReadonlyMap<string, number>;
 
-/** Name → number, `base` included. */
-export function syscallNumbers(architecture: Architecture): ReadonlyMap<string, number> {
+const decoded = new Map<ArchitectureName, SyscallNumbers>();
+
+export function syscallNumbers(architecture: Architecture): SyscallNumbers {
   const known = decoded.get(architecture.name);
   if (known !== undefined) return known;
   const numbers = new Map<string, number>();
   let next = architecture.base;
-  for (const word of syscallTables[architecture.name].split(/\s+/)) {
-    if (word === "") continue;
+  for (const word of words(syscallTables[architecture.name])) {
     if (word >= "0" && word < ":") next = Number(word) + architecture.base;
     else numbers.set(word, next++);
   }

@@ -7,7 +7,7 @@
  */
 
 import { OrlopError } from "../../base/errors.ts";
-import { ENOSYS, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_THREAD } from "./action.ts";
+import { SECCOMP_RET_KILL_THREAD } from "./action.ts";
 import {
   type Architecture,
   architectures,
@@ -17,9 +17,10 @@ import {
   X32_SYSCALL_BIT,
 } from "./architecture.ts";
 import { ArgumentFilter } from "./argument-filter.ts";
-import { type Decision, type Decisions, decide, isOwn, type ParsedRule, parseRule } from "./decision.ts";
+import { always, type Decision, decide, type ParsedRule, parseRule } from "./decision.ts";
 import { filterFlags } from "./filter-flags.ts";
-import { buildNumberTree, mergeRanges, type NumberRange } from "./number-tree.ts";
+import { type NumberRange, numberRanges } from "./number-ranges.ts";
+import { buildNumberTree } from "./number-tree.ts";
 import type { SeccompProfile } from "./profile.ts";
 import { JEQ, ProgramBuilder, type Target } from "./program-builder.ts";
 
@@ -70,12 +71,9 @@ function compile(profile: SeccompProfile, machine: Machine): CompiledSeccomp {
     const ranges = sharing.flatMap((architecture) => {
       const decisions = decide(profile, rules, architecture);
       const alone = architecture.name === "x86_64" && sharing.length === 1;
-      return [
-        ...rangesOf(builder, decisions, architecture),
-        ...(alone ? withoutX32(builder, decisions.otherwise) : []),
-      ];
+      return [...numberRanges(decisions, architecture), ...(alone ? withoutX32(decisions.otherwise) : [])];
     });
-    const tree = buildNumberTree(builder, mergeRanges(ranges));
+    const tree = buildNumberTree(builder, ranges, decisionTargets(builder));
     entry = builder.jump(JEQ, auditArch, builder.load(NUMBER_OFFSET, tree), entry);
   }
   const program = builder.finish(builder.load(ARCH_OFFSET, entry));
@@ -103,55 +101,29 @@ function listedArchitectures(profile: SeccompProfile, machine: Machine): Archite
   );
 }
 
-/** One architecture's numbers, from its base upwards. */
-function rangesOf(builder: ProgramBuilder, decisions: Decisions, architecture: Architecture): NumberRange[] {
-  const filter = new ArgumentFilter(builder, architecture.wide);
-  const built = new Map<string, Target>();
-  const named = new Set(syscallNumbers(architecture).values());
-  const { newerFrom } = decisions;
-  const newer: Decision = { rules: [], action: SECCOMP_RET_ERRNO + ENOSYS };
-  const fallback = (number: number): Decision =>
-    newerFrom !== undefined && number >= newerFrom && !isOwn(architecture, number) ? newer : decisions.otherwise;
-
-  return boundaries(architecture, decisions, named).map((first) => {
-    const decision = decisions.byNumber.get(first) ?? fallback(first);
-    const range = { first, weight: named.has(first) ? 1 : 0 };
-    if (decision.rules.length === 0) return { ...range, ...always(builder, decision.action) };
-    if (decision.rules.length > RULES_PER_CALL_MAX)
-      refuseSize(`${decision.rules.length} conditional rules for one call`, String(RULES_PER_CALL_MAX));
-    const key = `${architecture.name} ${keyOf(decision)}`;
-    const target = (): Target => {
-      const entry = built.get(key) ?? filter.build(decision);
-      built.set(key, entry);
-      return entry;
-    };
-    return { ...range, key, target };
-  });
-}
-
-function always(builder: ProgramBuilder, action: number): Pick<NumberRange, "key" | "target"> {
-  return { key: String(action), target: () => builder.ret(action) };
-}
-
-/** Where a decision or a weight can change. */
-function boundaries(architecture: Architecture, decisions: Decisions, named: ReadonlySet<number>): number[] {
-  const { base, own } = architecture;
-  const starts = new Set([base]);
-  for (const number of named) starts.add(number).add(number + 1);
-  if (decisions.newerFrom !== undefined) starts.add(decisions.newerFrom);
-  if (own !== undefined) starts.add(base + own[0]).add(base + own[1] + 1);
-  return [...starts].sort((a, b) => a - b);
-}
-
 /**
  * x86-64 without x32: its calls are of an architecture that is not listed. 2^32-1 is no call: it is what a tracer sets to
  * skip one, and gets the default, as in libseccomp.
  */
-function withoutX32(builder: ProgramBuilder, otherwise: Decision): NumberRange[] {
+function withoutX32(otherwise: Decision): NumberRange[] {
   return [
-    { first: X32_SYSCALL_BIT, weight: 0, ...always(builder, BAD_ARCHITECTURE) },
-    { first: 0xffff_ffff, weight: 0, ...always(builder, otherwise.action) },
+    { first: X32_SYSCALL_BIT, decision: always(BAD_ARCHITECTURE), wide: true, weight: 0 },
+    { first: 0xffff_ffff, decision: otherwise, wide: true, weight: 0 },
   ];
+}
+
+/** Builds decisions: those on arguments once for all calls that share them. */
+function decisionTargets(builder: ProgramBuilder): (range: NumberRange) => Target {
+  const built = new Map<string, Target>();
+  return ({ decision, wide }) => {
+    if (decision.rules.length === 0) return builder.ret(decision.action);
+    if (decision.rules.length > RULES_PER_CALL_MAX)
+      refuseSize(`${decision.rules.length} conditional rules for one call`, String(RULES_PER_CALL_MAX));
+    const key = `${wide} ${keyOf(decision)}`;
+    const target = built.get(key) ?? new ArgumentFilter(builder, wide).build(decision);
+    built.set(key, target);
+    return target;
+  };
 }
 
 function keyOf(decision: Decision): string {

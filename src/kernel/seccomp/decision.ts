@@ -28,6 +28,11 @@ export interface Decisions {
   readonly newerFrom: number | undefined;
 }
 
+/** The same for all arguments. */
+export function always(action: number): Decision {
+  return { rules: [], action };
+}
+
 /** A rule of the profile with its names still unresolved. */
 export interface ParsedRule {
   readonly names: readonly string[];
@@ -35,8 +40,6 @@ export interface ParsedRule {
   /** One conjunction each; an empty list of them means unconditionally. */
   readonly alternatives: readonly (readonly Condition[])[];
 }
-
-const always = (action: number): Decision => ({ rules: [], action });
 
 /** @throws {OrlopError} bad_value */
 export function parseRule(rule: SeccompRule): ParsedRule {
@@ -58,37 +61,61 @@ export function parseRule(rule: SeccompRule): ParsedRule {
 export function decide(profile: SeccompProfile, rules: readonly ParsedRule[], architecture: Architecture): Decisions {
   const numbers = syscallNumbers(architecture);
   const defaultAction = actionValue(profile.defaultAction, profile.defaultErrnoRet);
-  const unconditional = new Map<number, number>();
-  const conditional = new Map<number, ConditionalRule[]>();
+  const collected = new Collected(defaultAction);
   let newest = -1;
-
-  const add = (number: number, action: number, alternatives: ParsedRule["alternatives"]): void => {
-    if (action === defaultAction) return;
-    if (alternatives.length === 0 && !unconditional.has(number)) unconditional.set(number, action);
-    const known = conditional.get(number) ?? [];
-    for (const conditions of alternatives) known.push({ conditions, action });
-    if (known.length > 0) conditional.set(number, known);
-  };
-
-  for (const { names, action, alternatives } of rules) {
-    for (const name of names) {
+  for (const rule of rules) {
+    for (const name of rule.names) {
       const number = numbers.get(name);
-      if (number !== undefined) {
-        add(number, action, alternatives);
-        if (!isOwn(architecture, number)) newest = Math.max(newest, number);
-      }
-      const call = architecture.name === "x86" ? multiplexed.get(name) : undefined;
-      const carrier = call === undefined ? undefined : numbers.get(call.carrier);
-      if (call !== undefined && carrier !== undefined) add(carrier, action, [[call.condition]]);
+      if (number === undefined) continue;
+      if (number > newest && !isOwn(architecture, number)) newest = number;
+      collected.add(number, rule);
     }
+    if (architecture.name === "x86") addMultiplexed(collected, rule, numbers);
+  }
+  const answersNewer = !isPermissive(defaultAction) && defaultAction !== SECCOMP_RET_ERRNO + ENOSYS && newest >= 0;
+  return {
+    byNumber: collected.decisions(),
+    otherwise: always(defaultAction),
+    newerFrom: answersNewer ? newest + 1 : undefined,
+  };
+}
+
+function addMultiplexed(collected: Collected, rule: ParsedRule, numbers: ReadonlyMap<string, number>): void {
+  for (const name of rule.names) {
+    const call = multiplexed.get(name);
+    const carrier = call === undefined ? undefined : numbers.get(call.carrier);
+    if (call !== undefined && carrier !== undefined)
+      collected.add(carrier, { ...rule, alternatives: [[call.condition]] });
+  }
+}
+
+/** Rules by the number of their call. */
+class Collected {
+  readonly #defaultAction: number;
+  readonly #unconditional = new Map<number, Decision>();
+  readonly #conditional = new Map<number, ConditionalRule[]>();
+
+  constructor(defaultAction: number) {
+    this.#defaultAction = defaultAction;
   }
 
-  const byNumber = new Map<number, Decision>();
-  for (const [number, list] of conditional)
-    byNumber.set(number, { rules: equalitiesFirst(list), action: defaultAction });
-  for (const [number, action] of unconditional) byNumber.set(number, always(action));
-  const answersNewer = !isPermissive(defaultAction) && defaultAction !== SECCOMP_RET_ERRNO + ENOSYS && newest >= 0;
-  return { byNumber, otherwise: always(defaultAction), newerFrom: answersNewer ? newest + 1 : undefined };
+  add(number: number, { action, alternatives }: ParsedRule): void {
+    if (action === this.#defaultAction) return;
+    if (alternatives.length === 0) {
+      if (!this.#unconditional.has(number)) this.#unconditional.set(number, always(action));
+      return;
+    }
+    const known = this.#conditional.get(number) ?? [];
+    for (const conditions of alternatives) known.push({ conditions, action });
+    this.#conditional.set(number, known);
+  }
+
+  decisions(): ReadonlyMap<number, Decision> {
+    for (const [number, rules] of this.#conditional)
+      if (!this.#unconditional.has(number))
+        this.#unconditional.set(number, { rules: equalitiesFirst(rules), action: this.#defaultAction });
+    return this.#unconditional;
+  }
 }
 
 /** Whether the number belongs to the architecture's own block, which does not grow with the kernel's version. */

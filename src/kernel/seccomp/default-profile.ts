@@ -14,6 +14,7 @@ import {
 import { ENOSYS } from "./action.ts";
 import type { Machine } from "./architecture.ts";
 import { defaultCalls } from "./default-calls.ts";
+import { words } from "./words.ts";
 
 /** Fits `SeccompProfile` and the OCI type in `src/spec`. */
 export interface DefaultProfile {
@@ -144,7 +145,7 @@ export function defaultSeccomp({ capabilities, arch }: DefaultProfileInput): Def
 }
 
 function allow(calls: string): DefaultRule {
-  return { names: calls.split(/\s+/).filter((name) => name !== ""), action: "SCMP_ACT_ALLOW" };
+  return { names: words(calls), action: "SCMP_ACT_ALLOW" };
 }
 
 function allowWhen(name: string, argument: DefaultArgument): DefaultRule {

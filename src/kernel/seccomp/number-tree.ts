@@ -1,40 +1,28 @@
-/** System call numbers as ranges with one decision each, and the binary search over them as BPF. */
+/** The binary search over system call numbers as BPF. */
 
+import { decideAlike, type NumberRange } from "./number-ranges.ts";
 import { JEQ, JGE, type ProgramBuilder, type Target } from "./program-builder.ts";
 
-/** From `first` to the next range's first; the last one ends with 2^32-1. */
-export interface NumberRange {
-  readonly first: number;
-  /** Ranges with equal keys are decided alike. */
-  readonly key: string;
-  /** Builds the decision, or gives the one that was built. */
-  readonly target: () => Target;
-  /** How many calls with a name it holds: ranges that hold more are found with fewer comparisons. */
-  readonly weight: number;
-}
-
-/** Joins neighbours that are decided alike. */
-export function mergeRanges(ranges: readonly NumberRange[]): NumberRange[] {
-  const merged: NumberRange[] = [];
-  for (const range of ranges) {
-    const last = merged[merged.length - 1];
-    if (last?.key !== range.key) merged.push(range);
-    else merged[merged.length - 1] = { ...last, weight: last.weight + range.weight };
-  }
-  return merged;
-}
-
-/** The search for the accumulator's number. `ranges` begin with 0 and are in order. */
-export function buildNumberTree(builder: ProgramBuilder, ranges: readonly NumberRange[]): Target {
+/**
+ * The search for the accumulator's number.
+ *
+ * @param ranges    in order; the first one begins with 0
+ * @param targetOf  builds a range's decision, or gives the one that was built
+ */
+export function buildNumberTree(
+  builder: ProgramBuilder,
+  ranges: readonly NumberRange[],
+  targetOf: (range: NumberRange) => Target,
+): Target {
   const sums = [0];
   for (const { weight } of ranges) sums.push((sums[sums.length - 1] ?? 0) + weight + 0.01); // none weighs nothing
   const at = (index: number): NumberRange => ranges[index] as NumberRange;
 
   const build = (from: number, to: number): Target => {
-    if (to - from === 1) return at(from).target();
-    const alone = to - from === 3 && at(from).key === at(from + 2).key;
+    if (to - from === 1) return targetOf(at(from));
+    const alone = to - from === 3 && decideAlike(at(from).decision, at(from + 2).decision);
     if (alone && at(from + 1).first + 1 === at(from + 2).first)
-      return builder.jump(JEQ, at(from + 1).first, at(from + 1).target(), at(from).target());
+      return builder.jump(JEQ, at(from + 1).first, targetOf(at(from + 1)), targetOf(at(from)));
     const middle = balance(sums, from, to);
     const above = build(middle, to);
     return builder.jump(JGE, at(middle).first, above, build(from, middle));
