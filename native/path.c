@@ -200,11 +200,36 @@ int root_open(struct task *task, const char *path, int flags) {
   return fd;
 }
 
+/* The usual case of a missing path: only its last component is, and three calls do instead of a walk. -1: it is not. */
+static int make_last(struct task *task, const char *path, struct making making) {
+  char parent_path[PATH_MAX];
+  struct stat stat;
+  const char *slash = strrchr(path, '/');
+  const char *name = slash == NULL ? path : slash + 1;
+  size_t size = (size_t)(name - path);
+  if (name[0] == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || size >= sizeof parent_path)
+    return -1;
+  memcpy(parent_path, path, size);
+  parent_path[size] = 0;
+  int parent = root_open(task, size == 0 ? "/" : parent_path, O_PATH | O_DIRECTORY);
+  if (parent < 0)
+    return -1;
+  int fd = make_component(parent, name, making);
+  close(parent);
+  if (fd >= 0 && (fstat(fd, &stat) < 0 || S_ISLNK(stat.st_mode))) { /* a link that leads nowhere: for the walk */
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
 int root_make(struct task *task, const char *path, mode_t type, mode_t mode) {
+  struct making making = {type, mode};
   int fd = root_open(task, path, O_PATH);
   if (fd >= 0 || errno != ENOENT || task->root < 0)
     return fd;
-  return walk_below(task->root, path, (struct making){type, mode});
+  fd = make_last(task, path, making);
+  return fd >= 0 ? fd : walk_below(task->root, path, making);
 }
 
 int root_parent(struct task *task, const char *path, char name[256]) {
