@@ -22,6 +22,9 @@ function parseChoice(text: string): Choice | undefined {
   return match === null ? undefined : { name: match[1] ?? "", action: match[2] ?? "", left: Number(match[3] ?? 1) };
 }
 
+/** Of the fields in the file; what has no entry begins at 0 (the name). */
+const place = { action: 128, counters: 156, trace: 164 } as const;
+
 /** ORLOP_POINT_FILE: where a test arms one point at a time while we run; the layout is native/points.c's. */
 const shared = enabled ? mapPointFile(process.env["ORLOP_POINT_FILE"] ?? "") : undefined;
 
@@ -30,8 +33,6 @@ interface PointFile {
   /** How many more times until the point acts; how much of the trace is used. */
   readonly counters: Int32Array;
 }
-
-const place = { action: 128, counters: 156, trace: 164 } as const;
 
 function mapPointFile(path: string): PointFile | undefined {
   if (path === "") return undefined;
