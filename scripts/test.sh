@@ -9,4 +9,5 @@ fi
 [ -x node_modules/.bin/bun ] || npm ci
 
 node_modules/.bin/bun scripts/build.ts
+node_modules/.bin/bun scripts/build.ts --test
 exec node_modules/.bin/bun scripts/run-tests.ts "$@"
