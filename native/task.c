@@ -1,6 +1,7 @@
 /* One plan: reads frames from a connection, carries each step out, answers. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "steps.h"
 
 /* All steps of one child together. A default container needs about 30 KiB. */
-enum { PARCEL_MAX = 16 << 20 };
+enum { PARCEL_MAX = 16 << 20, DRAIN_PATIENCE_MS = 10 * 1000 };
 
 /* What to do after a frame. */
 enum verdict { GO_ON, PLAN_DONE, PLAN_FAILED };
@@ -177,14 +178,25 @@ static enum verdict take_plan(struct task *task, struct inbox *box, int in) {
   }
 }
 
+/* A sender that is still in the middle of a plan would lose our answer to its own EPIPE: what it sends is read and thrown
+ * away until it has heard and leaves, or has said nothing for DRAIN_PATIENCE_MS. */
+static void drain_plan(int in) {
+  static char rest[64 << 10];
+  struct pollfd more = {.fd = in, .events = POLLIN};
+  while (poll(&more, 1, DRAIN_PATIENCE_MS) > 0 && read(in, rest, sizeof rest) > 0)
+    ;
+}
+
 static int serve(int in, int out) {
   struct task task = {
       .conn = out, .channel = -1, .step = NO_STEP, .root = -1, .proc = -1, .empty = -1, .child_pidfd = -1};
   struct inbox box = {0};
   if (slots_open(&task.slots) < 0)
     return 1;
-  if (take_plan(&task, &box, in) == PLAN_FAILED)
+  if (take_plan(&task, &box, in) == PLAN_FAILED) {
+    drain_plan(in);
     return 1;
+  }
   slots_free(&task.slots); /* a monitor keeps nothing of the plan */
   send_frame(task.conn, F_DONE, NULL, 0);
   if (task.monitor != NULL && task.child > 0)
