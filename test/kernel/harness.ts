@@ -22,6 +22,11 @@ const needTable = {
   timens: { met: () => readable("/proc/self/ns/time"), remedy: "a kernel with CONFIG_TIME_NS" },
   seccomp: { met: () => readable("/proc/sys/kernel/seccomp/actions_avail"), remedy: "a kernel with CONFIG_SECCOMP" },
   overlay: { met: () => /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")), remedy: "modprobe overlay" },
+  libfuzzer: {
+    met: () =>
+      [...new Bun.Glob("/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a").scanSync("/")].length > 0,
+    remedy: "apt-get install clang libclang-rt-14-dev",
+  },
   gcc: { met: () => Bun.which("gcc") !== null, remedy: "apt-get install gcc" },
   qemu: { met: () => Bun.which("qemu-system-x86_64") !== null, remedy: "apt-get install qemu-system-x86" },
   busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },

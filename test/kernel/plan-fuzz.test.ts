@@ -1,0 +1,17 @@
+/** The plan decoder under the fuzzer: a small dose; ORLOP_FUZZ_SECONDS gives the full one. */
+
+import { expect } from "bun:test";
+import { fuzzNative } from "../../scripts/fuzz-native.ts";
+import { kernelTest } from "./harness.ts";
+
+const seconds = Number(process.env["ORLOP_FUZZ_SECONDS"] ?? 5);
+
+kernelTest(
+  "no bytes on a connection make the plan decoder read what is not there",
+  ["libfuzzer"],
+  async () => {
+    const runs = /Done (\d+) runs/.exec(await fuzzNative(seconds));
+    expect(Number(runs?.[1])).toBeGreaterThan(1000);
+  },
+  (seconds + 120) * 1000,
+);
