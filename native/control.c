@@ -18,7 +18,8 @@ static void say(struct peer *peer, enum frame_kind kind, const void *payload, si
   uint32_t length = (uint32_t)size + 1;
   memcpy(frame, &length, sizeof length);
   frame[4] = (uint8_t)kind;
-  memcpy(frame + 5, payload, size);
+  if (size > 0)
+    memcpy(frame + 5, payload, size);
   if (send(peer->source.fd, frame, 5 + size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)(5 + size))
     peer_close(peer);
 }
@@ -230,6 +231,8 @@ void peers_accept(void) {
 
 void control_adopt(int conn, struct inbox *box) {
   struct peer *peer = add_peer(conn);
+  if (peer == NULL) /* never: it is the first */
+    return;
   peer->box = *box;
   *box = (struct inbox){0};
   peer->greeted = peer->engine = true;

@@ -94,7 +94,8 @@ static void add_line(int index, const uint8_t *bytes, size_t size, bool ended) {
 static void add_buffered(int index, const uint8_t *bytes, size_t size, bool ended) {
   struct line_buffer *line = &monitor.log.line[index];
   if (line->used > 0) {
-    memcpy(line_bytes[index] + line->used, bytes, size);
+    if (size > 0)
+      memcpy(line_bytes[index] + line->used, bytes, size);
     size += line->used;
     bytes = line_bytes[index];
     line->used = 0;

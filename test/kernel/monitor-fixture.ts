@@ -151,7 +151,12 @@ function logStep(directory: string, log: NonNullable<Sketch["log"]>): Step {
 export async function startMonitor(control: string, sketch: Sketch): Promise<FrameConnection> {
   const connection = new FrameConnection(control);
   connection.send(encodePlan(planOf(sketch)));
-  await connection.next("DONE");
+  try {
+    await connection.next("DONE");
+  } catch (error) {
+    connection[Symbol.dispose]();
+    throw error;
+  }
   return connection;
 }
 
