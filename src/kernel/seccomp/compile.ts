@@ -17,7 +17,7 @@ import {
   X32_SYSCALL_BIT,
 } from "./architecture.ts";
 import { ArgumentFilter } from "./argument-filter.ts";
-import { always, type Decision, decide, type ParsedRule, parseRule } from "./decision.ts";
+import { always, type Decision, decide, parseRule } from "./decision.ts";
 import { filterFlags } from "./filter-flags.ts";
 import { type NumberRange, numberRanges } from "./number-ranges.ts";
 import { buildNumberTree } from "./number-tree.ts";
@@ -29,8 +29,6 @@ export interface CompiledSeccomp {
   readonly program: Uint8Array;
   /** SECCOMP_FILTER_FLAG_*, for seccomp(2). */
   readonly flags: number;
-  /** Names in the profile that no architecture of this machine has: without effect, as in runc. */
-  readonly unknownNames: readonly string[];
 }
 
 /** struct seccomp_data. */
@@ -79,7 +77,7 @@ function compile(profile: SeccompProfile, machine: Machine): CompiledSeccomp {
   const program = builder.finish(builder.load(ARCH_OFFSET, entry));
   if (builder.length > INSTRUCTIONS_MAX)
     refuseSize(`${builder.length} instructions`, `${INSTRUCTIONS_MAX} (BPF_MAXINSNS)`);
-  return { program, flags: filterFlags(profile), unknownNames: unknownNames(rules, listed) };
+  return { program, flags: filterFlags(profile) };
 }
 
 function refuseSize(value: string, most: string): never {
@@ -130,7 +128,9 @@ function keyOf(decision: Decision): string {
   return JSON.stringify(decision, (_, value: unknown) => (typeof value === "bigint" ? value.toString(16) : value));
 }
 
-function unknownNames(rules: readonly ParsedRule[], listed: readonly Architecture[]): string[] {
-  const names = new Set(rules.flatMap((rule) => rule.names));
-  return [...names].filter((name) => !listed.some((architecture) => syscallNumbers(architecture).has(name)));
+/** Names in the profile that no architecture it lists has on this machine: without effect, as in runc. */
+export function unknownCalls(profile: SeccompProfile, machine: Machine): string[] {
+  const listed = listedArchitectures(profile, machine).map(syscallNumbers);
+  const names = new Set((profile.syscalls ?? []).flatMap((rule) => rule.names));
+  return [...names].filter((name) => !listed.some((numbers) => numbers.has(name)));
 }

@@ -11,7 +11,7 @@ export interface NumberRange {
   /** Compare arguments as 64-bit values. */
   readonly wide: boolean;
   /** How many calls with a name it holds: ranges that hold more are found with fewer comparisons. */
-  readonly weight: number;
+  weight: number;
 }
 
 const newer = always(SECCOMP_RET_ERRNO + ENOSYS);
@@ -31,7 +31,7 @@ export function numberRanges(decisions: Decisions, architecture: Architecture): 
     const decision = byNumber.get(first) ?? unnamed;
     const last = ranges[ranges.length - 1];
     if (last === undefined || !decideAlike(last.decision, decision)) ranges.push({ first, decision, wide, weight });
-    else if (weight > 0) ranges[ranges.length - 1] = { ...last, weight: last.weight + weight };
+    else last.weight += weight;
   };
   /** Where numbers without a name begin to be decided otherwise. */
   const cuts = [newerFrom, ...(own === undefined ? [] : [base + own[0], base + own[1] + 1])].sort((a, b) => a - b);

@@ -33,7 +33,13 @@ export function buildNumberTree(
 /** Where to cut ranges [from, to) so that both sides weigh about the same; each gets at least one. */
 function balance(sums: readonly number[], from: number, to: number): number {
   const half = ((sums[from] ?? 0) + (sums[to] ?? 0)) / 2;
-  let middle = from + 1;
-  while (middle < to - 1 && Math.abs((sums[middle + 1] ?? 0) - half) <= Math.abs((sums[middle] ?? 0) - half)) middle++;
-  return middle;
+  let low = from + 1;
+  let high = to - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sums[middle] ?? 0) < half) low = middle + 1;
+    else high = middle;
+  }
+  const before = low - 1;
+  return before > from && half - (sums[before] ?? 0) < (sums[low] ?? 0) - half ? before : low;
 }

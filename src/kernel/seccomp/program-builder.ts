@@ -1,6 +1,5 @@
 /**
  * Builds a classic BPF program from its end towards its start, so that every jump's target is known when it is written.
- * Blocks that are equal exist once.
  */
 
 /** linux/bpf_common.h. */
@@ -30,7 +29,8 @@ interface Instruction {
 export class ProgramBuilder {
   /** Last instruction first. */
   readonly #reversed: Instruction[] = [];
-  readonly #known = new Map<string, Target>();
+  /** The latest return of each value. */
+  readonly #returns = new Map<number, Target>();
 
   get length(): number {
     return this.#reversed.length;
@@ -38,10 +38,8 @@ export class ProgramBuilder {
 
   /** Returns `value` to the kernel. */
   ret(value: number): Target {
-    const key = `ret ${value}`;
-    const known = this.#known.get(key);
-    if (known !== undefined && this.#skipTo(known) <= SHARE_MAX) return known;
-    return this.#push(RET_K, value, 0, 0, key);
+    const known = this.#returns.get(value);
+    return known !== undefined && this.#skipTo(known) <= SHARE_MAX ? known : this.#return(value);
   }
 
   /** Loads the word at `offset` of `struct seccomp_data`, then goes on. */
@@ -57,15 +55,12 @@ export class ProgramBuilder {
   /** Compares the accumulator with `k`, unsigned. */
   jump(code: typeof JEQ | typeof JGT | typeof JGE, k: number, yes: Target, no: Target): Target {
     if (yes === no) return yes;
-    const key = `${code} ${k} ${yes} ${no}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
     let [nearYes, nearNo] = [yes, no];
     while (this.#skipTo(nearYes) > JUMP_MAX || this.#skipTo(nearNo) > JUMP_MAX) {
       if (this.#skipTo(nearYes) > this.#skipTo(nearNo)) nearYes = this.#bringNear(nearYes);
       else nearNo = this.#bringNear(nearNo);
     }
-    return this.#push(code, k, this.#skipTo(nearYes), this.#skipTo(nearNo), key);
+    return this.#push(code, k, this.#skipTo(nearYes), this.#skipTo(nearNo));
   }
 
   /** An array of `struct sock_filter` that begins with `start`, which must be what was built last. */
@@ -89,24 +84,23 @@ export class ProgramBuilder {
   }
 
   #straight(code: number, k: number, then: Target): Target {
-    const key = `${code} ${k} ${then}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
     if (this.#skipTo(then) !== 0) this.#bringNear(then);
-    return this.#push(code, k, 0, 0, key);
+    return this.#push(code, k, 0, 0);
   }
 
   /** What does the same as the target, as the latest instruction. */
   #bringNear(target: Target): Target {
     const there = this.#reversed[target] as Instruction;
-    if (there.code === RET_K) return this.#push(RET_K, there.k, 0, 0, `ret ${there.k}`);
-    return this.#push(JMP_JA, this.#skipTo(target), 0, 0, undefined);
+    return there.code === RET_K ? this.#return(there.k) : this.#push(JMP_JA, this.#skipTo(target), 0, 0);
   }
 
-  #push(code: number, k: number, jumpTrue: number, jumpFalse: number, key: string | undefined): Target {
-    const target = this.length as Target;
-    this.#reversed.push({ code, jumpTrue, jumpFalse, k });
-    if (key !== undefined) this.#known.set(key, target);
+  #return(value: number): Target {
+    const target = this.#push(RET_K, value, 0, 0);
+    this.#returns.set(value, target);
     return target;
+  }
+
+  #push(code: number, k: number, jumpTrue: number, jumpFalse: number): Target {
+    return (this.#reversed.push({ code, jumpTrue, jumpFalse, k }) - 1) as Target;
   }
 }
