@@ -1,0 +1,87 @@
+/** Push: an image's blobs, then its manifest under a tag. Nothing names what is not there yet. */
+import { OrlopError } from "../base/errors.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Descriptor, Index, Manifest } from "../spec/oci-image.ts";
+import { type UploadOutcome, uploadBlob } from "./blob-upload.ts";
+import type { ContentStore } from "./content-store.ts";
+import type { RegistrySession } from "./registry-session.ts";
+import { shown } from "./registry-transport.ts";
+
+/** Docker's default. */
+const uploadsMax = 5;
+
+export interface PushOptions {
+  readonly session: RegistrySession;
+  readonly store: ContentStore;
+  readonly manifest: Manifest;
+  readonly tag: string;
+  /** A repository on the same host that a blob is known to be in. */
+  readonly mountFrom?: (digest: Digest) => string | undefined;
+  readonly onEvent: (event: PushEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+export type PushEvent =
+  | { readonly kind: "uploading"; readonly blob: Descriptor; readonly doneBytes: number }
+  | { readonly kind: "uploaded"; readonly blob: Descriptor; readonly outcome: UploadOutcome };
+
+/** @throws {OrlopError} blob_unknown, registry_* */
+export async function pushImage(options: PushOptions): Promise<void> {
+  const { manifest, signal } = options;
+  const stop = new AbortController();
+  const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  // a layer can be there twice; it is sent once
+  const blobs = new Map([...manifest.layers, manifest.config].map((blob) => [blob.digest, blob]));
+  const waiting = [...blobs.values()];
+  const work = async (): Promise<void> => {
+    for (let blob = waiting.shift(); blob !== undefined; blob = waiting.shift()) await pushBlob(options, blob, both);
+  };
+  const workers = Array.from({ length: uploadsMax }, () =>
+    work().catch((error) => {
+      stop.abort(error);
+      throw error;
+    }),
+  );
+  const failed = (await Promise.allSettled(workers)).some(({ status }) => status === "rejected");
+  signal?.throwIfAborted();
+  if (failed) throw stop.signal.reason;
+  await putManifest(options.session, manifest, options.tag, signal);
+}
+
+async function pushBlob(options: PushOptions, blob: Descriptor, signal: AbortSignal): Promise<void> {
+  const mountFrom = options.mountFrom?.(blob.digest);
+  const outcome = await uploadBlob({
+    session: options.session,
+    store: options.store,
+    blob,
+    onProgress: (doneBytes) => options.onEvent({ kind: "uploading", blob, doneBytes }),
+    signal,
+    ...(mountFrom === undefined ? {} : { mountFrom }),
+  });
+  options.onEvent({ kind: "uploaded", blob, outcome });
+}
+
+/** Puts a manifest or an index under a tag (or its digest). @throws {OrlopError} registry_* */
+export async function putManifest(
+  session: RegistrySession,
+  document: Manifest | Index,
+  tag: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { response, url } = await session.send({
+    method: "PUT",
+    path: `manifests/${tag}`,
+    headers: { "content-type": document.mediaType },
+    body: document.raw,
+    actions: "pull,push",
+    expect: [201],
+    ...(signal === undefined ? {} : { signal }),
+  });
+  await response.body?.cancel();
+  const digest = response.headers.get("docker-content-digest");
+  if (digest !== null && digest !== document.digest)
+    throw OrlopError.of("registry_broken", {
+      url: shown(url),
+      reason: `it stored the manifest as ${digest.slice(0, 80)}`,
+    });
+}
