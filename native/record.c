@@ -33,6 +33,7 @@ int step_exit_record(struct task *task, union argument *arg) {
   if (fd < 0)
     return fail(task, errno, "%.200s", temporary);
   record->on = true;
+  unlinkat(record->dir, record->name, 0); /* an earlier run's: it would be taken for this one's */
   memset(space, '\n', sizeof space);
   ssize_t written = write(fd, space, sizeof space);
   int error = errno;

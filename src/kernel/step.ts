@@ -37,7 +37,7 @@ export const stepTable = {
   chown: { path: "s", uid: "n", gid: "n" },
 
   // ── host side: cgroups and network ─────────────────────────────────────────────────────────────────────────────────
-  /** Empty a cgroup v1 group: freeze, SIGKILL each task, thaw, until none is left (at most 10 s: ETIMEDOUT). "" = no freezer. */
+  /** Empty a cgroup v1 group: freeze, SIGKILL each task, thaw, until none is left (at most 10 s: ETIMEDOUT). tasks: the group's list; freezer: its freezer.state, "" = none. */
   "kill-group": { tasks: "s", freezer: "s" },
   /** Load a BPF_PROG_TYPE_CGROUP_DEVICE program (array of 8-byte instructions) and attach it to a cgroup v2 directory. */
   "device-program": { group: "s", program: "b" },
@@ -76,7 +76,7 @@ export const stepTable = {
   stdio: { streams: "n", flags: "n" },
   /** Log of stdout and stderr: driver "json-file" or "local"; the file; rotation at maxSize bytes (0 never), keeping maxFiles files; flags: 1 never block on a slow disk: drop and count. */
   log: { driver: "s", path: "s", maxSize: "n", maxFiles: "n", flags: "n" },
-  /** Where the exit record goes; sync: 1 = fsync it. wake: supervisor.sock, told WAKE when no engine is connected at the exit; "" = nobody. */
+  /** Where the exit record goes (an earlier run's is removed); sync: 1 = fsync it. wake: supervisor.sock, told WAKE when no engine is connected at the exit; "" = nobody. */
   "exit-record": { path: "s", sync: "n", wake: "s" },
   /** Listen for control and attach connections on this unix socket (mode 0600). */
   listen: { path: "s" },
@@ -90,7 +90,7 @@ export const stepTable = {
   // ── both sides ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /** unshare(2) of these namespaces. */
   unshare: { flags: "n" },
-  /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net. */
+  /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net. A PID namespace needs its flag; the child is in it from its next step on that is not `setns`. */
   setns: { path: "s", flags: "n" },
 
   // ── child side, before pivot ───────────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ import {
   type Sketch,
   startMonitor,
   startSupervisor,
+  untilGone,
 } from "./monitor-fixture.ts";
 
 type LogSketch = NonNullable<Sketch["log"]>;
@@ -138,6 +139,32 @@ for (const driver of drivers) {
   );
 }
 
+for (const point of ["append", "rotate", "shifted", "rotated"]) {
+  kernelTest(
+    `a monitor killed at monitor.log.${point} loses no line in the middle`,
+    ["root", "executor"],
+    async (scratch) => {
+      const control = await startSupervisor(scratch, { ORLOP_POINT: `monitor.log.${point}:kill:3` });
+      const { directory } = scratch;
+      const log = { driver: "json-file", maxSize: 100_000, maxFiles: 100 } as const;
+      using connection = await startMonitor(control, { directory, argv: ["seq", "-f", "%099.0f", "10000"], log });
+      const { pid } = await connection.next("SPAWNED");
+      connection.send(encodeBare("GO"));
+      await connection.end();
+      await untilGone(pid); // nobody reads its output any more
+      expect(existsSync(join(directory, "exit"))).toBe(false);
+      const names = readdirSync(directory).filter((name) => /^log(\.\d+)?$/.test(name));
+      const numberOf = (name: string) => Number(name.split(".")[1] ?? 0);
+      names.sort((a, b) => numberOf(b) - numberOf(a));
+      const lines = names.flatMap((name) =>
+        readLog("json-file", join(directory, name)).map((record) => Number(text(record))),
+      );
+      expect(lines.length).toBeGreaterThan(100);
+      expect(lines).toEqual(lines.map((_, i) => i + 1));
+    },
+  );
+}
+
 kernelTest(
   "a log that drops when its disk hangs lets the container run and end",
   ["root", "executor"],
@@ -165,10 +192,10 @@ kernelTest(
     const told = records.flatMap((item) => /^orlop: (\d+) log records were lost/.exec(text(item))?.slice(1) ?? []);
     const lines = records.filter((item) => item.stream === "stdout").map((item) => Number(text(item)));
     const lost = told.reduce((sum, count) => sum + Number(count), 0);
-  expect(lines.length + lost).toBe(100_000);
+    expect(lines.length + lost).toBe(100_000);
     expect(lines.slice(0, 5000)).toEqual(lines.slice(0, 5000).map((_, i) => i + 1));
     expect(lost).toBeGreaterThan(50_000);
-  expect(told.length).toBeLessThan(20); // notices are few, they do not fill what is kept
+    expect(told.length).toBeLessThan(20); // notices are few, they do not fill what is kept
   },
 );
 

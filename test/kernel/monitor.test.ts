@@ -69,6 +69,11 @@ function isStopped(pid: number): boolean {
   return readFileSync(`/proc/${pid}/wchan`, "utf8").includes("pipe_write");
 }
 
+function hasStoppedChild(pid: number): boolean {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+  return children.some((child) => child !== "" && isStopped(Number(child)));
+}
+
 const log = { driver: "json-file" } as const;
 
 kernelTest(
@@ -102,16 +107,7 @@ kernelTest("a stopped reader stops the output and nothing else", ["root", "execu
   const reader = await attach(scratch.directory, 2);
   connection.send(encodeBare("GO"));
   const { pid } = await connection.next("STARTED");
-  const children = `/proc/${pid}/task/${pid}/children`;
-  await waitUntil(
-    () =>
-      readFileSync(children, "utf8")
-        .trim()
-        .split(" ")
-        .some((child) => child !== "" && isStopped(Number(child))),
-    10_000,
-    "the writer is stopped",
-  );
+  await waitUntil(() => hasStoppedChild(pid), 10_000, "the writer is stopped");
   const errors = await attach(scratch.directory, 4);
   connection.send(encodeSignal(10)); // the other stream, signals and new connections go on
   const [chunk] = (await once(errors.socket, "data")) as [Uint8Array];
@@ -306,6 +302,24 @@ kernelTest("a monitor that is killed leaves its container running", ["root", "ex
   expect(isGone(pid)).toBe(false);
   expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toBe("sleep\x001000\0");
 });
+
+kernelTest(
+  "a reader that takes nothing is dropped ten seconds after the exit",
+  ["root", "executor"],
+  async (scratch) => {
+    const connection = await begin(scratch, { argv: ["sh", "-c", "yes | head -c 1000000"], streams: 2 });
+    const stopped = await attach(scratch.directory, 2);
+    connection.send(encodeBare("GO"));
+    const { pid } = await connection.next("STARTED");
+    const monitor = monitorOf(pid);
+    await waitUntil(() => hasStoppedChild(pid), 10_000, "the writer is stopped");
+    connection.send(encodeSignal(9));
+    expect((await connection.next("EXITED")).status).toBe(9);
+    await waitUntil(() => isGone(monitor), 15_000, "the monitor is gone");
+    stopped.socket.destroy();
+  },
+  40_000,
+);
 
 kernelTest(
   "a user who is not root can open /dev/stdout and /dev/stderr again",
