@@ -156,8 +156,8 @@ static void reap_children(void) {
   while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
     if (child == self.engine)
       engine_ended(status);
-    else if (WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == MONITOR_ENDED))
-      need_engine(); /* a container ended while nobody listened, or lost its monitor */
+    else if (WIFSIGNALED(status))
+      need_engine(); /* perhaps a monitor; one that ends well says WAKE itself */
   }
 }
 

@@ -1,4 +1,4 @@
-/** Builds the executor: dist/orlop-executor, and dist/test/orlop-executor with step points. Needs gcc and a static libc. */
+/** Builds the executor in its three forms. Needs gcc and a static libc. */
 
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -7,27 +7,30 @@ const root = join(import.meta.dir, "..");
 const sourceDirectory = join(root, "native");
 
 /** Warnings are errors: this program runs as root. */
-const compilerFlags = [
-  "-std=gnu17",
-  "-O2",
-  "-Wall",
-  "-Wextra",
-  "-Wconversion",
-  "-Werror",
-  "-fPIE",
-  "-D_FORTIFY_SOURCE=2",
-];
+const warningFlags = ["-std=gnu17", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fPIE"];
 const linkerFlags = ["-static-pie", "-Wl,-z,relro,-z,now", "-Wl,--build-id=none", "-s"];
 
 export interface NativeBuild {
   readonly output: string;
-  readonly defines: readonly string[];
+  readonly compilerFlags: readonly string[];
+  readonly linkerFlags: readonly string[];
 }
 
-/** What users get, and what tests run. */
+const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+
+/** What users get, what tests run, and the same under ASan and UBSan: run kernel tests on it with ORLOP_EXECUTOR. */
 export const nativeBuilds = {
-  release: { output: join(root, "dist/orlop-executor"), defines: [] },
-  test: { output: join(root, "dist/test/orlop-executor"), defines: ["-DORLOP_POINTS"] },
+  release: { output: join(root, "dist/orlop-executor"), compilerFlags: ["-O2", "-D_FORTIFY_SOURCE=2"], linkerFlags },
+  test: {
+    output: join(root, "dist/test/orlop-executor"),
+    compilerFlags: ["-O2", "-D_FORTIFY_SOURCE=2", "-DORLOP_POINTS"],
+    linkerFlags,
+  },
+  sanitized: {
+    output: join(root, "dist/sanitized/orlop-executor"),
+    compilerFlags: ["-O1", "-g", "-DORLOP_POINTS", ...sanitizers],
+    linkerFlags: ["-pie", ...sanitizers], // ASan has no static form
+  },
 } as const satisfies Record<string, NativeBuild>;
 
 /** Compiles the executor unless it is newer than all of its sources. Throws with gcc's own words. */
@@ -37,16 +40,16 @@ export async function buildNative(build: NativeBuild): Promise<void> {
   if (isNewer(build.output, [...paths, import.meta.path])) return;
   mkdirSync(join(build.output, ".."), { recursive: true });
   const sources = paths.filter((path) => path.endsWith(".c"));
-  const objectDirectory = join(root, ".cache/native", build.defines.join("") || "release");
+  const objectDirectory = join(root, ".cache/native", build.output.split("/").at(-2) ?? "");
   mkdirSync(objectDirectory, { recursive: true });
   const headers = paths.filter((path) => path.endsWith(".h"));
   const objects = await inPairs(sources, async (source) => {
     const object = join(objectDirectory, `${source.slice(sourceDirectory.length + 1, -2)}.o`);
     if (!isNewer(object, [source, ...headers, import.meta.path]))
-      await gcc([...compilerFlags, ...build.defines, "-c", source, "-o", object]);
+      await gcc([...warningFlags, ...build.compilerFlags, "-c", source, "-o", object]);
     return object;
   });
-  await gcc([...linkerFlags, "-o", `${build.output}.new`, ...objects]);
+  await gcc([...build.linkerFlags, "-o", `${build.output}.new`, ...objects]);
   // by rename: an executor that runs from this file goes on with what it has
   await Bun.$`mv ${build.output}.new ${build.output}`.quiet();
 }
@@ -69,4 +72,8 @@ async function gcc(flags: readonly string[]): Promise<void> {
   if ((await compiler.exited) !== 0) throw new Error(`gcc ${flags.join(" ")}\n${words}`);
 }
 
-if (import.meta.main) for (const build of Object.values(nativeBuilds)) await buildNative(build);
+/** bun scripts/build-native.ts [release|test|sanitized …]: the first two unless told otherwise. */
+if (import.meta.main) {
+  const named = process.argv.slice(2) as (keyof typeof nativeBuilds)[];
+  for (const name of named.length > 0 ? named : (["release", "test"] as const)) await buildNative(nativeBuilds[name]);
+}
