@@ -68,6 +68,11 @@ describe("linux.seccomp", () => {
 
     [withArg({ index: 0, op: "SCMP_CMP_EQ" }), 'args[0].value "nothing"'],
     [withArg({ index: 0, value: 0, op: "EQ" }), 'args[0].op "EQ": expected one of SCMP_CMP_NE'],
+    [{ defaultAction: "SCMP_ACT_NOTIFY" }, "linux.seccomp.defaultAction SCMP_ACT_NOTIFY is not supported"],
+    [
+      { ...minimal, syscalls: [{ names: ["mount"], action: "SCMP_ACT_NOTIFY" }] },
+      "linux.seccomp.syscalls[0].action SCMP_ACT_NOTIFY is not supported",
+    ],
     [{ ...minimal, listenerPath: "/x" }, "linux.seccomp.listenerPath is not supported"],
   ])("%j is refused: %s", (value, message) => {
     expect(() => parseSeccomp(value)).toThrow(message);

@@ -101,7 +101,7 @@ export function parseSeccomp(value: unknown, path = "linux.seccomp"): Seccomp {
   const at = fieldsOf(value, path);
   for (const field of ["listenerPath", "listenerMetadata"])
     if (at(field).value !== undefined) throw OrlopError.of("unknown_field", { field: `${path}.${field}` });
-  const defaultAction = choice(actions, at("defaultAction"));
+  const defaultAction = parseAction(at("defaultAction"));
   const syscalls = optional(at("syscalls"), (found) => list(found, parseSyscall));
   return {
     defaultAction,
@@ -123,7 +123,7 @@ export function parseSyscall(found: Found): SeccompSyscall {
   const at = fieldsOf(found.value, found.path);
   const names = list(at("names"), text);
   if (names.length === 0) refuse(at("names").path, [], "at least one name");
-  const action = choice(actions, at("action"));
+  const action = parseAction(at("action"));
   return {
     names,
     action,
@@ -143,6 +143,13 @@ function parseArg(found: Found): SeccompArg {
     ...present("valueTwo", optional(at("valueTwo"), uint64)),
     op: choice(operators, at("op")),
   };
+}
+
+/** NOTIFY hands calls to another process over `listenerPath`: without one they would fail in the container, unexplained. */
+function parseAction(found: Found): SeccompAction {
+  const action = choice(actions, found);
+  if (action === "SCMP_ACT_NOTIFY") throw OrlopError.of("unknown_field", { field: `${found.path} ${action}` });
+  return action;
 }
 
 function parseErrno(found: Found, action: SeccompAction): number | undefined {
