@@ -16,8 +16,13 @@ export function readMachineFacts(): MachineFacts {
 export function readHostFacts(): HostFacts {
   return {
     oomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
+    capabilities: boundingSet(readFileSync("/proc/self/status", "utf8")),
     architecture: process.arch === "arm64" ? "aarch64" : "x86_64",
   };
+}
+
+function boundingSet(status: string): bigint {
+  return BigInt(`0x${/^CapBnd:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
 }
 
 function thermalThrottle(directory: string): string[] {

@@ -29,6 +29,8 @@ import { planSysctls } from "./plan-sysctls.ts";
 export interface HostFacts {
   /** oom_score_adj that every container inherits from the supervisor. */
   readonly oomScoreAdj: number;
+  /** Mask of the capabilities that root has here: inside another container not all of them. */
+  readonly capabilities: bigint;
   readonly architecture: "x86_64" | "aarch64";
 }
 

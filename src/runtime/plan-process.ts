@@ -30,10 +30,12 @@ export function planProcess(process: Process, host: HostFacts, id: string): Step
 /** The last steps: after them there is only the program. */
 export function planRights(process: Process, linux: Linux, host: HostFacts, gate: boolean): Step[] {
   const { user, capabilities = {} } = process;
+  // What nobody has here cannot be given: "all" is all that there is.
+  const mask = (set: keyof CapabilitySets) => capabilityMask(capabilities[set] ?? []) & host.capabilities;
   const filter = planSeccomp(linux, host);
   const wait: Step[] = gate ? [{ op: "gate", why: "until it is connected: attached clients, network" }] : [];
   const identity: Step[] = [
-    { op: "bounding", mask: maskOf(capabilities, "bounding"), why: "rights that no program in it can ever get back" },
+    { op: "bounding", mask: mask("bounding"), why: "rights that no program in it can ever get back" },
     {
       op: "user",
       uid: user.uid,
@@ -43,10 +45,10 @@ export function planRights(process: Process, linux: Linux, host: HostFacts, gate
     },
     {
       op: "capabilities",
-      effective: maskOf(capabilities, "effective"),
-      permitted: maskOf(capabilities, "permitted"),
-      inheritable: maskOf(capabilities, "inheritable"),
-      ambient: maskOf(capabilities, "ambient"),
+      effective: mask("effective"),
+      permitted: mask("permitted"),
+      inheritable: mask("inheritable"),
+      ambient: mask("ambient"),
       why: "what it may do beyond its user's rights",
     },
   ];
@@ -67,10 +69,6 @@ export function planRights(process: Process, linux: Linux, host: HostFacts, gate
       ...last,
     ];
   return [...wait, ...filter, ...identity, ...last];
-}
-
-function maskOf(sets: CapabilitySets, set: keyof CapabilitySets): bigint {
-  return capabilityMask(sets[set] ?? []);
 }
 
 function planRlimit(rlimit: Rlimit): Step {

@@ -103,7 +103,7 @@ function plan({ cgroups = v2, process, spec: asked, resources, change = (spec) =
       streams: { stdin: false, stdout: true, stderr: true },
       keepStdin: false,
     },
-    host: { oomScoreAdj: 0, architecture: "x86_64" },
+    host: { oomScoreAdj: 0, capabilities: (1n << 41n) - 1n, architecture: "x86_64" },
     files: identityFiles({ hostname: "box", address: "127.0.1.1", extraHosts: [] }),
     filesDirectory: "/run/orlop/containers/c1",
     gate: true,
