@@ -7,6 +7,7 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface Watch {
@@ -25,8 +26,11 @@ interface Process {
   readonly name: string;
 }
 
-/** Directories of tests all begin so; those of others do not concern us. */
-const testDirectoryPrefix = "/tmp/orlop-";
+/** Where tests and other engines' private daemons have their directories; mounts there that are not ours do not concern us. */
+const sharedDirectory = `${tmpdir()}/`;
+/** Groups of other engines. */
+const othersGroups = /\/(docker|libpod_parent|libpod-[^/]*|crun-[^/]*|user\.slice|system\.slice)(\/|$)/;
+const namespaceLink = /^(cgroup|ipc|mnt|net|pid|time|user|uts):\[\d+\]$/;
 
 const groupKind = "cgroup: ";
 
@@ -84,14 +88,14 @@ function hostMounts(directory: string): string[] {
       const [fields = "", source = ""] = line.split(" - ");
       return { target: fields.split(" ")[4] ?? "", fstype: source.split(" ")[0] ?? "" };
     })
-    .filter(({ target }) => target.startsWith(directory) || !target.startsWith(testDirectoryPrefix))
+    .filter(({ target }) => target.startsWith(directory) || !target.startsWith(sharedDirectory))
     .map(({ target, fstype }) => `${fstype} on ${target}`);
 }
 
 /** Groups in every mounted hierarchy. */
 function controlGroups(): string[] {
   const mounts = readFileSync("/proc/self/mounts", "utf8").matchAll(/^\S+ (\S+) cgroup2? /gm);
-  return [...mounts].flatMap((mount) => groupsBelow(mount[1] ?? ""));
+  return [...mounts].flatMap((mount) => groupsBelow(mount[1] ?? "")).filter((group) => !othersGroups.test(group));
 }
 
 function groupsBelow(directory: string): string[] {
@@ -164,7 +168,7 @@ function namespacesOf(pid: number): string[] {
   const joined = list(`/proc/${pid}/ns`).map((name) => readLink(`/proc/${pid}/ns/${name}`));
   const held = list(`/proc/${pid}/fd`).map((name) => readLink(`/proc/${pid}/fd/${name}`));
   const own = new Set(list("/proc/self/ns").map((name) => readLink(`/proc/self/ns/${name}`)));
-  return [...joined, ...held].filter((link) => /^[a-z]+:\[4\d+\]$/.test(link) && !own.has(link));
+  return [...joined, ...held].filter((link) => namespaceLink.test(link) && !own.has(link));
 }
 
 /** What its descriptors are, numbers of anonymous things left out. */

@@ -33,8 +33,7 @@ const stopMs = 10_000;
 export class Product {
   readonly runDir: string;
   readonly stateDir: string;
-  /** Talks to the engine of these folders; does not start one by itself (a command does). */
-  readonly engine: EngineClient;
+  #engine: EngineClient;
   readonly #program: string;
   readonly #env: Readonly<Record<string, string>>;
 
@@ -42,9 +41,25 @@ export class Product {
   constructor(directory: string, options: ProductOptions = {}) {
     this.runDir = join(directory, "run");
     this.stateDir = join(directory, "state");
-    this.engine = new EngineClient({ address: { kind: "unix", path: join(this.runDir, "orlop.sock") } });
+    this.#engine = this.connect();
     this.#program = options.program ?? orlopPath;
     this.#env = options.env ?? {};
+  }
+
+  /** Talks to the engine of these folders; does not start one by itself (a command does). */
+  get engine(): EngineClient {
+    return this.#engine;
+  }
+
+  /** A client of its own, with connections that nobody else uses. */
+  connect(): EngineClient {
+    return new EngineClient({ address: { kind: "unix", path: join(this.runDir, "orlop.sock") } });
+  }
+
+  /** Ends the connections that `engine` keeps: they are descriptors of the real one. */
+  disconnect(): void {
+    this.#engine.close();
+    this.#engine = this.connect();
   }
 
   /** For docker, and everything else that speaks the Engine API. */

@@ -1,6 +1,7 @@
 /** Containers' lives that together pass every step point of create, start, exit and remove. */
 
 import type { ContainerCreate } from "../../src/client/container-types.ts";
+import type { ContainersClient } from "../../src/client/containers-client.ts";
 import type { Product } from "../product.ts";
 
 /** What was acknowledged before something went wrong. Only that is promised. */
@@ -90,17 +91,27 @@ export const lives: Readonly<Record<string, Life>> = {
 export async function live(product: Product, life: Life, rootfs: string, told: Told): Promise<void> {
   if (life.cold) await product.ok("system", "stop");
   await product.ok("info"); // any command starts what is missing
-  const { containers } = product.engine;
+  const engine = product.connect();
+  try {
+    await liveThrough(engine.containers, life, rootfs, told);
+  } finally {
+    engine.close();
+  }
+}
+
+async function liveThrough(containers: ContainersClient, life: Life, rootfs: string, told: Told): Promise<void> {
   const { Id } = await containers.create(life.config(rootfs), told.name);
   told.id = Id;
   const wait = await containers.wait(Id, told.transient ? "removed" : "next-exit");
+  const exit = wait.exit();
+  exit.catch(() => undefined); // where something else fails first, that is the reason
   try {
     await containers.start(Id);
   } catch (error) {
     if (!life.fails) throw error;
   }
   if (life.stops) await containers.stop(Id);
-  if (!life.fails) told.exitCode = (await wait.exit()).StatusCode;
+  if (!life.fails) told.exitCode = (await exit).StatusCode;
   told.removing = true;
   if (!told.transient) await containers.remove(Id);
   told.removed = true;

@@ -61,6 +61,7 @@ export async function coverPoints(): Promise<ReadonlyMap<string, string>> {
     for (const { Id } of await product.engine.containers.list({ all: true })) {
       await product.engine.containers.remove(Id, { force: true });
     }
+    product.disconnect();
     await expectNoLeaks(before, watch); // what goes on behind the answers has ended too
     for (const point of points.reached()) if (!covered.has(point)) covered.set(point, name);
   }
@@ -75,13 +76,13 @@ async function makeRig(): Promise<Rig> {
   const warmUp = lives["durable"];
   if (warmUp !== undefined) await live(product, warmUp, rootfs, nothingTold("durable"));
   const watch = { directory, folders: [product.runDir, product.stateDir] };
-  const settled = takeSnapshot({ directory });
-  return { product, points, rootfs, watch, before: await snapshotOfIdle(watch, settled) };
+  product.disconnect();
+  return { product, points, rootfs, watch, before: await snapshotOfIdle(watch) };
 }
 
 /** Folders of the last container go in the background: the snapshot is taken when two looks agree. */
-async function snapshotOfIdle(watch: Watch, earlier: Snapshot): Promise<Snapshot> {
-  let last = earlier;
+async function snapshotOfIdle(watch: Watch): Promise<Snapshot> {
+  let last: Snapshot = new Map();
   for (;;) {
     const now = takeSnapshot(watch);
     if (now.size === last.size && [...now].every(([thing, count]) => last.get(thing) === count)) return now;
