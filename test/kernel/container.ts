@@ -2,7 +2,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { defaultCapabilities } from "../../src/kernel/capabilities.ts";
+import { allCapabilities, defaultCapabilities } from "../../src/kernel/capabilities.ts";
 import { type CgroupLayout, parseCgroupLayout } from "../../src/kernel/cgroup/layout.ts";
 import { planGroupParent, type ReadText } from "../../src/kernel/cgroup/parent.ts";
 import { runOneShot } from "../../src/kernel/executor-one-shot.ts";
@@ -71,7 +71,7 @@ export async function runContainer(
   const id = `test-${crypto.randomUUID()}`;
   const state = join(scratch.directory, id);
   mkdirSync(state);
-  const capabilities = defaultCapabilities;
+  const capabilities = options.privileged === true ? allCapabilities() : defaultCapabilities;
   const spec = (options.change ?? ((same) => same))(
     defaultSpec({
       process: {

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { chmodSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import type { Linux, Process, RuntimeSpec } from "../../src/spec/runtime-spec.ts";
 import { runContainer } from "./container.ts";
 import { kernelTest } from "./harness.ts";
@@ -31,6 +31,12 @@ Seccomp: 0
     );
   },
 );
+
+kernelTest("a privileged container has every capability that root has here", [...needs], async (scratch) => {
+  const here = /CapBnd:\s+(\S+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  const { stdout } = await runContainer(scratch, "grep -E '^Cap(Prm|Eff|Bnd)' /proc/self/status", { privileged: true });
+  expect(stdout).toBe(`CapPrm:\t${here}\nCapEff:\t${here}\nCapBnd:\t${here}\n`);
+});
 
 kernelTest(
   "another user has its ids and groups, no effective capability, and its pipes",
