@@ -18,7 +18,7 @@ async function buildProgram(output: string, withPoints: boolean): Promise<void> 
     ...["--no-compile-autoload-bunfig", "--no-compile-autoload-dotenv"],
     ...["--define", `ORLOP_POINTS=${withPoints}`],
     ...["--outfile", `${output}.new`],
-    ...["src/main.ts", "src/store/durable-worker.ts"],
+    ...["src/main.ts", "src/store/durable-worker.ts", "src/images/unpack-worker.ts"],
   ];
   const child = Bun.spawn([process.execPath, ...words], { cwd: root, stdout: "pipe", stderr: "pipe" });
   const [said, complained, exitCode] = await Promise.all([

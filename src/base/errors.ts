@@ -312,4 +312,9 @@ export class OrlopError extends Error {
     const message = entry.wrong(parameters) + (remedy === "" ? "" : `: ${remedy}`);
     return new OrlopError(code, entry.kind, message, cause);
   }
+
+  /** An error that another thread threw: of a message between threads only these two parts are left. */
+  static again(code: ErrorCode, message: string): OrlopError {
+    return new OrlopError(code, errorTable[code].kind, message);
+  }
 }

@@ -23,8 +23,8 @@ export const defaultLayerLimits: LayerLimits = { entriesMax: 2_000_000, bytesMax
 
 /** NAME_MAX of every file system that holds layers. */
 const nameMax = 255;
-/** Well under a frame. */
-const dataMax = 256 * 1024;
+/** Several fit into what the plan stream sends at once. */
+const dataMax = 64 * 1024;
 const whiteoutPrefix = ".wh.";
 const opaqueMarker = ".wh..wh..opq";
 /** Of aufs, which kept its own bookkeeping in layers. */

@@ -42,6 +42,7 @@ export class PlanStream {
   #isOver = false;
   #piece: Buffer = Buffer.allocUnsafe(pieceBytes);
   #used = 0;
+  readonly #free: Buffer[] = [];
   #count = 0;
 
   /** The connection is to a fresh task: control.sock, or the stdio of `orlop-executor plan`. */
@@ -143,10 +144,17 @@ export class PlanStream {
   }
 
   #send(): void {
-    if (this.#used > 0 && this.#failure === undefined) this.#connection.write(this.#piece.subarray(0, this.#used));
-    // the piece belongs to the connection now
-    this.#piece = Buffer.allocUnsafe(pieceBytes);
+    if (this.#used > 0 && this.#failure === undefined) {
+      const sent = this.#piece;
+      this.#connection.write(sent.subarray(0, this.#used), () => this.#giveBack(sent));
+    }
+    // the piece belongs to the connection until it is written: fresh memory for each would be gigabytes for a layer
+    this.#piece = this.#free.pop() ?? Buffer.allocUnsafe(pieceBytes);
     this.#used = 0;
+  }
+
+  #giveBack(piece: Buffer): void {
+    if (piece.length === pieceBytes) this.#free.push(piece);
   }
 
   #argument(kind: ArgumentKind, value: unknown): void {
