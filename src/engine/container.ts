@@ -193,6 +193,8 @@ export class Container {
     this.#process = undefined;
     const ended = this.#recordOf(end, groupPath);
     this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(groupPath));
+    // Only its first process is known to be gone where the monitor said so.
+    if (end.kind === "lost") await this.#cleared;
     this.#status = "exited";
     if (this.isTransient) {
       this.#record = { ...this.#record, run: ended };

@@ -43,9 +43,10 @@ const absolutePath: Read<string> = (value, path) => {
 
 /** A health check is not carried out; "none", which takes an image's away, is. */
 const healthcheck: Read<undefined> = (value, path) => {
-  const { Test, ...rest } = value as Readonly<Record<string, unknown>>;
-  const isNone = Array.isArray(Test) && Test.length === 1 && Test[0] === "NONE";
-  refused.read(isNone ? rest : value, path);
+  const { Test, ...rest } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const isNone = Array.isArray(Test) && (Test.length === 0 || (Test.length === 1 && Test[0] === "NONE"));
+  if (!isNone) refused.read(Test, path);
+  for (const [name, entry] of Object.entries(rest)) refused.read(entry, `${path}.${name}`);
   return undefined;
 };
 
@@ -53,7 +54,7 @@ const healthcheck: Read<undefined> = (value, path) => {
 const networking = shape({
   EndpointsConfig: field(
     table((value, path) => {
-      refused.read(value, path);
+      for (const [name, entry] of Object.entries((value ?? {}) as object)) refused.read(entry, `${path}.${name}`);
       return {};
     }),
     {},

@@ -1,0 +1,21 @@
+/** A machine for tests: four CPUs, cgroup v1, nothing special. */
+
+import type { Machine } from "./machine.ts";
+
+export const testMachine: Machine = {
+  facts: { timeNamespaces: true, thermalThrottle: [], devices: [] },
+  host: { oomScoreAdj: 0, capabilities: (1n << 41n) - 1n, architecture: "x86_64" },
+  cgroups: {
+    v1: [
+      { mountPoint: "/sys/fs/cgroup/memory", controllers: ["memory"], name: undefined },
+      { mountPoint: "/sys/fs/cgroup/devices", controllers: ["devices"], name: undefined },
+    ],
+    v2: undefined,
+  },
+  cgroupVersion: 1,
+  cpus: 4,
+  memoryBytes: 8 * 2 ** 30,
+  hostname: "machine",
+  kernelRelease: "6.1.0-18-amd64",
+  lastCapability: 40,
+};

@@ -1,0 +1,73 @@
+/** Both stores: what was acknowledged is there for the next one that opens the file. */
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDatabase } from "../platform/sqlite.ts";
+import type { ContainerStore } from "./container-rows.ts";
+import { DurableStore } from "./durable-store.ts";
+import { RunStore } from "./run-store.ts";
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "orlop-store-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const row = (id: string, name = id) => ({ id, name, record: `{"of":"${id}"}` });
+const stores: readonly (readonly [string, () => ContainerStore])[] = [
+  ["durable", () => new DurableStore(join(directory, "db"))],
+  ["run", () => new RunStore(join(directory, "db"), "boot 1")],
+];
+
+for (const [name, open] of stores) {
+  test(`${name}: what was acknowledged is there afterwards`, async () => {
+    const store = open();
+    await store.apply({ put: row("a") });
+    await Promise.all([store.apply({ put: row("b") }), store.apply({ put: row("c") })]);
+    await store.apply({ put: row("a", "renamed") });
+    await store.apply({ remove: "b" });
+    await store.close();
+    const again = open();
+    expect(again.load()).toEqual([row("a", "renamed"), row("c")].map((one) => ({ ...one })));
+    await again.close();
+  });
+
+  test(`${name}: a change that cannot be made is reported, and the store goes on`, async () => {
+    const store = open();
+    await store.apply({ put: row("a", "name") });
+    expect(store.apply({ put: row("b", "name") })).rejects.toThrow(/UNIQUE/);
+    await store.apply({ put: row("c") });
+    expect(store.load().map(({ id }) => id)).toEqual(["a", "c"]);
+    await store.close();
+  });
+}
+
+test("a hundred changes at once are all there", async () => {
+  const store = new DurableStore(join(directory, "db"));
+  await Promise.all(Array.from({ length: 100 }, (_, index) => store.apply({ put: row(`c${index}`) })));
+  expect(store.load()).toHaveLength(100);
+  await store.close();
+});
+
+test("the run store of an earlier boot begins anew", async () => {
+  const path = join(directory, "db");
+  const first = new RunStore(path, "boot 1");
+  await first.apply({ put: row("a") });
+  await first.close();
+  const same = new RunStore(path, "boot 1");
+  expect([same.afterReboot, same.load().length]).toEqual([false, 1]);
+  await same.close();
+  const next = new RunStore(path, "boot 2");
+  expect([next.afterReboot, next.load().length]).toEqual([true, 0]);
+  await next.close();
+});
+
+test("a database of a newer version is left alone", () => {
+  const path = join(directory, "db");
+  const database = openDatabase(path, "process");
+  database.run("PRAGMA user_version = 99");
+  database.close();
+  expect(() => new DurableStore(path)).toThrow("written by a newer Orlop");
+});
