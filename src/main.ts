@@ -2,7 +2,7 @@
 
 import { dirname, join } from "node:path";
 import { version } from "./base/version.ts";
-import type { Places } from "./client/address.ts";
+import { formatAddress, type Places, socketOf } from "./client/address.ts";
 
 /** In a compiled program the sources lie in a file system of Bun's own. */
 const isCompiled = import.meta.path.startsWith("/$bunfs/");
@@ -13,15 +13,16 @@ const LISTENING_FD = 3;
 /** An engine that nobody has asked anything for so long is asked to leave. */
 const IDLE_SECONDS = 60;
 
+const executor = join(programDirectory, "orlop-executor");
+
+/** The engine's command line for these folders. */
+function engineCommand({ runDir, stateDir }: Places): readonly string[] {
+  return [process.execPath, ...(isCompiled ? [] : [import.meta.path]), "engine", runDir, stateDir];
+}
+
 async function runCommandLine(argv: readonly string[]): Promise<void> {
   const { runCli } = await import("./cli/run-cli.ts");
-  const self = isCompiled ? [process.execPath] : [process.execPath, import.meta.path];
-  process.exitCode = await runCli(argv, {
-    version,
-    executor: join(programDirectory, "orlop-executor"),
-    engineCommand: ({ runDir, stateDir }) => [...self, "engine", runDir, stateDir],
-    idleSeconds: IDLE_SECONDS,
-  });
+  process.exitCode = await runCli(argv, { version, executor, engineCommand, idleSeconds: IDLE_SECONDS });
   // Connections that are kept for a next request would hold the process.
   process.exit();
 }
@@ -48,11 +49,29 @@ async function runEngine(places: Places): Promise<void> {
   });
   const server = new ApiServer(engine, routes);
   await server.listen({ fd: LISTENING_FD });
-  // Without its supervisor an engine can start nothing; the next command starts both anew.
-  supervisor.closed.then(() => {
-    log("warn", "the supervisor is gone: leaving");
-    process.exit(1);
+  let isStopping = false;
+  process.on("SIGTERM", () => {
+    isStopping = true;
+    server.close();
+    void engine.close().finally(() => process.exit(0));
   });
+  await supervisor.closed;
+  if (isStopping) return;
+  // Without a supervisor nothing can be started, and nobody notices the end of the containers that run.
+  log("warn", "the supervisor is gone");
+  if (engine.containers.all().some((container) => container.status === "running")) await replaceSupervisor(places);
+  process.exit(1);
+}
+
+/** Another supervisor, which starts another engine: that one finds everything again. */
+async function replaceSupervisor(places: Places): Promise<void> {
+  const [{ launchAndConnect }, { connectWithNode }] = await Promise.all([
+    import("./client/launch.ts"),
+    import("./client/node-stream.ts"),
+  ]);
+  const launch = { ...places, executor, engine: engineCommand(places), idleSeconds: IDLE_SECONDS };
+  const address = socketOf(places.runDir);
+  await launchAndConnect(() => connectWithNode(address), launch, formatAddress(address));
 }
 
 const [command = "", runDir = "", stateDir = ""] = process.argv.slice(2);

@@ -6,7 +6,12 @@
 import { openDatabase } from "../platform/sqlite.ts";
 import { type Change, ContainerRows } from "./container-rows.ts";
 
-export type Order = { readonly open: string } | { readonly sequence: number; readonly change: Change };
+interface ChangeOrder {
+  readonly sequence: number;
+  readonly change: Change;
+}
+
+export type Order = { readonly open: string } | ChangeOrder;
 
 /** These orders are on the disk; or, with an error, are not. */
 export interface Acknowledgement {
@@ -17,7 +22,7 @@ export interface Acknowledgement {
 declare const self: Worker;
 
 let rows: ContainerRows | undefined;
-let queue: { readonly sequence: number; readonly change: Change }[] = [];
+let queue: ChangeOrder[] = [];
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if ("open" in data) {
@@ -32,12 +37,23 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
 function commit(): void {
   const batch = queue;
   queue = [];
-  const sequences = batch.map((order) => order.sequence);
+  if (apply(batch) === undefined) return acknowledge(batch);
+  // One that cannot be made undoes them all: then each goes alone, so that only it fails.
+  for (const order of batch) acknowledge([order], apply([order]));
+}
+
+/** In one transaction; the reason when that failed, and nothing of it is done. */
+function apply(batch: readonly ChangeOrder[]): string | undefined {
   try {
     if (rows === undefined) throw new Error("the database is not open");
     rows.applyAll(batch.map((order) => order.change));
-    self.postMessage({ sequences } satisfies Acknowledgement);
+    return undefined;
   } catch (error) {
-    self.postMessage({ sequences, error: (error as Error).message } satisfies Acknowledgement);
+    return (error as Error).message;
   }
+}
+
+function acknowledge(batch: readonly ChangeOrder[], error?: string): void {
+  const sequences = batch.map((order) => order.sequence);
+  self.postMessage({ sequences, ...(error === undefined ? {} : { error }) } satisfies Acknowledgement);
 }
