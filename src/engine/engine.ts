@@ -88,8 +88,13 @@ export class Engine {
     };
   }
 
+  /** Clearing away can be done twice: when its task is killed, or the kernel refuses, it is tried once more. */
   #background(what: string, work: () => Promise<void>): Promise<void> {
     const done = work()
+      .catch((error: unknown) => {
+        log("warn", `${what}: once more`, error);
+        return work();
+      })
       .catch((error: unknown) => log("error", what, error))
       .finally(() => this.#pending.delete(done));
     this.#pending.add(done);
