@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { fuzzNative } from "../../scripts/fuzz-native.ts";
-import { kernelTest } from "./harness.ts";
+import { kernelTest } from "../kernel/harness.ts";
 
 const seconds = Number(process.env["ORLOP_FUZZ_SECONDS"] ?? 5);
 
