@@ -3,7 +3,9 @@
 import { expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { connectUnix } from "../../src/kernel/connect-unix.ts";
 import { openExecutor } from "../../src/kernel/executor-socket.ts";
+import { encodeBare, encodeHello, encodeWatch, FrameDecoder } from "../../src/kernel/frame.ts";
 import { waitUntil } from "../wait-until.ts";
 import { because } from "./child.ts";
 import { executorPath, kernelTest, type Need } from "./harness.ts";
@@ -197,6 +199,40 @@ kernelTest("a task that dies by a signal wakes the engine", needs, async (scratc
   );
   await expect(plan).rejects.toMatchObject({ code: "executor_lost" });
   await waitUntil(() => childrenOf(pid).length === 1, 5000, "the engine is there");
+});
+
+kernelTest("the end of an orphaned monitor starts the engine", needs, async (scratch) => {
+  const { runDirectory, pid } = await startSupervisor(scratch);
+  const orphan = Bun.spawn(["sleep", "60"]);
+  const socket = await connectUnix(join(runDirectory, "supervisor.sock"));
+  scratch.defer(() => void socket.destroy());
+  socket.write(Buffer.concat([encodeHello(), encodeWatch(orphan.pid)]));
+  expect(childrenOf(pid)).toEqual([]);
+  // whether the supervisor reads WATCH before or after this makes no difference
+  orphan.kill("SIGKILL");
+  await orphan.exited;
+  await waitUntil(() => childrenOf(pid).length === 1, 5000, "the engine is there");
+});
+
+kernelTest("WAKE starts the engine, and one that is not ours is told off", needs, async (scratch) => {
+  const { runDirectory, pid } = await startSupervisor(scratch);
+  const say = async (...frames: Uint8Array[]) => {
+    const socket = await connectUnix(join(runDirectory, "supervisor.sock"));
+    const answers = new FrameDecoder();
+    socket.write(Buffer.concat(frames));
+    const answer = new Promise((resolve) => {
+      socket.on("data", (chunk: Uint8Array) => resolve(answers.push(chunk)[0]));
+      socket.on("end", () => resolve(undefined));
+    });
+    return { socket, answer };
+  };
+  const stranger = await say(encodeHello(), encodeBare("GO"));
+  expect(await stranger.answer).toMatchObject({ kind: "FAILED", errno: 71 }); // EPROTO
+  stranger.socket.destroy();
+  expect(childrenOf(pid)).toEqual([]);
+  const monitor = await say(encodeHello(), encodeBare("WAKE"));
+  await waitUntil(() => childrenOf(pid).length === 1, 5000, "the engine is there");
+  monitor.socket.destroy();
 });
 
 kernelTest("the engine may stop its supervisor", needs, async (scratch) => {
