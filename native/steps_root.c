@@ -30,8 +30,10 @@ int step_root_mount(struct task *task, union argument *arg) {
   if (mount < 0 || attach_mount(mount, onto) < 0)
     return close_after(mount, close_after(onto, -1));
   close(onto);
-  if (task->proc < 0 && strcmp(arg[0].s, "proc") == 0)
-    task->proc = mount; /* a procfs nobody else has touched: `sysctl` and `oom-score` need no second one */
+  /* a whole, writable procfs that nobody else has touched: `sysctl` and `oom-score` need no second one */
+  bool whole = strcmp(arg[0].s, "proc") == 0 && arg[4].l.count == 0 && (arg[3].n & MOUNT_ATTR_RDONLY) == 0;
+  if (task->proc < 0 && whole)
+    task->proc = mount;
   else
     close(mount);
   return 0;

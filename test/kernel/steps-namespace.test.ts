@@ -173,6 +173,23 @@ for (const [way, env] of [
   });
 }
 
+kernelTest(
+  "sysctl does not depend on how the container's own /proc is mounted",
+  ["root", "executor"],
+  async ({ directory }) => {
+    const { output } = await runWithMounts({
+      flags: linux.CLONE_NEWNET | linux.CLONE_NEWPID,
+      steps: [
+        { op: "root", path: directory },
+        { op: "root-mount", fstype: "proc", source: "proc", target: "/proc", attributes: 1, options: ["subset=pid"] },
+        { op: "sysctl", key: "net/ipv4/ip_unprivileged_port_start", value: "17" },
+      ],
+      run: "cat /proc/sys/net/ipv4/ip_unprivileged_port_start",
+    });
+    expect(output).toBe("17\n");
+  },
+);
+
 kernelTest("oom-score: of the child alone", ["root", "executor"], async () => {
   const { output } = await runChild({
     steps: [{ op: "oom-score", score: "321" }],
