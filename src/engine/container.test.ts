@@ -51,7 +51,7 @@ test("created, running, exited: each state knows what can be done in it", async 
   expect(await container.start()).toBe(true);
   expect(container.status).toBe("running");
   expect(await container.start()).toBe(false);
-  expect(container.remove(false)).rejects.toThrow("container is running");
+  await expect(container.remove(false)).rejects.toThrow("container is running");
   container.kill("TERM");
   expect(monitor().calls).toContain("signal 15");
 
@@ -65,7 +65,7 @@ test("created, running, exited: each state knows what can be done in it", async 
 
 test("a name is taken at once, and free again after the removal", async () => {
   const first = await create({}, "web");
-  expect(create({}, "web")).rejects.toThrow('The container name "/web" is already in use');
+  await expect(create({}, "web")).rejects.toThrow('The container name "/web" is already in use');
   expect(engine.containers.get("web")).toBe(first);
   expect(engine.containers.get(first.id.slice(0, 6))).toBe(first);
   await first.remove(false);
@@ -73,13 +73,13 @@ test("a name is taken at once, and free again after the removal", async () => {
   await create({}, "web");
 });
 
-test.each(["x", "-a", "a b", "../a"])("%j is no name", (name) => {
-  expect(create({}, name)).rejects.toThrow("invalid container name");
+test.each(["x", "-a", "a b", "../a"])("%j is no name", async (name) => {
+  await expect(create({}, name)).rejects.toThrow("invalid container name");
 });
 
 test("a request that cannot be carried out leaves nothing behind", async () => {
-  expect(create({ User: "nobody-at-all" }, "web")).rejects.toThrow('invalid user "nobody-at-all"');
-  expect(create({ Image: "alpine" })).rejects.toThrow("No such image: alpine:latest");
+  await expect(create({ User: "nobody-at-all" }, "web")).rejects.toThrow('invalid user "nobody-at-all"');
+  await expect(create({ Image: "alpine" })).rejects.toThrow("No such image: alpine:latest");
   expect(engine.containers.all()).toEqual([]);
   await create({}, "web");
 });
@@ -165,7 +165,7 @@ test("a waiter that leaves is forgotten", async () => {
   const leaving = new AbortController();
   const wait = container.wait("next-exit", leaving.signal);
   leaving.abort(new Error("left"));
-  expect(wait).rejects.toThrow("left");
+  await expect(wait).rejects.toThrow("left");
 });
 
 test("the next engine knows every container; what ended meanwhile is read from its exit record", async () => {

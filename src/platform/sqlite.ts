@@ -13,9 +13,10 @@ export type Durability =
 /** Opens a database, made when missing. */
 export function openDatabase(path: string, durability: Durability): Database {
   const database = new Database(path, { create: true, strict: true });
+  // First, because the next one takes a lock that a process which is ending may still hold.
+  database.run("PRAGMA busy_timeout = 5000");
   // Without a checkpoint at close the next opening reads the log again: fine, and closing never waits for the disk.
   database.run("PRAGMA journal_mode = WAL");
   database.run(`PRAGMA synchronous = ${durability === "full" ? "FULL" : "OFF"}`);
-  database.run("PRAGMA busy_timeout = 5000");
   return database;
 }

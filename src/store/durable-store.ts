@@ -38,19 +38,23 @@ export class DurableStore implements ContainerStore {
   }
 
   apply(change: Change): Promise<void> {
-    const worker = this.#start();
-    const sequence = ++this.#sequence;
-    const waiting: Waiting = Promise.withResolvers();
-    this.#waiting.set(sequence, waiting);
-    worker.postMessage({ sequence, change } satisfies Order);
-    return waiting.promise;
+    return this.#order(this.#start(), { change });
   }
 
   async close(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
     await Promise.allSettled([...this.#waiting.values()].map((one) => one.promise));
+    await this.#order(worker, { close: true });
     worker.terminate();
+  }
+
+  #order(worker: Worker, what: { readonly change: Change } | { readonly close: true }): Promise<void> {
+    const sequence = ++this.#sequence;
+    const waiting: Waiting = Promise.withResolvers();
+    this.#waiting.set(sequence, waiting);
+    worker.postMessage({ sequence, ...what } satisfies Order);
+    return waiting.promise;
   }
 
   #start(): Worker {

@@ -3,7 +3,7 @@
  * (group commit): a hundred creates at once cost a few syncs, not a hundred.
  */
 
-import { openDatabase } from "../platform/sqlite.ts";
+import { type Database, openDatabase } from "../platform/sqlite.ts";
 import { type Change, ContainerRows } from "./container-rows.ts";
 
 interface ChangeOrder {
@@ -11,7 +11,13 @@ interface ChangeOrder {
   readonly change: Change;
 }
 
-export type Order = { readonly open: string } | ChangeOrder;
+/** The last order; nothing may follow. */
+interface CloseOrder {
+  readonly sequence: number;
+  readonly close: true;
+}
+
+export type Order = { readonly open: string } | ChangeOrder | CloseOrder;
 
 /** These orders are on the disk; or, with an error, are not. */
 export interface Acknowledgement {
@@ -21,12 +27,19 @@ export interface Acknowledgement {
 
 declare const self: Worker;
 
+let database: Database | undefined;
 let rows: ContainerRows | undefined;
 let queue: ChangeOrder[] = [];
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if ("open" in data) {
-    rows = new ContainerRows(openDatabase(data.open, "full"));
+    database = openDatabase(data.open, "full");
+    rows = new ContainerRows(database);
+    return;
+  }
+  if ("close" in data) {
+    database?.close();
+    acknowledge([data]);
     return;
   }
   queue.push(data);
@@ -37,9 +50,9 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
 function commit(): void {
   const batch = queue;
   queue = [];
-  if (apply(batch) === undefined) return acknowledge(batch);
+  if (apply(batch) === undefined) acknowledge(batch);
   // One that cannot be made undoes them all: then each goes alone, so that only it fails.
-  for (const order of batch) acknowledge([order], apply([order]));
+  else for (const order of batch) acknowledge([order], apply([order]));
 }
 
 /** In one transaction; the reason when that failed, and nothing of it is done. */
@@ -53,7 +66,7 @@ function apply(batch: readonly ChangeOrder[]): string | undefined {
   }
 }
 
-function acknowledge(batch: readonly ChangeOrder[], error?: string): void {
+function acknowledge(batch: readonly { readonly sequence: number }[], error?: string): void {
   const sequences = batch.map((order) => order.sequence);
   self.postMessage({ sequences, ...(error === undefined ? {} : { error }) } satisfies Acknowledgement);
 }
