@@ -173,10 +173,13 @@ function namespacesOf(pid: number): string[] {
 
 /** What its descriptors are, numbers of anonymous things left out. */
 function descriptorsOf(pid: number): string[] {
-  return list(`/proc/${pid}/fd`)
-    .map((name) => readLink(`/proc/${pid}/fd/${name}`))
-    .filter((link) => link !== "")
-    .map((link) => link.replace(/\[\d+\]$/, ""));
+  return (
+    list(`/proc/${pid}/fd`)
+      .map((name) => readLink(`/proc/${pid}/fd/${name}`))
+      // Bun opens the log behind standard error once more when it has something to say: once, and for good.
+      .filter((link) => link !== "" && !link.endsWith("/engine.log"))
+      .map((link) => link.replace(/\[\d+\]$/, ""))
+  );
 }
 
 function filesBelow(folder: string): string[] {
