@@ -1,11 +1,20 @@
 /** Device rules as lines for cgroup v1's `devices.allow` and `devices.deny`. @see Documentation/admin-guide/cgroup-v1/devices.rst */
 
 import { type DeviceRule, everyNumber } from "../device-rules.ts";
+import { checkDeviceRulesV1 } from "./devices-v1-check.ts";
 import type { GroupFile } from "./limits.ts";
 
-/** One write per rule, in order: the later one wins, as in the specification. */
+/**
+ * One write per rule, in order: the later one wins, as in the specification. A new group has what its parent has, so the
+ * first write is always one that resets it.
+ *
+ * @throws {OrlopError} limit_unsupported for rules that v1 would not follow
+ */
 export function deviceFilesV1(rules: readonly DeviceRule[]): GroupFile[] {
-  return rules.flatMap((rule) =>
+  checkDeviceRulesV1(rules);
+  const [first] = rules;
+  const resets = first === undefined || ruleLines(first)[0] === "a";
+  return [...(resets ? [] : [{ allow: false }]), ...rules].flatMap((rule) =>
     ruleLines(rule).map((value) => ({
       controller: "devices",
       file: rule.allow ? "devices.allow" : "devices.deny",
