@@ -1,6 +1,6 @@
 /** A command that takes part in a container: its streams and signals, until the container exits or the user detaches. */
 import { OrlopError } from "../base/errors.ts";
-import type { AttachedContainer } from "../client/attach.ts";
+import { type AttachedContainer, type OutputPiece, readOutput } from "../client/attach.ts";
 import type { ContainerExit, WaitCondition } from "../client/container-types.ts";
 import { EngineError } from "../client/engine-error.ts";
 import type { Streams } from "./container-config.ts";
@@ -28,6 +28,8 @@ export type SessionEnd =
 /** One attach connection, and the wait that goes with it. */
 interface Link {
   readonly attached: AttachedContainer;
+  /** What the container writes. */
+  readonly output: () => AsyncGenerator<OutputPiece, void>;
   readonly exit: () => Promise<ContainerExit>;
 }
 
@@ -78,7 +80,7 @@ class Session {
     const { containers } = this.#context.engine;
     const query = { ...streams, logs: replay, ...(tty ? { detachKeys } : {}) };
     const [attached, { exit }] = await Promise.all([containers.attach(id, query), containers.wait(id, waitFor)]);
-    return { attached, exit };
+    return { attached, output: () => attached.output(tty), exit };
   }
 
   async #start(link: Link, output: Promise<void>): Promise<void> {
@@ -93,7 +95,7 @@ class Session {
   }
 
   async #passOutput(link: Link): Promise<void> {
-    for await (const piece of link.attached.output(this.#options.tty)) {
+    for await (const piece of link.output()) {
       const fresh = this.#progress.take(piece.stream, piece.bytes);
       if (fresh.length > 0) await this.#context[piece.stream].write(fresh);
     }
@@ -123,12 +125,28 @@ class Session {
   async #connectAgain(): Promise<Link> {
     for (let attempt = 1; ; attempt++)
       try {
-        return await this.#connect(true, this.#options.waitFor === "removed" ? "removed" : "not-running");
+        const link = await this.#connect(true, this.#options.waitFor === "removed" ? "removed" : "not-running");
+        return (await this.#isRunning()) ? link : this.#ended(link);
       } catch (error) {
         if (error instanceof EngineError && error.status === 404)
           throw OrlopError.of("exit_unknown", { id: this.#options.id }, error);
         if (!isLost(error) || attempt === resumeAttempts) throw error;
       }
+  }
+
+  async #isRunning(): Promise<boolean> {
+    return (await this.#context.engine.containers.inspect(this.#options.id)).State.Running;
+  }
+
+  /** It exited while the engine was away. An attach to it would wait for its next start: what is left to read is its log. */
+  #ended(link: Link): Link {
+    const { id, tty, streams } = this.#options;
+    const { containers } = this.#context.engine;
+    link.attached.close();
+    const output = async function* () {
+      yield* readOutput(await containers.logs(id, { stdout: streams.stdout, stderr: streams.stderr }), tty);
+    };
+    return { ...link, output };
   }
 
   /** Standard input to the container, and its end as a half-close. Resolves only when the user detaches. */

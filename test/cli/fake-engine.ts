@@ -26,6 +26,10 @@ export interface Behaviour {
   readonly onKill?: (signal: string, engine: FakeEngine) => void;
   readonly onWait?: (engine: FakeEngine) => { status: number; message: string } | undefined;
   readonly warnings?: readonly string[];
+  /** Whether the container runs, for inspect; it does unless said. */
+  readonly isRunning?: () => boolean;
+  /** What the container has written, for logs. */
+  readonly log?: () => string;
 }
 
 export class FakeEngine {
@@ -99,7 +103,9 @@ export class FakeEngine {
       response.writeHead(200, { "Content-Type": "application/json" });
       response.flushHeaders();
       this.#waits.push(response);
-    } else send(404, { message: "page not found" });
+    } else if (verb === "json") send(200, { Id: "c0ffee", State: { Running: this.#behaviour.isRunning?.() ?? true } });
+    else if (verb === "logs") response.end(encodeAttachFrame(1, Buffer.from(this.#behaviour.log?.() ?? "")));
+    else send(404, { message: "page not found" });
   }
 
   #attach(request: IncomingMessage, socket: Socket): void {

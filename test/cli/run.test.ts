@@ -92,6 +92,33 @@ test("a lost engine is found again: no byte of output is missing, none comes twi
   expect(engine.requests.filter((request) => request.includes("/start"))).toHaveLength(1);
 });
 
+test("a container that exited while the engine was away: the rest of its output comes from its log", async () => {
+  let died = false;
+  await using engine = await new FakeEngine({
+    onStart: (self) => {
+      self.attached[0]?.stdout("seen\n");
+      setImmediate(() => {
+        self.die();
+        died = true;
+      });
+      return undefined;
+    },
+    // As engines do: this connection would wait for the container's next start.
+    onAttach: () => undefined,
+    onWait: (self) => {
+      if (died) setImmediate(() => self.exit(3));
+      return undefined;
+    },
+    isRunning: () => !died,
+    log: () => "seen\nunseen\n",
+  }).listen();
+  expect(await orlop(engine.socketPath, ["run", "host", "x"])).toEqual({
+    code: 3,
+    stdout: "seen\nunseen\n",
+    stderr: "",
+  });
+});
+
 test("a container that is gone when the engine comes back is said to be, with 125", async () => {
   await using engine = await new FakeEngine({
     onStart: (self) => {
