@@ -4,8 +4,6 @@
 export const PROTOCOL_VERSION = 1;
 /** Bytes after the length field, at most. */
 export const FRAME_MAX = 1 << 20;
-/** FAILED carries this where no step is meant. */
-export const NO_STEP = 0xffffffff;
 
 /** Frame kinds. To the executor below 64, from it from 64 on. */
 export const frameKind = {
