@@ -6,6 +6,7 @@ import { EngineError } from "../client/engine-error.ts";
 import type { Streams } from "./container-config.ts";
 import type { CliContext } from "./context.ts";
 import { DetachScanner, parseDetachKeys } from "./detach-keys.ts";
+import { StartFailure } from "./exit-code.ts";
 import { OutputProgress } from "./output-progress.ts";
 import { proxySignals } from "./signals.ts";
 
@@ -87,6 +88,8 @@ class Session {
     try {
       await this.#options.start?.();
     } catch (error) {
+      // The engine died over it, and may have started the container or not: `follow` finds out.
+      if (error instanceof StartFailure && isLost(error.cause)) return;
       link.attached.close();
       await output.catch(() => undefined); // there was none: it did not start
       if (this.#options.waitFor === "removed") await link.exit(); // a --rm container that did not start goes away by itself
@@ -125,17 +128,21 @@ class Session {
   async #connectAgain(): Promise<Link> {
     for (let attempt = 1; ; attempt++)
       try {
-        const link = await this.#connect(true, this.#options.waitFor === "removed" ? "removed" : "not-running");
-        return (await this.#isRunning()) ? link : this.#ended(link);
+        const isCreated = (await this.#status()) === "created";
+        const condition = isCreated ? "next-exit" : "not-running";
+        const link = await this.#connect(true, this.#options.waitFor === "removed" ? "removed" : condition);
+        if (isCreated) await this.#options.start?.();
+        return (await this.#status()) === "running" ? link : this.#ended(link);
       } catch (error) {
         if (error instanceof EngineError && error.status === 404)
           throw OrlopError.of("exit_unknown", { id: this.#options.id }, error);
-        if (!isLost(error) || attempt === resumeAttempts) throw error;
+        const lost = isLost(error instanceof StartFailure ? error.cause : error);
+        if (!lost || attempt === resumeAttempts) throw error;
       }
   }
 
-  async #isRunning(): Promise<boolean> {
-    return (await this.#context.engine.containers.inspect(this.#options.id)).State.Running;
+  async #status(): Promise<string> {
+    return (await this.#context.engine.containers.inspect(this.#options.id)).State.Status;
   }
 
   /** It exited while the engine was away. An attach to it would wait for its next start: what is left to read is its log. */

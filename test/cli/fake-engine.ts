@@ -26,8 +26,8 @@ export interface Behaviour {
   readonly onKill?: (signal: string, engine: FakeEngine) => void;
   readonly onWait?: (engine: FakeEngine) => { status: number; message: string } | undefined;
   readonly warnings?: readonly string[];
-  /** Whether the container runs, for inspect; it does unless said. */
-  readonly isRunning?: () => boolean;
+  /** The container's state, for inspect; running unless said. */
+  readonly status?: (engine: FakeEngine) => "created" | "running" | "exited";
   /** What the container has written, for logs. */
   readonly log?: () => string;
 }
@@ -103,7 +103,8 @@ export class FakeEngine {
       response.writeHead(200, { "Content-Type": "application/json" });
       response.flushHeaders();
       this.#waits.push(response);
-    } else if (verb === "json") send(200, { Id: "c0ffee", State: { Running: this.#behaviour.isRunning?.() ?? true } });
+    } else if (verb === "json")
+      send(200, { Id: "c0ffee", State: { Status: this.#behaviour.status?.(this) ?? "running" } });
     else if (verb === "logs") response.end(encodeAttachFrame(1, Buffer.from(this.#behaviour.log?.() ?? "")));
     else send(404, { message: "page not found" });
   }

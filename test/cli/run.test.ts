@@ -109,7 +109,7 @@ test("a container that exited while the engine was away: the rest of its output 
       if (died) setImmediate(() => self.exit(3));
       return undefined;
     },
-    isRunning: () => !died,
+    status: () => (died ? "exited" : "running"),
     log: () => "seen\nunseen\n",
   }).listen();
   expect(await orlop(engine.socketPath, ["run", "host", "x"])).toEqual({
@@ -118,6 +118,29 @@ test("a container that exited while the engine was away: the rest of its output 
     stderr: "",
   });
 });
+
+test.each([
+  ["had not", "created", 2],
+  ["had", "running", 1],
+] as const)(
+  "an engine that dies over the start and %s started it: it is started once",
+  async (_name, status, starts) => {
+    let asked = 0;
+    await using engine = await new FakeEngine({
+      onStart: (self) => {
+        asked++;
+        if (asked === 1) self.die();
+        return undefined;
+      },
+      onAttach: (attached, self) => {
+        if (attached.query.has("logs")) setTimeout(() => self.exit(5), 50);
+      },
+      status: () => (asked === 1 ? status : "running"),
+    }).listen();
+    expect(await orlop(engine.socketPath, ["run", "host", "x"])).toEqual({ code: 5, stdout: "", stderr: "" });
+    expect(asked).toBe(starts);
+  },
+);
 
 test("a container that is gone when the engine comes back is said to be, with 125", async () => {
   await using engine = await new FakeEngine({
