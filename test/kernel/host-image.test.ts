@@ -39,13 +39,13 @@ for (const upper of [undefined, "tmpfs"] as const) {
   const where = upper === "tmpfs" ? "in memory" : "on disk";
   kernelTest(`the machine's files are there, and changes stay inside (${where})`, [...needs], async (scratch) => {
     const play = playground(scratch);
-    const script = `cd ${play}; cat kept; echo new > made; echo changed > kept; cat kept; rm kept; ls; rm -rf /usr/share/doc; ls /usr/share/doc`;
+    const script = `cd ${play}; cat kept; echo new > made; echo changed > kept; cat kept; rm kept; ls; rm -rf /etc; ls /etc`;
     const { stdout, stderr } = await runContainer(scratch, script, { root: hostRoot(upper) });
     expect(stdout).toBe("as it was\nchanged\nmade\n");
-    expect(stderr).toContain("/usr/share/doc");
+    expect(stderr).toContain("/etc");
     expect(readFileSync(join(play, "kept"), "utf8")).toBe("as it was\n");
     expect(existsSync(join(play, "made"))).toBe(false);
-    expect(existsSync("/usr/share/doc")).toBe(true);
+    expect(existsSync("/etc/passwd")).toBe(true);
   });
 }
 
@@ -68,10 +68,13 @@ kernelTest("a socket of the host's cannot be connected to", [...needs], async (s
   scratch.defer(async () => {
     await new Promise((resolve) => server.close(resolve));
   });
-  const connect = `perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_STREAM, 0); print connect($s, sockaddr_un($ARGV[0])) ? "let in\\n" : "$!\\n"' ${path}`;
-  expect(Bun.spawnSync(["sh", "-c", connect], { stdout: "ignore" }).exitCode).toBe(0);
-  const { stdout } = await runContainer(scratch, `test -S ${path} && echo there; ${connect}`, { root: hostRoot() });
-  expect(stdout).toBe("there\nConnection refused\n");
+  const connect = [process.execPath, join(import.meta.dir, "connect.ts"), path];
+  const outside = Bun.spawn(connect, { stdout: "pipe" });
+  expect(await new Response(outside.stdout).text()).toBe("let in\n");
+  const { stdout } = await runContainer(scratch, `test -S ${path} && echo there; ${connect.join(" ")}`, {
+    root: hostRoot(),
+  });
+  expect(stdout).toBe("there\nECONNREFUSED\n");
 });
 
 kernelTest("its own hosts and hostname take the place of the machine's", [...needs], async (scratch) => {
@@ -101,6 +104,6 @@ kernelTest(
     });
     const [stdout, stderr] = await Promise.all([new Response(run.stdout).text(), new Response(run.stderr).text()]);
     expect(stderr).toBe("");
-    expect(stdout).toBe("disk: from the disk\nchanged: inside\nmemory: \noverlay socket: Connection refused\n");
+    expect(stdout).toBe("disk: from the disk\nchanged: inside\nmemory: \noverlay socket: ECONNREFUSED\n");
   },
 );
