@@ -132,10 +132,11 @@ test.each([
         if (asked === 1) self.die();
         return undefined;
       },
-      onAttach: (attached, self) => {
-        if (attached.query.has("logs")) setTimeout(() => self.exit(5), 50);
+      status: (self) => {
+        // The last look of all, when everything is in place again.
+        if (asked === starts && self.attached.length > 0) setImmediate(() => self.exit(5));
+        return asked === 1 ? status : "running";
       },
-      status: () => (asked === 1 ? status : "running"),
     }).listen();
     expect(await orlop(engine.socketPath, ["run", "host", "x"])).toEqual({ code: 5, stdout: "", stderr: "" });
     expect(asked).toBe(starts);
