@@ -29,6 +29,7 @@ const needTable = {
   },
   gcc: { met: () => Bun.which("gcc") !== null, remedy: "apt-get install gcc" },
   qemu: { met: () => Bun.which("qemu-system-x86_64") !== null, remedy: "apt-get install qemu-system-x86" },
+  docker: { met: () => Bun.which("docker") !== null, remedy: "apt-get install docker.io" },
   busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },
 } as const satisfies Record<string, { met: () => boolean; remedy: string }>;
 
