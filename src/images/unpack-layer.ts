@@ -43,7 +43,7 @@ export async function unpackLayer(options: UnpackOptions): Promise<UnpackedLayer
   try {
     return await streamLayer(options);
   } catch (error) {
-    plan.abandon();
+    await plan.abandon();
     if (error instanceof StreamedStepFailure)
       throw OrlopError.of("layer_failed", { errno: error.errno, detail: error.detail }, error);
     throw error;

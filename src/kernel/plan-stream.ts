@@ -97,9 +97,16 @@ export class PlanStream {
     }
   }
 
-  /** Leaves in the middle: the executor stops, what it made is the caller's to remove. */
-  abandon(): void {
-    this.#lose("the plan was abandoned");
+  /**
+   * Leaves in the middle, and waits until the executor has stopped: what it made is the caller's to remove, and nothing may
+   * still be writing there.
+   */
+  async abandon(): Promise<void> {
+    if (!this.#isOver) {
+      const stopped = this.#answered.promise.catch(() => undefined);
+      this.#connection.end(); // it answers FAILED: the plan ended before END
+      await stopped;
+    }
     this.#connection.destroy();
   }
 

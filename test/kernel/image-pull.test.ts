@@ -1,0 +1,145 @@
+/** From a registry to directories that overlays can use: download, threads, executor, and what a failure leaves. */
+import { expect } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { OrlopError } from "../../src/base/errors.ts";
+import { pullImage } from "../../src/images/pull.ts";
+import { UnpackPool } from "../../src/images/unpack-pool.ts";
+import { parseReference } from "../../src/spec/reference.ts";
+import { LayerDirectories } from "../../src/storage/layer-directories.ts";
+import { Puller, randomBytes } from "../registry/pulling.ts";
+import { ScriptedRegistry } from "../registry/scripted-registry.ts";
+import { kernelTest, type Scratch } from "./harness.ts";
+import { startSupervisor } from "./supervisor-fixture.ts";
+
+const needs = ["root", "executor"] as const;
+
+/** A tar of these files. */
+function tarOf(scratch: Scratch, files: Readonly<Record<string, string | Buffer>>): Buffer {
+  const folder = join(scratch.directory, "made");
+  mkdirSync(folder);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  const tar = execFileSync("tar", ["-C", folder, "--sort=name", "-c", "."], { maxBuffer: 1 << 28 });
+  rmSync(folder, { recursive: true });
+  return tar;
+}
+
+async function setUp(scratch: Scratch) {
+  const supervisor = await startSupervisor(scratch);
+  const registry = await ScriptedRegistry.open();
+  scratch.defer(() => registry[Symbol.asyncDispose]());
+  const puller = await Puller.open({
+    config: { [registry.host]: { "plain-http": true } },
+    folder: join(scratch.directory, "content"),
+  });
+  const open = () =>
+    LayerDirectories.open(join(scratch.directory, "layers"), async (path) => rmSync(path, { recursive: true }));
+  const layers = await open();
+  const pool = new UnpackPool(join(supervisor.runDirectory, "control.sock"));
+  let unpacked = 0;
+  const pull = (tag: string, signal?: AbortSignal) => {
+    const reference = parseReference(`${registry.host}/a:${tag}`);
+    return pullImage({
+      reference,
+      platform: { os: "linux", architecture: "amd64" },
+      sessions: puller.registries.sessions(reference),
+      store: puller.store,
+      fetcher: puller.fetcher,
+      onEvent: () => undefined,
+      onLayer: async (layer, position, { config }) => {
+        const diffId = config.diffIds[position];
+        if (diffId === undefined) throw new Error("parseImageConfig gives each layer its diff id");
+        await layers.ensure(diffId, async (directory) => {
+          unpacked++;
+          const blob = puller.store.pathOf(layer.digest);
+          await pool.unpack({ blob, diffId, directory, ...(signal === undefined ? {} : { signal }) });
+        });
+      },
+      ...(signal === undefined ? {} : { signal }),
+    });
+  };
+  return {
+    registry,
+    puller,
+    layers,
+    open,
+    pull,
+    unpackedCount: () => unpacked,
+    folder: join(scratch.directory, "layers"),
+  };
+}
+
+kernelTest(
+  "five layers, two threads, one directory each; a second pull unpacks nothing",
+  [...needs],
+  async (scratch) => {
+    const { registry, layers, pull, unpackedCount } = await setUp(scratch);
+    const tars = [1, 2, 3, 4, 5].map((i) => tarOf(scratch, { name: `layer ${i}`, data: randomBytes(3_000_000, i) }));
+    const image = registry.addImage("1", tars);
+    await Promise.all([pull("1"), pull("1")]);
+    await pull("1");
+    expect(unpackedCount()).toBe(5);
+    for (const [i, diffId] of image.layers.entries()) {
+      expect(readFileSync(join(layers.pathOf(diffId), "name"), "utf8")).toBe(`layer ${i + 1}`);
+      expect(readFileSync(join(layers.pathOf(diffId), "data")).equals(randomBytes(3_000_000, i + 1))).toBe(true);
+    }
+    expect(new Set<string>(await layers.list())).toEqual(new Set<string>(image.layers));
+  },
+);
+
+kernelTest(
+  "a layer whose tar is another one is an exact error, and nothing usable is left",
+  [...needs],
+  async (scratch) => {
+    const { registry, puller, layers, pull, folder } = await setUp(scratch);
+    const image = registry.addImage("1", [gzipSync(tarOf(scratch, { a: "b" }))]);
+    const error = await pull("1").catch((reason) => reason);
+    expect(error).toBeInstanceOf(OrlopError);
+    expect([error.code, error.kind]).toEqual(["digest_mismatch", "unavailable"]);
+    expect(error.message).toContain("the unpacked layer is not what its digest says");
+    expect(await layers.list()).toEqual([]);
+    expect(readdirSync(join(folder, "new"))).toEqual([]);
+    expect(await puller.store.sizeOf(image.manifest)).toBeUndefined();
+  },
+);
+
+kernelTest("a damaged layer says where; the one beside it is not lost", [...needs], async (scratch) => {
+  const { registry, layers, pull } = await setUp(scratch);
+  const good = tarOf(scratch, { a: "b" });
+  registry.addImage("1", [good]);
+  await pull("1");
+  registry.addImage("2", [good, Buffer.concat([good, Buffer.from("garbage".repeat(100))])]);
+  expect(await pull("2").catch((error) => error.message)).toMatch(
+    /the tar archive is damaged at byte \d+: there is something behind/,
+  );
+  expect((await layers.list()).length).toBe(1);
+});
+
+kernelTest("a pull that is left stops its threads and leaves no half layer", [...needs], async (scratch) => {
+  const { registry, layers, pull, folder } = await setUp(scratch);
+  registry.addImage("1", [tarOf(scratch, { data: randomBytes(60_000_000, 1) })]);
+  const leaving = new AbortController();
+  const attempt = pull("1", leaving.signal).catch((error) => error.message);
+  while (readdirSync(join(folder, "new")).length === 0) await Bun.sleep(1);
+  leaving.abort(new Error("left"));
+  expect(await attempt).toBe("left");
+  expect(await layers.list()).toEqual([]);
+  expect(readdirSync(join(folder, "new"))).toEqual([]);
+});
+
+kernelTest(
+  "what a killed engine left half unpacked is removed when the next one opens",
+  [...needs],
+  async (scratch) => {
+    const { registry, open, pull, folder } = await setUp(scratch);
+    const image = registry.addImage("1", [tarOf(scratch, { a: "b" })]);
+    const half = join(folder, "new", (image.layers[0] ?? "").slice("sha256:".length));
+    mkdirSync(half);
+    writeFileSync(join(half, "a"), "half");
+    await open();
+    expect(readdirSync(join(folder, "new"))).toEqual([]);
+    await pull("1");
+  },
+);
