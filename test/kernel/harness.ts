@@ -22,6 +22,7 @@ const needTable = {
   timens: { met: () => readable("/proc/self/ns/time"), remedy: "a kernel with CONFIG_TIME_NS" },
   seccomp: { met: () => readable("/proc/sys/kernel/seccomp/actions_avail"), remedy: "a kernel with CONFIG_SECCOMP" },
   overlay: { met: () => /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")), remedy: "modprobe overlay" },
+  "memfd-noexec": { met: () => existsSync("/proc/sys/vm/memfd_noexec"), remedy: "Linux 6.3" },
   libfuzzer: {
     met: () =>
       [...new Bun.Glob("/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a").scanSync("/")].length > 0,

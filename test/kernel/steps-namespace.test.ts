@@ -23,10 +23,9 @@ const namespaces: [string, number, Need[]][] = [
 
 for (const [name, flag, needs] of namespaces) {
   kernelTest(`spawn: a new ${name} namespace, and no other`, ["root", "executor", ...needs], async () => {
-    const { output } = await runChild({ flags: flag, run: "readlink /proc/self/ns/*" });
-    const inside = output.trim().split("\n");
+    const { output } = await runChild({ flags: flag, run: "ls -l /proc/self/ns" });
     for (const [other, otherFlag] of namespaces) {
-      const isHost = inside.includes(hostNamespace(other));
+      const isHost = output.includes(hostNamespace(other));
       expect([other, isHost]).toEqual([other, otherFlag !== flag]);
     }
   });

@@ -90,12 +90,9 @@ const denyUname = Buffer.concat([
 ]);
 
 kernelTest("seccomp: a filter decides", ["root", "executor", "seccomp"], async () => {
-  const { output, status } = await runChild({
-    steps: [{ op: "seccomp", flags: 0, program: denyUname }],
-    run: ["uname"],
-  });
-  expect(output).toContain("Operation not permitted");
-  expect(status).not.toBe(0);
+  const filtered = await runChild({ steps: [{ op: "seccomp", flags: 0, program: denyUname }], run: ["uname"] });
+  expect(filtered.output).not.toContain("Linux");
+  expect((await runChild({ run: ["uname"] })).output).toContain("Linux");
   expect((await statusOf([{ op: "seccomp", flags: 0, program: denyUname }])).get("Seccomp")).toBe("2");
 });
 
@@ -194,11 +191,10 @@ kernelTest(
   "exec: the program has only 0, 1, 2, its signals at their defaults, and the given environment",
   ["root", "executor"],
   async () => {
-    const run = "ls /proc/self/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' /proc/self/status";
-    const { output } = await runChild({ run });
     // 3 is ls's own
-    expect(output).toStartWith("0 1 2 3 ");
-    expect(output).toMatch(/SigBlk:\t0{16}\nSigIgn:\t0{16}\n/);
+    expect((await runChild({ run: "ls /proc/self/fd | tr '\\n' ' '" })).output).toStartWith("0 1 2 3 ");
+    const signals = await runChild({ run: ["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"] });
+    expect(signals.output).toMatch(/^SigBlk:\t0{16}\nSigIgn:\t0{16}\n$/);
     expect((await runChild({ run: ["env"] })).output).toBe("PATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
   },
 );
@@ -216,21 +212,25 @@ kernelTest("the program cannot write to the executor it came from (CVE-2019-5736
   expect(output).not.toContain("written");
 });
 
-kernelTest("where vm.memfd_noexec is 2 the executor runs from a read-only mount", ["root", "executor"], async () => {
-  const script = "exe=/proc/$PPID/exe; readlink $exe; echo x 2>/dev/null >> $exe && echo written";
-  const plan = encodePlan(
-    because([
-      { op: "spawn", flags: 0, group: "", steps: 1 },
-      { op: "exec", argv: ["/bin/sh", "-c", script], env: [] },
-    ]),
-  );
-  const command = `echo 2 > /proc/sys/vm/memfd_noexec && exec ${executorPath} plan`;
-  const child = Bun.spawn(["unshare", "--pid", "--mount-proc", "--fork", "sh", "-c", command], {
-    stdio: ["pipe", "ignore", "pipe"],
-  });
-  child.stdin.write(plan);
-  child.stdin.end();
-  const output = await new Response(child.stderr).text();
-  expect(output.trim()).toBe("/");
-  expect(await child.exited).toBe(0);
-});
+kernelTest(
+  "where vm.memfd_noexec is 2 the executor runs from a read-only mount",
+  ["root", "executor", "memfd-noexec"],
+  async () => {
+    const script = "exe=/proc/$PPID/exe; readlink $exe; echo x 2>/dev/null >> $exe && echo written";
+    const plan = encodePlan(
+      because([
+        { op: "spawn", flags: 0, group: "", steps: 1 },
+        { op: "exec", argv: ["/bin/sh", "-c", script], env: [] },
+      ]),
+    );
+    const command = `echo 2 > /proc/sys/vm/memfd_noexec && exec ${executorPath} plan`;
+    const child = Bun.spawn(["unshare", "--pid", "--mount-proc", "--fork", "sh", "-c", command], {
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    child.stdin.write(plan);
+    child.stdin.end();
+    const output = await new Response(child.stderr).text();
+    expect(output.trim()).toBe("/");
+    expect(await child.exited).toBe(0);
+  },
+);
