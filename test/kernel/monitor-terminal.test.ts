@@ -2,12 +2,20 @@
 
 import { expect } from "bun:test";
 import { once } from "node:events";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { encodeBare, encodeResize } from "../../src/kernel/frame.ts";
+import { encodeBare, encodeResize, encodeSignal } from "../../src/kernel/frame.ts";
 import type { Step } from "../../src/kernel/step.ts";
+import { waitUntil } from "../wait-until.ts";
 import { kernelTest, type Scratch } from "./harness.ts";
-import { type AttachedClient, attach, type FrameConnection, startMonitor, startSupervisor } from "./monitor-fixture.ts";
+import {
+  type AttachedClient,
+  attach,
+  connectControl,
+  type FrameConnection,
+  startMonitor,
+  startSupervisor,
+} from "./monitor-fixture.ts";
 
 const why = "test";
 const MS_REC_SLAVE = 0x4000 | 0x80000;
@@ -77,12 +85,19 @@ kernelTest("^C from a client interrupts the foreground program", ["root", "execu
 });
 
 kernelTest("a terminal that is closed and opened again goes on", ["root", "executor"], async (scratch) => {
-  const script = "read x; exec < /dev/null > /dev/null 2>&1; exec < /dev/pts/0 > /dev/pts/0; echo again; read y";
+  const script = `trap 'exec > /dev/pts/0; echo again; exit 4' USR1; echo ready; read x
+    exec < /dev/null > /dev/null 2>&1; while :; do sleep 0.05; done`;
   const { connection, client, until } = await begin(scratch, script);
+  const { pid } = await connection.next("SPAWNED");
+  await until("ready");
   client.socket.write("go\n");
+  const closed = () => [0, 1, 2].every((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === "/dev/null");
+  await waitUntil(closed, 10_000, "the container has closed its terminal");
+  using control = connectControl(scratch.directory);
+  await control.next("STATUS"); // the monitor has gone round since
+  connection.send(encodeSignal(10));
   await until("again");
-  client.socket.write("end\n");
-  expect((await connection.next("EXITED")).status).toBe(0);
+  expect((await connection.next("EXITED")).status).toBe(4 << 8);
 });
 
 kernelTest("a client that half-closes does not end a terminal's input", ["root", "executor"], async (scratch) => {

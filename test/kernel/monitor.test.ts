@@ -227,26 +227,30 @@ kernelTest(
   "what the pipe holds at the exit, behind a stopped reader, is not lost",
   ["root", "executor"],
   async (scratch) => {
-    const argv = ["sh", "-c", "while read x; do head -c 4096 /dev/zero; done"];
+    const argv = ["sh", "-c", "while read x; do head -c 16384 /dev/zero; done"]; // each is a record
     const connection = await begin(scratch, { argv, log });
     const reader = await attach(scratch.directory, 2);
     const writer = await attach(scratch.directory, 1);
     connection.send(encodeBare("GO"));
-    const { pid } = await connection.next("STARTED");
+    await connection.next("STARTED");
     const path = join(scratch.directory, "log");
     let blocks = 0;
-    for (let logged = -1; logged < statSync(path).size; ) {
+    const grew = (size: number) =>
+      waitUntil(() => statSync(path).size > size, 500, "the log grows").then(
+        () => true,
+        () => false,
+      );
+    for (let logged = -1; await grew(logged); blocks++) {
       logged = statSync(path).size;
-      for (let i = 0; i < 4; i++, blocks++) writer.socket.write("\n"); // until the log does not get them any more
-      await waitUntil(() => readFileSync(`/proc/${pid}/wchan`, "utf8").includes("pipe_read"), 10_000, "it wants more");
+      writer.socket.write("\n");
     }
     writer.socket.end();
     expect((await connection.next("EXITED")).status).toBe(0);
+    const records = new JsonFileDecoder().push(readFileSync(path)); // whole, though nobody has read yet
+    expect(records.reduce((sum, record) => sum + record.line.length, 0)).toBe(blocks * 16384);
     const decoder = new AttachFrameDecoder();
     const chunks = decoder.push(Buffer.from(await reader.text(), "latin1"));
-    expect(chunks.reduce((sum, piece) => sum + piece.bytes.length, 0)).toBe(blocks * 4096);
-    const records = new JsonFileDecoder().push(readFileSync(path));
-    expect(records.reduce((sum, record) => sum + record.line.length, 0)).toBe(blocks * 4096);
+    expect(chunks.reduce((sum, piece) => sum + piece.bytes.length, 0)).toBe(blocks * 16384);
   },
 );
 
@@ -279,6 +283,21 @@ async function unfinishedClient(directory: string): Promise<AttachedClient> {
     client.socket.destroy();
   }
 }
+
+kernelTest("a line that comes in pieces is one record", ["root", "executor"], async (scratch) => {
+  const argv = ["sh", "-c", "for i in 1 2 3 4; do printf piece$i-; read x; done; echo end"];
+  const connection = await begin(scratch, { argv, log });
+  const client = await attach(scratch.directory, 3);
+  connection.send(encodeBare("GO"));
+  for (let i = 1; i <= 4; i++) {
+    const [chunk] = (await once(client.socket, "data")) as [Uint8Array];
+    expect(Buffer.from(chunk).subarray(8).toString()).toBe(`piece${i}-`);
+    client.socket.write("\n");
+  }
+  expect((await connection.next("EXITED")).status).toBe(0);
+  const records = new JsonFileDecoder().push(readFileSync(join(scratch.directory, "log")));
+  expect(records.map((record) => Buffer.from(record.line).toString())).toEqual(["piece1-piece2-piece3-piece4-end"]);
+});
 
 kernelTest(
   "the exit record is written, and the supervisor woken, when no engine is there",
