@@ -13,7 +13,10 @@ export const create = command({
   flags: containerFlags,
   examples: ["orlop create --name box -it host bash", "orlop start -ai box"],
   async run({ args, flags, ...context }) {
-    const created = await createContainer(context, flags, args, streamsOf(flags, false));
+    const created = await createContainer(context, flags, args, {
+      streams: streamsOf(flags, false),
+      attach: false,
+    });
     await context.print(created.Id);
     return 0;
   },

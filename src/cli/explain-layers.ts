@@ -7,6 +7,8 @@ interface Layer {
   readonly title: string;
   readonly text: string;
   readonly ops: readonly string[];
+  /** Its most telling calls: these are shown first. */
+  readonly telling: RegExp;
 }
 
 const introduction = `A container is not a small computer inside the computer. It is an ordinary process of this machine's kernel, which was told a few things before it began: what it may see, what its files are, how much it may use, and what it may do. This is what Orlop tells it, in order. The lines marked · are the real system calls of`;
@@ -17,6 +19,7 @@ const layers: readonly Layer[] = [
     title: "A process with its own view: namespaces",
     text: "clone3 makes a child, as any program does to start another. The flags give it namespaces: its own list of processes (in which it is number 1), its own mounts, network, host name, and message queues. What is not in them, it cannot name, and what it cannot name, it cannot touch.",
     ops: ["spawn", "unshare", "setns", "hostname", "domainname", "netlink", "sysctl", "id-map", "await", "release"],
+    telling: /^(clone3|unshare|sethostname)/,
   },
   {
     title: "Files of its own: a root, and mounts",
@@ -37,11 +40,13 @@ const layers: readonly Layer[] = [
       "mkdir",
       "file",
     ],
+    telling: /^fsopen\("(overlay|proc|sysfs|devpts|tmpfs)"|^pivot_root/,
   },
   {
     title: "A share of the machine: cgroups and limits",
     text: "Namespaces hide, they do not limit. A cgroup is a group of processes that the kernel counts and bounds together: memory, CPU time, number of processes, devices. Whatever the container starts is born into its group, and the group is how all of it is stopped.",
     ops: ["write", "try-write", "device-program", "rlimit", "oom-score", "kill-group"],
+    telling: /cgroup\/(memory|pids|freezer)\b/,
   },
   {
     title: "Less power than root: what is taken away",
@@ -58,23 +63,35 @@ const layers: readonly Layer[] = [
       "seccomp",
       "umask",
     ],
+    telling: /^(seccomp|capset|prctl|keyctl)|proc\/kcore/,
   },
   {
     title: "And then it is just your program",
     text: "The child gets its terminal or pipes, changes to its directory, and calls execve: from here on it is the program, with no Orlop code in it. A small process outside, its monitor, stays as its parent: it keeps the log and waits for the exit code.",
     ops: ["stdio", "log", "exit-record", "listen", "terminal", "attach-stdio", "cwd", "gate", "exec"],
+    telling: /^(setsid|chdir|execve|dup2|close_range)/,
   },
 ];
 
-/** Lines of each layer that are shown; the whole plan has them all. */
-const shownCalls = 7;
+/** A folder of the cgroup file system is made by the same step as any other, and belongs elsewhere. */
+function layerOf(step: ExplainedStep): Layer | undefined {
+  const op =
+    step.side === "host" && step.calls.some((call) => call.startsWith('mkdir("/sys/fs/cgroup/')) ? "write" : step.op;
+  return layers.find((layer) => layer.ops.includes(op));
+}
+
+/** Calls of each layer that are shown; the whole plan has them all. */
+const shownCalls = 6;
 
 /** @param commandLine  whose plan it is, e.g. "orlop run --rm -it host bash" */
 export function renderLayers(steps: readonly ExplainedStep[], commandLine: string, style: Style): string {
   const parts = layers.map((layer, at) => {
-    const calls = steps.filter((step) => layer.ops.includes(step.op)).flatMap((step) => step.calls);
-    const shown = calls.slice(0, shownCalls).map((call) => style.dim(shortened(`  · ${call}`)));
-    const more = calls.length > shownCalls ? [style.dim(`  · … ${calls.length - shownCalls} more`)] : [];
+    const calls = steps.filter((step) => layerOf(step) === layer).flatMap((step) => step.calls);
+    const telling = calls.filter((call) => layer.telling.test(call));
+    const chosen = [...new Set(telling.length > 0 ? telling : calls)].slice(0, shownCalls);
+    const shown = chosen.map((call) => style.dim(shortened(`  · ${call}`)));
+    const rest = calls.length - chosen.length;
+    const more = rest > 0 ? [style.dim(`  · and ${rest} more`)] : [];
     return [style.bold(`${at + 1}. ${layer.title}`), wrap(layer.text), ...shown, ...more].join("\n");
   });
   const closing = wrap(

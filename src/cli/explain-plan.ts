@@ -16,9 +16,10 @@ export function styleFor(terminal: boolean): Style {
 
 const widthColumns = 100;
 
-/** Cuts a line that would not fit; system calls with long lists of arguments do not. */
+/** IDs as people know them, and cut where it would not fit: system calls with long lists of arguments do not. */
 export function shortened(line: string): string {
-  return line.length <= widthColumns ? line : `${line.slice(0, widthColumns - 1)}…`;
+  const text = line.replace(/\b([0-9a-f]{12})[0-9a-f]{52}\b/g, "$1…");
+  return text.length <= widthColumns ? text : `${text.slice(0, widthColumns - 1)}…`;
 }
 
 const sides = {

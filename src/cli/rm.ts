@@ -19,6 +19,8 @@ export const rm = command({
         await context.engine.containers.remove(name, flags);
       } catch (error) {
         if (!(flags.force && error instanceof EngineError && error.status === 404)) throw error;
+        await context.warn(`orlop: ${error.message}`);
+        return "nothing done";
       }
     }),
 });

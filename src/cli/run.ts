@@ -28,7 +28,7 @@ The exit code is the container's; 125: Orlop failed; 126: the command cannot be 
   async run({ args, flags, ...context }) {
     const streams = streamsOf(flags, flags.detach);
     parseDetachKeys(flags.detachKeys); // before anything is made
-    const created = await createContainer(context, flags, args, streams);
+    const created = await createContainer(context, flags, args, { streams, attach: !flags.detach });
     const { containers } = context.engine;
     const start = () => containers.start(created.Id).catch((error: unknown) => Promise.reject(new StartFailure(error)));
     if (flags.detach) {
@@ -54,9 +54,9 @@ export async function createContainer(
   context: CliContext,
   flags: ContainerFlags,
   args: readonly string[],
-  streams: Streams,
+  { streams, attach }: { readonly streams: Streams; readonly attach: boolean },
 ): Promise<ContainerCreated> {
-  const size = flags.tty ? await checkTerminal(streams) : undefined;
+  const size = flags.tty && attach ? await checkTerminal(streams) : undefined;
   const config = containerConfig(flags, args, streams, {
     cwd: process.cwd(),
     env: process.env,
@@ -69,7 +69,7 @@ export async function createContainer(
       size === undefined ? config : { ...config, HostConfig: { ...config.HostConfig, ConsoleSize: size } },
       flags.name,
     );
-    if (streams.stdout || streams.stderr || streams.stdin) {
+    if (attach) {
       context.engine.openAhead();
       context.engine.openAhead();
     }

@@ -159,7 +159,7 @@ test.each([
   ["HTTP/1.1 200", "its answer ended in the middle of a line"],
   [`HTTP/1.1 200 OK\r\nX: ${"x".repeat(70_000)}`, "a line of its answer is over 65536 bytes"],
   [`HTTP/1.1 200 OK\r\n${"X: y\r\n".repeat(300)}\r\n`, "the headers of its answer are not whole"],
-])("a broken answer is an error: %p", async (answer, reason) => {
+])("a broken answer is an error (%#)", async (answer, reason) => {
   const { client } = clientOf([answer, "END"]);
   await expect(client.send(get).then((response) => response.text())).rejects.toThrow(reason);
 });

@@ -1,12 +1,12 @@
 /** "Did you mean …": the nearest of the known words. */
 
-/** The known word that is at most two slips (letters added, lost or changed) from this one, or undefined. */
+/** The known word that is at most two slips from this one, and one where it has three letters or fewer; or undefined. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestSlips = 3;
   for (const candidate of known) {
     const slips = distance(word, candidate);
-    if (slips < bestSlips && slips < Math.max(2, candidate.replace(/^-+/, "").length)) {
+    if (slips < bestSlips && slips <= candidate.replace(/^-+/, "").length / 2) {
       best = candidate;
       bestSlips = slips;
     }
@@ -14,16 +14,24 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** Levenshtein's distance: the least number of one-letter changes between two words. */
+/** The least number of slips between two words: a letter added, lost or changed, or two neighbours exchanged (Damerau). */
 function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
+  const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
   for (let i = 1; i <= from.length; i++) {
-    const next = [i];
+    const row = [i];
+    rows.push(row);
     for (let j = 1; j <= to.length; j++) {
-      const change = from[i - 1] === to[j - 1] ? 0 : 1;
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + change));
+      const isExchange = from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      row.push(
+        Math.min(
+          at(i - 1, j) + 1,
+          at(i, j - 1) + 1,
+          at(i - 1, j - 1) + (from[i - 1] === to[j - 1] ? 0 : 1),
+          isExchange ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY,
+        ),
+      );
     }
-    row = next;
   }
-  return row[to.length] ?? 0;
+  return at(from.length, to.length);
 }

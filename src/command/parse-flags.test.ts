@@ -68,6 +68,7 @@ test("flags may stand after arguments elsewhere, until --", () => {
 
 test.each([
   ["--nmae x", "unknown flag --nmae: did you mean --name? see: orlop run --help"],
+  ["--bad", "unknown flag --bad: see: orlop run --help"],
   ["--nothing-like-it", "unknown flag --nothing-like-it: see: orlop run --help"],
   ["-x", "unknown flag -x: see: orlop run --help"],
   ["-itx", "unknown flag -x (in -itx): see: orlop run --help"],
