@@ -136,7 +136,9 @@ function ipcMounts(host: HostConfig, mounts: readonly Mount[]): Mount[] {
   );
 }
 
-function deviceRules(defaults: readonly DeviceRule[], asked: readonly AskedDevice[]): DeviceRule[] {
+/** Without anything asked for these are the defaults themselves: what was found out about that object is known. */
+function deviceRules(defaults: readonly DeviceRule[], asked: readonly AskedDevice[]): readonly DeviceRule[] {
+  if (asked.length === 0) return defaults;
   const more = asked.map(({ device, access }): DeviceRule => {
     const { type, major, minor } = device;
     const numbers = { ...(major === undefined ? {} : { major }), ...(minor === undefined ? {} : { minor }) };

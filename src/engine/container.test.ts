@@ -176,6 +176,7 @@ test("the next engine knows every container; what ended meanwhile is read from i
   for (const container of [ended, lost, once]) await container.start();
   writeFileSync(ended.places.exitRecord, "status=1792 ended=1700000000000000000\n");
   writeFileSync(once.places.exitRecord, "status=0 ended=1700000000000000000\n");
+  await engine.close();
   await openEngine(); // the first one's monitors are not this executor's
   const status = (name: string) => engine.containers.get(name).run;
   expect(status("ended")).toMatchObject({ status: "exited", exitCode: 7, endedNs: "1700000000000000000" });
@@ -190,6 +191,7 @@ test("folders without a record are removed", async () => {
   const container = await create();
   const stray = join(directory, "state/containers", id);
   await Bun.write(join(stray, "log"), "x");
+  await engine.close();
   await openEngine();
   await engine.close();
   const removed = executor.plans.flat().flatMap((step) => (step.op === "remove" ? [step.path] : []));

@@ -50,6 +50,8 @@ export class Container {
   #ended: Promise<void> = Promise.resolve();
   /** What an ended run left behind is cleared away; the next start waits for it. */
   #cleared: Promise<void> = Promise.resolve();
+  /** Made by this engine and never started: its folders are there, and nothing is in them. */
+  #isFresh = false;
   /** Made at create, for a start that follows at once. */
   #plan: { readonly plan: StartPlan; readonly madeMs: number } | undefined;
 
@@ -91,11 +93,12 @@ export class Container {
 
   /** Makes the folders and writes the record: afterwards the container exists. */
   async establish(): Promise<void> {
-    mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 });
-    mkdirSync(this.places.dataDir, { recursive: true, mode: 0o700 });
+    mkdirSync(this.places.runDir, { mode: 0o700 });
+    if (!this.isTransient) mkdirSync(this.places.dataDir, { mode: 0o700 });
     point("container.create.directories");
     await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
     point("container.create.recorded");
+    this.#isFresh = true;
   }
 
   // ── start ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,8 +127,11 @@ export class Container {
   }
 
   async #launch(plan: StartPlan): Promise<void> {
-    rmSync(this.places.exitRecord, { force: true });
-    mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 }); // gone after a reboot
+    if (!this.#isFresh) {
+      rmSync(this.places.exitRecord, { force: true });
+      mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 }); // gone after a reboot
+    }
+    this.#isFresh = false;
     point("container.start.planned");
     const { executor } = this.#parts;
     const arrivals = [...this.#arrivals];
@@ -133,10 +139,7 @@ export class Container {
     const begin = arrivals.length === 0 ? ContainerProcess.spawnThrough : ContainerProcess.spawn;
     try {
       const process = await begin(executor, plan.steps, this.places.socket);
-      // Clients are connected before the program runs, so that nothing it says is lost.
-      const connected = arrivals.map((arrival) => this.#connect(process, arrival));
-      await Promise.all(connected);
-      if (arrivals.length > 0) process.link.go();
+      if (arrivals.length > 0) await this.#letIn(process, arrivals);
       const started = await process.link.started;
       this.#process = process;
       this.#status = "running";
@@ -150,6 +153,18 @@ export class Container {
       }
       throw error;
     }
+  }
+
+  /** Clients are connected before the program runs, so that nothing it says is lost. */
+  async #letIn(process: ContainerProcess, arrivals: readonly Arrival[]): Promise<void> {
+    try {
+      await Promise.all(arrivals.map((arrival) => this.#connect(process, arrival)));
+    } catch (error) {
+      // When a step of the child failed, its monitor has left, and the reason is the step.
+      await process.link.started;
+      throw error;
+    }
+    process.link.go();
   }
 
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
@@ -352,8 +367,10 @@ export class Container {
     });
   }
 
+  /** Of a `--rm` container only its being there is stored: its monitor's socket and exit record say the rest. */
   async #write(run: RunRecord): Promise<void> {
     this.#record = { ...this.#record, run };
+    if (this.isTransient) return;
     await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
   }
 }

@@ -52,15 +52,13 @@ async function findProcess(parts: EngineParts, container: Container): Promise<Co
 /** No monitor: it ended meanwhile, was lost, or never ran. */
 async function settle(container: Container, record: ContainerRecord): Promise<void> {
   const ended = parseExitRecord(readText(container.places.exitRecord) ?? "");
-  const isRunning = record.run.status === "running";
   if (ended !== undefined && record.run.status !== "exited")
     return container.settle({ kind: "exited", ...ended }, groupOf(record));
-  if (isRunning) {
+  // Of a --rm container it is not stored whether it ran: whatever is left of it goes.
+  if (record.run.status === "running" || container.isTransient) {
     const reason = "neither its monitor nor an exit record was found: the machine or the monitor was stopped";
-    return container.settle({ kind: "lost", reason }, groupOf(record));
+    await container.settle({ kind: "lost", reason }, groupOf(record));
   }
-  // Its client is gone, and nobody else knows of it.
-  if (container.isTransient) await container.remove(true);
 }
 
 /** The container's group: its parent was asked for, or is Orlop's. */

@@ -1,42 +1,41 @@
 /** Plans as bytes: steps become the frames of native/README.md. Pure; limits are checked here, before anything is sent. */
 
-import { encodeBare, encodeFrame, encodeHello, FrameError, frameKind } from "./frame.ts";
+import { encodeBare, encodeHello, FRAME_MAX, FrameError, frameKind } from "./frame.ts";
 import { type ArgumentKind, type Step, stepTable } from "./step.ts";
-
-const text = new TextEncoder();
 
 /** A whole conversation's opening: HELLO, every step numbered by its place, END. */
 export function encodePlan(steps: readonly Step[]): Uint8Array {
-  const frames = [encodeHello(), ...steps.map(encodeStep), encodeBare("END")];
-  const size = frames.reduce((sum, frame) => sum + frame.length, 0);
-  const plan = new Uint8Array(size);
-  let at = 0;
-  for (const frame of frames) {
-    plan.set(frame, at);
-    at += frame.length;
-  }
-  return plan;
+  const writer = new PlanWriter();
+  writer.raw(encodeHello());
+  for (const [index, step] of steps.entries()) writeStep(writer, step, index);
+  writer.raw(encodeBare("END"));
+  return writer.bytes();
 }
 
 /** One STEP frame. `index` is what answers about this step carry. */
 export function encodeStep(step: Step, index: number): Uint8Array {
-  const writer = new PayloadWriter();
+  const writer = new PlanWriter();
+  writeStep(writer, step, index);
+  return writer.bytes();
+}
+
+function writeStep(writer: PlanWriter, step: Step, index: number): void {
+  const start = writer.beginFrame(frameKind.STEP);
   writer.u32(index);
-  const name = text.encode(step.op);
-  writer.u8(name.length);
-  writer.raw(name);
+  writer.name(step.op);
   const values = step as unknown as Readonly<Record<string, unknown>>;
-  for (const [argument, kind] of Object.entries(stepTable[step.op]) as [string, ArgumentKind][]) {
+  const kinds: Readonly<Record<string, ArgumentKind>> = stepTable[step.op];
+  for (const argument in kinds) {
     try {
-      encodeArgument(writer, kind, values[argument]);
+      writeArgument(writer, kinds[argument] as ArgumentKind, values[argument]);
     } catch (error) {
       throw new FrameError(`step ${index} (${step.op}), argument ${argument}: ${(error as Error).message}`);
     }
   }
-  return encodeFrame(frameKind.STEP, writer.bytes());
+  writer.endFrame(start);
 }
 
-function encodeArgument(writer: PayloadWriter, kind: ArgumentKind, value: unknown): void {
+function writeArgument(writer: PlanWriter, kind: ArgumentKind, value: unknown): void {
   if (kind === "s") writer.string(value as string);
   else if (kind === "n") writer.u64(value as number | bigint);
   else if (kind === "b") writer.blob(value as Uint8Array);
@@ -45,52 +44,81 @@ function encodeArgument(writer: PayloadWriter, kind: ArgumentKind, value: unknow
 
 const U64_MAX = (1n << 64n) - 1n;
 
-/** Collects a payload; grows by doubling. */
-class PayloadWriter {
-  #buffer = new Uint8Array(256);
+/** Collects frames in one buffer, which grows by doubling: a start has a hundred steps, and is made in every `run`. */
+class PlanWriter {
+  #buffer = Buffer.allocUnsafe(32 * 1024);
   #size = 0;
 
-  #room(size: number): DataView {
-    if (this.#size + size > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#size + size));
-      larger.set(this.#buffer.subarray(0, this.#size));
+  /** The place of `size` more bytes. */
+  #take(size: number): number {
+    const at = this.#size;
+    if (at + size > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, at + size));
+      this.#buffer.copy(larger, 0, 0, at);
       this.#buffer = larger;
     }
-    const view = new DataView(this.#buffer.buffer, this.#size, size);
-    this.#size += size;
-    return view;
+    this.#size = at + size;
+    return at;
   }
 
-  u8(value: number): void {
-    this.#room(1).setUint8(0, value);
+  /** The length is written when it is known, by `endFrame` with what this gives. */
+  beginFrame(kind: number): number {
+    const at = this.#take(5);
+    this.#buffer[at + 4] = kind;
+    return at;
+  }
+
+  endFrame(start: number): void {
+    const size = this.#size - start - 4;
+    if (size > FRAME_MAX) throw new FrameError(`a frame of ${size} bytes is over the limit of ${FRAME_MAX}`);
+    this.#buffer.writeUInt32LE(size, start);
   }
 
   u32(value: number): void {
-    this.#room(4).setUint32(0, value, true);
+    const at = this.#take(4);
+    this.#buffer.writeUInt32LE(value, at);
   }
 
   u64(value: number | bigint): void {
-    if (typeof value === "number" && !Number.isSafeInteger(value))
-      throw new RangeError(`${value} is not an exact integer`);
-    const wide = BigInt(value);
-    if (wide < 0n || wide > U64_MAX) throw new RangeError(`${value} is not an unsigned 64-bit number`);
-    this.#room(8).setBigUint64(0, wide, true);
+    if (typeof value === "bigint") {
+      if (value < 0n || value > U64_MAX) throw new RangeError(`${value} is not an unsigned 64-bit number`);
+      const at = this.#take(8);
+      this.#buffer.writeBigUInt64LE(value, at);
+      return;
+    }
+    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an exact integer`);
+    if (value < 0) throw new RangeError(`${value} is not an unsigned 64-bit number`);
+    const at = this.#take(8);
+    this.#buffer.writeUInt32LE(value % 2 ** 32, at);
+    this.#buffer.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
   }
 
   raw(bytes: Uint8Array): void {
-    this.#room(bytes.length);
-    this.#buffer.set(bytes, this.#size - bytes.length);
+    const at = this.#take(bytes.length);
+    this.#buffer.set(bytes, at);
   }
 
   blob(bytes: Uint8Array): void {
-    this.u32(bytes.length);
-    this.raw(bytes);
-    this.u8(0);
+    const at = this.#take(bytes.length + 5);
+    this.#buffer.writeUInt32LE(bytes.length, at);
+    this.#buffer.set(bytes, at + 4);
+    this.#buffer[at + 4 + bytes.length] = 0;
   }
 
   string(value: string): void {
     if (value.includes("\0")) throw new RangeError(`${JSON.stringify(value)} contains NUL`);
-    this.blob(text.encode(value));
+    const size = Buffer.byteLength(value);
+    const at = this.#take(size + 5);
+    this.#buffer.writeUInt32LE(size, at);
+    this.#buffer.write(value, at + 4, size, "utf8");
+    this.#buffer[at + 4 + size] = 0;
+  }
+
+  /** A step's name: one byte of length, ASCII. */
+  name(value: string): void {
+    const at = this.#take(1 + value.length);
+    this.#buffer[at] = value.length;
+    this.#buffer.write(value, at + 1, value.length, "latin1");
   }
 
   list(values: readonly string[]): void {
