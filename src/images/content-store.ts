@@ -129,7 +129,9 @@ export class ContentStore {
   async removeIngests(keep: ReadonlySet<Digest>): Promise<number> {
     let freed = 0;
     for (const name of await readdir(this.#ingest)) {
-      if (/^[a-f0-9]{64}$/.test(name) && keep.has(digestOfHex(name))) continue;
+      if (!/^[a-f0-9]{64}$/.test(name)) continue; // index.json on its way to its place
+      const digest = digestOfHex(name);
+      if (keep.has(digest) || this.#puts.has(digest)) continue;
       freed += (await sizeOf(join(this.#ingest, name))) ?? 0;
       await rm(join(this.#ingest, name), { force: true });
     }

@@ -8,6 +8,7 @@ import { familiarReference, type Reference } from "../spec/reference.ts";
 import type { BlobFetcher } from "./blob-fetcher.ts";
 import { chooseManifest } from "./choose-manifest.ts";
 import type { ContentStore } from "./content-store.ts";
+import type { Lease } from "./leases.ts";
 import { getManifest } from "./registry-client.ts";
 import type { RegistrySession } from "./registry-session.ts";
 
@@ -21,6 +22,8 @@ export interface PullOptions {
   readonly sessions: readonly RegistrySession[];
   readonly store: ContentStore;
   readonly fetcher: BlobFetcher;
+  /** Holds every blob of the image; the caller lets go once something durable names the image. */
+  readonly lease: Lease;
   readonly onEvent: (event: PullEvent) => void;
   /** A layer is in the store: unpacking can begin while others come. Its promise belongs to the pull. */
   readonly onLayer?: (layer: Descriptor, position: number, image: PulledImage) => Promise<void>;
@@ -45,6 +48,8 @@ export async function pullImage(options: PullOptions): Promise<PulledImage> {
   const name = familiarReference(reference);
   const { documents, manifest } = await resolve(options, name);
   checkIsImage(manifest, name);
+  const blobs = [...documents, manifest.config, ...manifest.layers];
+  options.lease.hold(blobs.map(({ digest }) => digest));
   onEvent({ kind: "resolved", digest: documents[0]?.digest ?? manifest.digest, layers: manifest.layers });
   const common = { sessions, ...(signal === undefined ? {} : { signal }) };
   await fetcher.fetch(manifest.config, common);

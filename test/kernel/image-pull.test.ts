@@ -39,9 +39,11 @@ async function setUp(scratch: Scratch) {
   const layers = await open();
   const pool = new UnpackPool(join(supervisor.runDirectory, "control.sock"));
   let unpacked = 0;
-  const pull = (tag: string, signal?: AbortSignal) => {
+  const pull = async (tag: string, signal?: AbortSignal) => {
+    using lease = puller.leases.open();
     const reference = parseReference(`${registry.host}/a:${tag}`);
-    return pullImage({
+    return await pullImage({
+      lease,
       reference,
       platform: { os: "linux", architecture: "amd64" },
       sessions: puller.registries.sessions(reference),

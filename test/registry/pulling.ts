@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { BlobFetcher } from "../../src/images/blob-fetcher.ts";
 import { ContentStore } from "../../src/images/content-store.ts";
 import type { Credentials } from "../../src/images/credentials.ts";
+import { Leases } from "../../src/images/leases.ts";
 import { type PullEvent, type PulledImage, pullImage } from "../../src/images/pull.ts";
 import { Registries } from "../../src/images/registries.ts";
 import { type Digest, hexOf } from "../../src/spec/digest.ts";
@@ -24,6 +25,7 @@ export class Puller implements AsyncDisposable {
   readonly store: ContentStore;
   readonly fetcher: BlobFetcher;
   readonly registries: Registries;
+  readonly leases = new Leases();
   /** Every wait that was asked for, in milliseconds. None of them took place. */
   readonly waits: number[] = [];
   readonly events: PullEvent[] = [];
@@ -52,14 +54,16 @@ export class Puller implements AsyncDisposable {
     return new Puller(await ContentStore.open(folder), folder, options);
   }
 
-  pull(written: string, signal?: AbortSignal): Promise<PulledImage> {
+  async pull(written: string, signal?: AbortSignal): Promise<PulledImage> {
+    using lease = this.leases.open();
     const reference = parseReference(written);
-    return pullImage({
+    return await pullImage({
       reference,
       platform: { os: "linux", architecture: "amd64" },
       sessions: this.registries.sessions(reference, this.#options.credentials),
       store: this.store,
       fetcher: this.fetcher,
+      lease,
       onEvent: (event) => this.events.push(event),
       ...(signal === undefined ? {} : { signal }),
     });
