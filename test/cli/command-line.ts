@@ -11,7 +11,7 @@ export interface Outcome {
 /** Starts `orlop --host SOCKET WORDS`; `stdin` is given whole, and ends. */
 export function startOrlop(socketPath: string, words: readonly string[], stdin = "") {
   return Bun.spawn(
-    [process.execPath, join(import.meta.dir, "command-line-main.ts"), "--host", `unix://${socketPath}`, ...words],
+    [process.execPath, join(import.meta.dir, "../../src/main.ts"), "--host", `unix://${socketPath}`, ...words],
     {
       stdin: Buffer.from(stdin),
       stdout: "pipe",
