@@ -1,7 +1,7 @@
 /** A monitor without an engine: plans are sent to a supervisor's control socket as bytes, and answers awaited by kind. */
 
 import { once } from "node:events";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { type Answer, encodeAttach, encodeBare, encodeHello, FrameDecoder } from "../../src/kernel/frame.ts";
@@ -199,4 +199,32 @@ export function connectControl(directory: string): FrameConnection {
   const connection = new FrameConnection(join(directory, "monitor.sock"));
   connection.send(encodeHello(), encodeBare("CONTROL"));
   return connection;
+}
+
+/** A supervisor and one monitor, for as long as the test. */
+export async function beginMonitor(scratch: Scratch, sketch: Omit<Sketch, "directory">): Promise<FrameConnection> {
+  const control = await startSupervisor(scratch);
+  const connection = await startMonitor(control, { ...sketch, directory: scratch.directory });
+  scratch.defer(() => connection[Symbol.dispose]());
+  return connection;
+}
+
+/** The process sleeps in a write to a full pipe. */
+export function isStopped(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/wchan`, "utf8").includes("pipe_write");
+}
+
+/** A child of the container's init has been asleep in its write for a while, and the log has not grown: it is no passing wait. */
+export async function untilStalled(pid: number, directory: string): Promise<void> {
+  let before = -1;
+  let polls = 0;
+  const stalled = () => {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    const size = statSync(join(directory, "log")).size;
+    const stopped = size === before && children.some((child) => child !== "" && isStopped(Number(child)));
+    before = size;
+    polls = stopped ? polls + 1 : 0;
+    return polls === 10;
+  };
+  await waitUntil(stalled, 10_000, "the writer is stopped for good");
 }

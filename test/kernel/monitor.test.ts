@@ -2,25 +2,22 @@
 
 import { expect } from "bun:test";
 import { once } from "node:events";
-import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { createServer } from "node:net";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { encodeBare, encodeHello, encodeSignal } from "../../src/kernel/frame.ts";
+import { encodeBare, encodeSignal } from "../../src/kernel/frame.ts";
 import { AttachFrameDecoder } from "../../src/spec/attach-frame.ts";
 import { JsonFileDecoder } from "../../src/spec/log-json-file.ts";
 import { waitUntil } from "../wait-until.ts";
-import { kernelTest, type Scratch } from "./harness.ts";
+import { kernelTest } from "./harness.ts";
 import {
   type AttachedClient,
   attach,
+  beginMonitor,
   connectControl,
-  type FrameConnection,
-  isGone,
+  isStopped,
   monitorOf,
-  type Sketch,
-  startMonitor,
-  startSupervisor,
   untilGone,
+  untilStalled,
 } from "./monitor-fixture.ts";
 
 const sizeBytes = Number(process.env["ORLOP_TEST_SIZE"] ?? 32 * 1024 * 1024);
@@ -34,13 +31,6 @@ async function sequenceHash(): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
   for await (const chunk of Bun.spawn(sequence, { stdout: "pipe" }).stdout) hash.update(chunk);
   return hash.digest("hex");
-}
-
-async function begin(scratch: Scratch, sketch: Omit<Sketch, "directory">): Promise<FrameConnection> {
-  const control = await startSupervisor(scratch);
-  const connection = await startMonitor(control, { ...sketch, directory: scratch.directory });
-  scratch.defer(() => connection[Symbol.dispose]());
-  return connection;
 }
 
 /** Reads an attached client to its end: the hash of what one stream said. */
@@ -64,33 +54,13 @@ async function hashLog(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** The process sleeps in a write to a full pipe. */
-function isStopped(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/wchan`, "utf8").includes("pipe_write");
-}
-
-/** A child of the container's init has been asleep in its write for a while, and the log has not grown: it is no passing wait. */
-async function untilStalled(pid: number, directory: string): Promise<void> {
-  let before = -1;
-  let polls = 0;
-  const stalled = () => {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
-    const size = statSync(join(directory, "log")).size;
-    const stopped = size === before && children.some((child) => child !== "" && isStopped(Number(child)));
-    before = size;
-    polls = stopped ? polls + 1 : 0;
-    return polls === 10;
-  };
-  await waitUntil(stalled, 10_000, "the writer is stopped for good");
-}
-
 const log = { driver: "json-file" } as const;
 
 kernelTest(
   "numbered lines reach log and clients byte for byte, though the engine is killed in mid-stream",
   ["root", "executor"],
   async (scratch) => {
-    const connection = await begin(scratch, { argv: sequence, log });
+    const connection = await beginMonitor(scratch, { argv: sequence, log });
     const fast = await attach(scratch.directory, 2);
     const slow = await attach(scratch.directory, 6);
     connection.send(encodeBare("GO"));
@@ -113,7 +83,7 @@ kernelTest(
 
 kernelTest("a stopped reader stops the output and nothing else", ["root", "executor"], async (scratch) => {
   const script = "trap 'echo caught >&2' USR1; head -c 100000000 /dev/zero & until wait $!; do :; done; exit 7";
-  const connection = await begin(scratch, { argv: ["sh", "-c", script], log });
+  const connection = await beginMonitor(scratch, { argv: ["sh", "-c", script], log });
   const reader = await attach(scratch.directory, 2);
   connection.send(encodeBare("GO"));
   const { pid } = await connection.next("STARTED");
@@ -130,7 +100,7 @@ kernelTest("a stopped reader stops the output and nothing else", ["root", "execu
 });
 
 kernelTest("an attached reader that leaves lets the output go on", ["root", "executor"], async (scratch) => {
-  const connection = await begin(scratch, { argv: ["sh", "-c", "yes | head -c 1000000"], log });
+  const connection = await beginMonitor(scratch, { argv: ["sh", "-c", "yes | head -c 1000000"], log });
   const reader = await attach(scratch.directory, 2);
   connection.send(encodeBare("GO"));
   const { pid } = await connection.next("STARTED");
@@ -145,7 +115,7 @@ kernelTest(
   "input goes through whole, and its end reaches the container",
   ["root", "executor"],
   async (scratch) => {
-    const connection = await begin(scratch, { argv: ["sha256sum"] });
+    const connection = await beginMonitor(scratch, { argv: ["sha256sum"] });
     const client = await attach(scratch.directory, 7);
     connection.send(encodeBare("GO"));
     const hash = new Bun.CryptoHasher("sha256");
@@ -163,7 +133,9 @@ kernelTest(
 );
 
 kernelTest("input that nobody reads stops its writer, not the monitor", ["root", "executor"], async (scratch) => {
-  const connection = await begin(scratch, { argv: ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done"] });
+  const connection = await beginMonitor(scratch, {
+    argv: ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done"],
+  });
   const client = await attach(scratch.directory, 7);
   connection.send(encodeBare("GO"));
   const { pid } = await connection.next("STARTED");
@@ -185,7 +157,7 @@ kernelTest(
   "with the flag keep, input outlives its client, and CLOSE_STDIN ends it",
   ["root", "executor"],
   async (scratch) => {
-    const connection = await begin(scratch, { argv: ["cat"], flags: 1, log });
+    const connection = await beginMonitor(scratch, { argv: ["cat"], flags: 1, log });
     connection.send(encodeBare("GO"));
     for (const word of ["one\n", "two\n"]) {
       const client = await attach(scratch.directory, 3);
@@ -199,63 +171,8 @@ kernelTest(
   },
 );
 
-kernelTest(
-  "what a container wrote just before it ended is never cut, 200 times",
-  ["root", "executor"],
-  async (scratch) => {
-    const control = await startSupervisor(scratch);
-    const sketch = { directory: scratch.directory, argv: ["head", "-c", "61440", "/dev/zero"], log };
-    for (let i = 0; i < 200; i++) {
-      using connection = await startMonitor(control, sketch);
-      const client = await attach(scratch.directory, 2);
-      connection.send(encodeBare("GO"));
-      await connection.next("EXITED");
-      const decoder = new AttachFrameDecoder();
-      let size = 0;
-      for await (const chunk of client.socket) {
-        for (const piece of decoder.push(chunk as Uint8Array)) size += piece.bytes.length;
-      }
-      expect(size).toBe(61440);
-    }
-    const logged = new JsonFileDecoder().push(readFileSync(join(scratch.directory, "log")));
-    expect(logged.reduce((sum, record) => sum + record.line.length, 0)).toBe(200 * 61440);
-  },
-  60_000,
-);
-
-kernelTest(
-  "what the pipe holds at the exit, behind a stopped reader, is not lost",
-  ["root", "executor"],
-  async (scratch) => {
-    const argv = ["sh", "-c", "while read x; do head -c 16384 /dev/zero; done"]; // each is a record
-    const connection = await begin(scratch, { argv, log });
-    const reader = await attach(scratch.directory, 2);
-    const writer = await attach(scratch.directory, 1);
-    connection.send(encodeBare("GO"));
-    await connection.next("STARTED");
-    const path = join(scratch.directory, "log");
-    let blocks = 0;
-    const grew = (size: number) =>
-      waitUntil(() => statSync(path).size > size, 500, "the log grows").then(
-        () => true,
-        () => false,
-      );
-    for (let logged = -1; await grew(logged); blocks++) {
-      logged = statSync(path).size;
-      writer.socket.write("\n");
-    }
-    writer.socket.end();
-    expect((await connection.next("EXITED")).status).toBe(0);
-    const records = new JsonFileDecoder().push(readFileSync(path)); // whole, though nobody has read yet
-    expect(records.reduce((sum, record) => sum + record.line.length, 0)).toBe(blocks * 16384);
-    const decoder = new AttachFrameDecoder();
-    const chunks = decoder.push(Buffer.from(await reader.text(), "latin1"));
-    expect(chunks.reduce((sum, piece) => sum + piece.bytes.length, 0)).toBe(blocks * 16384);
-  },
-);
-
 kernelTest("a client that comes later gets exactly what the log lacks", ["root", "executor"], async (scratch) => {
-  const connection = await begin(scratch, { argv: ["sh", "-c", "echo line; printf begun; cat"], log });
+  const connection = await beginMonitor(scratch, { argv: ["sh", "-c", "echo line; printf begun; cat"], log });
   connection.send(encodeBare("GO"), encodeBare("WATCH_LOG"));
   await connection.next("LOGGED");
   const client = await unfinishedClient(scratch.directory);
@@ -286,7 +203,7 @@ async function unfinishedClient(directory: string): Promise<AttachedClient> {
 
 kernelTest("a line that comes in pieces is one record", ["root", "executor"], async (scratch) => {
   const argv = ["sh", "-c", "for i in 1 2 3 4; do printf piece$i-; read x; done; echo end"];
-  const connection = await begin(scratch, { argv, log });
+  const connection = await beginMonitor(scratch, { argv, log });
   const client = await attach(scratch.directory, 3);
   connection.send(encodeBare("GO"));
   for (let i = 1; i <= 4; i++) {
@@ -300,90 +217,11 @@ kernelTest("a line that comes in pieces is one record", ["root", "executor"], as
 });
 
 kernelTest(
-  "the exit record is written, and the supervisor woken, when no engine is there",
-  ["root", "executor"],
-  async (scratch) => {
-    const wake = join(scratch.directory, "wake.sock");
-    const server = createServer().listen(wake);
-    scratch.defer(() => {
-      server.close();
-    });
-    const connection = await begin(scratch, { argv: ["sh", "-c", "read x; exit 5"], wake });
-    const client = await attach(scratch.directory, 1);
-    connection.send(encodeBare("GO"));
-    await connection.next("STARTED");
-    connection[Symbol.dispose]();
-    const woken = once(server, "connection");
-    client.socket.end("go\n");
-    const [socket] = await woken;
-    const frames: Uint8Array[] = [];
-    for await (const chunk of socket) frames.push(chunk as Uint8Array);
-    expect(Buffer.concat(frames).equals(Buffer.concat([encodeHello(), encodeBare("WAKE")]))).toBe(true);
-    expect(readFileSync(join(scratch.directory, "exit"), "utf8")).toMatch(/^status=1280 ended=\d{19}\n$/);
-    expect(existsSync(join(scratch.directory, "monitor.sock"))).toBe(false);
-  },
-);
-
-kernelTest("a program that does not exist is a failure, and nothing stays", ["root", "executor"], async (scratch) => {
-  const connection = await begin(scratch, { argv: ["/does/not/exist"], log });
-  connection.send(encodeBare("GO"));
-  await expect(connection.next("STARTED")).rejects.toThrow('"errno":2,"detail":"/does/not/exist"');
-  expect(readdirSync(scratch.directory).sort()).toEqual(["run", "state"]);
-});
-
-kernelTest(
-  "an engine that leaves before the start takes the container with it",
-  ["root", "executor"],
-  async (scratch) => {
-    const connection = await begin(scratch, { argv: ["sleep", "1000"], log });
-    const { pid } = await connection.next("SPAWNED");
-    const monitor = monitorOf(pid);
-    connection[Symbol.dispose]();
-    await untilGone(monitor);
-    expect(isGone(pid)).toBe(true);
-    expect(readdirSync(scratch.directory).sort()).toEqual(["run", "state"]);
-  },
-);
-
-kernelTest("a monitor that is killed leaves its container running", ["root", "executor"], async (scratch) => {
-  const connection = await begin(scratch, { argv: ["sleep", "1000"], log });
-  connection.send(encodeBare("GO"));
-  const { pid } = await connection.next("STARTED");
-  scratch.defer(() => {
-    process.kill(pid, "SIGKILL");
-  });
-  const monitor = monitorOf(pid);
-  process.kill(monitor, "SIGKILL");
-  await connection.end();
-  await untilGone(monitor);
-  expect(isGone(pid)).toBe(false);
-  expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toBe("sleep\x001000\0");
-});
-
-kernelTest(
-  "a reader that takes nothing is dropped ten seconds after the exit",
-  ["root", "executor"],
-  async (scratch) => {
-    const connection = await begin(scratch, { argv: ["sh", "-c", "head -c 1000000 /dev/zero"], streams: 2, log });
-    const stopped = await attach(scratch.directory, 2);
-    connection.send(encodeBare("GO"));
-    const { pid } = await connection.next("STARTED");
-    const monitor = monitorOf(pid);
-    await untilStalled(pid, scratch.directory);
-    connection.send(encodeSignal(9));
-    expect((await connection.next("EXITED")).status).toBe(9);
-    await waitUntil(() => isGone(monitor), 15_000, "the monitor is gone");
-    stopped.socket.destroy();
-  },
-  40_000,
-);
-
-kernelTest(
   "a user who is not root can open /dev/stdout and /dev/stderr again",
   ["root", "executor"],
   async (scratch) => {
     const argv = ["sh", "-c", "echo out > /dev/stdout; echo err > /dev/stderr; echo null > /dev/stdin"];
-    const connection = await begin(scratch, { argv, uid: 65534, streams: 6, log });
+    const connection = await beginMonitor(scratch, { argv, uid: 65534, streams: 6, log });
     connection.send(encodeBare("GO"));
     expect((await connection.next("EXITED")).status).toBe(0);
     const records = new JsonFileDecoder().push(readFileSync(join(scratch.directory, "log")));
@@ -398,7 +236,10 @@ kernelTest(
   "a running container's monitor keeps under 200 KB, also after a burst",
   ["root", "executor"],
   async (scratch) => {
-    const connection = await begin(scratch, { argv: ["sh", "-c", "yes | head -c 5000000; echo done >&2; cat"], log });
+    const connection = await beginMonitor(scratch, {
+      argv: ["sh", "-c", "yes | head -c 5000000; echo done >&2; cat"],
+      log,
+    });
     const errors = await attach(scratch.directory, 4);
     connection.send(encodeBare("GO"));
     const { pid } = await connection.next("STARTED");
