@@ -9,6 +9,8 @@ export interface Request {
   readonly method: string;
   readonly path: string;
   readonly headers: http.IncomingHttpHeaders;
+  /** Its body, for scripts that want it. */
+  readonly body: http.IncomingMessage;
 }
 
 /** Answers a request, or lets the registry answer by returning false. count: how many like it came, this one included. */
@@ -98,7 +100,7 @@ export class ScriptedRegistry implements AsyncDisposable {
 
   async #serve(incoming: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const path = incoming.url ?? "";
-    const request: Request = { method: incoming.method ?? "", path, headers: incoming.headers };
+    const request: Request = { method: incoming.method ?? "", path, headers: incoming.headers, body: incoming };
     this.requests.push(request);
     const line = `${request.method} ${path}`;
     for (const entry of this.#scripts) {
