@@ -9,9 +9,6 @@ export type ParseParameter<T> = (text: string | undefined, name: string) => T;
 export const flag: ParseParameter<boolean> = (text) =>
   !["", "0", "no", "false", "none"].includes((text ?? "").trim().toLowerCase());
 
-/** A flag that is on unless it is switched off. */
-export const flagOn: ParseParameter<boolean> = (text, name) => text === undefined || flag(text, name);
-
 export const text: ParseParameter<string | undefined> = (given) => (given === "" ? undefined : given);
 
 /** A whole number; undefined when not given. */

@@ -1,0 +1,51 @@
+/** Which route a request goes to. */
+
+import { expect, test } from "bun:test";
+import { noContent } from "./reply.ts";
+import { route } from "./route.ts";
+import { Router } from "./router.ts";
+import { routes } from "./routes.ts";
+
+const list = route({ method: "GET", path: "/things/json", operation: "ThingList", handle: noContent });
+const show = route({ method: "GET", path: "/things/:id/json", operation: "ThingInspect", handle: noContent });
+const make = route({ method: "POST", path: "/things/create", operation: "ThingCreate", handle: noContent });
+const router = new Router([list, show, make]);
+
+test.each([
+  ["GET", "/things/json", "ThingList", {}, 51],
+  ["GET", "/v1.40/things/json?all=1", "ThingList", {}, 40],
+  ["GET", "/v1.24/things/a.b/json", "ThingInspect", { id: "a.b" }, 24],
+  ["GET", "/things/a%2Fb/json", "ThingInspect", { id: "a/b" }, 51],
+  ["POST", "/things/create?name=x", "ThingCreate", {}, 51],
+])("%s %s is %s", (method, target, operation, params, apiMinor) => {
+  const match = router.match(method, target);
+  expect(match.route.operation).toBe(operation);
+  expect(match.params).toEqual(params);
+  expect(match.apiMinor).toBe(apiMinor);
+});
+
+test("the query keeps its values", () => {
+  expect(router.match("POST", "/things/create?name=a%20b&x=1").query.get("name")).toBe("a b");
+});
+
+test.each([
+  ["GET", "/"],
+  ["GET", "/things"],
+  ["DELETE", "/things/json"],
+  ["GET", "/things/a/b/json"],
+  ["GET", "/things/%zz/json"],
+  ["GET", "things/json"],
+])("%s %s is no page", (method, target) => {
+  expect(() => router.match(method, target)).toThrow("page not found");
+});
+
+test.each(["/v1.23/things/json", "/v1.52/things/json", "/v2.1/things/json"])("%s is of another version", (target) => {
+  expect(() => router.match("GET", target)).toThrow("is not supported");
+});
+
+test("no two routes are the same, and each has its operation once", () => {
+  const keys = routes.map(({ method, path }) => `${method} ${path.replace(/:\w+/g, ":")}`);
+  expect(new Set(keys).size).toBe(keys.length);
+  const operations = routes.map(({ operation }) => operation);
+  expect(new Set(operations).size).toBe(operations.length);
+});
