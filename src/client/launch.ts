@@ -1,5 +1,6 @@
 /** Starts the supervisor when nobody listens on the engine's socket. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import type { Places } from "./address.ts";
 import type { ByteStream } from "./byte-stream.ts";
@@ -46,7 +47,7 @@ async function startSupervisor(launch: Launch, host: string): Promise<"started" 
   const words = ["supervisor", launch.runDir, launch.stateDir, String(launch.idleSeconds), ...launch.engine];
   const child = spawn(launch.executor, words, {
     cwd: "/",
-    env: engineEnvironment(),
+    env: { ...socketGroup("/etc/group"), ...engineEnvironment() },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const { code, said } = await outcomeOf(child);
@@ -79,4 +80,21 @@ function engineEnvironment(): Record<string, string> {
   const kept = /^(PATH|HOME|LANG|TZ|XDG_[A-Z_]+|ORLOP_[A-Z_]+)$/;
   const entries = Object.entries(process.env).filter((entry): entry is [string, string] => kept.test(entry[0]));
   return Object.fromEntries(entries);
+}
+
+/**
+ * Whose group may open the API's socket besides root: the group `orlop`, where an administrator has made one. Its members are
+ * root on this machine, as with Docker's, so no group is made or guessed.
+ */
+export function socketGroup(groupFile: string): Record<string, string> {
+  const line = readText(groupFile)
+    .split("\n")
+    .find((entry) => entry.startsWith("orlop:"));
+  const gid = line?.split(":")[2];
+  return gid === undefined ? {} : { ORLOP_SOCKET_GID: gid };
+}
+
+/** Not every machine has the file: a container made from nothing, say. */
+function readText(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
