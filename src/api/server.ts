@@ -5,6 +5,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createListener, type Server, type Socket } from "node:net";
+import { drained } from "../base/drained.ts";
 import { OrlopError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readJson } from "./body.ts";
@@ -146,10 +147,7 @@ async function sendChunks(
   try {
     for await (const chunk of chunks) {
       if (signal.aborted) return;
-      if (response.write(chunk)) continue;
-      await new Promise<void>((resolve) => {
-        response.once("drain", resolve).once("close", resolve);
-      });
+      if (!response.write(chunk)) await drained(response);
     }
     response.end();
   } catch {

@@ -5,6 +5,7 @@
 
 import { mkdirSync, rmSync } from "node:fs";
 import type { Duplex } from "node:stream";
+import { drained } from "../base/drained.ts";
 import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { point } from "../base/point.ts";
@@ -320,8 +321,7 @@ export class Container {
       ...(until ? { until } : {}),
     };
     for await (const bytes of this.logs(query, new AbortController().signal))
-      if (!client.write(bytes))
-        await new Promise<void>((resolve) => client.once("drain", resolve).once("close", resolve));
+      if (!client.destroyed && !client.write(bytes)) await drained(client);
   }
 
   /** The log as clients see it: framed, or raw with a terminal. @throws {OrlopError} logs_unreadable */
