@@ -147,3 +147,27 @@ test("ids are found by their beginning, names with and without a slash; two of o
     expect((await ask("GET", `/containers/${reference}/json`)).status).toBe(200);
   expect((await ask("DELETE", "/containers/found")).status).toBe(204);
 });
+
+test("the detach keys end the attachment, and leave the container running", async () => {
+  const id = await create({ Cmd: ["cat"], OpenStdin: true, Tty: true });
+  await ask("POST", `/containers/${id}/start`);
+  expect((await ask("POST", `/containers/${id}/resize?h=33&w=101`)).status).toBe(204);
+  const socket = await open(product());
+  let text = "";
+  const ended = new Promise<void>((resolve) => socket.on("end", resolve));
+  socket.setEncoding("latin1").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  socket.write(
+    `POST /containers/${id}/attach?stream=1&stdin=1&stdout=1&detachKeys=ctrl-a,b HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+  );
+  await waitUntil(() => text.includes("\r\n\r\n"), 5000, "the head");
+  socket.write("typed\n");
+  await waitUntil(() => text.includes("typed"), 5000, "the terminal's echo");
+  socket.write("\x01");
+  socket.write("b");
+  await ended;
+  expect(text).toContain("Content-Type: application/vnd.docker.raw-stream");
+  expect((await ask("GET", `/containers/${id}/json`)).body).toContain('"Status":"running"');
+  expect((await ask("DELETE", `/containers/${id}?force=1`)).status).toBe(204);
+});
