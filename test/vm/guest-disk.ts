@@ -80,7 +80,7 @@ function makeDisk(directory: string, kernel: GuestKernel, task: GuestTask): stri
     mkdirSync(join(stage, folder), { recursive: true });
   }
   addBusybox(stage);
-  addModules(stage, kernel, ["overlay", "nf_tables"]);
+  addModules(stage, kernel, ["overlay", "nf_tables", "bridge"]);
   for (const program of task.programs) addProgram(stage, program);
   for (const name of task.take) addTree(join(task.repository, name), join(stage, guestRepository, name));
   writeFileSync(join(stage, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
