@@ -21,9 +21,26 @@ static int close_after(int fd, int result) {
 /* Whether a path is not there, so that there is nothing to hide. */
 static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
 
+/* The kernel's own file systems go where they were meant to, and nowhere that the image's /proc or /sys is a link to: what
+ * is masked later would lie elsewhere (CVE-2019-19921, CVE-2023-27561). */
+static int kernel_place(struct task *task, const char *path) {
+  char name[NAME_MAX + 1];
+  int parent = root_parent(task, path, name);
+  if (parent < 0)
+    return -1;
+  if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+    return close_after(parent, fail(task, errno, "%s", path));
+  int place = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (place < 0)
+    return close_after(parent, fail(task, errno, "%s is not a directory of its own", path));
+  return close_after(parent, place);
+}
+
+static bool is_kernels(const char *fstype) { return strcmp(fstype, "proc") == 0 || strcmp(fstype, "sysfs") == 0; }
+
 /* fstype, source, target, attributes: MOUNT_ATTR_*, options. */
 int step_root_mount(struct task *task, union argument *arg) {
-  int onto = root_make(task, arg[2].s, S_IFDIR, 0755);
+  int onto = is_kernels(arg[0].s) ? kernel_place(task, arg[2].s) : root_make(task, arg[2].s, S_IFDIR, 0755);
   if (onto < 0)
     return -1;
   int mount = make_mount(task, arg[0].s, arg[1].s, arg[3].n, arg[4].l.at);

@@ -127,6 +127,11 @@ export const errorTable = {
     (p) => `unknown capability: ${JSON.stringify(p.name)}`,
     () => "names are in capabilities(7), with or without CAP_; ALL means all of them",
   ),
+  capability_missing: row<{ name: string }>(
+    "unsupported",
+    (p) => `root on this machine does not have ${p.name}, so no container can get it`,
+    () => "leave it out, or start Orlop where /proc/self/status has it in CapBnd",
+  ),
   capability_unsupported: row<{ name: string }>(
     "unsupported",
     (p) => `capability ${p.name} is newer than this kernel`,

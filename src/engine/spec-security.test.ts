@@ -44,3 +44,10 @@ test("a privileged container is filtered when a filter is given", () => {
 test("an unknown capability is refused", () => {
   expect(() => security({ CapAdd: ["SYS_ADMIM"] })).toThrow("SYS_ADMIM");
 });
+
+test("a capability that this machine's root does not have is refused, not left out", () => {
+  const machine = { ...testMachine, host: { ...testMachine.host, capabilities: ~(1n << 24n) & ((1n << 41n) - 1n) } };
+  const asked = (fields: Record<string, unknown>) => securityOf(hostConfig(fields, "HostConfig"), 0, machine);
+  expect(() => asked({ CapAdd: ["sys_resource"] })).toThrow("root on this machine does not have CAP_SYS_RESOURCE");
+  expect(asked({ CapAdd: ["ALL"] }).capabilities.bounding).toContain("CAP_SYS_ADMIN");
+});

@@ -1,7 +1,7 @@
 /** What a container's program may do: capabilities, seccomp, no_new_privileges, hidden paths. Pure. */
 
 import { OrlopError } from "../base/errors.ts";
-import { containerCapabilities } from "../kernel/capabilities.ts";
+import { capabilityMask, containerCapabilities, parseCapability } from "../kernel/capabilities.ts";
 import { defaultSeccomp } from "../kernel/seccomp/default-profile.ts";
 import { type ProfileFacts, parseDockerSeccomp } from "../spec/docker-seccomp.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
@@ -19,7 +19,7 @@ export interface Security {
 
 type SecurityMachine = Pick<Machine, "lastCapability" | "kernelRelease" | "host">;
 
-/** @throws {OrlopError} unknown_capability, capability_unsupported, bad_value, unknown_field */
+/** @throws {OrlopError} unknown_capability, capability_unsupported, capability_missing, bad_value, unknown_field */
 export function securityOf(host: HostConfig, uid: number, machine: SecurityMachine): Security {
   const capabilities = containerCapabilities({
     add: host.CapAdd,
@@ -27,6 +27,9 @@ export function securityOf(host: HostConfig, uid: number, machine: SecurityMachi
     privileged: host.Privileged,
     last: machine.lastCapability,
   });
+  const asked = host.CapAdd.filter((name) => name.toUpperCase() !== "ALL").map(parseCapability);
+  const lacking = asked.find((name) => (capabilityMask([name]) & machine.host.capabilities) === 0n);
+  if (lacking !== undefined) throw OrlopError.of("capability_missing", { name: lacking });
   const options = parseSecurityOptions(host.SecurityOpt);
   // Another user than root keeps the bounding set alone: a set-user-ID program can get these back, nothing else can.
   const held = uid === 0 ? capabilities : [];

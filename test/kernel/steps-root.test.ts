@@ -99,6 +99,27 @@ for (const [way, env] of ways) {
     expectUntouched(tree);
   });
 
+  for (const fstype of ["proc", "sysfs"]) {
+    kernelTest(`by ${way}: ${fstype} is never mounted through a link`, ["root", "executor"], async ({ directory }) => {
+      const { root } = plant(directory, { here: "etc", away: "OUTSIDE" });
+      const at = (target: string) =>
+        runWithMounts({
+          steps: [
+            { op: "root", path: root },
+            { op: "root-mount", fstype, source: fstype, target, attributes: 0, options: [] },
+          ],
+          run: "true",
+          env,
+        });
+      await expect(at("/here")).rejects.toMatchObject({
+        errno: "ENOTDIR",
+        detail: "/here is not a directory of its own",
+      });
+      await expect(at("/away")).rejects.toMatchObject({ errno: "ENOTDIR" });
+      expect((await at("/made")).status).toBe(0);
+    });
+  }
+
   kernelTest(`by ${way}: binds, masks and mounts land inside`, ["root", "executor"], async ({ directory }) => {
     const tree = plant(directory, { dir: "OUTSIDE", proc: "OUTSIDE" });
     const steps: Bare[] = [
