@@ -1,7 +1,7 @@
 /** The machine that was measured, in a few words: figures of another one cannot be compared. */
 
 import { readFileSync } from "node:fs";
-import { arch, cpus, release, totalmem } from "node:os";
+import { arch, cpus, loadavg, release, totalmem } from "node:os";
 
 export function describeMachine(): string[] {
   const mounts = readFileSync("/proc/1/mounts", "utf8"); // the machine's: ours are changed for the measurement
@@ -13,6 +13,7 @@ export function describeMachine(): string[] {
   return [
     `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"} (${virtual}, ${arch()}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
     `${name}, Linux ${release()}, ${cgroupKind(mounts)}, root on ${root}`,
+    `load average of the minute before: ${loadavg()[0]?.toFixed(1)} (0 is a machine that did nothing else)`,
   ];
 }
 

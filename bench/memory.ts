@@ -14,6 +14,7 @@ const containers = 10;
 
 /** Of a product whose engine is up. The monitor's figures are the mean of several. */
 export async function measureMemory(product: Product, rootfs: string): Promise<Resident[]> {
+  await product.engine.system.ping(); // it may have left meanwhile, being idle
   const supervisor = product.supervisorPid();
   const engine = product.enginePid();
   if (supervisor === undefined || engine === undefined) throw new Error("neither supervisor nor engine may be missing");

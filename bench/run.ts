@@ -57,6 +57,7 @@ async function runOuter(): Promise<void> {
 }
 
 async function runInner(directory: string): Promise<void> {
+  const machine = describeMachine(); // before our own load
   const product = new Product(directory);
   const bundle = makeBundle(join(directory, "bundle"));
   await using stack = new AsyncDisposableStack();
@@ -74,7 +75,7 @@ async function runInner(directory: string): Promise<void> {
   const totalMs = new Map<string, number>();
   for (const each of cases) totalMs.set(each.name, await measureBurst(each, burst.count, burst.width));
   const report = formatReport({
-    machine: describeMachine(),
+    machine,
     versions: peers.map(({ version }) => version),
     rounds,
     pauseMs,
