@@ -175,7 +175,7 @@ test("the next engine knows every container; what ended meanwhile is read from i
   const once = await create(transient, "once");
   for (const container of [ended, lost, once]) await container.start();
   writeFileSync(ended.places.exitRecord, "status=1792 ended=1700000000000000000\n");
-  writeFileSync(once.places.exitRecord, "status=0 ended=1700000000000000000\n");
+  writeFileSync(once.places.exitRecord, "status=1280 ended=1700000000000000000\n");
   await engine.close();
   await openEngine(); // the first one's monitors are not this executor's
   const status = (name: string) => engine.containers.get(name).run;
@@ -183,6 +183,9 @@ test("the next engine knows every container; what ended meanwhile is read from i
   expect(status("lost")).toMatchObject({ status: "exited", exitCode: 137 });
   expect(status("fresh").status).toBe("created");
   expect(engine.containers.get(fresh.id).name).toBe("fresh");
+  // Its client has lost the engine too, and comes back for the exit code; then it goes as it should have.
+  expect(status("once")).toMatchObject({ status: "exited", exitCode: 5 });
+  expect((await engine.containers.get("once").wait("removed", never)).exitCode).toBe(5);
   expect(() => engine.containers.get("once")).toThrow("No such container");
 });
 

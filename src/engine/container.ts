@@ -30,6 +30,8 @@ import { type WaitCondition, Waiters } from "./waiters.ts";
 const SIGKILL = 9;
 /** Docker's. */
 const STOP_SECONDS = 10;
+/** So long a `--rm` container whose end no engine saw is kept for its client, which has lost the engine too and is on its way. */
+const COLLECT_MS = 3000;
 
 /** A client that came before the start. */
 interface Arrival {
@@ -193,8 +195,18 @@ export class Container {
   }
 
   /** Takes note of an end that no engine saw. */
-  settle(end: End, groupPath: string): Promise<void> {
-    return this.#takeEnd(end, groupPath);
+  async settle(end: End, groupPath: string): Promise<void> {
+    if (!this.isTransient || end.kind === "lost") return this.#takeEnd(end, groupPath);
+    const ended = this.#recordOf(end, groupPath);
+    this.#status = "exited";
+    this.#record = { ...this.#record, run: ended };
+    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(groupPath));
+    void this.#parts.background(`keeping ${this.id} for its client`, async () => {
+      await new Promise((resolve) => setTimeout(resolve, COLLECT_MS));
+      await this.#queue.run(async () => {
+        if (this.#status === "exited" && this.run === ended) await this.#vanish(ended);
+      });
+    });
   }
 
   #watch(process: ContainerProcess, groupPath: string): void {
