@@ -72,11 +72,6 @@ export function isNew(linux: Linux, type: NamespaceType): boolean {
   return (linux.namespaces ?? []).some((namespace) => namespace.type === type && namespace.path === undefined);
 }
 
-/** Whether the container's namespace of this type is not the host's. */
-export function isOwn(linux: Linux, type: NamespaceType): boolean {
-  return (linux.namespaces ?? []).some((namespace) => namespace.type === type);
-}
-
 function check(namespaces: readonly Namespace[]): void {
   const types = namespaces.map((namespace) => namespace.type);
   const twice = types.find((type, index) => types.indexOf(type) !== index);

@@ -12,11 +12,6 @@ export interface RemovalInput {
   readonly owned: readonly string[];
 }
 
-/** Ends every process of a container whose first process does not answer, or is gone while others are not. */
-export function planKillGroup(input: Pick<RemovalInput, "cgroups" | "groupPath">): Step[] {
-  return planGroupKill(input.cgroups, input.groupPath);
-}
-
 /** After the end of a container's processes: its group goes, its files stay for the next start. */
 export function planGroupEnd(input: Pick<RemovalInput, "cgroups" | "groupPath">): Step[] {
   return [...planGroupKill(input.cgroups, input.groupPath), ...planGroupRemoval(input.cgroups, input.groupPath)];

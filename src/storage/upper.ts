@@ -50,13 +50,6 @@ function deeper(best: MountInfo | undefined, mount: MountInfo): MountInfo {
   return best === undefined || mount.mountPoint.length >= best.mountPoint.length ? mount : best;
 }
 
-export interface Layer {
-  /** Made before the container's process exists. */
-  readonly prepare: readonly Step[];
-  /** The overlay on `target`. */
-  readonly mount: Step;
-}
-
 /** Steps that must come before the first layer's `mount`, in the container's process. */
 export function planUpper(upper: Upper): { readonly prepare: Step[]; readonly mount: Step[] } {
   if (upper.kind === "directory") return { prepare: [], mount: [] };
