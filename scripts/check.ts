@@ -21,7 +21,7 @@ const docsGenerator = "scripts/generate-docs.ts";
 
 const checks: readonly Check[] = [
   { name: "types", command: ["tsc", "-p", "."] },
-  { name: "lint and format", command: ["biome", "ci", "--error-on-warnings", "."] },
+  { name: "lint and format", command: ["biome", "ci", "--colors=off", "--error-on-warnings", "."] },
   { name: "dead code", command: ["knip", "--no-progress", "--treat-config-hints-as-errors"] },
   // The import boundaries are one of these tests.
   { name: "pure tests", command: ["bun", "test", "--only-failures", "src"] },

@@ -2,7 +2,7 @@
 
 import type { ContainerId } from "../base/id.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
-import type { ContainerRow } from "../store/container-rows.ts";
+import type { Row } from "../store/rows.ts";
 
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -43,11 +43,11 @@ export function isTransient(record: Pick<ContainerRecord, "body">): boolean {
   return record.body.HostConfig.AutoRemove;
 }
 
-export function encodeRecord(record: ContainerRecord): ContainerRow {
-  return { id: record.id, name: record.name, record: JSON.stringify(record) };
+export function encodeRecord(record: ContainerRecord): Row {
+  return { kind: "container", id: record.id, name: record.name, record: JSON.stringify(record) };
 }
 
 /** Only what `encodeRecord` wrote is in the database, so its word is taken. */
-export function decodeRecord(row: ContainerRow): ContainerRecord {
+export function decodeRecord(row: Row): ContainerRecord {
   return JSON.parse(row.record) as ContainerRecord;
 }

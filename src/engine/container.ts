@@ -363,7 +363,7 @@ export class Container {
   async #vanish(last: RunRecord): Promise<void> {
     this.#status = "removing";
     point("container.remove.begun");
-    await this.#parts.storeOf(this.#record).apply({ remove: this.id });
+    await this.#parts.storeOf(this.#record).apply({ remove: { kind: "container", id: this.id } });
     point("container.remove.recorded");
     this.#parts.forget(this);
     for (const { client, done } of this.#arrivals) {

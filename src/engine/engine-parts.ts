@@ -1,7 +1,7 @@
 /** What containers share: the machine, the executor, the stores. */
 
 import type { Executor } from "../kernel/executor.ts";
-import type { ContainerStore } from "../store/container-rows.ts";
+import type { RecordStore } from "../store/rows.ts";
 import type { Container } from "./container.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { Machine } from "./machine.ts";
@@ -12,7 +12,7 @@ export interface EngineParts {
   readonly places: Places;
   readonly executor: Executor;
   /** `--rm` containers have a store that costs no sync. */
-  storeOf(record: Pick<ContainerRecord, "body">): ContainerStore;
+  storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
   /** The container is gone: its name is free. */
   forget(container: Container): void;
   /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects. */

@@ -53,7 +53,7 @@ export class Engine {
     await reconcile({
       parts: engine.#parts,
       containers: engine.containers,
-      rows: [...stores.durable.load(), ...stores.run.load()],
+      rows: [...stores.durable.load("container"), ...stores.run.load("container")],
       watch: options.watch,
     });
     return engine;

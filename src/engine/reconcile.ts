@@ -5,7 +5,7 @@
 
 import { readdirSync } from "node:fs";
 import { log } from "../base/log.ts";
-import type { ContainerRow } from "../store/container-rows.ts";
+import type { Row } from "../store/rows.ts";
 import type { Container } from "./container.ts";
 import { ContainerProcess } from "./container-process.ts";
 import { type ContainerRecord, decodeRecord } from "./container-record.ts";
@@ -17,7 +17,7 @@ import { readText } from "./machine.ts";
 export interface Reconciliation {
   readonly parts: EngineParts;
   readonly containers: Containers;
-  readonly rows: readonly ContainerRow[];
+  readonly rows: readonly Row[];
   /** Told of a monitor that is not the supervisor's child: nobody else would notice its end. */
   watch(pid: number): void;
 }

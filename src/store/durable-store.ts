@@ -1,17 +1,17 @@
 /**
- * The store of containers that must last: a change is acknowledged when it is on the disk. The writing is done in a Worker,
+ * The store of what must last: a change is acknowledged when it is on the disk. The writing is done in a Worker,
  * because a sync on the main thread would stall every stream of every container for as long as the disk takes.
  */
 
 import { openDatabase } from "../platform/sqlite.ts";
 import { startWorker } from "../platform/worker.ts";
-import { type Change, type ContainerRow, ContainerRows, type ContainerStore } from "./container-rows.ts";
 import type { Acknowledgement, Order } from "./durable-worker.ts";
+import { type Change, type RecordKind, type RecordStore, type Row, Rows } from "./rows.ts";
 import { migrate } from "./schema.ts";
 
 type Waiting = PromiseWithResolvers<void>;
 
-export class DurableStore implements ContainerStore {
+export class DurableStore implements RecordStore {
   readonly #path: string;
   /** Started with the first change: an engine of `--rm` containers alone never needs it. */
   #worker: Worker | undefined;
@@ -28,17 +28,17 @@ export class DurableStore implements ContainerStore {
     }
   }
 
-  load(): ContainerRow[] {
+  load(kind: RecordKind): Row[] {
     const database = openDatabase(this.#path, "full");
     try {
-      return new ContainerRows(database).load();
+      return new Rows(database).load(kind);
     } finally {
       database.close();
     }
   }
 
-  apply(change: Change): Promise<void> {
-    return this.#order(this.#start(), { change });
+  apply(...changes: readonly Change[]): Promise<void> {
+    return this.#order(this.#start(), { changes });
   }
 
   async close(): Promise<void> {
@@ -49,7 +49,7 @@ export class DurableStore implements ContainerStore {
     worker.terminate();
   }
 
-  #order(worker: Worker, what: { readonly change: Change } | { readonly close: true }): Promise<void> {
+  #order(worker: Worker, what: { readonly changes: readonly Change[] } | { readonly close: true }): Promise<void> {
     const sequence = ++this.#sequence;
     const waiting: Waiting = Promise.withResolvers();
     this.#waiting.set(sequence, waiting);

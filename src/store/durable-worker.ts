@@ -4,11 +4,12 @@
  */
 
 import { type Database, openDatabase } from "../platform/sqlite.ts";
-import { type Change, ContainerRows } from "./container-rows.ts";
+import { type Change, Rows } from "./rows.ts";
 
 interface ChangeOrder {
   readonly sequence: number;
-  readonly change: Change;
+  /** All of them or none. */
+  readonly changes: readonly Change[];
 }
 
 /** The last order; nothing may follow. */
@@ -28,13 +29,13 @@ export interface Acknowledgement {
 declare const self: Worker;
 
 let database: Database | undefined;
-let rows: ContainerRows | undefined;
+let rows: Rows | undefined;
 let queue: ChangeOrder[] = [];
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if ("open" in data) {
     database = openDatabase(data.open, "full");
-    rows = new ContainerRows(database);
+    rows = new Rows(database);
     return;
   }
   if ("close" in data) {
@@ -59,7 +60,7 @@ function commit(): void {
 function apply(batch: readonly ChangeOrder[]): string | undefined {
   try {
     if (rows === undefined) throw new Error("the database is not open");
-    rows.applyAll(batch.map((order) => order.change));
+    rows.applyAll(batch.flatMap((order) => order.changes));
     return undefined;
   } catch (error) {
     return (error as Error).message;

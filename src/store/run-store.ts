@@ -5,31 +5,31 @@
 
 import { readFileSync } from "node:fs";
 import { type Database, openDatabase } from "../platform/sqlite.ts";
-import { type Change, type ContainerRow, ContainerRows, type ContainerStore } from "./container-rows.ts";
+import { type Change, type RecordKind, type RecordStore, type Row, Rows } from "./rows.ts";
 import { migrate } from "./schema.ts";
 
-export class RunStore implements ContainerStore {
+export class RunStore implements RecordStore {
   readonly #database: Database;
-  readonly #rows: ContainerRows;
+  readonly #rows: Rows;
   /** The run directory is of an earlier boot (it does not lie on a tmpfs): nothing in it runs any more. */
   readonly afterReboot: boolean;
 
   constructor(path: string, bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) {
     this.#database = openDatabase(path, "process");
     migrate(this.#database, path);
-    this.#rows = new ContainerRows(this.#database);
+    this.#rows = new Rows(this.#database);
     const known = this.#database.query<{ value: string }, []>("SELECT value FROM facts WHERE name = 'boot'").get();
     this.afterReboot = known !== null && known.value !== bootId;
-    if (this.afterReboot) this.#database.run("DELETE FROM containers");
+    if (this.afterReboot) this.#database.run("DELETE FROM records");
     if (known?.value !== bootId) this.#database.run("INSERT OR REPLACE INTO facts VALUES ('boot', ?)", [bootId]);
   }
 
-  load(): ContainerRow[] {
-    return this.#rows.load();
+  load(kind: RecordKind): Row[] {
+    return this.#rows.load(kind);
   }
 
-  async apply(change: Change): Promise<void> {
-    this.#rows.apply(change);
+  async apply(...changes: readonly Change[]): Promise<void> {
+    this.#rows.applyAll(changes);
   }
 
   async close(): Promise<void> {

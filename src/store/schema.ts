@@ -13,6 +13,16 @@ const migrations: readonly string[] = [
      name TEXT PRIMARY KEY,
      value TEXT NOT NULL
    ) STRICT;`,
+  `CREATE TABLE records (
+     kind TEXT NOT NULL,
+     id TEXT NOT NULL,
+     name TEXT NOT NULL,
+     record TEXT NOT NULL,
+     PRIMARY KEY (kind, id),
+     UNIQUE (kind, name)
+   ) STRICT;
+   INSERT INTO records (kind, id, name, record) SELECT 'container', id, name, record FROM containers ORDER BY rowid;
+   DROP TABLE containers;`,
 ];
 
 /** Brings the schema to this version's. @throws {Error} when the database is newer than this program */

@@ -1,0 +1,62 @@
+/** Records as rows. What a record says is the engine's business; here it is text. */
+
+import type { Database } from "../platform/sqlite.ts";
+
+/** What a record is of; ids and names are unique within their kind. */
+export type RecordKind = "container" | "image" | "tag" | "volume" | "network";
+
+export interface Row {
+  readonly kind: RecordKind;
+  readonly id: string;
+  readonly name: string;
+  /** JSON. */
+  readonly record: string;
+}
+
+/** A change to the rows. */
+export type Change = { readonly put: Row } | { readonly remove: Pick<Row, "kind" | "id"> };
+
+/** Where records are kept. A promise that resolved means that the change has the store's durability. */
+export interface RecordStore {
+  /** Every row of a kind, oldest first. */
+  load(kind: RecordKind): Row[];
+  /** All of these changes or none. */
+  apply(...changes: readonly Change[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The statements of one open database. */
+export class Rows {
+  readonly #database: Database;
+  readonly #put;
+  readonly #remove;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#put = database.query<never, [string, string, string, string]>(
+      `INSERT INTO records (kind, id, name, record) VALUES (?, ?, ?, ?)
+       ON CONFLICT (kind, id) DO UPDATE SET name = excluded.name, record = excluded.record`,
+    );
+    this.#remove = database.query<never, [string, string]>("DELETE FROM records WHERE kind = ? AND id = ?");
+  }
+
+  load(kind: RecordKind): Row[] {
+    return this.#database
+      .query<Row, [string]>("SELECT kind, id, name, record FROM records WHERE kind = ? ORDER BY rowid")
+      .all(kind);
+  }
+
+  /** All of them or none; in a durable database with one sync. */
+  applyAll(changes: readonly Change[]): void {
+    const applyEach = (): void => {
+      for (const change of changes) this.#apply(change);
+    };
+    if (changes.length === 1) applyEach();
+    else this.#database.transaction(applyEach)();
+  }
+
+  #apply(change: Change): void {
+    if ("put" in change) this.#put.run(change.put.kind, change.put.id, change.put.name, change.put.record);
+    else this.#remove.run(change.remove.kind, change.remove.id);
+  }
+}
