@@ -5,24 +5,22 @@
 
 import { mkdirSync, rmSync } from "node:fs";
 import type { Duplex } from "node:stream";
-import { drained } from "../base/drained.ts";
-import { OrlopError } from "../base/errors.ts";
+import type { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { point } from "../base/point.ts";
 import { Serial } from "../base/serial.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
-import { type AttachRequest, relay, streamsOf } from "./attach-session.ts";
+import type { AttachRequest } from "./attach-session.ts";
+import { recordOfEnd } from "./container-end.ts";
+import { ContainerIo } from "./container-io.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { ContainerProcess, type End } from "./container-process.ts";
 import { type ContainerRecord, encodeRecord, isTransient, neverRun, type RunRecord } from "./container-record.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import { mustAct, type Status } from "./container-state.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { exitStatusOf } from "./exit-status.ts";
-import { type LogQuery, readLog } from "./log-reader.ts";
-import { logSettingsOf } from "./log-settings.ts";
-import { wasOutOfMemory } from "./out-of-memory.ts";
+import type { LogQuery } from "./log-reader.ts";
 import { type ContainerPlaces, containerPlaces } from "./places.ts";
 import { explainFailure } from "./start-failure.ts";
 import { type WaitCondition, Waiters } from "./waiters.ts";
@@ -33,18 +31,11 @@ const STOP_SECONDS = 10;
 /** So long a `--rm` container whose end no engine saw is kept for its client, which has lost the engine too and is on its way. */
 const COLLECT_MS = 3000;
 
-/** A client that came before the start. */
-interface Arrival {
-  readonly client: Duplex;
-  readonly request: AttachRequest;
-  readonly done: PromiseWithResolvers<void>;
-}
-
 export class Container {
   readonly #parts: EngineParts;
   readonly #queue = new Serial();
   readonly #waiters = new Waiters();
-  readonly #arrivals = new Set<Arrival>();
+  readonly #io: ContainerIo;
   readonly places: ContainerPlaces;
   #record: ContainerRecord;
   #status: Status;
@@ -64,6 +55,12 @@ export class Container {
     this.#status = record.run.status;
     this.places = containerPlaces(parts.places, record.id, isTransient(record));
     if (plan !== undefined) this.#plan = { plan, madeMs: performance.now() };
+    this.#io = new ContainerIo(() => ({
+      body: this.body,
+      logPath: this.places.log,
+      process: this.#process,
+      isLeaving: this.#status === "removing",
+    }));
   }
 
   get id(): string {
@@ -137,12 +134,11 @@ export class Container {
     this.#isFresh = false;
     point("container.start.planned");
     const { executor } = this.#parts;
-    const arrivals = [...this.#arrivals];
-    this.#arrivals.clear();
+    const arrivals = this.#io.takeArrivals();
     const begin = arrivals.length === 0 ? ContainerProcess.spawnThrough : ContainerProcess.spawn;
     try {
       const process = await begin(executor, plan.steps, this.places.socket);
-      if (arrivals.length > 0) await this.#letIn(process, arrivals);
+      if (arrivals.length > 0) await this.#io.letIn(process, arrivals);
       const started = await process.link.started;
       this.#process = process;
       this.#status = "running";
@@ -150,24 +146,9 @@ export class Container {
       point("container.start.recorded");
       this.#watch(process, plan.groupPath);
     } catch (error) {
-      for (const { client, done } of arrivals) {
-        client.end();
-        done.resolve();
-      }
+      this.#io.dismiss(arrivals);
       throw error;
     }
-  }
-
-  /** Clients are connected before the program runs, so that nothing it says is lost. */
-  async #letIn(process: ContainerProcess, arrivals: readonly Arrival[]): Promise<void> {
-    try {
-      await Promise.all(arrivals.map((arrival) => this.#connect(process, arrival)));
-    } catch (error) {
-      // When a step of the child failed, its monitor has left, and the reason is the step.
-      await process.link.started;
-      throw error;
-    }
-    process.link.go();
   }
 
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
@@ -197,7 +178,7 @@ export class Container {
   /** Takes note of an end that no engine saw. */
   async settle(end: End, groupPath: string): Promise<void> {
     if (!this.isTransient || end.kind === "lost") return this.#takeEnd(end, groupPath);
-    const ended = this.#recordOf(end, groupPath);
+    const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     this.#status = "exited";
     this.#record = { ...this.#record, run: ended };
     this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(groupPath));
@@ -219,7 +200,7 @@ export class Container {
     point("container.exit.known");
     this.#process?.[Symbol.dispose]();
     this.#process = undefined;
-    const ended = this.#recordOf(end, groupPath);
+    const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(groupPath));
     // Only its first process is known to be gone where the monitor said so.
     if (end.kind === "lost") await this.#cleared;
@@ -233,22 +214,6 @@ export class Container {
     await this.#write(ended);
     point("container.exit.recorded");
     this.#waiters.tell("exit", ended);
-  }
-
-  /** The record of a run that ended like this. */
-  #recordOf(end: End, groupPath: string): RunRecord {
-    if (end.kind === "lost")
-      return {
-        ...this.run,
-        status: "exited",
-        pid: 0,
-        endedNs: String(BigInt(Date.now()) * 1_000_000n),
-        exitCode: 128 + SIGKILL,
-        error: `its monitor was lost (${end.reason}): every process of it was killed`,
-      };
-    const { exitCode, signal } = exitStatusOf(end.status);
-    const oomKilled = signal === SIGKILL && wasOutOfMemory(this.#parts.machine.cgroups, groupPath);
-    return { ...this.run, status: "exited", pid: 0, endedNs: String(end.endedNs), exitCode, oomKilled };
   }
 
   /** @param signal as `parseSignal` reads it. @throws {OrlopError} bad_value, container_not_running */
@@ -294,54 +259,13 @@ export class Container {
   }
 
   /** Resolves when the client or the container has left. */
-  async attach(request: AttachRequest, client: Duplex): Promise<void> {
-    const arrival: Arrival = { client, request, done: Promise.withResolvers() };
-    if (this.#process !== undefined) {
-      await this.#connect(this.#process, arrival);
-    } else if (request.stream && this.#status !== "removing") {
-      // The client will start the container, and must not miss its first line.
-      this.#arrivals.add(arrival);
-      client.once("close", () => {
-        if (this.#arrivals.delete(arrival)) arrival.done.resolve();
-      });
-    } else {
-      if (request.logs) await this.#replay(request, client, undefined);
-      client.end();
-      return;
-    }
-    await arrival.done.promise;
-  }
-
-  /** Resolves once the client is connected; `arrival.done` when it is over. */
-  async #connect(process: ContainerProcess, { client, request, done }: Arrival): Promise<void> {
-    const attachment = await process.attach(streamsOf(request), request.logs);
-    if (request.logs) await this.#replay(request, client, attachment);
-    const over = request.stream ? relay(attachment.stream, client, request) : Promise.resolve(client.end());
-    over.then(() => done.resolve(), done.reject);
-  }
-
-  /** What the log has, up to where `until` begins. */
-  async #replay(
-    request: AttachRequest,
-    client: Duplex,
-    until: { readonly inode: bigint; readonly offset: bigint } | undefined,
-  ): Promise<void> {
-    const query: LogQuery = {
-      stdout: request.stdout,
-      stderr: request.stderr,
-      follow: false,
-      ...(until ? { until } : {}),
-    };
-    for await (const bytes of this.logs(query, new AbortController().signal))
-      if (!client.destroyed && !client.write(bytes)) await drained(client);
+  attach(request: AttachRequest, client: Duplex): Promise<void> {
+    return this.#io.attach(request, client);
   }
 
   /** The log as clients see it: framed, or raw with a terminal. @throws {OrlopError} logs_unreadable */
   logs(query: LogQuery, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    const { driver } = logSettingsOf(this.body.HostConfig.LogConfig);
-    if (driver === "none") throw OrlopError.of("logs_unreadable", {});
-    const growth = () => this.#process?.link.watchLog();
-    return readLog({ driver, path: this.places.log, framed: !this.body.Tty, growth }, query, signal);
+    return this.#io.logs(query, signal);
   }
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -366,10 +290,7 @@ export class Container {
     await this.#parts.storeOf(this.#record).apply({ remove: { kind: "container", id: this.id } });
     point("container.remove.recorded");
     this.#parts.forget(this);
-    for (const { client, done } of this.#arrivals) {
-      client.end();
-      done.resolve();
-    }
+    this.#io.dismiss(this.#io.takeArrivals());
     this.#waiters.tell("removed", last);
     this.#waiters.tell("exit", last);
     const cleared = this.#cleared;
