@@ -24,6 +24,8 @@ export interface Call<Params, Query> {
   readonly engine: Engine;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
+  /** What kinds of answer the client takes: its Accept header, "" without one. */
+  readonly accept: string;
   /** The minor version that the client speaks: 51 for v1.51. */
   readonly apiMinor: number;
 }

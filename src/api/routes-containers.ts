@@ -70,9 +70,7 @@ export const containerRoutes = [
     operation: "ContainerRestart",
     query: { t: whole, signal: text },
     async handle({ params, query, engine }) {
-      const container = engine.containers.get(params.id);
-      await container.stop(query.t, query.signal);
-      await container.start();
+      await engine.containers.get(params.id).restart(query.t, query.signal);
       return noContent();
     },
   }),

@@ -2,6 +2,7 @@
 
 import type { Route } from "./route.ts";
 import { containerRoutes } from "./routes-containers.ts";
+import { eventRoutes } from "./routes-events.ts";
 import { imageRoutes } from "./routes-images.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
 import { streamRoutes } from "./routes-streams.ts";
@@ -9,6 +10,7 @@ import { systemRoutes } from "./routes-system.ts";
 
 export const routes: readonly Route[] = [
   ...systemRoutes,
+  ...eventRoutes,
   ...containerRoutes,
   ...streamRoutes,
   ...imageRoutes,

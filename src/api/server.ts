@@ -95,7 +95,8 @@ export class ApiServer {
         Object.entries(route.query).map(([name, parse]) => [name, parse(query.get(name) ?? undefined, name)]),
       );
       const body = route.body ? await readJson(request) : undefined;
-      const call = { params, query: values, body, engine: this.#engine, signal, apiMinor };
+      const accept = request.headers.accept ?? "";
+      const call = { params, query: values, body, engine: this.#engine, signal, accept, apiMinor };
       return await route.handle(call as unknown as Call<never, never>);
     } catch (error) {
       return errorReply(error);

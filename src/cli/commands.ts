@@ -16,6 +16,7 @@ export const orlop: Group<CliContext> = {
     attach: () => import("./attach.ts").then((file) => file.attach),
     wait: () => import("./wait.ts").then((file) => file.wait),
     inspect: () => import("./inspect.ts").then((file) => file.inspect),
+    events: () => import("./events.ts").then((file) => file.events),
     explain: () => import("./explain.ts").then((file) => file.explain),
     doctor: () => import("./doctor.ts").then((file) => file.doctor),
     info: () => import("./info.ts").then((file) => file.info),
@@ -39,6 +40,7 @@ export const orlop: Group<CliContext> = {
     system: {
       summary: "Manage Orlop itself",
       commands: {
+        events: () => import("./events.ts").then((file) => file.events),
         info: () => import("./info.ts").then((file) => file.info),
         stop: () => import("./system-stop.ts").then((file) => file.systemStop),
       },

@@ -1,9 +1,9 @@
 /** `orlop ps`. */
 import { formatAge } from "../base/duration.ts";
-import { OrlopError } from "../base/errors.ts";
 import type { ContainerSummary, PortSummary } from "../client/container-types.ts";
 import { command } from "./context.ts";
 import { formatTable } from "./format-table.ts";
+import { parseFilters } from "./key-filters.ts";
 
 export const ps = command({
   name: "ps",
@@ -69,16 +69,4 @@ function formatPort(port: PortSummary): string {
   if (port.PublicPort === undefined) return inside;
   const ip = port.IP?.includes(":") ? `[${port.IP}]` : (port.IP ?? "");
   return `${ip}:${port.PublicPort}->${inside}`;
-}
-
-/** `status=exited` … → { status: ["exited"] }; the engine knows which keys there are. */
-function parseFilters(texts: readonly string[]): Record<string, string[]> {
-  const filters: Record<string, string[]> = {};
-  for (const text of texts) {
-    const match = /^([^=]+)=(.*)$/s.exec(text);
-    if (match === null) throw OrlopError.of("bad_value", { what: "--filter", value: text, expected: "KEY=VALUE" });
-    const key = (match[1] as string).trim().toLowerCase();
-    filters[key] = [...(filters[key] ?? []), match[2] as string];
-  }
-  return filters;
 }

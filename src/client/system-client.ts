@@ -1,5 +1,6 @@
 /** The engine itself over the Engine API. */
 import type { EngineClient } from "./engine-client.ts";
+import { readLines } from "./json-lines.ts";
 
 /** What `orlop version` shows of the engine. */
 export interface EngineVersion {
@@ -10,6 +11,13 @@ export interface EngineVersion {
   readonly Os: string;
   readonly Arch: string;
   readonly KernelVersion?: string;
+}
+
+export interface EventsQuery {
+  /** Unix time in seconds, with a fraction if need be. */
+  readonly since?: string;
+  readonly until?: string;
+  readonly filters?: Readonly<Record<string, readonly string[]>>;
 }
 
 export class SystemClient {
@@ -30,5 +38,15 @@ export class SystemClient {
   /** Everything the engine says about itself, as it says it. */
   info(): Promise<Readonly<Record<string, unknown>>> {
     return this.#engine.json({ method: "GET", path: "/info" });
+  }
+
+  /** What happens in the engine, an event a line of JSON, until `until` or the end of the reading. */
+  async events({ filters, ...query }: EventsQuery = {}): Promise<AsyncGenerator<string, void>> {
+    const response = await this.#engine.call({
+      method: "GET",
+      path: "/events",
+      query: { ...query, ...(filters === undefined ? {} : { filters: JSON.stringify(filters) }) },
+    });
+    return readLines(response.stream());
   }
 }

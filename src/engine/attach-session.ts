@@ -24,18 +24,22 @@ export function streamsOf(request: AttachRequest): number {
   return (request.stdin ? 1 : 0) | (request.stdout ? 2 : 0) | (request.stderr ? 4 : 0);
 }
 
+/** How a session ended: by its keys, or because one side left. */
+export type Leaving = "ended" | "detached";
+
 /**
  * Carries bytes until the container's side ends, the client leaves or detaches. Afterwards both streams are closed.
  *
  * @param monitor the container's side
  * @param client  the connection to the client, paused
  */
-export function relay(monitor: Attachment["stream"], client: Duplex, request: AttachRequest): Promise<void> {
-  const finished = Promise.withResolvers<void>();
+export function relay(monitor: Attachment["stream"], client: Duplex, request: AttachRequest): Promise<Leaving> {
+  const finished = Promise.withResolvers<Leaving>();
+  let leaving: Leaving = "ended";
   const finish = (): void => {
     monitor.destroy();
     if (!client.destroyed) client.end();
-    finished.resolve();
+    finished.resolve(leaving);
   };
   carry(monitor, client, (chunk) => chunk);
   monitor.on("end", finish).on("error", finish).on("close", finish);
@@ -48,7 +52,10 @@ export function relay(monitor: Attachment["stream"], client: Duplex, request: At
   carry(client, monitor, (chunk) => {
     if (scanner === undefined) return chunk;
     const { passed, detached } = scanner.scan(chunk);
-    if (detached) finish();
+    if (detached) {
+      leaving = "detached";
+      finish();
+    }
     return passed;
   });
   client.on("end", () => monitor.end());

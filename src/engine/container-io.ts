@@ -24,6 +24,8 @@ export interface IoSource {
   readonly process: ContainerProcess | undefined;
   /** It will not start again. */
   readonly isLeaving: boolean;
+  /** Of what clients do. */
+  readonly tell: (action: "attach" | "detach") => void;
 }
 
 export class ContainerIo {
@@ -45,7 +47,8 @@ export class ContainerIo {
   /** Resolves when the client or the container has left. */
   async attach(request: AttachRequest, client: Duplex): Promise<void> {
     const arrival: Arrival = { client, request, done: Promise.withResolvers() };
-    const { process, isLeaving } = this.#source();
+    const { process, isLeaving, tell } = this.#source();
+    tell("attach");
     if (process !== undefined) {
       await this.#connect(process, arrival);
     } else if (request.stream && !isLeaving) {
@@ -96,7 +99,10 @@ export class ContainerIo {
     const attachment = await process.attach(streamsOf(request), request.logs);
     if (request.logs) await this.#replay(request, client, attachment);
     const over = request.stream ? relay(attachment.stream, client, request) : Promise.resolve(client.end());
-    over.then(() => done.resolve(), done.reject);
+    over.then((how) => {
+      if (how === "detached") this.#source().tell("detach");
+      done.resolve();
+    }, done.reject);
   }
 
   /** What the log has, up to where `until` begins. */

@@ -13,6 +13,7 @@ import { parseSignal } from "../kernel/signals.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { AttachRequest } from "./attach-session.ts";
 import { recordOfEnd } from "./container-end.ts";
+import { type ContainerAction, publishContainerEvent } from "./container-events.ts";
 import { ContainerIo } from "./container-io.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { ContainerProcess, type End } from "./container-process.ts";
@@ -60,6 +61,7 @@ export class Container {
       logPath: this.places.log,
       process: this.#process,
       isLeaving: this.#status === "removing",
+      tell: (action) => this.#tell(action),
     }));
   }
 
@@ -99,6 +101,7 @@ export class Container {
     await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
     point("container.create.recorded");
     this.#isFresh = true;
+    this.#tell("create");
   }
 
   // ── start ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,6 +147,7 @@ export class Container {
       this.#status = "running";
       await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
       point("container.start.recorded");
+      this.#tell("start");
       this.#watch(process, plan.groupPath);
     } catch (error) {
       this.#io.dismiss(arrivals);
@@ -207,12 +211,14 @@ export class Container {
     this.#status = "exited";
     if (this.isTransient) {
       this.#record = { ...this.#record, run: ended };
+      this.#tellEnd(ended);
       this.#waiters.tell("exit", ended);
       await this.#vanish(ended);
       return;
     }
     await this.#write(ended);
     point("container.exit.recorded");
+    this.#tellEnd(ended);
     this.#waiters.tell("exit", ended);
   }
 
@@ -220,7 +226,7 @@ export class Container {
   kill(signal: string): void {
     const number = parseSignal(signal);
     mustAct("kill", this.#status, this);
-    this.#process?.signal(number);
+    this.#signal(number);
   }
 
   /**
@@ -235,18 +241,33 @@ export class Container {
     return this.#queue.run(async () => {
       if (!mustAct("stop", this.#status, this)) return false;
       const timeout = seconds ?? this.body.StopTimeout ?? STOP_SECONDS;
-      this.#process?.signal(number);
-      const timer = timeout < 0 ? undefined : setTimeout(() => this.#process?.signal(SIGKILL), timeout * 1000);
+      this.#signal(number);
+      const timer = timeout < 0 ? undefined : setTimeout(() => this.#signal(SIGKILL), timeout * 1000);
       await this.#ended;
       clearTimeout(timer);
+      this.#tell("stop");
       return true;
     });
+  }
+
+  /** `stop`, where it runs, and `start`. */
+  async restart(seconds?: number, signal?: string): Promise<void> {
+    await this.stop(seconds, signal);
+    await this.start();
+    this.#tell("restart");
+  }
+
+  #signal(number: number): void {
+    if (this.#process === undefined) return;
+    this.#process.signal(number);
+    this.#tell("kill", { signal: String(number) });
   }
 
   /** @throws {OrlopError} container_not_running */
   resize(rows: number, columns: number): void {
     mustAct("resize", this.#status, this);
     this.#process?.resize(rows, columns);
+    this.#tell("resize", { height: String(rows), width: String(columns) });
   }
 
   // ── waiting, attaching, logs ─────────────────────────────────────────────────────────────────────────────────────
@@ -273,7 +294,7 @@ export class Container {
   /** Everything of it goes. @throws {OrlopError} container_running without force, container_removing */
   async remove(force: boolean): Promise<void> {
     if (force && this.#status === "running") {
-      this.#process?.signal(SIGKILL);
+      this.#signal(SIGKILL);
       await this.#ended;
       if (this.isTransient) return; // its end took everything with it
     }
@@ -291,6 +312,7 @@ export class Container {
     point("container.remove.recorded");
     this.#parts.forget(this);
     this.#io.dismiss(this.#io.takeArrivals());
+    this.#tell("destroy");
     this.#waiters.tell("removed", last);
     this.#waiters.tell("exit", last);
     const cleared = this.#cleared;
@@ -298,6 +320,16 @@ export class Container {
       await cleared;
       await this.#parts.removeFiles(this.places.owned);
     });
+  }
+
+  #tell(action: ContainerAction, more?: Readonly<Record<string, string>>): void {
+    publishContainerEvent(this.#parts.events, this.#record, action, more);
+  }
+
+  #tellEnd({ startedNs, endedNs, exitCode, oomKilled }: RunRecord): void {
+    if (oomKilled) this.#tell("oom");
+    const seconds = startedNs === "0" ? 0n : (BigInt(endedNs) - BigInt(startedNs)) / 1_000_000_000n;
+    this.#tell("die", { exitCode: String(exitCode), execDuration: String(seconds) });
   }
 
   /** Of a `--rm` container only its being there is stored: its monitor's socket and exit record say the rest. */

@@ -4,6 +4,7 @@ import type { Executor } from "../kernel/executor.ts";
 import type { RecordStore } from "../store/rows.ts";
 import type { Container } from "./container.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import type { Events } from "./events.ts";
 import type { Machine } from "./machine.ts";
 import type { Places } from "./places.ts";
 
@@ -11,6 +12,8 @@ export interface EngineParts {
   readonly machine: Machine;
   readonly places: Places;
   readonly executor: Executor;
+  /** Whoever changes something says so here, once it is done. */
+  readonly events: Events;
   /** `--rm` containers have a store that costs no sync. */
   storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
   /** The container is gone: its name is free. */

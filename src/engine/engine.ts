@@ -10,6 +10,7 @@ import { RunStore } from "../store/run-store.ts";
 import { isTransient } from "./container-record.ts";
 import { Containers } from "./containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import { Events } from "./events.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
 import type { Places } from "./places.ts";
 import { reconcile } from "./reconcile.ts";
@@ -25,6 +26,7 @@ export class Engine {
   readonly containers: Containers;
   readonly machine: Machine;
   readonly places: Places;
+  readonly events = new Events();
   readonly startedMs = Date.now();
   readonly #parts: EngineParts;
   readonly #pending = new Set<Promise<void>>();
@@ -48,6 +50,7 @@ export class Engine {
       run: new RunStore(`${places.runDir}/run.db`),
     };
     const engine = new Engine(options, readMachine(), stores);
+    engine.events.load(historyOf(places));
     const parent = planGroupParent(engine.machine.cgroups, "/orlop", readText);
     if (parent.length > 0) await executor.run(parent);
     await reconcile({
@@ -67,6 +70,7 @@ export class Engine {
   /** After what is under way. */
   async close(): Promise<void> {
     await Promise.all(this.#pending);
+    this.events.save(historyOf(this.places));
     await this.#stores.durable.close();
     await this.#stores.run.close();
   }
@@ -76,6 +80,7 @@ export class Engine {
       machine: this.machine,
       places,
       executor,
+      events: this.events,
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
       forget: (container) => this.containers.forget(container),
       background: (what, work) => this.#background(what, work),
@@ -100,4 +105,9 @@ export class Engine {
     this.#pending.add(done);
     return done;
   }
+}
+
+/** In the run directory: events before the last boot are nobody's business. */
+function historyOf({ runDir }: Places): string {
+  return `${runDir}/events.jsonl`;
 }

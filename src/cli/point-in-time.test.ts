@@ -1,6 +1,6 @@
 /** Points in time, as people and scripts write them. */
 import { expect, test } from "bun:test";
-import { parseTime } from "./logs.ts";
+import { parseTime } from "./point-in-time.ts";
 
 const now = Date.UTC(2026, 0, 31, 12, 0, 0);
 

@@ -1,0 +1,57 @@
+/** `orlop events`. */
+import { command } from "./context.ts";
+import { parseFilters } from "./key-filters.ts";
+import { parseTime } from "./point-in-time.ts";
+
+export const events = command({
+  name: "events",
+  summary: "Show what happens in the engine, as it happens",
+  flags: {
+    since: {
+      type: "text",
+      value: "TIME",
+      help: "First what was kept from this time on: 2026-01-31T12:00:00Z, a Unix time, or 10m for ten minutes ago",
+    },
+    until: { type: "text", value: "TIME", help: "Stop there" },
+    filter: {
+      type: "list",
+      short: "f",
+      value: "KEY=VALUE",
+      help: "Only those that match, e.g. container=web, type=image, event=die, label=a=b",
+    },
+    format: { type: "text", choices: ["json"], help: "json: as the engine tells them, one a line" },
+  },
+  examples: ["orlop events", "orlop events --since 1h --until 0s", "orlop events -f event=die --format json"],
+  async run({ flags, engine, print }) {
+    const now = Date.now();
+    const lines = await engine.system.events({
+      ...(flags.since === undefined ? {} : { since: parseTime(flags.since, "--since", now) }),
+      ...(flags.until === undefined ? {} : { until: parseTime(flags.until, "--until", now) }),
+      ...(flags.filter.length === 0 ? {} : { filters: parseFilters(flags.filter) }),
+    });
+    for await (const line of lines) await print(flags.format === "json" ? line : formatEvent(line));
+    return 0;
+  },
+});
+
+interface Event {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> | null };
+}
+
+/** As Docker's CLI prints it: "TIME TYPE ACTION ID (KEY=VALUE, …)". */
+export function formatEvent(line: string): string {
+  const { Type, Action, Actor } = JSON.parse(line) as Event;
+  const pairs = Object.entries(Actor.Attributes ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
+  return `${timeOf(line)} ${Type} ${Action} ${Actor.ID}${pairs.length === 0 ? "" : ` (${pairs.join(", ")})`}`;
+}
+
+/** In UTC. From the text: as a number the nanoseconds would be rounded. */
+function timeOf(line: string): string {
+  const ns = BigInt(/"timeNano":(\d+)\}$/.exec(line)?.[1] ?? "0");
+  const seconds = new Date(Number(ns / 1_000_000n)).toISOString().slice(0, 19);
+  return `${seconds}.${String(ns % 1_000_000_000n).padStart(9, "0")}Z`;
+}

@@ -1,0 +1,73 @@
+/** Which events a client wants, by Docker's filters. Values of one key are alternatives, keys must all hold. */
+
+import type { EngineEvent } from "./events.ts";
+
+/** Docker's filter keys. Of plugin, node, service, secret and config there are no events. */
+export const eventFilterKeys = [
+  "config",
+  "container",
+  "daemon",
+  "event",
+  "image",
+  "label",
+  "network",
+  "node",
+  "plugin",
+  "scope",
+  "secret",
+  "service",
+  "type",
+  "volume",
+] as const;
+
+type Key = (typeof eventFilterKeys)[number];
+export type EventFilters = Readonly<Partial<Record<Key, readonly string[]>>>;
+
+/** Each event has a scope: of one machine, or of a swarm. */
+const SCOPE = "local";
+
+/** A filter by an object's name or id alone says which type is meant. */
+const objects = ["container", "daemon", "network", "node", "plugin", "secret", "service", "volume", "config"] as const;
+
+export function matchEvent(filters: EventFilters, event: EngineEvent): boolean {
+  return (
+    any(filters.type, (type) => type === event.type) &&
+    any(filters.scope, (scope) => scope === SCOPE) &&
+    any(filters.event, (action) => isAction(event.action, action)) &&
+    any(filters.image, (image) => isOfImage(event, image)) &&
+    (filters.label ?? []).every((label) => hasLabel(event, label)) &&
+    objects.every((object) => any(filters[object], (wanted) => isAbout(event, object, wanted)))
+  );
+}
+
+function any(values: readonly string[] | undefined, test: (value: string) => boolean): boolean {
+  return values === undefined || values.length === 0 || values.some(test);
+}
+
+/** "exec_create" and "health_status" mean those with a text behind the colon too (moby #25798). */
+function isAction(action: string, wanted: string): boolean {
+  return action === wanted || (!wanted.includes(":") && action.startsWith(`${wanted}:`));
+}
+
+/** By id or its beginning, by name; a network's events name its container too. */
+function isAbout({ type, id, attributes }: EngineEvent, object: string, wanted: string): boolean {
+  if (type !== object) return attributes[object]?.startsWith(wanted) ?? false;
+  return id.startsWith(wanted) || attributes["name"] === wanted.replace(/^\//, "");
+}
+
+/** Of containers the image that they were made from. With or without its tag. */
+function isOfImage({ type, id, attributes }: EngineEvent, wanted: string): boolean {
+  const name = attributes[type === "image" ? "name" : "image"] ?? "";
+  const names = type === "image" ? [id, withoutTag(id), name, withoutTag(name)] : [name, withoutTag(name)];
+  return (type === "image" || type === "container") && names.includes(wanted);
+}
+
+function withoutTag(name: string): string {
+  return name.replace(/:[^:/]*$/, "");
+}
+
+function hasLabel({ attributes }: EngineEvent, label: string): boolean {
+  const equals = label.indexOf("=");
+  if (equals < 0) return Object.hasOwn(attributes, label);
+  return attributes[label.slice(0, equals)] === label.slice(equals + 1);
+}
