@@ -126,11 +126,11 @@ function sharedNamespaces(host: HostConfig): DefaultSpecInput["namespaces"] {
   };
 }
 
-/** With the host's IPC namespace its shared memory and message queues are the host's as well. */
+/** With the host's IPC namespace its shared memory is the host's as well. A mount of mqueue shows the namespace's queues by itself. */
 function ipcMounts(host: HostConfig, mounts: readonly Mount[]): Mount[] {
   if (host.IpcMode !== "host") return [...mounts];
   return mounts.map((mount) =>
-    mount.destination === "/dev/shm" || mount.destination === "/dev/mqueue"
+    mount.destination === "/dev/shm"
       ? { destination: mount.destination, type: "bind", source: mount.destination, options: ["rbind", "rprivate"] }
       : mount,
   );
