@@ -9,13 +9,13 @@ step_function step_mkdir, step_write, step_try_write, step_read, step_file, step
 /* steps_group.c */
 step_function step_kill_group, step_device_program;
 /* steps_netlink.c */
-step_function step_netlink;
+step_function step_netlink, step_try_netlink, step_netlink_list;
 /* spawn.c */
 step_function step_spawn, step_id_map, step_release, step_await, step_gate;
 /* steps_namespace.c */
 step_function step_unshare, step_setns, step_hostname, step_domainname, step_sysctl, step_oom_score, step_keyring;
 /* steps_mount.c */
-step_function step_propagation, step_overlay, step_mount, step_bind, step_root, step_pivot;
+step_function step_unmount, step_propagation, step_overlay, step_mount, step_bind, step_root, step_pivot;
 /* steps_root.c */
 step_function step_root_mount, step_root_bind, step_root_mkdir, step_root_symlink, step_root_mknod, step_root_file;
 step_function step_root_mask, step_root_readonly, step_root_attributes;

@@ -119,6 +119,13 @@ int step_bind(struct task *task, union argument *arg) {
   return tree < 0 ? fail(task, errno, "%s", arg[0].s) : attach_at(task, tree, arg[1].s);
 }
 
+/* path: a mount on an empty file of our own. */
+int step_unmount(struct task *task, union argument *arg) {
+  if (umount2(arg[0].s, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+    return fail(task, errno, "%s", arg[0].s);
+  return unlink(arg[0].s) == 0 || errno == ENOENT ? 0 : fail(task, errno, "%s", arg[0].s);
+}
+
 /* ── overlay ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* upperdir and workdir undo backslashes; lowerdir+ takes a path as it is (ovl_parse_layer, fs/overlayfs/params.c). */

@@ -204,6 +204,17 @@ export const errorTable = {
     () => "it was made with the log driver none",
   ),
   duplicate_mount: row<{ target: string }>("invalid", (p) => `Duplicate mount point: ${p.target}`),
+  // ── networks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  nft_missing: row<object>(
+    "unavailable",
+    () => "bridge networks need the program nft",
+    () => "install it (apt-get install nftables), or use --network none or host",
+  ),
+  nft_failed: row<{ reason: string }>(
+    "unavailable",
+    (p) => `nft refused the rules of the bridge networks: ${p.reason}`,
+    () => "does this kernel have nf_tables with nat, fib and masquerade?",
+  ),
   // ── images ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   bad_reference: row<{ reference: string; reason: string }>(
     "invalid",

@@ -83,6 +83,13 @@ const explanations = {
     `bpf(BPF_PROG_ATTACH, ${quote(s.group)}, BPF_CGROUP_DEVICE)`,
   ],
   netlink: (s) => [`socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`, `sendto(${s.messages.length} bytes)`, "recvmsg()"],
+  "try-netlink": (s) => [
+    `socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`,
+    `sendto(${s.messages.length} bytes)`,
+    "recvmsg(), where EEXIST and ENOENT are fine",
+  ],
+  "netlink-list": (s) => [`socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`, "sendto(NLM_F_DUMP)", "recvmsg()"],
+  unmount: (s) => [`umount2(${quote(s.path)}, MNT_DETACH|UMOUNT_NOFOLLOW)`, `unlink(${quote(s.path)})`],
   layer: (s) => [`open(${quote(s.path)}, O_RDONLY|O_DIRECTORY|O_NOFOLLOW)`, "umask(0)"],
   "layer-directory": (s) => [`mkdirat(${bytes(s.path)}, ${octal(s.mode)})`, `fchown(${s.uid}, ${s.gid})`],
   "layer-file": (s) => [

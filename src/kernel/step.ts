@@ -43,6 +43,12 @@ export const stepTable = {
   "device-program": { group: "s", program: "b" },
   /** Send netlink messages of one protocol (NETLINK_ROUTE = 0) and check each acknowledgement. */
   netlink: { protocol: "n", messages: "b" },
+  /** As `netlink`, but what is there already, or gone already, is fine: for what may have been done once before. */
+  "try-netlink": { protocol: "n", messages: "b" },
+  /** Send one netlink request with NLM_F_DUMP and answer with what the kernel lists (VALUE, at most 1 MiB). */
+  "netlink-list": { protocol: "n", message: "b" },
+  /** Detach what is mounted on a path, and remove the empty file it was mounted on; one that is missing is fine. */
+  unmount: { path: "s" },
 
   // ── host side: unpacking a layer ───────────────────────────────────────────────────────────────────────────────────
   // Paths and names are bytes, relative to the layer's directory, and must be clean: no empty part, no dots. Directories

@@ -29,6 +29,8 @@ const needTable = {
     remedy: "apt-get install clang libclang-rt-14-dev",
   },
   gcc: { met: () => Bun.which("gcc") !== null, remedy: "apt-get install gcc" },
+  nft: { met: () => Bun.which("nft") !== null, remedy: "apt-get install nftables" },
+  ip: { met: () => Bun.which("ip") !== null, remedy: "apt-get install iproute2" },
   qemu: { met: () => Bun.which("qemu-system-x86_64") !== null, remedy: "apt-get install qemu-system-x86" },
   docker: { met: () => Bun.which("docker") !== null, remedy: "apt-get install docker.io" },
   busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },

@@ -1,18 +1,50 @@
 /** Requests about network links (rtnetlink(7), linux/rtnetlink.h, linux/if_link.h). */
 
-import type { NetlinkRequest } from "./message.ts";
+import { attribute, byte, type NetlinkRequest, NLM_F_CREATE, NLM_F_EXCL, nested } from "./message.ts";
 
 const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
+export const RTM_GETLINK = 18;
 export const IFF_UP = 1;
 
+const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+export const IFLA_MASTER = 10;
+export const IFLA_LINKINFO = 18;
+const IFLA_NET_NS_PID = 19;
+const IFLA_LINK_NETNSID = 37;
+export const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_INFO_SLAVE_DATA = 5;
+const VETH_INFO_PEER = 1;
+const IFLA_MACVLAN_MODE = 1;
+const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
+const IFLA_BR_MCAST_SNOOPING = 23;
+
+const RTM_NEWNSID = 88;
+const NETNSA_NSID = 1;
+const NETNSA_PID = 2;
+/** What a container's namespace calls the host's. */
+const HOST_NSID = 7;
+
+/** PID 1 is in the host's network namespace: the supervisor refuses to start elsewhere. */
+const HOST_PID = 1;
+
 export interface LinkChange {
-  /** Interface number. */
+  /** Interface number; 0 where the name says which. */
   readonly index: number;
   /** IFF_* to have … */
   readonly flags: number;
   /** … of these. */
   readonly change: number;
 }
+
+const untouched: LinkChange = { index: 0, flags: 0, change: 0 };
+const up: LinkChange = { index: 0, flags: IFF_UP, change: IFF_UP };
 
 /** Changes flags of a link that exists. */
 export function changeLink({ index, flags, change }: LinkChange): NetlinkRequest {
@@ -27,4 +59,157 @@ export function interfaceInfo({ index, flags, change }: LinkChange): Uint8Array 
   view.setUint32(8, flags, true);
   view.setUint32(12, change, true);
   return info;
+}
+
+export interface BridgeLink {
+  readonly name: string;
+  /** 6 bytes; chosen, because a bridge without an address of its own takes that of a port, and changes with it. */
+  readonly mac: Uint8Array;
+  /** 0: the kernel's. */
+  readonly mtu: number;
+}
+
+export function createBridge({ name, mac, mtu }: BridgeLink): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      interfaceInfo(up),
+      attribute(IFLA_IFNAME, name),
+      attribute(IFLA_ADDRESS, mac),
+      ...(mtu === 0 ? [] : [attribute(IFLA_MTU, mtu)]),
+      // Without a querier on the bridge snooping loses multicast, IPv6's neighbour discovery among it.
+      nested(IFLA_LINKINFO, [
+        attribute(IFLA_INFO_KIND, "bridge"),
+        nested(IFLA_INFO_DATA, [attribute(IFLA_BR_MCAST_SNOOPING, byte(0))]),
+      ]),
+    ],
+  };
+}
+
+export interface VethLink {
+  /** In the namespace of whoever sends this. */
+  readonly name: string;
+  /** Its number there: chosen, so that addresses and routes can be given in the same plan. */
+  readonly index: number;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  /** The other end's, which comes to be in the host's namespace. */
+  readonly hostName: string;
+}
+
+/** A pair of links: sent inside the container's namespace, its other end is born in the host's. Both are down. */
+export function createVeth({ name, index, mac, mtu, hostName }: VethLink): NetlinkRequest {
+  const size = mtu === 0 ? [] : [attribute(IFLA_MTU, mtu)];
+  const peer = [
+    interfaceInfo(untouched),
+    attribute(IFLA_IFNAME, hostName),
+    ...size,
+    attribute(IFLA_NET_NS_PID, HOST_PID),
+  ];
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      interfaceInfo({ ...untouched, index }),
+      attribute(IFLA_IFNAME, name),
+      attribute(IFLA_ADDRESS, mac),
+      ...size,
+      nested(IFLA_LINKINFO, [
+        attribute(IFLA_INFO_KIND, "veth"),
+        nested(IFLA_INFO_DATA, [nested(VETH_INFO_PEER, peer)]),
+      ]),
+    ],
+  };
+}
+
+/** MACVLAN_MODE_*. */
+export const macvlanModes = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
+export type MacvlanMode = keyof typeof macvlanModes;
+
+export interface MacvlanLink {
+  readonly name: string;
+  /** Its number: see VethLink. */
+  readonly index: number;
+  readonly mac: Uint8Array;
+  /** Number of the parent link in the host's namespace, which `nameHost` has made known here. */
+  readonly parent: number;
+  readonly mode: MacvlanMode;
+  readonly mtu: number;
+}
+
+/** The host's namespace gets a number inside the one where this is sent. */
+export function nameHost(): NetlinkRequest {
+  return {
+    type: RTM_NEWNSID,
+    payload: [new Uint8Array(1), attribute(NETNSA_NSID, HOST_NSID), attribute(NETNSA_PID, HOST_PID)],
+  };
+}
+
+/** Sent inside the container's namespace. */
+export function createMacvlan({ name, index, mac, parent, mode, mtu }: MacvlanLink): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    payload: [
+      interfaceInfo({ ...untouched, index }),
+      attribute(IFLA_IFNAME, name),
+      attribute(IFLA_ADDRESS, mac),
+      ...(mtu === 0 ? [] : [attribute(IFLA_MTU, mtu)]),
+      attribute(IFLA_LINK, parent),
+      attribute(IFLA_LINK_NETNSID, HOST_NSID),
+      nested(IFLA_LINKINFO, [
+        attribute(IFLA_INFO_KIND, "macvlan"),
+        nested(IFLA_INFO_DATA, [attribute(IFLA_MACVLAN_MODE, macvlanModes[mode])]),
+      ]),
+    ],
+  };
+}
+
+/** Up, and a port of this bridge. */
+export function joinBridge(name: string, bridgeIndex: number): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    payload: [interfaceInfo(up), attribute(IFLA_IFNAME, name), attribute(IFLA_MASTER, bridgeIndex)],
+  };
+}
+
+export interface BridgePort {
+  readonly name: string;
+  /** Packets may leave on the port that they came from. */
+  readonly hairpin: boolean;
+  /** Isolated ports do not reach each other. */
+  readonly isolated: boolean;
+}
+
+/** After `joinBridge`, in a message of its own: the kernel looks at the master that the link has before. */
+export function changeBridgePort({ name, hairpin, isolated }: BridgePort): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    payload: [
+      interfaceInfo(untouched),
+      attribute(IFLA_IFNAME, name),
+      nested(IFLA_LINKINFO, [
+        attribute(IFLA_INFO_SLAVE_KIND, "bridge"),
+        nested(IFLA_INFO_SLAVE_DATA, [
+          attribute(IFLA_BRPORT_MODE, byte(hairpin ? 1 : 0)),
+          attribute(IFLA_BRPORT_ISOLATED, byte(isolated ? 1 : 0)),
+        ]),
+      ]),
+    ],
+  };
+}
+
+export function linkUp(name: string): NetlinkRequest {
+  return { type: RTM_NEWLINK, payload: [interfaceInfo(up), attribute(IFLA_IFNAME, name)] };
+}
+
+/** With a pair of links both ends go. */
+export function deleteLink(name: string): NetlinkRequest {
+  return { type: RTM_DELLINK, payload: [interfaceInfo(untouched), attribute(IFLA_IFNAME, name)] };
+}
+
+/** Lists every link. */
+export function listLinks(): NetlinkRequest {
+  return { type: RTM_GETLINK, payload: [interfaceInfo(untouched)] };
 }

@@ -83,7 +83,7 @@ function padded(bytes: Uint8Array): Uint8Array {
   return rest === 0 ? bytes : concatenate([bytes, new Uint8Array(4 - rest)]);
 }
 
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -91,4 +91,9 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return whole;
+}
+
+/** A value of one byte. */
+export function byte(value: number): Uint8Array {
+  return Uint8Array.of(value);
 }

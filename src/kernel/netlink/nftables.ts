@@ -1,0 +1,113 @@
+/** Changes of nftables sets and maps (linux/netfilter/nf_tables.h): the elements alone; `nft` installed the rules. */
+
+import { attribute, concatenate, encodeRequests, type NetlinkRequest, NLM_F_CREATE, nested } from "./message.ts";
+
+export const NETLINK_NETFILTER = 12;
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
+const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
+const NFPROTO_INET = 1;
+
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_LIST_ELEM = 1;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_SET_ELEM_DATA = 2;
+const NFTA_SET_ELEM_KEY_END = 10;
+const NFTA_DATA_VALUE = 1;
+
+/** An attribute's length has 16 bits, and an element with two IPv6 addresses needs less than 128 bytes. */
+const ELEMENTS_MAX = 500;
+
+/** Parts of a concatenation, in order: each is padded to 4 bytes by itself. */
+type Concatenation = readonly Uint8Array[];
+
+export interface SetElement {
+  readonly key: Concatenation;
+  /** Of an interval: the last one. */
+  readonly keyEnd?: Concatenation;
+  /** Of a map. */
+  readonly value?: Concatenation;
+}
+
+export interface SetChange {
+  readonly set: string;
+  readonly elements: readonly SetElement[];
+}
+
+/** Elements to add. All of these changes take effect at once, or none. */
+export function encodeAdd(table: string, changes: readonly SetChange[]): Uint8Array {
+  const requests = changes.flatMap((change) => requestsOf(NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, change));
+  return requests.length === 0 ? new Uint8Array() : encodeBatch(requests);
+}
+
+/** Elements to delete: all at once, or none when one is not there. Each batch waits for the kernel's readers (some ms). */
+export function encodeDelete(table: string, changes: readonly SetChange[]): Uint8Array {
+  return encodeBatch(changes.flatMap((change) => requestsOf(NFT_MSG_DELSETELEM, 0, table, change)));
+}
+
+/** As `encodeDelete`, each in a batch of its own, so that with `try-netlink` those that are there go. */
+export function encodeDeleteEach(table: string, changes: readonly SetChange[]): Uint8Array {
+  const single = changes.flatMap(({ set, elements }) => elements.map((element) => ({ set, elements: [element] })));
+  return concatenate(single.map((change) => encodeDelete(table, [change])));
+}
+
+function encodeBatch(requests: readonly NetlinkRequest[]): Uint8Array {
+  // struct nfgenmsg: any family, version 0, in network order the subsystem that the batch is for
+  const frame = Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES);
+  return encodeRequests([
+    { type: NFNL_MSG_BATCH_BEGIN, payload: [frame] },
+    ...requests,
+    { type: NFNL_MSG_BATCH_END, payload: [frame] },
+  ]);
+}
+
+function requestsOf(type: number, flags: number, table: string, { set, elements }: SetChange): NetlinkRequest[] {
+  const requests: NetlinkRequest[] = [];
+  for (let at = 0; at < elements.length; at += ELEMENTS_MAX) {
+    requests.push({
+      type,
+      flags,
+      payload: [
+        Uint8Array.of(NFPROTO_INET, 0, 0, 0),
+        attribute(NFTA_SET_ELEM_LIST_TABLE, table),
+        attribute(NFTA_SET_ELEM_LIST_SET, set),
+        nested(NFTA_SET_ELEM_LIST_ELEMENTS, elements.slice(at, at + ELEMENTS_MAX).map(encodeElement)),
+      ],
+    });
+  }
+  return requests;
+}
+
+function encodeElement({ key, keyEnd, value }: SetElement): Uint8Array {
+  return nested(NFTA_LIST_ELEM, [
+    encodeData(NFTA_SET_ELEM_KEY, key),
+    ...(keyEnd === undefined ? [] : [encodeData(NFTA_SET_ELEM_KEY_END, keyEnd)]),
+    ...(value === undefined ? [] : [encodeData(NFTA_SET_ELEM_DATA, value)]),
+  ]);
+}
+
+function encodeData(type: number, parts: Concatenation): Uint8Array {
+  return nested(type, [attribute(NFTA_DATA_VALUE, concatenate(parts.map(padded)))]);
+}
+
+function padded(part: Uint8Array): Uint8Array {
+  const whole = new Uint8Array((part.length + 3) & ~3);
+  whole.set(part);
+  return whole;
+}
+
+/** A port, in network order. */
+export function portBytes(port: number): Uint8Array {
+  return Uint8Array.of(port >> 8, port & 0xff);
+}
+
+/** An interface's name as nftables compares it: 16 bytes. */
+export function linkNameBytes(name: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  new TextEncoder().encodeInto(name, bytes);
+  return bytes;
+}

@@ -1,0 +1,26 @@
+/** `nft`, the one program that Orlop calls for its networks: it installs the static ruleset, at once or not at all. */
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { OrlopError } from "../base/errors.ts";
+
+const places = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"];
+
+/** @throws {OrlopError} nft_missing, nft_failed */
+export async function installRules(text: string): Promise<void> {
+  const program = places.find((path) => existsSync(path));
+  if (program === undefined) throw OrlopError.of("nft_missing", {});
+  const child = spawn(program, ["-f", "-"], { stdio: ["pipe", "ignore", "pipe"], env: {} });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (more: string) => {
+    if (said.length < 1000) said += more;
+  });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  child.stdin.on("error", () => undefined); // it ended early: its exit says why
+  child.stdin.end(text);
+  const code = await ended;
+  if (code !== 0) throw OrlopError.of("nft_failed", { reason: said.split("\n")[0] || `exit code ${code}` });
+}

@@ -1,0 +1,47 @@
+/**
+ * Names of what an engine has in the host's network namespace: links and its table of rules. The engine of the usual run
+ * directory has plain ones; another one beside it has a mark in each, so that neither takes the other's for its own.
+ */
+
+import { createHash } from "node:crypto";
+
+export interface LinkNames {
+  /** The nftables table (family inet). */
+  readonly table: string;
+  /** The bridge of the default network. */
+  readonly defaultBridge: string;
+  /** How the host's ends of containers' links begin; the sandbox's number and the endpoint's follow. */
+  readonly portPrefix: string;
+}
+
+const USUAL_RUN_DIRECTORY = "/run/orlop";
+
+/** An interface's name has at most 15 bytes. */
+export function linkNamesOf(runDirectory: string): LinkNames {
+  if (runDirectory === USUAL_RUN_DIRECTORY) return { table: "orlop", defaultBridge: "orlop0", portPrefix: "olv" };
+  const mark = createHash("sha256").update(runDirectory).digest("hex").slice(0, 4);
+  return { table: `orlop_${mark}`, defaultBridge: `ol${mark}-0`, portPrefix: `olv${mark}` };
+}
+
+/** The bridge of a network that names none. */
+export function bridgeNameOf(networkId: string): string {
+  return `ol-${networkId.slice(0, 12)}`;
+}
+
+/** Eight digits: unlikely enough to meet again on one machine, and the engine looks. */
+export function newSandboxId(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(4)))
+    .toString("hex")
+    .slice(0, 7);
+}
+
+/** The host's end of a sandbox's link: at most 36 links each. */
+export function portNameOf({ portPrefix }: LinkNames, sandboxId: string, endpoint: number): string {
+  return `${portPrefix}${sandboxId}${endpoint.toString(36)}`;
+}
+
+/** The sandbox whose link this is; undefined for links of others. */
+export function sandboxOfPort({ portPrefix }: LinkNames, linkName: string): string | undefined {
+  if (!linkName.startsWith(portPrefix)) return undefined;
+  return /^([0-9a-f]{7})[0-9a-z]$/.exec(linkName.slice(portPrefix.length))?.[1];
+}

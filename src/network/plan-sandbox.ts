@@ -1,0 +1,182 @@
+/**
+ * A sandbox: a network namespace that is there before its container, kept by a mount. Its links, as steps. Each plan is
+ * carried out by a process of its own, which may go from one namespace to the other.
+ */
+
+import type { IpAddress, Subnet } from "../base/ip-address.ts";
+import { CLONE_NEWNET } from "../kernel/linux.ts";
+import { addAddress } from "../kernel/netlink/address.ts";
+import {
+  changeBridgePort,
+  createMacvlan,
+  createVeth,
+  joinBridge,
+  linkUp,
+  type MacvlanMode,
+  nameHost,
+} from "../kernel/netlink/link.ts";
+import { loopbackUp } from "../kernel/netlink/loopback.ts";
+import { encodeRequests } from "../kernel/netlink/message.ts";
+import { deleteDefaultRoute, setDefaultRoute } from "../kernel/netlink/route.ts";
+import type { Step } from "../kernel/step.ts";
+import { removeLinks, sysctl } from "./plan-bridge.ts";
+
+const NETLINK_ROUTE = 0;
+const HOST_NAMESPACE = "/proc/1/ns/net";
+/** Above the numbers that the kernel's own tunnel devices may have in a new namespace. */
+const FIRST_LINK_INDEX = 20;
+
+/** What a container has of one network. */
+export interface EndpointLink {
+  /** 0, 1, …: eth0, eth1 … */
+  readonly number: number;
+  readonly mac: Uint8Array;
+  /** With the network's prefix. */
+  readonly addresses: readonly Subnet[];
+  readonly mtu: number;
+  readonly plug: Plug;
+}
+
+/** Where the link's other end is. */
+export type Plug =
+  | {
+      readonly kind: "bridge";
+      /** The other end, in the host's namespace. */
+      readonly portName: string;
+      readonly bridgeIndex: number;
+      readonly isolated: boolean;
+    }
+  | { readonly kind: "macvlan"; readonly parentIndex: number; readonly mode: MacvlanMode };
+
+export function linkNameOf(number: number): string {
+  return `eth${number}`;
+}
+
+/** An empty namespace with loopback. Afterwards this plan's process is inside. */
+export function planNamespace(path: string): Step[] {
+  return [
+    { op: "file", path, mode: 0o600, data: new Uint8Array(), why: "what the namespace is mounted on" },
+    { op: "unshare", flags: CLONE_NEWNET, why: "a network of its own" },
+    {
+      op: "bind",
+      source: "/proc/self/ns/net",
+      target: path,
+      flags: 0,
+      set: 0,
+      clear: 0,
+      why: "the namespace stays when this process ends, and can be joined by its name",
+    },
+    loopbackUp(),
+    sysctl("ipv6/conf/default/accept_ra", "0", "no neighbour may tell a container where its routes lead"),
+  ];
+}
+
+/** A link into one network. The plan's process is inside the namespace before, and in the host's afterwards. */
+export function planLink(link: EndpointLink): Step[] {
+  return link.plug.kind === "bridge" ? planVeth(link, link.plug) : planMacvlan(link, link.plug);
+}
+
+function planMacvlan(link: EndpointLink, { parentIndex, mode }: Extract<Plug, { kind: "macvlan" }>): Step[] {
+  const name = linkNameOf(link.number);
+  const index = FIRST_LINK_INDEX + link.number;
+  return [
+    {
+      op: "try-netlink",
+      protocol: NETLINK_ROUTE,
+      messages: encodeRequests([nameHost()]),
+      why: "the parent link is found in the host's namespace",
+    },
+    {
+      op: "netlink",
+      protocol: NETLINK_ROUTE,
+      messages: encodeRequests([
+        createMacvlan({ name, index, mac: link.mac, parent: parentIndex, mode, mtu: link.mtu }),
+        ...link.addresses.map((address) => addAddress(index, address)),
+        linkUp(name),
+      ]),
+      why: `${name}: a hardware address of its own on the host's link`,
+    },
+    backToHost(),
+  ];
+}
+
+function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): Step[] {
+  const name = linkNameOf(link.number);
+  const index = FIRST_LINK_INDEX + link.number;
+  return [
+    {
+      op: "netlink",
+      protocol: NETLINK_ROUTE,
+      messages: encodeRequests([
+        createVeth({ name, index, mac: link.mac, mtu: link.mtu, hostName: plug.portName }),
+        ...link.addresses.map((address) => addAddress(index, address)),
+        linkUp(name),
+      ]),
+      why: `${name}: a pair of links, the other end of which is born in the host's namespace`,
+    },
+    backToHost(),
+    {
+      op: "netlink",
+      protocol: NETLINK_ROUTE,
+      messages: encodeRequests([
+        joinBridge(plug.portName, plug.bridgeIndex),
+        changeBridgePort({ name: plug.portName, hairpin: true, isolated: plug.isolated }),
+      ]),
+      why: plug.isolated
+        ? "plugged into the network's bridge, where containers may not talk to each other"
+        : "plugged into the network's bridge; a container may reach its own published port",
+    },
+  ];
+}
+
+/** Into a namespace that is there. */
+export function enterNamespace(path: string): Step {
+  return { op: "setns", path, flags: CLONE_NEWNET, why: "what follows is done inside the container's network" };
+}
+
+export function backToHost(): Step {
+  return { op: "setns", path: HOST_NAMESPACE, flags: CLONE_NEWNET, why: "what follows is done on the host's side" };
+}
+
+/** Inside: where everything goes that no network of the container is. Both versions, each maybe none. */
+export function planGateways(gateways: readonly Gateway[]): Step[] {
+  const missing = ([4, 6] as const).filter((version) => !gateways.some(({ address }) => address.version === version));
+  return [
+    ...(missing.length === 0
+      ? []
+      : [
+          {
+            op: "try-netlink",
+            protocol: NETLINK_ROUTE,
+            messages: encodeRequests(missing.map(deleteDefaultRoute)),
+            why: "no network of the container leads further by these",
+          } as const,
+        ]),
+    ...(gateways.length === 0
+      ? []
+      : [
+          {
+            op: "netlink",
+            protocol: NETLINK_ROUTE,
+            messages: encodeRequests(
+              gateways.map(({ address, number }) => setDefaultRoute(address, FIRST_LINK_INDEX + number)),
+            ),
+            why: "everything else goes through the host",
+          } as const,
+        ]),
+  ];
+}
+
+export interface Gateway {
+  readonly address: IpAddress;
+  /** Of the endpoint that it is reached by. */
+  readonly number: number;
+}
+
+/** Host's links first: then the addresses are free, whoever still holds the namespace. */
+export function planSandboxRemoval(path: string, portNames: readonly string[]): Step[] {
+  return [
+    ...(portNames.length === 0 ? [] : [removeLinks(portNames, "unplugged: both ends of the pair go")]),
+    { op: "unmount", path, why: "the network namespace goes when nobody is in it any more" },
+  ];
+}

@@ -1,0 +1,165 @@
+/**
+ * The one ruleset, in a table of our own: installed as text by `nft`, once. Networks and ports come and go as elements of its
+ * sets and maps, by netlink: a packet costs the same with one published port or ten thousand.
+ */
+
+import { addressBytes, firstOf, formatAddress, type IpAddress, lastOf, type Subnet } from "../base/ip-address.ts";
+import { linkNameBytes, portBytes, type SetChange, type SetElement } from "../kernel/netlink/nftables.ts";
+
+/** What the rules must know of a bridge. */
+export interface RuledNetwork {
+  readonly linkName: string;
+  readonly subnets: readonly Subnet[];
+  /** Nothing gets in or out. */
+  readonly isInternal: boolean;
+  /** What leaves gets the host's address. */
+  readonly isMasqueraded: boolean;
+}
+
+export type PortProtocol = "tcp" | "udp" | "sctp";
+
+/** What leads from a port of the host to one of a container. */
+export interface ForwardedPort {
+  readonly protocol: PortProtocol;
+  /** undefined: every address of the host, of the version that `to` has. */
+  readonly hostAddress: IpAddress | undefined;
+  readonly hostPort: number;
+  readonly to: IpAddress;
+  readonly toPort: number;
+}
+
+/** What the sets hold. */
+export interface RuleState {
+  readonly networks: readonly RuledNetwork[];
+  readonly ports: readonly ForwardedPort[];
+  /** Links of the host between which nothing is forwarded that was not before Orlop turned forwarding on. */
+  readonly uplinks: readonly string[];
+}
+
+/** Everything, at once in place of what was there. */
+export function rulesetText(table: string, state: RuleState): string {
+  const { networks, ports } = state;
+  const of = (set: string): string => {
+    const elements = [...networkElements(networks), ...portElements(ports), ...uplinkElements(state.uplinks)]
+      .filter((change) => change.set === set)
+      .flatMap((change) => change.texts);
+    return elements.length === 0 ? "" : `elements = { ${elements.join(", ")} }`;
+  };
+  return `table inet ${table} {}
+delete table inet ${table}
+table inet ${table} {
+  comment "made by orlop: what is changed here is put back"
+  set bridges { type ifname; ${of("bridges")} }
+  set internal { type ifname; ${of("internal")} }
+  set masqueraded { type ifname; ${of("masqueraded")} }
+  set uplinks { type ifname; ${of("uplinks")} }
+  set inside { type ifname . ifname; ${of("inside")} }
+  set own4 { type ipv4_addr . ifname; flags interval; ${of("own4")} }
+  set own6 { type ipv6_addr . ifname; flags interval; ${of("own6")} }
+  map ports4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; ${of("ports4")} }
+  map ports4_any { type inet_proto . inet_service : ipv4_addr . inet_service; ${of("ports4_any")} }
+  map ports6 { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; ${of("ports6")} }
+  map ports6_any { type inet_proto . inet_service : ipv6_addr . inet_service; ${of("ports6_any")} }
+
+  # route_localnet is on for the bridges (127.0.0.1:PORT leads to containers): the host's loopback stays out of their reach
+  chain early {
+    type filter hook prerouting priority raw; policy accept;
+    iifname @bridges ip daddr 127.0.0.0/8 drop
+    iifname @bridges ip saddr 127.0.0.0/8 drop
+  }
+  chain publish {
+    meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . ip daddr . th dport map @ports4
+    meta l4proto { tcp, udp, sctp } dnat ip6 to meta l4proto . ip6 daddr . th dport map @ports6
+    meta l4proto { tcp, udp, sctp } fib daddr type local dnat ip to meta l4proto . th dport map @ports4_any
+    meta l4proto { tcp, udp, sctp } fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6_any
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    jump publish
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    # ::1 cannot be led out of loopback: netd listens there
+    ip6 daddr ::1 return
+    jump publish
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname . oifname @inside accept
+    iifname @internal drop
+    oifname @internal drop
+    oifname @bridges ct state established,related accept
+    oifname @bridges ct status dnat accept
+    oifname @bridges drop
+    iifname @uplinks oifname @uplinks ct state new drop
+  }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname @internal fib daddr . iif type unicast drop
+    iifname @internal fib daddr . iif type != { local, broadcast, multicast, anycast } drop
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr . oifname @own4 ct status dnat masquerade
+    ip6 saddr . oifname @own6 ct status dnat masquerade
+    ip saddr 127.0.0.0/8 oifname @bridges masquerade
+    iifname @masqueraded oifname != @bridges masquerade
+  }
+}
+`;
+}
+
+/** Elements of one set, for netlink and as text. */
+interface Elements extends SetChange {
+  readonly texts: readonly string[];
+}
+
+export function networkElements(networks: readonly RuledNetwork[]): Elements[] {
+  return networks.flatMap(({ linkName, subnets, isInternal, isMasqueraded }) => {
+    const name = linkNameBytes(linkName);
+    const written = JSON.stringify(linkName);
+    return [
+      elements("bridges", { key: [name] }, written),
+      elements("inside", { key: [name, name] }, `${written} . ${written}`),
+      ...(isInternal ? [elements("internal", { key: [name] }, written)] : []),
+      ...(isMasqueraded && !isInternal ? [elements("masqueraded", { key: [name] }, written)] : []),
+      ...subnets.map((subnet) => {
+        const [first, last] = [firstOf(subnet), lastOf(subnet)];
+        return elements(
+          `own${subnet.address.version}`,
+          { key: [addressBytes(first), name], keyEnd: [addressBytes(last), name] },
+          `${formatAddress(first)}/${subnet.prefix} . ${written}`,
+        );
+      }),
+    ];
+  });
+}
+
+const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const satisfies Record<PortProtocol, number>;
+
+export function portElements(ports: readonly ForwardedPort[]): Elements[] {
+  const bySet = new Map<string, { readonly elements: SetElement[]; readonly texts: string[] }>();
+  for (const port of ports) {
+    const { protocol, hostAddress, hostPort, to, toPort } = port;
+    const set = `ports${to.version}${hostAddress === undefined ? "_any" : ""}`;
+    const found = bySet.get(set) ?? { elements: [], texts: [] };
+    bySet.set(set, found);
+    const own = hostAddress === undefined ? [] : [hostAddress];
+    found.elements.push({
+      key: [Uint8Array.of(protocolNumbers[protocol]), ...own.map(addressBytes), portBytes(hostPort)],
+      value: [addressBytes(to), portBytes(toPort)],
+    });
+    found.texts.push(
+      `${[protocol, ...own.map(formatAddress), hostPort].join(" . ")} : ${formatAddress(to)} . ${toPort}`,
+    );
+  }
+  return [...bySet].map(([set, found]) => ({ set, ...found }));
+}
+
+function uplinkElements(uplinks: readonly string[]): Elements[] {
+  return uplinks.map((name) => elements("uplinks", { key: [linkNameBytes(name)] }, JSON.stringify(name)));
+}
+
+function elements(set: string, element: SetElement, text: string): Elements {
+  return { set, elements: [element], texts: [text] };
+}
