@@ -43,6 +43,11 @@ export function isTransient(record: Pick<ContainerRecord, "body">): boolean {
   return record.body.HostConfig.AutoRemove;
 }
 
+/** The container's group: below the parent that was asked for, or Orlop's. */
+export function groupPathOfRecord({ id, body }: Pick<ContainerRecord, "id" | "body">): string {
+  return `${body.HostConfig.CgroupParent || "/orlop"}/${id}`;
+}
+
 export function encodeRecord(record: ContainerRecord): Row {
   return { kind: "container", id: record.id, name: record.name, record: JSON.stringify(record) };
 }

@@ -3,7 +3,7 @@
  * a kill and the end of the program do not wait for the queue.
  */
 
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import type { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
@@ -17,12 +17,19 @@ import { type ContainerAction, publishContainerEvent } from "./container-events.
 import { ContainerIo } from "./container-io.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { ContainerProcess, type End } from "./container-process.ts";
-import { type ContainerRecord, encodeRecord, isTransient, neverRun, type RunRecord } from "./container-record.ts";
+import {
+  type ContainerRecord,
+  encodeRecord,
+  groupPathOfRecord,
+  isTransient,
+  neverRun,
+  type RunRecord,
+} from "./container-record.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import { mustAct, type Status } from "./container-state.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { LogQuery } from "./log-reader.ts";
-import { type ContainerPlaces, containerPlaces } from "./places.ts";
+import { type ContainerPlaces, containerPlaces, GROUP_FILE } from "./places.ts";
 import { explainFailure } from "./start-failure.ts";
 import { type WaitCondition, Waiters } from "./waiters.ts";
 
@@ -43,8 +50,8 @@ export class Container {
   #process: ContainerProcess | undefined;
   /** The program's end is taken note of; resolved while none runs. */
   #ended: Promise<void> = Promise.resolve();
-  /** What an ended run left behind is cleared away; the next start waits for it. */
-  #cleared: Promise<void> = Promise.resolve();
+  /** What the last run left behind is cleared away (false: it could not be); undefined where an earlier engine knew. */
+  #cleared: Promise<boolean> | undefined;
   /** Made by this engine and never started: its folders are there, and nothing is in them. */
   #isFresh = false;
   /** Made at create, for a start that follows at once. */
@@ -97,10 +104,13 @@ export class Container {
   async establish(): Promise<void> {
     mkdirSync(this.places.runDir, { mode: 0o700 });
     if (!this.isTransient) mkdirSync(this.places.dataDir, { mode: 0o700 });
+    if (this.body.HostConfig.CgroupParent !== "")
+      writeFileSync(`${this.places.runDir}/${GROUP_FILE}`, groupPathOfRecord(this.#record));
     point("container.create.directories");
     await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
     point("container.create.recorded");
     this.#isFresh = true;
+    this.#cleared = Promise.resolve(true);
     this.#tell("create");
   }
 
@@ -158,7 +168,7 @@ export class Container {
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
   async #startFailed(failure: unknown, plan: StartPlan): Promise<OrlopError> {
     const { error, exitCode } = explainFailure(failure, plan.spec);
-    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(plan.groupPath));
+    this.#clear();
     if (this.isTransient) {
       await this.#vanish({ ...this.run, exitCode, error: error.message });
     } else {
@@ -185,7 +195,7 @@ export class Container {
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     this.#status = "exited";
     this.#record = { ...this.#record, run: ended };
-    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(groupPath));
+    this.#clear();
     void this.#parts.background(`keeping ${this.id} for its client`, async () => {
       await new Promise((resolve) => setTimeout(resolve, COLLECT_MS));
       await this.#queue.run(async () => {
@@ -205,7 +215,7 @@ export class Container {
     this.#process?.[Symbol.dispose]();
     this.#process = undefined;
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
-    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#parts.endGroup(groupPath));
+    this.#clear();
     // Only its first process is known to be gone where the monitor said so.
     if (end.kind === "lost") await this.#cleared;
     this.#status = "exited";
@@ -315,11 +325,18 @@ export class Container {
     this.#tell("destroy");
     this.#waiters.tell("removed", last);
     this.#waiters.tell("exit", last);
-    const cleared = this.#cleared;
+    const cleared = this.#cleared ?? this.#clear();
     void this.#parts.background(`removing the files of ${this.id}`, async () => {
-      await cleared;
-      await this.#parts.removeFiles(this.places.owned);
+      // As long as the folders are there, the next engine knows that something is left, and clears it away.
+      if (await cleared) await this.#parts.removeFiles(this.places.owned);
     });
+  }
+
+  #clear(): Promise<boolean> {
+    this.#cleared = this.#parts.background(`clearing ${this.id}`, () =>
+      this.#parts.endGroup(groupPathOfRecord(this.#record)),
+    );
+    return this.#cleared;
   }
 
   #tell(action: ContainerAction, more?: Readonly<Record<string, string>>): void {

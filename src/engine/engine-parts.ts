@@ -18,8 +18,8 @@ export interface EngineParts {
   storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
   /** The container is gone: its name is free. */
   forget(container: Container): void;
-  /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects. */
-  background(what: string, work: () => Promise<void>): Promise<void>;
+  /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects; false when it failed. */
+  background(what: string, work: () => Promise<void>): Promise<boolean>;
   /** Ends what is left of a group, and removes it. */
   endGroup(groupPath: string): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;

@@ -29,7 +29,7 @@ export class Engine {
   readonly events = new Events();
   readonly startedMs = Date.now();
   readonly #parts: EngineParts;
-  readonly #pending = new Set<Promise<void>>();
+  readonly #pending = new Set<Promise<unknown>>();
   readonly #stores: { readonly durable: DurableStore; readonly run: RunStore };
 
   private constructor(options: EngineOptions, machine: Machine, stores: { durable: DurableStore; run: RunStore }) {
@@ -94,13 +94,19 @@ export class Engine {
   }
 
   /** Clearing away can be done twice: when its task is killed, or the kernel refuses, it is tried once more. */
-  #background(what: string, work: () => Promise<void>): Promise<void> {
+  #background(what: string, work: () => Promise<void>): Promise<boolean> {
     const done = work()
       .catch((error: unknown) => {
         log("warn", `${what}: once more`, error);
         return work();
       })
-      .catch((error: unknown) => log("error", what, error))
+      .then(
+        () => true,
+        (error: unknown) => {
+          log("error", what, error);
+          return false;
+        },
+      )
       .finally(() => this.#pending.delete(done));
     this.#pending.add(done);
     return done;

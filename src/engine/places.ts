@@ -7,6 +7,9 @@ export interface Places {
   readonly stateDir: string;
 }
 
+/** In a container's run directory: its group's path, where it is not below Orlop's own. */
+export const GROUP_FILE = "group";
+
 /** The folders of one container. */
 export interface ContainerPlaces {
   /** The monitor's socket. */

@@ -8,11 +8,12 @@ import { log } from "../base/log.ts";
 import type { Row } from "../store/rows.ts";
 import type { Container } from "./container.ts";
 import { ContainerProcess } from "./container-process.ts";
-import { type ContainerRecord, decodeRecord } from "./container-record.ts";
+import { type ContainerRecord, decodeRecord, groupPathOfRecord } from "./container-record.ts";
 import type { Containers } from "./containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { parseExitRecord } from "./exit-status.ts";
 import { readText } from "./machine.ts";
+import { GROUP_FILE } from "./places.ts";
 
 export interface Reconciliation {
   readonly parts: EngineParts;
@@ -33,7 +34,7 @@ async function reconcileOne(input: Reconciliation, record: ContainerRecord): Pro
   try {
     const process = await findProcess(input.parts, container);
     if (process === undefined) return await settle(container, record);
-    await container.adopt(process, groupOf(record));
+    await container.adopt(process, groupPathOfRecord(record));
     const monitor = parentOf(process.link.pid);
     if (monitor > 0 && parentOf(monitor) !== globalThis.process.ppid) input.watch(monitor);
   } catch (error) {
@@ -53,17 +54,12 @@ async function findProcess(parts: EngineParts, container: Container): Promise<Co
 async function settle(container: Container, record: ContainerRecord): Promise<void> {
   const ended = parseExitRecord(readText(container.places.exitRecord) ?? "");
   if (ended !== undefined && record.run.status !== "exited")
-    return container.settle({ kind: "exited", ...ended }, groupOf(record));
+    return container.settle({ kind: "exited", ...ended }, groupPathOfRecord(record));
   // Of a --rm container it is not stored whether it ran: whatever is left of it goes.
   if (record.run.status === "running" || container.isTransient) {
     const reason = "neither its monitor nor an exit record was found: the machine or the monitor was stopped";
-    await container.settle({ kind: "lost", reason }, groupOf(record));
+    await container.settle({ kind: "lost", reason }, groupPathOfRecord(record));
   }
-}
-
-/** The container's group: its parent was asked for, or is Orlop's. */
-function groupOf(record: ContainerRecord): string {
-  return `${record.body.HostConfig.CgroupParent || "/orlop"}/${record.id}`;
 }
 
 /** 0 for a process that is gone. */
@@ -77,10 +73,15 @@ function removeStrays(parts: EngineParts, known: ReadonlySet<string>): void {
   const names = folders.flatMap(namesIn).filter((name) => /^[0-9a-f]{64}$/.test(name) && !known.has(name));
   for (const id of new Set(names)) {
     void parts.background(`removing what was left of ${id}`, async () => {
-      await parts.endGroup(`/orlop/${id}`);
+      await parts.endGroup(groupOfStray(parts, id));
       await parts.removeFiles(folders.map((folder) => `${folder}/${id}`));
     });
   }
+}
+
+/** Its record is gone; a parent of its own was written down beside it. */
+function groupOfStray({ places }: EngineParts, id: string): string {
+  return readText(`${places.runDir}/containers/${id}/${GROUP_FILE}`) ?? `/orlop/${id}`;
 }
 
 function namesIn(directory: string): string[] {

@@ -73,8 +73,11 @@ async function makeRig(): Promise<Rig> {
   const points = new PointFile(join(directory, "points"));
   const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: points.path } });
   const rootfs = makeBusyboxRoot(directory);
-  const warmUp = lives["durable"];
-  if (warmUp !== undefined) await live(product, warmUp, rootfs, nothingTold("durable"));
+  // Folders that stay are made by the first container that needs them.
+  for (const name of ["durable", "--rm on the host image"]) {
+    const warmUp = lives[name];
+    if (warmUp !== undefined) await live(product, warmUp, rootfs, nothingTold(name));
+  }
   const watch = { directory, folders: [product.runDir, product.stateDir] };
   product.disconnect();
   return { product, points, rootfs, watch, before: await snapshotOfIdle(watch) };

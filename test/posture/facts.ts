@@ -44,7 +44,6 @@ export const facts: Readonly<Record<string, string>> = {
   oom_score_adj: "cat /proc/self/oom_score_adj",
   "first process": "tr '\\0' ' ' </proc/1/cmdline | head -c 7",
   "processes seen": "ls /proc | grep -c '^[0-9]' | sed 's/[1-9]/few/'",
-  descriptors: "ls /proc/1/fd | tr '\\n' ' '",
   "working directory": "pwd",
   environment: "env | cut -d= -f1 | grep -vx 'PWD\\|SHLVL\\|OLDPWD\\|_' | sort | tr '\\n' ' '",
   PATH: "echo $PATH",

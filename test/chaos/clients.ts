@@ -1,0 +1,86 @@
+/** Clients that do random things with objects of their own, one request after the other, and hold the engine to its answers. */
+
+import type { EngineClient } from "../../src/client/engine-client.ts";
+import { Promised } from "./model.ts";
+import type { Random } from "./random.ts";
+
+export interface World {
+  readonly engine: EngineClient;
+  readonly random: Random;
+  readonly rootfs: string;
+  /** Turns true when it is time to end. */
+  readonly isOver: () => boolean;
+  /** Nobody answers: somebody has to start the supervisor. */
+  readonly revive: () => Promise<void>;
+}
+
+/** One kind of object: how it is made, taken away, and what else can be done with it. */
+interface Kind {
+  readonly make: (world: World, name: string) => Promise<unknown>;
+  readonly remove: (world: World, name: string) => Promise<unknown>;
+  /** Each with the statuses that may refuse it although the object is there. */
+  readonly uses: readonly {
+    readonly ask: (world: World, name: string) => Promise<unknown>;
+    readonly refusals: readonly number[];
+  }[];
+  /** Names of all that are there. */
+  readonly list: (engine: EngineClient) => Promise<readonly string[]>;
+}
+
+const scripts = ["exit 3", "echo said; sleep 0.2; exit 3", "while :; do echo line; sleep 0.05; done", "sleep 1000"];
+
+const containers: Kind = {
+  make: ({ engine, random, rootfs }, name) =>
+    engine.containers.create(
+      {
+        Cmd: ["/bin/sh", "-c", random.pick(scripts)],
+        StopTimeout: 0,
+        HostConfig: { Rootfs: rootfs, NetworkMode: "none" },
+      },
+      name,
+    ),
+  remove: ({ engine }, name) => engine.containers.remove(name, { force: true }),
+  uses: [
+    { ask: ({ engine }, name) => engine.containers.start(name), refusals: [] },
+    { ask: ({ engine }, name) => engine.containers.start(name), refusals: [] },
+    { ask: ({ engine }, name) => engine.containers.stop(name, 0), refusals: [] },
+    { ask: ({ engine }, name) => engine.containers.kill(name), refusals: [409] },
+    { ask: ({ engine }, name) => engine.containers.inspect(name), refusals: [] },
+    { ask: ({ engine }, name) => readLogs(engine, name), refusals: [] },
+  ],
+  list: async (engine) =>
+    (await engine.containers.list({ all: true })).flatMap(({ Names }) => Names.map((one) => one.slice(1))),
+};
+
+export const kinds: Readonly<Record<string, Kind>> = { container: containers };
+
+async function readLogs(engine: EngineClient, name: string): Promise<void> {
+  for await (const _ of await engine.containers.logs(name, { stdout: true, stderr: true, tail: "10" }));
+}
+
+const objectsEach = 3;
+
+/** Lives until the world is over; what was promised to it. @throws {Violation} */
+export async function runClient(world: World, number: number): Promise<ReadonlyMap<string, readonly Promised[]>> {
+  const own = new Map(
+    Object.keys(kinds).map((kind) => [
+      kind,
+      Array.from({ length: objectsEach }, (_, index) => new Promised(`chaos-${number}-${index}`)),
+    ]),
+  );
+  while (!world.isOver()) {
+    const kindName = world.random.pick([...own.keys()]);
+    const kind = kinds[kindName] as Kind;
+    const answer = await oneRequest(world, kind, world.random.pick(own.get(kindName) as Promised[]));
+    if (answer === "lost") await world.revive();
+  }
+  return own;
+}
+
+function oneRequest(world: World, kind: Kind, object: Promised) {
+  const dice = world.random.next();
+  if (object.presence === "absent" || dice < 0.1) return object.ask("present", () => kind.make(world, object.name));
+  if (dice < 0.3) return object.ask("absent", () => kind.remove(world, object.name));
+  const { ask, refusals } = world.random.pick(kind.uses);
+  return object.use(() => ask(world, object.name), refusals);
+}
