@@ -43,6 +43,8 @@ bool take_bytes(struct span *p, struct span *value);
 int send_frame(int fd, enum frame_kind kind, const void *payload, size_t size);
 int send_failed(int fd, int32_t step, int error, const char *detail);
 int send_value(int fd, int32_t step, struct span value); /* value.at[value.size] is NUL */
+/* As send_value, but a peer that is gone is an error: nobody would read the rest. */
+int send_piece(int fd, int32_t step, struct span value);
 
 /* ── steps.c and steps_*.c ─────────────────────────────────────────────────────────────────────────────────────── */
 

@@ -24,6 +24,9 @@ step_function step_bounding, step_user, step_capabilities, step_no_new_privilege
 /* steps_layer.c */
 step_function step_layer, step_layer_directory, step_layer_file, step_layer_data, step_layer_symlink, step_layer_link;
 step_function step_layer_node, step_layer_xattr, step_layer_whiteout, step_layer_opaque, step_layer_time, step_layer_end;
+step_function step_layer_into, step_layer_parent, step_layer_place;
+/* steps_tree.c */
+step_function step_tree_stat, step_tree_below, step_tree_walk;
 /* steps_exec.c */
 step_function step_rlimit, step_umask, step_cwd, step_exec;
 
@@ -36,6 +39,8 @@ int make_mount(struct task *task, const char *fstype, const char *source, uint64
  * flag 2; propagation: MS_* or 0. */
 struct copy { uint64_t flags, set, clear, propagation; };
 int copy_mount(int fd, const char *path, struct copy how);
+/* steps_file.c: removes what `name` is in a directory, a tree with all that is in it; links not followed, no mount crossed. */
+int remove_tree(int directory, const char *name);
 /* Attaches a detached mount over what `onto` is. */
 int attach_mount(int mount, int onto);
 

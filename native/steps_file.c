@@ -169,16 +169,22 @@ static int remove_inside(int directory, dev_t device, int depth) {
   return result;
 }
 
-int step_remove(struct task *task, union argument *arg) {
+int remove_tree(int parent, const char *name) {
   struct stat stat;
-  if (unlink(arg[0].s) == 0 || errno == ENOENT)
+  if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
     return 0;
-  int directory = errno == EISDIR ? open(arg[0].s, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-  if (directory < 0 || fstat(directory, &stat) < 0)
-    return fail(task, errno, "%s", arg[0].s);
-  if (remove_inside(directory, stat.st_dev, 0) < 0 || (rmdir(arg[0].s) < 0 && errno != ENOENT))
-    return fail(task, errno, "%s", arg[0].s);
+  int directory = errno == EISDIR ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  if (directory < 0)
+    return -1;
+  if (fstat(directory, &stat) < 0)
+    return close_after(directory, -1);
+  if (remove_inside(directory, stat.st_dev, 0) < 0 || (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT))
+    return -1;
   return 0;
+}
+
+int step_remove(struct task *task, union argument *arg) {
+  return remove_tree(AT_FDCWD, arg[0].s) < 0 ? fail(task, errno, "%s", arg[0].s) : 0;
 }
 
 int step_chown(struct task *task, union argument *arg) {

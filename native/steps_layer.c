@@ -21,6 +21,8 @@ static struct {
   int root;                     /* the layer's directory; -1 before `layer` */
   int parent;                   /* the directory of the last entry */
   char parent_path[PATH_MAX];   /* "" is the layer's directory itself */
+  bool follows;                 /* not a layer but a place in a root: links on the way lead to where they lead in there */
+  char base[PATH_MAX];          /* that place's path below the root */
   /* the last entry, for layer-data and layer-xattr */
   int fd;                       /* a file (for writing) or a directory; -1 for others */
   char name[NAME_MAX + 1];
@@ -69,9 +71,25 @@ static int open_directory(int parent, const char *name) {
   return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* `path` (its first `size` bytes) as a path below the root. */
+static bool below_root(const char *path, size_t size, char full[2 * PATH_MAX]) {
+  return snprintf(full, 2 * PATH_MAX, "%s/%.*s", layer.base, (int)size, path) < PATH_MAX;
+}
+
+static int follow_to(struct task *task, const char *path, size_t size) {
+  char full[2 * PATH_MAX];
+  if (!below_root(path, size, full)) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  return root_open(task, full, O_RDONLY | O_DIRECTORY);
+}
+
 /* The directory that `path` (its first `size` bytes) names below the layer's. The caller closes it. */
-static int walk_to(const char *path, size_t size) {
+static int walk_to(struct task *task, const char *path, size_t size) {
   char name[NAME_MAX + 1];
+  if (layer.follows && size > 0)
+    return follow_to(task, path, size);
   int here = fcntl(layer.root, F_DUPFD_CLOEXEC, 0);
   while (here >= 0 && size > 0) {
     size_t length = 0;
@@ -124,7 +142,7 @@ static int begin_entry(struct task *task, struct span path) {
     return fail(task, errno, "%.200s", (const char *)path.at);
   size_t length = start > 0 ? start - 1 : 0;
   if (layer.parent < 0 || strlen(layer.parent_path) != length || memcmp(layer.parent_path, path.at, length) != 0) {
-    int parent = walk_to((const char *)path.at, length);
+    int parent = walk_to(task, (const char *)path.at, length);
     if (parent < 0)
       return fail(task, errno, "the directory of %.200s", (const char *)path.at);
     if (layer.parent >= 0)
@@ -171,6 +189,61 @@ int step_layer(struct task *task, union argument *arg) {
   umask(0);
   layer.root = open(arg[0].s, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   return layer.root < 0 ? -1 : 0;
+}
+
+/* path: a directory below the root, where an archive goes that somebody copies in. The last link is followed too. */
+int step_layer_into(struct task *task, union argument *arg) {
+  if (layer.root >= 0)
+    return fail(task, EBUSY, "a task unpacks one layer");
+  if (strlen(arg[0].s) >= sizeof layer.base)
+    return fail(task, ENAMETOOLONG, "%.200s", arg[0].s);
+  umask(0);
+  layer.root = root_open(task, arg[0].s, O_RDONLY | O_DIRECTORY);
+  if (layer.root < 0)
+    return fail(task, errno, "%.200s", arg[0].s);
+  layer.follows = true;
+  strcpy(layer.base, arg[0].s);
+  return 0;
+}
+
+/* path: a directory in which entries lie and that no entry describes; made where it is missing, and left as it is. */
+int step_layer_parent(struct task *task, union argument *arg) {
+  char full[2 * PATH_MAX];
+  struct stat stat;
+  if (!layer.follows || finish_entry() < 0)
+    return fail(task, layer.follows ? errno : EBADF, "the entry before");
+  if (memchr(arg[0].b.at, 0, arg[0].b.size) != NULL || !below_root((const char *)arg[0].b.at, arg[0].b.size, full))
+    return fail(task, ENAMETOOLONG, "%.200s", (const char *)arg[0].b.at);
+  int fd = root_make(task, full, S_IFDIR, 0755);
+  if (fd < 0)
+    return said(task, -1, arg[0].b);
+  int result = fstat(fd, &stat);
+  if (result == 0 && !S_ISDIR(stat.st_mode)) {
+    errno = ENOTDIR;
+    result = -1;
+  }
+  int error = errno;
+  close(fd);
+  errno = error;
+  return said(task, result, arg[0].b);
+}
+
+/* path, directory: 1 = one comes here; strict: 1 = a directory never takes the place of something else, nor the other way
+ * round (EISDIR: a directory is there; ENOTDIR: something else). Makes room otherwise, a whole tree if need be. */
+int step_layer_place(struct task *task, union argument *arg) {
+  struct stat stat;
+  if (begin_entry(task, arg[0].b) < 0)
+    return -1;
+  if (fstatat(layer.parent, layer.name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+    return errno == ENOENT ? 0 : said(task, -1, arg[0].b);
+  bool directory = S_ISDIR(stat.st_mode);
+  if (directory == (arg[1].n != 0))
+    return 0;
+  if (arg[2].n != 0) {
+    errno = directory ? EISDIR : ENOTDIR;
+    return said(task, -1, arg[0].b);
+  }
+  return said(task, remove_tree(layer.parent, layer.name), arg[0].b);
 }
 
 static int is_whiteout(const struct stat *stat) { return S_ISCHR(stat->st_mode) && stat->st_rdev == 0; }
@@ -278,7 +351,7 @@ int step_layer_link(struct task *task, union argument *arg) {
   if (!split(arg[1].b, &start))
     return fail(task, errno, "%.200s", (const char *)arg[1].b.at);
   const char *target = (const char *)arg[1].b.at;
-  int parent = walk_to(target, start > 0 ? start - 1 : 0);
+  int parent = walk_to(task, target, start > 0 ? start - 1 : 0);
   if (parent < 0)
     return said(task, -1, arg[1].b);
   int result = linkat(parent, target + start, layer.parent, layer.name, 0);
@@ -312,16 +385,16 @@ int step_layer_node(struct task *task, union argument *arg) {
 
 /* name, value: an extended attribute of the last entry. A file system without this kind of attribute is fine. */
 int step_layer_xattr(struct task *task, union argument *arg) {
-  char path[64 + NAME_MAX];
   const char *name = (const char *)arg[0].b.at;
   if (layer.fd < 0 && layer.name[0] == 0)
     return fail(task, EBADF, "no entry");
   int result;
   if (layer.fd >= 0) {
     result = fsetxattr(layer.fd, name, arg[1].b.at, arg[1].b.size, 0);
-  } else { /* links and nodes cannot be opened for this; the directory is ours, the name is not followed */
-    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", layer.parent, layer.name);
-    result = lsetxattr(path, name, arg[1].b.at, arg[1].b.size, 0);
+  } else { /* links and nodes cannot be opened for this; the name is not followed */
+    result = fchdir(layer.parent);
+    if (result == 0)
+      result = lsetxattr(layer.name, name, arg[1].b.at, arg[1].b.size, 0);
   }
   if (result < 0 && errno != EOPNOTSUPP)
     return fail(task, errno, "%s of %s", name, layer.name);
@@ -354,7 +427,7 @@ int step_layer_opaque(struct task *task, union argument *arg) {
     return fail(task, layer.root < 0 ? EBADF : errno, "the entry before");
   if (memchr(arg[0].b.at, 0, arg[0].b.size) != NULL)
     return fail(task, EINVAL, "a path with NUL");
-  int fd = walk_to((const char *)arg[0].b.at, arg[0].b.size);
+  int fd = walk_to(task, (const char *)arg[0].b.at, arg[0].b.size);
   int result = fd < 0 ? -1 : make_opaque(fd);
   int error = errno;
   if (fd >= 0)

@@ -123,7 +123,7 @@ bool take_string(struct span *p, char **value) {
   return true;
 }
 
-/* Writes all parts. A non-blocking connection that is full is waited for; one that is gone is no error. */
+/* Writes all parts. A non-blocking connection that is full is waited for. */
 static int write_whole(int fd, struct iovec *part, int count) {
   while (count > 0) {
     ssize_t written = writev(fd, part, count);
@@ -137,7 +137,7 @@ static int write_whole(int fd, struct iovec *part, int count) {
       return -1;
     }
     if (written < 0)
-      return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
+      return -1;
     size_t left = (size_t)written;
     for (; count > 0 && left >= part->iov_len; count--, part++)
       left -= part->iov_len;
@@ -148,6 +148,8 @@ static int write_whole(int fd, struct iovec *part, int count) {
   }
   return 0;
 }
+
+static int forgive_absence(int result) { return result < 0 && (errno == EPIPE || errno == ECONNRESET) ? 0 : result; }
 
 /* A frame whose payload is head followed by tail. */
 static int send_parts(int fd, enum frame_kind kind, struct span head, struct span tail) {
@@ -161,10 +163,12 @@ static int send_parts(int fd, enum frame_kind kind, struct span head, struct spa
 
 int send_frame(int fd, enum frame_kind kind, const void *payload, size_t size) {
   uint8_t *at = (uint8_t *)(uintptr_t)payload; /* iovec has no const */
-  return send_parts(fd, kind, (struct span){at, size}, (struct span){NULL, 0});
+  return forgive_absence(send_parts(fd, kind, (struct span){at, size}, (struct span){NULL, 0}));
 }
 
-int send_value(int fd, int32_t step, struct span value) {
+int send_value(int fd, int32_t step, struct span value) { return forgive_absence(send_piece(fd, step, value)); }
+
+int send_piece(int fd, int32_t step, struct span value) {
   uint8_t head[8];
   uint32_t size = (uint32_t)value.size;
   memcpy(head, &step, 4);
@@ -180,5 +184,6 @@ int send_failed(int fd, int32_t step, int error, const char *detail) {
   memcpy(head, &step, 4);
   memcpy(head + 4, &number, 4);
   memcpy(head + 8, &size, 4);
-  return send_parts(fd, F_FAILED, (struct span){head, sizeof head}, (struct span){(uint8_t *)(uintptr_t)detail, size + 1});
+  struct span tail = {(uint8_t *)(uintptr_t)detail, size + 1};
+  return forgive_absence(send_parts(fd, F_FAILED, (struct span){head, sizeof head}, tail));
 }

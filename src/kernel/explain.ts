@@ -108,6 +108,15 @@ const explanations = {
   "layer-opaque": (s) => [`openat(${bytes(s.path)})`, 'fsetxattr("trusted.overlay.opaque", "y")'],
   "layer-time": (s) => [`utimensat(${bytes(s.path)}, ${BigInt.asIntN(64, BigInt(s.mtimeNs))} ns)`],
   "layer-end": (s) => ["futimens(the last file)", ...(BigInt(s.sync) === 1n ? ["syncfs(layer)"] : [])],
+  "layer-into": (s) => [`openat2(root, ${quote(s.path)}, O_RDONLY|O_DIRECTORY, RESOLVE_IN_ROOT)`, "umask(0)"],
+  "layer-parent": (s) => [`mkdirat(${bytes(s.path)}, 0755)`],
+  "layer-place": (s) => [`unlinkat(${bytes(s.path)}) unless it is ${s.directory === 0 ? "no" : "a"} directory`],
+  "tree-stat": (s) => [`openat2(root, ${quote(s.path)}, O_PATH, RESOLVE_IN_ROOT)`, "statx()"],
+  "tree-below": (s) => [`open(${quote(s.path)}, O_RDONLY|O_DIRECTORY|O_NOFOLLOW)`],
+  "tree-walk": (s) => [
+    `openat2(root, ${quote(s.path)}, O_PATH, RESOLVE_IN_ROOT)`,
+    "openat(O_PATH|O_NOFOLLOW), statx(), getdents64(), read() of everything below",
+  ],
   stdio: (s) => [
     (BigInt(s.flags) & 2n) === 0n
       ? `pipe2(O_CLOEXEC) for streams ${s.streams}`

@@ -37,6 +37,7 @@ const encodedNames = new Map<StepName, EncodedName>(
 export class PlanStream {
   readonly #connection: Duplex;
   readonly #decoder = new FrameDecoder();
+  readonly #onValue: (value: Uint8Array) => void;
   readonly #answered = Promise.withResolvers<void>();
   #failure: Error | undefined;
   #isOver = false;
@@ -45,9 +46,14 @@ export class PlanStream {
   readonly #free: Buffer[] = [];
   #count = 0;
 
-  /** The connection is to a fresh task: control.sock, or the stdio of `orlop-executor plan`. */
-  constructor(connection: Duplex) {
+  /**
+   * The connection is to a fresh task: control.sock, or the stdio of `orlop-executor plan`.
+   *
+   * @param onValue takes what steps answer, as it comes
+   */
+  constructor(connection: Duplex, onValue: (value: Uint8Array) => void = () => undefined) {
     this.#connection = connection;
+    this.#onValue = onValue;
     this.#answered.promise.catch(() => undefined); // heard in `flush` and `end`
     connection.on("data", (chunk: Uint8Array) => this.#take(chunk));
     connection.on("error", (error) => this.#lose(error.message));
@@ -70,6 +76,16 @@ export class PlanStream {
     this.#piece[this.#used++] = encoded.bytes.length;
     this.#raw(encoded.bytes);
     for (const [name, kind] of encoded.arguments) this.#argument(kind, values[name]);
+  }
+
+  /** Sends what was added so far, however little: an answer is waited for. */
+  send(): void {
+    this.#send();
+  }
+
+  /** Settles when all steps are carried out; rejects as soon as one failed. */
+  get answered(): Promise<void> {
+    return this.#answered.promise;
   }
 
   /** Settles when the executor can take more. @throws {StreamedStepFailure}; {OrlopError} executor_lost */
@@ -124,6 +140,8 @@ export class PlanStream {
       this.#answered.resolve();
     } else if (answer.kind === "FAILED") {
       this.#fail(new StreamedStepFailure(errnoName(answer.errno), answer.detail));
+    } else if (answer.kind === "VALUE") {
+      this.#onValue(answer.value);
     }
   }
 

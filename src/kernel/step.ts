@@ -76,6 +76,21 @@ export const stepTable = {
   "layer-time": { path: "b", mtimeNs: "n" },
   /** The layer is whole. sync: 1 = syncfs(2). */
   "layer-end": { sync: "n" },
+  /** Instead of `layer`: a directory of the root that `root` opened, where somebody copies files in. Links on the way are followed, inside the root. */
+  "layer-into": { path: "s" },
+  /** After `layer-into`: a directory that entries lie in and none describes: made where it is missing, else left as it is. */
+  "layer-parent": { path: "b" },
+  /** Makes room for an entry: what is there and is not of its kind goes, a whole tree if need be; strict: refused instead, EISDIR or ENOTDIR. directory: 1 = one comes here. */
+  "layer-place": { path: "b", directory: "n", strict: "n" },
+
+  // ── host side: reading a tree out ──────────────────────────────────────────────────────────────────────────────────
+  // Of the root that `root` opened, by descriptor. Answers are VALUEs of records (native/README.md, "A tree's records").
+  /** What a path names. follow: 1 = the last link too. */
+  "tree-stat": { path: "s", follow: "n" },
+  /** A host directory that the next `tree-walk` compares with, name by name. */
+  "tree-below": { path: "s" },
+  /** What a path names and everything below it. flags: 1 content, 2 compare; sparse: from how many bytes of holes on a file's extents are told (0 never); enter: the mounts that are looked into, with all below them. */
+  "tree-walk": { path: "s", follow: "n", flags: "n", sparse: "n", enter: "l" },
 
   // ── host side: the monitor ─────────────────────────────────────────────────────────────────────────────────────────
   /** What the container's stdio is. streams: 1 stdin, 2 stdout, 4 stderr get pipes (others: /dev/null); flags: 1 keep stdin open when a client half-closes; 2 a terminal (no pipes; the child's `terminal` step sends it). */

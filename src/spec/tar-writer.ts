@@ -2,7 +2,7 @@
  * Writes tar: a ustar header, and a PAX header in front of it for what ustar cannot say. Deterministic: equal entries give
  * equal bytes, so that a layer made twice has one digest.
  */
-import { type ByteString, byteStringOfText, bytesOf, type TarEntry, type TarKind } from "./tar-entry.ts";
+import { type ByteString, byteStringOfText, bytesOf, type Extent, type TarEntry, type TarKind } from "./tar-entry.ts";
 import { blockSize } from "./tar-header.ts";
 
 const typeOf: Record<TarKind, string> = {
@@ -22,14 +22,46 @@ export const tarEnd = new Uint8Array(2 * blockSize);
 const eightMax = 0o7777777;
 const twelveMax = 0o77777777777;
 
-/** The header blocks of an entry; `size` bytes of content and `tarPadding(size)` follow. Extents are not written: whole content. */
+/**
+ * The header blocks of an entry; its content and `tarPadding` of its size follow. With extents that is what lies in them alone,
+ * and the map of a sparse file (GNU's version 1.0) stands behind the header.
+ */
 export function encodeTarHeader(entry: TarEntry): Uint8Array {
-  const records = paxRecordsOf(entry);
+  if (entry.extents !== undefined) return encodeSparseHeader(entry, entry.extents);
+  return encodeHeaders(entry, paxRecordsOf(entry));
+}
+
+function encodeHeaders(entry: TarEntry, records: Buffer[]): Uint8Array {
   if (records.length === 0) return ustarBlock(entry);
   const body = Buffer.concat(records.sort(Buffer.compare));
-  const name = `PaxHeaders.0/${entry.path.slice(-80).replaceAll("/", "_")}` as ByteString;
+  const name = `PaxHeaders.0/${shortName(entry.path)}` as ByteString;
   const header = { ...plain, path: name, size: body.length, mode: 0o644 };
   return Buffer.concat([ustarBlock(header, "x"), body, tarPadding(body.length), ustarBlock(entry)]);
+}
+
+/** For readers that do not know extended headers: plain, and short enough for ustar. */
+function shortName(path: ByteString): string {
+  return path.slice(-80).replace(/[^\x20-\x2e\x30-\x7e]/g, "_");
+}
+
+/** GNU tar manual, "Storing Sparse Files", PAX format, version 1.0: true name and size in the extended header. */
+function encodeSparseHeader(entry: TarEntry, extents: readonly Extent[]): Uint8Array {
+  const end = extents.at(-1);
+  // a hole at the end is told by an extent of nothing
+  const closed = end !== undefined && end.offset + end.size === entry.size;
+  const all = closed ? extents : [...extents, { offset: entry.size, size: 0 }];
+  const map = Buffer.from(`${all.length}\n${all.map(({ offset, size }) => `${offset}\n${size}\n`).join("")}`);
+  const stored = map.length + tarPadding(map.length).length + extents.reduce((sum, { size }) => sum + size, 0);
+  // no "path" record: Python's tarfile would take it for the file's name
+  const outer = { ...entry, path: `GNUSparseFile.0/${shortName(entry.path)}` as ByteString, size: stored };
+  const records = [
+    ...paxRecordsOf(outer),
+    paxRecord("GNU.sparse.major", bytesOf("1" as ByteString)),
+    paxRecord("GNU.sparse.minor", bytesOf("0" as ByteString)),
+    paxRecord("GNU.sparse.name", bytesOf(entry.path)),
+    paxRecord("GNU.sparse.realsize", bytesOf(String(entry.size) as ByteString)),
+  ];
+  return Buffer.concat([encodeHeaders(outer, records), map, tarPadding(map.length)]);
 }
 
 const plain: TarEntry = {

@@ -1,0 +1,189 @@
+/**
+ * A tree's records as a tar archive: the executor reads, this writes. Of a tree that changes meanwhile it makes a whole archive
+ * all the same: a file that became shorter is filled with zeros, as GNU tar does.
+ */
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../kernel/linux.ts";
+import type { TreeNode, TreeRecord } from "../kernel/tree-record.ts";
+import type { ByteString, Extent, TarEntry, TarKind } from "../spec/tar-entry.ts";
+import { encodeTarHeader, tarEnd, tarPadding } from "../spec/tar-writer.ts";
+
+export interface TreeTarOptions {
+  /** The name in the archive of what is at `path` below the start; undefined leaves it out, and not what is in it. */
+  readonly nameOf: (path: string) => string | undefined;
+}
+
+/** From so many bytes of holes on a file is written as sparse: not every reader knows them, and below it hardly matters. */
+export const sparseMinBytes = 16 << 20;
+
+const kindOf: Readonly<Record<number, TarKind>> = {
+  [S_IFREG]: "file",
+  [S_IFDIR]: "directory",
+  [S_IFLNK]: "symlink",
+  [S_IFCHR]: "character",
+  [S_IFBLK]: "block",
+  [S_IFIFO]: "fifo",
+};
+
+/** The archive, piece by piece, its end included. */
+export async function* tarOfTree(
+  batches: AsyncIterable<readonly TreeRecord[]>,
+  options: TreeTarOptions,
+): AsyncGenerator<Uint8Array, void> {
+  const writer = new TreeTar(options);
+  for await (const records of batches) {
+    for (const record of records) writer.take(record);
+    yield* writer.written();
+  }
+  writer.end();
+  yield* writer.written();
+}
+
+/** Of what is written: bytes, or so many zeros. */
+type Piece = Uint8Array | number;
+
+/** Collects what belongs to one entry, and writes it when its header can be known. */
+export class TreeTar {
+  readonly #options: TreeTarOptions;
+  #pieces: Piece[] = [];
+  /** The first name of a file that has several. */
+  readonly #names = new Map<string, string>();
+  #node: TreeNode | undefined;
+  #name: string | undefined;
+  #xattrs: [ByteString, Uint8Array][] = [];
+  #extents: Extent[] = [];
+  #isSparse = false;
+  #isBegun = false;
+  #isLink = false;
+  /** Of the content of the entry under way: how much there must be, and how much there is. */
+  #wanted = 0;
+  #done = 0;
+
+  constructor(options: TreeTarOptions) {
+    this.#options = options;
+  }
+
+  take(record: TreeRecord): void {
+    switch (record.kind) {
+      case "entry":
+        this.#finish();
+        this.#begin(record.node);
+        break;
+      case "attribute":
+        if (isKept(record.name)) this.#xattrs.push([record.name as ByteString, record.value]);
+        break;
+      case "extent":
+        this.#isSparse = true;
+        this.#extents.push(record);
+        break;
+      case "content":
+        this.#content(record.bytes);
+        break;
+      case "file-end":
+        this.#isSparse ||= record.isSparse;
+        break;
+      case "walk-end":
+        this.#finish();
+    }
+  }
+
+  /** An entry of the archive's own making, e.g. a whiteout: before or behind what was taken. */
+  add(entry: TarEntry): void {
+    this.#finish();
+    this.#pieces.push(encodeTarHeader(entry));
+  }
+
+  end(): void {
+    this.#finish();
+    this.#pieces.push(tarEnd);
+  }
+
+  /** What is ready. A missing gigabyte is not made before it is taken. */
+  *written(): Generator<Uint8Array, void> {
+    const ready: Uint8Array[] = [];
+    for (const piece of this.#pieces.splice(0)) {
+      if (typeof piece !== "number") {
+        ready.push(piece);
+        continue;
+      }
+      if (ready.length > 0) yield Buffer.concat(ready.splice(0));
+      for (let left = piece; left > 0; left -= zeros.length) yield zeros.subarray(0, left);
+    }
+    if (ready.length > 0) yield Buffer.concat(ready);
+  }
+
+  #begin(node: TreeNode): void {
+    const name = kindOf[node.mode & S_IFMT] === undefined ? undefined : this.#options.nameOf(node.path); // sockets
+    this.#node = name === undefined ? undefined : node;
+    this.#name = name;
+    this.#xattrs = [];
+    this.#extents = [];
+    this.#isSparse = this.#isBegun = this.#isLink = false;
+    this.#wanted = this.#done = 0;
+  }
+
+  /** The header: everything that it says is known when content or the next entry comes. */
+  #write(): void {
+    const node = this.#node;
+    if (node === undefined || this.#isBegun) return;
+    this.#isBegun = true;
+    const first = this.#firstName(node);
+    this.#isLink = first !== undefined;
+    const entry = entryOf(node, this.#name as string, first, this.#xattrs);
+    const extents = this.#isSparse && !this.#isLink ? { extents: this.#extents } : {};
+    this.#pieces.push(encodeTarHeader({ ...entry, ...extents }));
+    this.#wanted = this.#isSparse ? this.#extents.reduce((sum, { size }) => sum + size, 0) : entry.size;
+    if (this.#isLink) this.#wanted = 0;
+  }
+
+  #firstName(node: TreeNode): string | undefined {
+    if (node.links < 2 || (node.mode & S_IFMT) === S_IFDIR) return undefined;
+    const first = this.#names.get(node.identity);
+    if (first === undefined) this.#names.set(node.identity, this.#name as string);
+    return first;
+  }
+
+  #content(bytes: Uint8Array): void {
+    this.#write();
+    const piece = bytes.subarray(0, this.#wanted - this.#done);
+    if (piece.length === 0) return;
+    this.#pieces.push(piece);
+    this.#done += piece.length;
+  }
+
+  #finish(): void {
+    this.#write();
+    if (this.#wanted > this.#done) this.#pieces.push(this.#wanted - this.#done);
+    if (this.#wanted > 0) this.#pieces.push(tarPadding(this.#wanted));
+    this.#node = undefined;
+    this.#wanted = this.#done = 0;
+  }
+}
+
+const zeros = new Uint8Array(64 * 1024);
+
+function entryOf(node: TreeNode, name: string, first: string | undefined, xattrs: TarEntry["xattrs"]): TarEntry {
+  const own = kindOf[node.mode & S_IFMT] ?? "file";
+  const kind = first === undefined ? own : "hardlink";
+  const isDevice = kind === "character" || kind === "block";
+  return {
+    kind,
+    path: (kind === "directory" && !name.endsWith("/") ? `${name}/` : name) as ByteString,
+    link: (first ?? (kind === "symlink" ? node.link : "")) as ByteString,
+    mode: node.mode & 0o7777,
+    uid: node.uid,
+    gid: node.gid,
+    user: "" as ByteString,
+    group: "" as ByteString,
+    // a mount that is not looked into: its place, without what is mounted there
+    size: kind === "file" && !node.isMount ? node.size : 0,
+    mtimeNs: node.mtimeNs,
+    major: isDevice ? node.major : 0,
+    minor: isDevice ? node.minor : 0,
+    xattrs: kind === "hardlink" ? [] : xattrs,
+  };
+}
+
+/** Labels of this machine's security modules mean nothing elsewhere; capabilities and everything else do. */
+function isKept(name: string): boolean {
+  return !name.startsWith("security.") || name === "security.capability";
+}
