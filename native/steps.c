@@ -12,6 +12,8 @@ const struct step_kind step_kinds[] = {
     {"remove", "s", step_remove},
     {"chown", "snn", step_chown},
     {"kill-group", "ss", step_kill_group},
+    {"write-until", "sbssn", step_write_until},
+    {"usage", "l", step_usage},
     {"device-program", "sb", step_device_program},
     {"netlink", "nb", step_netlink},
     {"try-netlink", "nb", step_try_netlink},

@@ -8,6 +8,8 @@
 step_function step_mkdir, step_write, step_try_write, step_read, step_file, step_rmdir, step_remove, step_chown;
 /* steps_group.c */
 step_function step_kill_group, step_device_program;
+/* steps_state.c */
+step_function step_write_until, step_usage;
 /* steps_netlink.c */
 step_function step_netlink, step_try_netlink, step_netlink_list;
 /* spawn.c */

@@ -59,7 +59,7 @@ async function runEngine(places: Places): Promise<void> {
   if (isStopping) return;
   // Without a supervisor nothing can be started, and nobody notices the end of the containers that run.
   log("warn", "the supervisor is gone");
-  if (engine.containers.all().some((container) => container.status === "running")) await replaceSupervisor(places);
+  if (engine.containers.all().some((container) => container.isRunning)) await replaceSupervisor(places);
   process.exit(1);
 }
 

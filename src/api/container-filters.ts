@@ -22,7 +22,7 @@ export function filterContainers(containers: readonly Container[], { all, limit,
   const running = !all && limit === undefined && filters["status"] === undefined && filters["exited"] === undefined;
   const found = containers.filter(
     (container) =>
-      (!running || container.status === "running") &&
+      (!running || container.isRunning) &&
       holds(filters["id"], (id) => container.id.startsWith(id)) &&
       holds(names, (name) => name.test(container.name) || name.test(`/${container.name}`)) &&
       holds(filters["status"], (status) => container.status === status) &&

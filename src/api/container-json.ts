@@ -28,8 +28,8 @@ export function inspection(container: Container, machine: Machine): unknown {
     Args: args,
     State: {
       Status: status,
-      Running: status === "running",
-      Paused: false,
+      Running: container.isRunning,
+      Paused: status === "paused",
       Restarting: false,
       OOMKilled: run.oomKilled,
       Dead: false,
@@ -122,6 +122,7 @@ export function summary(container: Container, nowMs: number): unknown {
 function statusText({ status, run }: Container, nowMs: number): string {
   const since = (ns: string) => formatAge(nowMs - Number(BigInt(ns) / 1_000_000n));
   if (status === "running") return `Up ${since(run.startedNs)}`;
+  if (status === "paused") return `Up ${since(run.startedNs)} (Paused)`;
   if (status === "exited") return `Exited (${run.exitCode}) ${since(run.endedNs)} ago`;
   return status === "created" ? "Created" : "Removal In Progress";
 }

@@ -4,6 +4,7 @@ import { OrlopError } from "../base/errors.ts";
 import { withHostDefaults } from "../engine/host-image.ts";
 import { isUnknownPlatform } from "../engine/platform-name.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
+import { parseContainerUpdate } from "../spec/engine-api-update.ts";
 import { filterContainers } from "./container-filters.ts";
 import { inspection, summary } from "./container-json.ts";
 import { filters, flag, refused, text, whole } from "./query.ts";
@@ -79,9 +80,47 @@ export const containerRoutes = [
     path: "/containers/:id/kill",
     operation: "ContainerKill",
     query: { signal: text },
-    handle({ params, query, engine }) {
-      engine.containers.get(params.id).kill(query.signal ?? "SIGKILL");
+    async handle({ params, query, engine }) {
+      await engine.containers.get(params.id).kill(query.signal ?? "SIGKILL");
       return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/pause",
+    operation: "ContainerPause",
+    async handle({ params, engine }) {
+      await engine.containers.get(params.id).pause();
+      return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/unpause",
+    operation: "ContainerUnpause",
+    async handle({ params, engine }) {
+      await engine.containers.get(params.id).unpause();
+      return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/rename",
+    operation: "ContainerRename",
+    query: { name: text },
+    async handle({ params, query, engine }) {
+      await engine.containers.rename(params.id, query.name ?? "");
+      return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/:id/update",
+    operation: "ContainerUpdate",
+    body: true,
+    async handle({ params, body, engine }) {
+      await engine.containers.get(params.id).update(parseContainerUpdate(body ?? {}));
+      return json({ Warnings: [] });
     },
   }),
   route({

@@ -52,6 +52,7 @@ export const streamRoutes = [
     query: { detachKeys: text, logs: flag, stream: flag, stdin: flag, stdout: flag, stderr: flag },
     handle({ params, query, engine, apiMinor }) {
       const container = engine.containers.get(params.id);
+      container.checkAttach();
       const keys = query.detachKeys === undefined ? defaultDetachKeys : parseDetachKeys(query.detachKeys);
       // Only what a person types is looked at: a program's input may hold any bytes.
       const request = {

@@ -43,15 +43,15 @@ function infoOf(engine: Engine): unknown {
   const all = engine.containers.all();
   const { machine, places } = engine;
   const count = (status: string) => all.filter((container) => container.status === status).length;
-  const running = count("running");
+  const [running, paused] = [count("running"), count("paused")];
   return {
     ID: "",
     Name: machine.hostname,
     ServerVersion: version,
     Containers: all.length,
     ContainersRunning: running,
-    ContainersPaused: 0,
-    ContainersStopped: all.length - running,
+    ContainersPaused: paused,
+    ContainersStopped: all.length - running - paused,
     Images: 1,
     Driver: "overlay",
     DriverStatus: [],

@@ -166,6 +166,37 @@ export const errorTable = {
       `cannot remove container "${p.name}": container is running: stop the container before removing or force remove`,
   ),
   container_not_running: row<{ id: string; name: string }>("conflict", (p) => `container ${p.id} is not running`),
+  container_paused: row<{ id: string; name: string }>(
+    "conflict",
+    (p) => `Container ${p.id} is paused, unpause the container first`,
+    (p) => `orlop unpause ${p.name}`,
+  ),
+  container_paused_already: row<{ id: string; name: string }>("conflict", (p) => `Container ${p.id} is already paused`),
+  container_paused_start: row<{ id: string; name: string }>(
+    "conflict",
+    () => "cannot start a paused container, try unpause instead",
+  ),
+  container_paused_remove: row<{ id: string; name: string }>(
+    "conflict",
+    (p) => `cannot remove container "${p.name}": container is paused and must be unpaused first`,
+  ),
+  pause_failed: row<{ id: string; reason: string }>(
+    "unavailable",
+    (p) => `Cannot pause container ${p.id}: ${p.reason}`,
+    () => "a process of it may wait for a disk or a network file system; it runs on as before",
+  ),
+  container_not_paused: row<{ id: string; name: string }>("conflict", (p) => `Container ${p.id} is not paused`),
+  same_name: row<{ name: string }>(
+    "invalid",
+    (p) => `Renaming a container with the same name as its current name (${p.name})`,
+  ),
+  update_conflict: row<{ reason: string }>("conflict", (p) => `Conflicting options: ${p.reason}`),
+  update_failed: row<{ id: string; reason: string }>(
+    "conflict",
+    (p) => `Cannot update container ${p.id}: ${p.reason}`,
+    () => "everything is as it was before",
+  ),
+  prune_running: row<object>("conflict", () => "a prune operation is already running"),
   container_removing: row<{ id: string; name: string }>(
     "conflict",
     (p) => `removal of container ${p.name} is already in progress`,

@@ -128,3 +128,18 @@ export interface ContainerExit {
 
 /** What `wait` waits for. next-exit: the next one even if it is stopped now. removed: until the container is gone. */
 export type WaitCondition = "not-running" | "next-exit" | "removed";
+
+/** What `update` can change; what is left out stays as it is. */
+export type ContainerChange = Pick<
+  HostConfig,
+  | "Memory"
+  | "MemorySwap"
+  | "MemoryReservation"
+  | "NanoCpus"
+  | "CpuShares"
+  | "CpuPeriod"
+  | "CpuQuota"
+  | "CpusetCpus"
+  | "CpusetMems"
+  | "PidsLimit"
+>;

@@ -1,6 +1,7 @@
 /** Containers over the Engine API. */
 import { AttachedContainer, type AttachStreams } from "./attach.ts";
 import type {
+  ContainerChange,
   ContainerCreate,
   ContainerCreated,
   ContainerExit,
@@ -51,6 +52,27 @@ export class ContainersClient {
   /** @param timeoutSeconds  until it is killed; -1: never */
   stop(id: string, timeoutSeconds?: number, signal?: string): Promise<void> {
     return this.#engine.done({ method: "POST", path: pathOf(id, "stop"), query: { t: timeoutSeconds, signal } });
+  }
+
+  pause(id: string): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "pause") });
+  }
+
+  unpause(id: string): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "unpause") });
+  }
+
+  rename(id: string, name: string): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "rename"), query: { name } });
+  }
+
+  restart(id: string, timeoutSeconds?: number, signal?: string): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(id, "restart"), query: { t: timeoutSeconds, signal } });
+  }
+
+  /** Changes only what is given. */
+  update(id: string, change: ContainerChange): Promise<{ readonly Warnings: readonly string[] | null }> {
+    return this.#engine.json({ method: "POST", path: pathOf(id, "update"), json: change });
   }
 
   remove(id: string, options: { readonly force?: boolean; readonly volumes?: boolean } = {}): Promise<void> {

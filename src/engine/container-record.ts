@@ -15,7 +15,7 @@ export interface ContainerRecord {
 
 /** The last start, and what became of it. */
 export interface RunRecord {
-  /** running: as far as the engine that wrote this knew. */
+  /** running: as far as the engine that wrote this knew. That it is paused is the kernel's to say. */
   readonly status: "created" | "running" | "exited";
   /** In the host's PID namespace; 0 when it does not run. */
   readonly pid: number;

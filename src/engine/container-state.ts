@@ -2,36 +2,55 @@
 
 import { type ErrorCode, OrlopError } from "../base/errors.ts";
 
-export type Status = "created" | "running" | "exited" | "removing";
+export type Status = "created" | "running" | "paused" | "exited" | "removing";
 
-type Operation = "start" | "stop" | "kill" | "resize" | "remove";
+type Operation = "start" | "stop" | "kill" | "resize" | "pause" | "unpause" | "attach" | "remove";
 
+type Refusal = Extract<ErrorCode, `container_${string}`>;
 /** do: carry it out. nothing: it is so already, and the caller is told that. Else the error. */
-type Answer =
-  | "do"
-  | "nothing"
-  | Extract<ErrorCode, "container_not_running" | "container_running" | "container_removing">;
+type Answer = "do" | "nothing" | Refusal;
+
+/** What needs a program that runs. */
+const onlyRunning = {
+  created: "container_not_running",
+  running: "do",
+  paused: "do",
+  exited: "container_not_running",
+  removing: "container_not_running",
+} as const satisfies Readonly<Record<Status, Answer>>;
 
 const table: Readonly<Record<Operation, Readonly<Record<Status, Answer>>>> = {
-  start: { created: "do", running: "nothing", exited: "do", removing: "container_removing" },
-  stop: { created: "nothing", running: "do", exited: "nothing", removing: "nothing" },
-  kill: {
-    created: "container_not_running",
-    running: "do",
-    exited: "container_not_running",
-    removing: "container_not_running",
+  start: {
+    created: "do",
+    running: "nothing",
+    paused: "container_paused_start",
+    exited: "do",
+    removing: "container_removing",
   },
-  resize: {
-    created: "container_not_running",
-    running: "do",
-    exited: "container_not_running",
-    removing: "container_not_running",
+  stop: { created: "nothing", running: "do", paused: "do", exited: "nothing", removing: "nothing" },
+  kill: onlyRunning,
+  resize: onlyRunning,
+  pause: { ...onlyRunning, paused: "container_paused_already" },
+  unpause: {
+    created: "container_not_paused",
+    running: "container_not_paused",
+    paused: "do",
+    exited: "container_not_paused",
+    removing: "container_not_paused",
   },
-  // Of a running one only by force, which ends it first.
-  remove: { created: "do", running: "container_running", exited: "do", removing: "container_removing" },
+  // Before the start too: the client waits for it.
+  attach: { created: "do", running: "do", paused: "container_paused", exited: "do", removing: "do" },
+  // Of one that runs only by force, which ends it first.
+  remove: {
+    created: "do",
+    running: "container_running",
+    paused: "container_paused_remove",
+    exited: "do",
+    removing: "container_removing",
+  },
 };
 
-/** Whether there is something to do; @throws {OrlopError} container_not_running, container_running, container_removing */
+/** Whether there is something to do. @throws {OrlopError} container_…, as the table says */
 export function mustAct(operation: Operation, status: Status, container: { id: string; name: string }): boolean {
   const answer = table[operation][status];
   if (answer === "do" || answer === "nothing") return answer === "do";

@@ -5,15 +5,17 @@
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
-import type { OrlopError } from "../base/errors.ts";
+import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { point } from "../base/point.ts";
 import { Serial } from "../base/serial.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import type { ContainerUpdate } from "../spec/engine-api-update.ts";
 import type { AttachRequest } from "./attach-session.ts";
 import { recordOfEnd } from "./container-end.ts";
 import { type ContainerAction, publishContainerEvent } from "./container-events.ts";
+import { ContainerGroup } from "./container-group.ts";
 import { ContainerIo } from "./container-io.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { ContainerProcess, type End } from "./container-process.ts";
@@ -27,9 +29,11 @@ import {
 } from "./container-record.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import { mustAct, type Status } from "./container-state.ts";
+import { updateHostConfig } from "./container-update.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { LogQuery } from "./log-reader.ts";
 import { type ContainerPlaces, containerPlaces, GROUP_FILE } from "./places.ts";
+import { limitsOf } from "./spec-limits.ts";
 import { explainFailure } from "./start-failure.ts";
 import { type WaitCondition, Waiters } from "./waiters.ts";
 
@@ -44,9 +48,13 @@ export class Container {
   readonly #queue = new Serial();
   readonly #waiters = new Waiters();
   readonly #io: ContainerIo;
+  readonly #group: ContainerGroup;
   readonly places: ContainerPlaces;
   #record: ContainerRecord;
-  #status: Status;
+  #status: Exclude<Status, "paused">;
+  #isPaused = false;
+  /** It was killed, and must not stand still any more: on cgroup v1 SIGKILL waits for that. */
+  #mustEnd = false;
   #process: ContainerProcess | undefined;
   /** The program's end is taken note of; resolved while none runs. */
   #ended: Promise<void> = Promise.resolve();
@@ -63,6 +71,7 @@ export class Container {
     this.#status = record.run.status;
     this.places = containerPlaces(parts.places, record.id, isTransient(record));
     if (plan !== undefined) this.#plan = { plan, madeMs: performance.now() };
+    this.#group = new ContainerGroup(parts, record.id, groupPathOfRecord(record));
     this.#io = new ContainerIo(() => ({
       body: this.body,
       logPath: this.places.log,
@@ -93,7 +102,12 @@ export class Container {
   }
 
   get status(): Status {
-    return this.#status;
+    return this.#isPaused ? "paused" : this.#status;
+  }
+
+  /** Its program is there: running or paused. */
+  get isRunning(): boolean {
+    return this.#status === "running";
   }
 
   get isTransient(): boolean {
@@ -119,7 +133,7 @@ export class Container {
   /** @returns false when it runs already */
   start(): Promise<boolean> {
     return this.#queue.run(async () => {
-      if (!mustAct("start", this.#status, this)) return false;
+      if (!mustAct("start", this.status, this)) return false;
       await this.#cleared;
       const plan = this.#takePlan();
       try {
@@ -155,6 +169,7 @@ export class Container {
       const started = await process.link.started;
       this.#process = process;
       this.#status = "running";
+      this.#mustEnd = false;
       await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
       point("container.start.recorded");
       this.#tell("start");
@@ -184,6 +199,7 @@ export class Container {
     const started = await process.link.started;
     this.#process = process;
     this.#status = "running";
+    this.#isPaused = this.#group.isFrozen();
     if (this.run.status !== "running")
       await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
     this.#watch(process, groupPath);
@@ -214,6 +230,7 @@ export class Container {
     point("container.exit.known");
     this.#process?.[Symbol.dispose]();
     this.#process = undefined;
+    this.#isPaused = false;
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     this.#clear();
     // Only its first process is known to be gone where the monitor said so.
@@ -232,11 +249,15 @@ export class Container {
     this.#waiters.tell("exit", ended);
   }
 
-  /** @param signal as `parseSignal` reads it. @throws {OrlopError} bad_value, container_not_running */
-  kill(signal: string): void {
+  /**
+   * A paused container goes on when this is to end it; another signal waits for it.
+   *
+   * @param signal as `parseSignal` reads it. @throws {OrlopError} bad_value, container_not_running
+   */
+  async kill(signal: string): Promise<void> {
     const number = parseSignal(signal);
-    mustAct("kill", this.#status, this);
-    this.#signal(number);
+    mustAct("kill", this.status, this);
+    await this.#signal(number);
   }
 
   /**
@@ -249,10 +270,10 @@ export class Container {
   stop(seconds?: number, signal?: string): Promise<boolean> {
     const number = signal === undefined ? stopSignalOf(this.body) : parseSignal(signal);
     return this.#queue.run(async () => {
-      if (!mustAct("stop", this.#status, this)) return false;
+      if (!mustAct("stop", this.status, this)) return false;
       const timeout = seconds ?? this.body.StopTimeout ?? STOP_SECONDS;
-      this.#signal(number);
-      const timer = timeout < 0 ? undefined : setTimeout(() => this.#signal(SIGKILL), timeout * 1000);
+      await this.#signal(number, true);
+      const timer = timeout < 0 ? undefined : setTimeout(() => void this.#signal(SIGKILL), timeout * 1000);
       await this.#ended;
       clearTimeout(timer);
       this.#tell("stop");
@@ -267,15 +288,80 @@ export class Container {
     this.#tell("restart");
   }
 
-  #signal(number: number): void {
+  /** @param ends it is to end by this */
+  async #signal(number: number, ends = number === SIGKILL || number === stopSignalOf(this.body)): Promise<void> {
     if (this.#process === undefined) return;
     this.#process.signal(number);
     this.#tell("kill", { signal: String(number) });
+    if (number === SIGKILL) this.#mustEnd = true;
+    if (ends && this.#isPaused) await this.#thaw();
+  }
+
+  // ── changed while it lives ───────────────────────────────────────────────────────────────────────────────────────
+
+  /** Every process of it stands still. @throws {OrlopError} container_…, pause_failed */
+  pause(): Promise<void> {
+    return this.#queue.run(async () => {
+      mustAct("pause", this.status, this);
+      try {
+        await this.#group.freeze();
+      } catch (error) {
+        mustAct("pause", this.status, this); // it may have ended meanwhile, and its group with it
+        throw error;
+      }
+      this.#isPaused = this.isRunning;
+      if (this.#isPaused) this.#tell("pause");
+      if (this.#mustEnd) await this.#thaw();
+    });
+  }
+
+  /** @throws {OrlopError} container_not_paused */
+  unpause(): Promise<void> {
+    return this.#queue.run(async () => {
+      mustAct("unpause", this.status, this);
+      await this.#thaw();
+    });
+  }
+
+  async #thaw(): Promise<void> {
+    try {
+      await this.#group.thaw();
+    } catch (error) {
+      if (this.isRunning && !this.#mustEnd) throw error; // else its group may be gone
+    }
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#tell("unpause");
+  }
+
+  /** @returns the name until now, which is still reserved. @throws {OrlopError} container_removing, same_name */
+  rename(name: string): Promise<string> {
+    return this.#queue.run(async () => {
+      const old = this.name;
+      if (this.#status === "removing") throw OrlopError.of("container_removing", { id: this.id, name: old });
+      if (old === name) throw OrlopError.of("same_name", { name });
+      await this.#change({ name });
+      this.#tell("rename", { oldName: `/${old}` });
+      return old;
+    });
+  }
+
+  /** Of a running container the limits change at once: all of them, or none. @throws {OrlopError} update_…, bad_value */
+  update(update: ContainerUpdate): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.#status === "removing") throw OrlopError.of("container_removing", { id: this.id, name: this.name });
+      const HostConfig = updateHostConfig(this.body.HostConfig, update);
+      const limits = limitsOf(HostConfig, this.#parts.machine);
+      if (this.isRunning) await this.#group.changeLimits(limitsOf(this.body.HostConfig, this.#parts.machine), limits);
+      this.#plan = undefined;
+      await this.#change({ body: { ...this.body, HostConfig } });
+      this.#tell("update");
+    });
   }
 
   /** @throws {OrlopError} container_not_running */
   resize(rows: number, columns: number): void {
-    mustAct("resize", this.#status, this);
+    mustAct("resize", this.status, this);
     this.#process?.resize(rows, columns);
     this.#tell("resize", { height: String(rows), width: String(columns) });
   }
@@ -287,6 +373,11 @@ export class Container {
     if (condition === "removed") return this.#waiters.next("removed", signal);
     if (condition === "not-running" && this.#status !== "running") return Promise.resolve(this.run);
     return this.#waiters.next("exit", signal);
+  }
+
+  /** To be asked before a client's connection is taken over. @throws {OrlopError} container_paused */
+  checkAttach(): void {
+    mustAct("attach", this.status, this);
   }
 
   /** Resolves when the client or the container has left. */
@@ -304,12 +395,12 @@ export class Container {
   /** Everything of it goes. @throws {OrlopError} container_running without force, container_removing */
   async remove(force: boolean): Promise<void> {
     if (force && this.#status === "running") {
-      this.#signal(SIGKILL);
+      await this.#signal(SIGKILL);
       await this.#ended;
       if (this.isTransient) return; // its end took everything with it
     }
     await this.#queue.run(async () => {
-      mustAct("remove", this.#status, this);
+      mustAct("remove", this.status, this);
       await this.#vanish(this.run);
     });
   }
@@ -352,7 +443,22 @@ export class Container {
   /** Of a `--rm` container only its being there is stored: its monitor's socket and exit record say the rest. */
   async #write(run: RunRecord): Promise<void> {
     this.#record = { ...this.#record, run };
-    if (this.isTransient) return;
+    if (!this.isTransient) await this.#store();
+  }
+
+  async #store(): Promise<void> {
     await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
+  }
+
+  /** What was asked for changes, also of a `--rm` container; all of it or nothing. */
+  async #change(change: Partial<Pick<ContainerRecord, "name" | "body">>): Promise<void> {
+    const { name, body } = this.#record;
+    this.#record = { ...this.#record, ...change };
+    try {
+      await this.#store();
+    } catch (error) {
+      this.#record = { ...this.#record, name, body };
+      throw error;
+    }
   }
 }

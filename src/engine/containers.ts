@@ -76,6 +76,27 @@ export class Containers {
     return found;
   }
 
+  /**
+   * Under the new name from now on; the old one is free.
+   *
+   * @throws {OrlopError} no_such_container, bad_value, name_in_use, same_name, container_removing
+   */
+  async rename(reference: string, name: string): Promise<void> {
+    const container = this.get(reference);
+    const wanted = name.startsWith("/") ? name.slice(1) : name;
+    if (wanted === container.name) throw OrlopError.of("same_name", { name: wanted });
+    if (wanted === "")
+      throw OrlopError.of("bad_value", { what: "parameter name", value: name, expected: "the container's new name" });
+    const chosen = this.#reserve(container.id, wanted);
+    try {
+      const old = await container.rename(chosen);
+      if (this.#byName.get(old) === container.id) this.#byName.delete(old);
+    } catch (error) {
+      this.#byName.delete(chosen);
+      throw error;
+    }
+  }
+
   /** Its name is free again. */
   forget(container: Container): void {
     this.#byId.delete(container.id);

@@ -72,11 +72,17 @@ const explanations = {
   ],
   rmdir: (s) => [`rmdir(${quote(s.path)})`],
   remove: (s) => [`unlinkat(${quote(s.path)}) and everything below it`],
+  usage: (s) => [`fstatat(each file below ${list(s.paths)}, AT_SYMLINK_NOFOLLOW)`],
   chown: (s) => [`lchown(${quote(s.path)}, ${s.uid}, ${s.gid})`],
   "kill-group": (s) => [
     ...(s.freezer === "" ? [] : [`write(${quote(s.freezer)}, "FROZEN")`]),
     `kill(each of ${quote(s.tasks)}, SIGKILL)`,
     ...(s.freezer === "" ? [] : [`write(${quote(s.freezer)}, "THAWED")`]),
+  ],
+  "write-until": (s) => [
+    `open(${quote(s.path)}, O_WRONLY)`,
+    `write(${content(s.data)})`,
+    `read(${quote(s.state)}) until it has ${quote(s.line)}`,
   ],
   "device-program": (s) => [
     `bpf(BPF_PROG_LOAD, BPF_PROG_TYPE_CGROUP_DEVICE, ${s.program.length / 8} instructions)`,

@@ -33,12 +33,16 @@ export const stepTable = {
   rmdir: { path: "s" },
   /** Remove a file, or a tree without following links or crossing mounts; one that is missing is fine. */
   remove: { path: "s" },
+  /** Answer with the size of all files below these directories, decimal (VALUE): no links followed, no mounts crossed; of a file with several names each counts its part. A missing one has none. */
+  usage: { paths: "l" },
   /** Set an owner on a path, links not followed. */
   chown: { path: "s", uid: "n", gid: "n" },
 
   // ── host side: cgroups and network ─────────────────────────────────────────────────────────────────────────────────
   /** Empty a cgroup v1 group: freeze, SIGKILL each task, thaw, until none is left (at most 10 s: ETIMEDOUT). tasks: the group's list; freezer: its freezer.state, "" = none. */
   "kill-group": { tasks: "s", freezer: "s" },
+  /** Write to an existing file, again and again, until the file `state` has this line (at most so long: ETIMEDOUT). */
+  "write-until": { path: "s", data: "b", state: "s", line: "s", timeoutMs: "n" },
   /** Load a BPF_PROG_TYPE_CGROUP_DEVICE program (array of 8-byte instructions) and attach it to a cgroup v2 directory. */
   "device-program": { group: "s", program: "b" },
   /** Send netlink messages of one protocol (NETLINK_ROUTE = 0) and check each acknowledgement. */

@@ -23,7 +23,7 @@ const logConfig = shape({
   Config: field(table(text), {}),
 });
 
-const restartPolicy: Read<{ readonly Name: string; readonly MaximumRetryCount: number }> = (value, path) => {
+export const restartPolicy: Read<{ readonly Name: string; readonly MaximumRetryCount: number }> = (value, path) => {
   const policy = shape({ Name: field(text, ""), MaximumRetryCount: field(whole(0), 0) })(value, path);
   if (policy.Name !== "" && policy.Name !== "no") refused.read(policy.Name, `${path}.Name=${policy.Name}`);
   refused.read(policy.MaximumRetryCount, `${path}.MaximumRetryCount`);
@@ -85,7 +85,7 @@ const consoleSize: Read<readonly [rows: number, columns: number]> = (value, path
 };
 
 /** Below 6 MiB the kernel may not even be able to start a program (Docker's limit). */
-const memory: Read<number> = (value, path) => {
+export const memory: Read<number> = (value, path) => {
   const sizeBytes = whole(0)(value, path);
   if (sizeBytes > 0 && sizeBytes < 6 * 1024 * 1024) throw wrong(path, sizeBytes, "at least 6291456 bytes (6 MiB)");
   return sizeBytes;

@@ -18,6 +18,8 @@ export interface Told {
 
 export interface Life {
   readonly config: (rootfs: string) => ContainerCreate;
+  /** Is paused and unpaused before its stop. */
+  readonly pauses?: true;
   /** Signal of a stop, for those that do not end by themselves. */
   readonly stops?: true;
   /** Its start fails. */
@@ -77,6 +79,11 @@ export const lives: Readonly<Record<string, Life>> = {
     stops: true,
     config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
   },
+  "paused, then stopped": {
+    pauses: true,
+    stops: true,
+    config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
+  },
   "not startable": {
     fails: true,
     config: (Rootfs) => ({ Cmd: ["/no/such/program"], HostConfig: { Rootfs } }),
@@ -109,6 +116,10 @@ async function liveThrough(containers: ContainersClient, life: Life, rootfs: str
     await containers.start(Id);
   } catch (error) {
     if (!life.fails) throw error;
+  }
+  if (life.pauses) {
+    await containers.pause(Id);
+    await containers.unpause(Id);
   }
   if (life.stops) await containers.stop(Id);
   if (!life.fails) told.exitCode = (await exit).StatusCode;

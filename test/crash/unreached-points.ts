@@ -22,6 +22,7 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.mount": { why: "containers mount below their root (root-mount)", testedIn: "kernel/steps-mount.test.ts" },
   "step.chown": { why: "for user namespaces", testedIn: "kernel/steps-file.test.ts" },
   "step.read": { why: "engine reads what it needs itself", testedIn: "kernel/steps-file.test.ts" },
+  "step.usage": { why: "asked for by ps -s alone", testedIn: "kernel/steps-file.test.ts" },
   "step.root-file": { why: "a container's own files are bound", testedIn: "kernel/steps-root.test.ts" },
   "step.root-mkdir": { why: "mount points are made by the mounts", testedIn: "kernel/steps-root.test.ts" },
   "step.layer": layer,

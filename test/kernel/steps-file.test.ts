@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -109,6 +110,39 @@ kernelTest("remove stops at a mount", needs, async ({ directory }) => {
     { op: "remove", path: tree },
   ];
   await expect(runWithMounts({ steps, run: "true" })).rejects.toMatchObject({ errno: "EBUSY", step: { op: "remove" } });
+});
+
+kernelTest("usage adds up files, a file with two names once, links not followed", needs, async ({ directory }) => {
+  const tree = join(directory, "tree");
+  const outside = join(directory, "outside");
+  mkdirSync(join(tree, "a/b"), { recursive: true });
+  mkdirSync(outside);
+  writeFileSync(join(outside, "large"), Buffer.alloc(1_000_000));
+  writeFileSync(join(tree, "a/b/file"), Buffer.alloc(1001));
+  linkSync(join(tree, "a/b/file"), join(tree, "a/same"));
+  symlinkSync(outside, join(tree, "a/link"));
+  const usage = async (...paths: string[]) => text((await runSteps([{ op: "usage", paths }])).values.get(0));
+  expect(await usage(tree)).toBe(String(1001 + outside.length));
+  expect(await usage(tree, join(directory, "missing"), outside)).toBe(String(1_001_001 + outside.length));
+  await expect(usage(join(tree, "a/link"))).rejects.toMatchObject({ errno: "ENOTDIR" });
+});
+
+kernelTest("write-until writes until the state is reached, or its time is over", needs, async ({ directory }) => {
+  const path = join(directory, "state");
+  writeFileSync(path, "THAWED");
+  const until = (line: string, timeoutMs: number, target = path): Bare => ({
+    op: "write-until",
+    path: target,
+    data: bytes("FROZEN"),
+    state: path,
+    line,
+    timeoutMs,
+  });
+  await runSteps([until("FROZEN", 1000)]);
+  expect(readFileSync(path, "utf8")).toBe("FROZEN");
+  for (const line of ["FROZ", "FROZENER", "ROZEN"])
+    await expect(runSteps([until(line, 20)])).rejects.toMatchObject({ errno: "ETIMEDOUT" });
+  await expect(runSteps([until("x", 20, join(directory, "none"))])).rejects.toMatchObject({ errno: "ENOENT" });
 });
 
 kernelTest("rmdir and chown", needs, async ({ directory }) => {

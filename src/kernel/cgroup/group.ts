@@ -39,11 +39,8 @@ export function planGroup(
   checkGroupPath(path);
   const devices = limits.devices ?? [];
   if (layout.v2 !== undefined && isUnified(layout)) {
-    const { mountPoint, controllers } = layout.v2;
-    const directory = mountPoint + path;
-    const missing = limitFilesV2(limits).find((file) => !controllers.includes(file.controller));
-    if (missing !== undefined) throw noController(missing);
-    const files = limitFilesV2(limits).map((file) => writeStep(directory, file));
+    const directory = layout.v2.mountPoint + path;
+    const files = groupFilesOf(layout, limits).map((file) => writeGroupFile(layout, path, file));
     const program: Step[] =
       devices.length === 0
         ? []
@@ -60,11 +57,7 @@ export function planGroup(
   const made = layout.v1.map((hierarchy) => makeStep(hierarchy.mountPoint + path, controllersOf(hierarchy)));
   // A machine without the devices controller has no device files to protect that a container's /dev would not hide.
   const deviceFiles = hierarchyOf(layout, "devices") === undefined ? [] : deviceFilesV1(devices);
-  const files = [...limitFilesV1(limits), ...deviceFiles].map((file) => {
-    const hierarchy = hierarchyOf(layout, file.controller);
-    if (hierarchy === undefined) throw noController(file);
-    return writeStep(hierarchy.mountPoint + path, file);
-  });
+  const files = [...groupFilesOf(layout, limits), ...deviceFiles].map((file) => writeGroupFile(layout, path, file));
   const join = layout.v1.map(
     (hierarchy): Step => ({
       op: "write",
@@ -74,6 +67,27 @@ export function planGroup(
     }),
   );
   return { prepare: [...made, ...files], cloneInto: "", join };
+}
+
+/**
+ * The files that hold these limits on this machine.
+ *
+ * @throws {OrlopError} limit_unsupported when a limit is asked for whose controller is missing
+ */
+export function groupFilesOf(layout: CgroupLayout, limits: CgroupLimits): GroupFile[] {
+  const files = isUnified(layout) ? limitFilesV2(limits) : limitFilesV1(limits);
+  const missing = files.find(({ controller }) =>
+    isUnified(layout) ? !layout.v2?.controllers.includes(controller) : hierarchyOf(layout, controller) === undefined,
+  );
+  if (missing !== undefined) throw noController(missing);
+  return files;
+}
+
+/** Writes one of the group's files, in the hierarchy that has it. */
+export function writeGroupFile(layout: CgroupLayout, path: string, file: GroupFile): Step {
+  const mountPoint = isUnified(layout) ? layout.v2?.mountPoint : hierarchyOf(layout, file.controller)?.mountPoint;
+  if (mountPoint === undefined) throw noController(file);
+  return writeStep(mountPoint + path, file);
 }
 
 /**

@@ -1,0 +1,116 @@
+/* A state that the kernel reaches some time after it was asked for, and how much a tree holds. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+enum { LONGEST_PAUSE_MS = 16, SMALL_FILE = 4096, TREE_DEPTH_MAX = 512 };
+
+static int write_whole(const char *path, struct span data) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t written = write(fd, data.at, data.size);
+  int error = errno;
+  close(fd);
+  errno = error;
+  return written < 0 || (size_t)written != data.size ? -1 : 0;
+}
+
+/* 1: the file has this line; 0: not, or there is no file; -1 errno. */
+static int has_line(const char *path, const char *line) {
+  char text[SMALL_FILE + 2] = "\n";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno == ENOENT ? 0 : -1;
+  ssize_t size = read(fd, text + 1, SMALL_FILE);
+  int error = errno;
+  close(fd);
+  errno = error;
+  if (size < 0)
+    return -1;
+  text[size + 1] = 0;
+  size_t length = strlen(line);
+  for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+    if (strncmp(at + 1, line, length) == 0 && (at[length + 1] == '\n' || at[length + 1] == 0))
+      return 1;
+  return 0;
+}
+
+/* path, data: written again and again until the file `state` has the line; milliseconds: then ETIMEDOUT. A v1 freezer may
+ * miss a task that was being forked, so that one write does not do. */
+int step_write_until(struct task *task, union argument *arg) {
+  long pause_ms = 1;
+  for (uint64_t waited_ms = 0;; waited_ms += (uint64_t)pause_ms) {
+    if (write_whole(arg[0].s, arg[1].b) < 0)
+      return fail(task, errno, "%s", arg[0].s);
+    int reached = has_line(arg[2].s, arg[3].s);
+    if (reached != 0)
+      return reached < 0 ? fail(task, errno, "%s", arg[2].s) : 0;
+    if (waited_ms >= arg[4].n)
+      return fail(task, ETIMEDOUT, "%s", arg[2].s);
+    pause_ms = waited_ms == 0 ? 1 : pause_ms < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
+    nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000}, NULL);
+  }
+}
+
+/* Adds up what is in a directory: by descriptor, no links followed, no mount crossed. What vanishes meanwhile is not
+ * counted. Of a file with several names each name counts its part, so that no list of them is needed. */
+static int add_inside(int directory, dev_t device, int depth, double *bytes) {
+  DIR *list = fdopendir(directory);
+  struct dirent *entry;
+  int result = 0;
+  if (list == NULL) {
+    int error = errno;
+    close(directory);
+    errno = error;
+    return -1;
+  }
+  while (result == 0 && (errno = 0, entry = readdir(list)) != NULL) {
+    struct stat stat;
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    if (fstatat(directory, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0) {
+      result = errno == ENOENT ? 0 : -1;
+    } else if (!S_ISDIR(stat.st_mode)) {
+      *bytes += (double)stat.st_size / (double)(stat.st_nlink > 0 ? stat.st_nlink : 1);
+    } else if (stat.st_dev == device) {
+      int child = depth < TREE_DEPTH_MAX
+                      ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                      : (errno = ELOOP, -1);
+      if (child >= 0)
+        result = add_inside(child, device, depth + 1, bytes);
+      else
+        result = errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    }
+  }
+  if (result == 0 && errno != 0 && errno != ENOENT && errno != ENOTDIR)
+    result = -1;
+  int error = errno;
+  closedir(list);
+  errno = error;
+  return result;
+}
+
+/* paths: trees; VALUE: how many bytes their files have, decimal. One that is missing has none. */
+int step_usage(struct task *task, union argument *arg) {
+  double bytes = 0;
+  char number[32];
+  for (char **path = arg[0].l.at; *path != NULL; path++) {
+    struct stat stat;
+    int directory = open(*path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0 && errno == ENOENT)
+      continue;
+    if (directory < 0 || fstat(directory, &stat) < 0 || add_inside(directory, stat.st_dev, 0, &bytes) < 0)
+      return fail(task, errno, "%s", *path);
+  }
+  int size = snprintf(number, sizeof number, "%.0f", bytes);
+  return task->conn < 0 ? 0 : send_value(task->conn, task->step, (struct span){(uint8_t *)number, (size_t)size});
+}

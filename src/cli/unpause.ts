@@ -1,0 +1,13 @@
+/** `orlop unpause`. */
+import { command } from "./context.ts";
+import { forEachContainer } from "./each.ts";
+
+export const unpause = command({
+  name: "unpause",
+  summary: "Let paused containers go on",
+  args: "CONTAINER...",
+  flags: {},
+  examples: ["orlop unpause web"],
+  run: ({ args, flags: _, ...context }) =>
+    forEachContainer(args, context, (name) => context.engine.containers.unpause(name)),
+});

@@ -1,0 +1,53 @@
+/** `orlop update`. */
+import { OrlopError } from "../base/errors.ts";
+import type { ContainerChange } from "../client/container-types.ts";
+import { command } from "./context.ts";
+import { forEachContainer } from "./each.ts";
+import { parseCpus } from "./limit-flags.ts";
+
+export const update = command({
+  name: "update",
+  summary: "Change the limits of containers, also of running ones",
+  args: "CONTAINER...",
+  flags: {
+    memory: { type: "size", short: "m", help: "Most memory" },
+    memorySwap: { type: "size", unlimited: true, help: "Most memory and swap together; -1: no limit" },
+    memoryReservation: { type: "size", help: "Memory that it is pushed back to when the machine runs short" },
+    cpus: { type: "text", value: "CPUS", help: "CPU time, in CPUs, e.g. 1.5" },
+    cpuShares: { type: "integer", short: "c", min: 0, help: "Weight beside other containers (normal: 1024)" },
+    cpuPeriod: { type: "integer", min: 0, help: "Length of a period of CPU time, in microseconds" },
+    cpuQuota: { type: "integer", min: -1, help: "CPU time in a period, in microseconds; -1: no limit" },
+    cpusetCpus: { type: "text", value: "LIST", help: "CPUs it may run on, e.g. 0-2,7" },
+    cpusetMems: { type: "text", value: "LIST", help: "Memory nodes it may use" },
+    pidsLimit: { type: "integer", min: -1, help: "Most processes and threads; -1: no limit" },
+    blkioWeight: { type: "later", takesValue: true, help: "" },
+    cpuRtPeriod: { type: "later", takesValue: true, help: "" },
+    cpuRtRuntime: { type: "later", takesValue: true, help: "" },
+    kernelMemory: { type: "later", takesValue: true, help: "" },
+    restart: { type: "later", takesValue: true, help: "" },
+  },
+  examples: ["orlop update -m 512m --memory-swap 1g web", "orlop update --cpus 0.5 web db"],
+  async run({ args, flags, ...context }) {
+    const fields = {
+      Memory: flags.memory,
+      MemorySwap: flags.memorySwap,
+      MemoryReservation: flags.memoryReservation,
+      NanoCpus: flags.cpus === undefined ? undefined : parseCpus(flags.cpus),
+      CpuShares: flags.cpuShares,
+      CpuPeriod: flags.cpuPeriod,
+      CpuQuota: flags.cpuQuota,
+      CpusetCpus: flags.cpusetCpus,
+      CpusetMems: flags.cpusetMems,
+      PidsLimit: flags.pidsLimit,
+    };
+    const change: ContainerChange = Object.fromEntries(
+      Object.entries(fields).filter(([, value]) => value !== undefined),
+    );
+    if (Object.keys(change).length === 0)
+      throw OrlopError.of("bad_value", { what: "update", value: args.join(" "), expected: "something to change" });
+    return forEachContainer(args, context, async (name) => {
+      const { Warnings } = await context.engine.containers.update(name, change);
+      for (const warning of Warnings ?? []) await context.warn(`orlop: warning: ${warning}`);
+    });
+  },
+});
