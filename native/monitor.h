@@ -231,7 +231,5 @@ extern uint8_t burst_buffer[BURST_MAX], batch_buffer[BATCH_MAX], input_buffer[BU
 struct monitor *monitor_of(struct task *task);
 uint64_t unix_time_ns(void);
 int64_t monotonic_ms(void);
-/* Splits a path into an opened directory and a name of at most `size` - 1 bytes. */
-int open_parent(const char *path, char *name, size_t size);
 
 #endif

@@ -12,8 +12,9 @@ enum { PROTOCOL_VERSION = 1, FRAME_MAX = 1 << 20, STEP_ARGS_MAX = 8, NO_STEP = -
 /* Frame kinds, as in README.md. */
 enum frame_kind {
   F_HELLO = 1, F_STEP, F_END, F_GO, F_SIGNAL, F_RESIZE, F_WATCH_LOG, F_ATTACH, F_CONTROL, F_CLOSE_STDIN,
-  F_ENGINE, F_WATCH, F_BUSY, F_STOP, F_WAKE,
-  F_DONE = 64, F_FAILED, F_VALUE, F_STARTED, F_EXITED, F_LOGGED, F_ATTACHED, F_STATUS, F_LEAVE, F_SPAWNED,
+  F_ENGINE, F_WATCH, F_BUSY, F_STOP, F_WAKE, F_NETD, F_SYNC, F_SYNC_END, F_HOLD, F_RESOLVER, F_NAMES, F_WATCH_RULES,
+  F_STATE,
+  F_DONE = 64, F_FAILED, F_VALUE, F_STARTED, F_EXITED, F_LOGGED, F_ATTACHED, F_STATUS, F_LEAVE, F_SPAWNED, F_CHANGED,
 };
 
 /* ── wire.c: frames and their payloads ─────────────────────────────────────────────────────────────────────────── */
@@ -156,10 +157,18 @@ int monitor_run(struct task *task, struct inbox *box);
 /* The plan failed or the engine went away before STARTED: undo what the steps made. */
 void monitor_abandon(struct task *task);
 
+/* Splits a path into an opened directory and a name of at most `size` - 1 bytes. */
+int open_parent(const char *path, char *name, size_t size);
+
 /* ── supervisor.c ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* orlop-executor supervisor RUN_DIR STATE_DIR IDLE_SECONDS ENGINE [ARGUMENT...]: daemonizes once its sockets listen. */
 int supervisor_main(int argc, char **argv);
+
+/* ── netd.c ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Serves the engine's connections until nothing is held any more; the process's exit status. */
+int netd_run(int listener, const char *run_directory);
 
 /* ── sealed.c ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 

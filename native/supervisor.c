@@ -39,6 +39,7 @@ static struct {
   char **engine_argv;
   int epoll, signals;
   pid_t engine;                       /* 0: not running */
+  pid_t netd;                         /* whose end is noticed */
   int engine_link;                    /* the peer that said ENGINE; -1 */
   bool stopping;
   bool needed;                        /* something happened since the engine was last asked to leave */
@@ -212,22 +213,33 @@ static void drop_peer(struct peer *peer) {
   *peer = self.peers[--self.peer_count];
 }
 
-/* An orphaned monitor: init reaps it, a pidfd tells us. */
-static int watch_orphan(struct span payload) {
-  uint32_t pid;
-  if (!take_u32(&payload, &pid))
-    return -1;
+/* An orphan: init reaps it, a pidfd tells us. */
+static void watch_orphan(pid_t pid) {
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (fd >= 0)
     watch(ORPHAN, fd);
   else if (errno == ESRCH)
     need_engine(); /* it has ended meanwhile */
-  return 0;
+}
+
+/* Answers when connections to netd.sock are taken. Its end, too, is something that only the engine can answer. */
+static void see_to_netd(int conn) {
+  bool found;
+  pid_t pid = supervisor_netd(self.places, &found);
+  if (pid < 0) {
+    send_failed(conn, NO_STEP, errno, "netd");
+    return;
+  }
+  if (found && pid != self.netd)
+    watch_orphan(pid);
+  self.netd = pid;
+  (void)POINT("supervisor.netd.started");
+  send_frame(conn, F_DONE, NULL, 0);
 }
 
 /* -1: this peer breaks the protocol. */
 static int take_peer_frame(struct peer *peer, uint8_t kind, struct span payload) {
-  uint32_t version;
+  uint32_t version, pid;
   if (!peer->greeted) {
     peer->greeted = kind == F_HELLO && take_u32(&payload, &version) && version == PROTOCOL_VERSION;
     return peer->greeted ? 0 : -1;
@@ -238,7 +250,13 @@ static int take_peer_frame(struct peer *peer, uint8_t kind, struct span payload)
     self.leave_at = self.idle_ms > 0 ? now_ms() + self.idle_ms : 0;
     return 0;
   case F_WATCH:
-    return watch_orphan(payload);
+    if (!take_u32(&payload, &pid))
+      return -1;
+    watch_orphan((pid_t)pid);
+    return 0;
+  case F_NETD:
+    see_to_netd(peer->fd);
+    return 0;
   case F_BUSY:
     return 0;
   case F_STOP:

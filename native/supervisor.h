@@ -19,8 +19,13 @@ int supervisor_listen(struct places places, struct listeners *listeners, int *co
 /* Own cgroup, limits, umask, nice, environment: whoever started us leaves no trace in a container. */
 void supervisor_normalise(void);
 int supervisor_daemonize(struct places places);
+/* A listening socket of this name in a directory, 0600; replaces what is there. Afterwards we are in "/". */
+int supervisor_listen_in(const char *directory, const char *name);
 void supervisor_unlink_sockets(struct places places);
 /* Back to the root of each hierarchy, and the own cgroup removed unless a monitor still lives in it. */
 void supervisor_leave_groups(void);
+
+/* supervisor_netd.c: sees that a netd runs. Its pid; *found: it ran already. -1: errno. */
+pid_t supervisor_netd(struct places places, bool *found);
 
 #endif

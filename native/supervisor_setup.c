@@ -120,6 +120,16 @@ int supervisor_listen(struct places places, struct listeners *listeners, int *co
   return chdir("/");
 }
 
+int supervisor_listen_in(const char *directory, const char *name) {
+  mode_t before = umask(0177);
+  int fd = chdir(directory) < 0 ? -1 : listen_at(name), error = errno;
+  umask(before);
+  if (chdir("/") < 0)
+    return -1;
+  errno = error;
+  return fd;
+}
+
 void supervisor_unlink_sockets(struct places places) {
   static const char *const names[] = {"orlop.sock", "control.sock", "supervisor.sock"};
   if (chdir(places.run) < 0)

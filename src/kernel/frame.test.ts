@@ -25,6 +25,7 @@ test.each([
   ["RESIZE", encodeResize(24, 80), "05000000 06 1800 5000"],
   ["ATTACH", encodeAttach(7, 1), "03000000 08 07 01"],
   ["WATCH", encodeWatch(258), "05000000 0c 02010000"],
+  ["NETD", encodeBare("NETD"), "01000000 10"],
 ])("%s as bytes", (_name, bytes, expected) => {
   expect(hex(bytes)).toBe(expected.replaceAll(" ", ""));
 });

@@ -22,6 +22,14 @@ export const frameKind = {
   BUSY: 13,
   STOP: 14,
   WAKE: 15,
+  NETD: 16,
+  SYNC: 17,
+  SYNC_END: 18,
+  HOLD: 19,
+  RESOLVER: 20,
+  NAMES: 21,
+  WATCH_RULES: 22,
+  STATE: 23,
   DONE: 64,
   FAILED: 65,
   VALUE: 66,
@@ -32,10 +40,21 @@ export const frameKind = {
   STATUS: 71,
   LEAVE: 72,
   SPAWNED: 73,
+  CHANGED: 74,
 } as const;
 
 /** Frames that are only their kind. */
-export type BareFrame = "END" | "GO" | "WATCH_LOG" | "CONTROL" | "CLOSE_STDIN" | "ENGINE" | "BUSY" | "STOP" | "WAKE";
+export type BareFrame =
+  | "END"
+  | "GO"
+  | "WATCH_LOG"
+  | "CONTROL"
+  | "CLOSE_STDIN"
+  | "ENGINE"
+  | "BUSY"
+  | "STOP"
+  | "WAKE"
+  | "NETD";
 
 /** One answer of the executor. Times are Unix time in nanoseconds; status is a wait status (waitpid(2)). */
 export type Answer =
@@ -54,7 +73,8 @@ export type Answer =
       readonly status: number;
     }
   | { readonly kind: "LEAVE" }
-  | { readonly kind: "SPAWNED"; readonly pid: number };
+  | { readonly kind: "SPAWNED"; readonly pid: number }
+  | { readonly kind: "CHANGED"; readonly what: number };
 
 /** The other side broke the protocol. */
 export class FrameError extends Error {
@@ -142,6 +162,8 @@ function readAnswer(kind: number, read: PayloadReader): Answer {
       return { kind: "LEAVE" };
     case frameKind.SPAWNED:
       return { kind: "SPAWNED", pid: read.u32() };
+    case frameKind.CHANGED:
+      return { kind: "CHANGED", what: read.u8() };
     default:
       throw new FrameError(`unknown frame kind ${kind}`);
   }

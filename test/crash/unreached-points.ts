@@ -12,6 +12,8 @@ export interface Excuse {
 const userNamespace = { why: "user namespaces are for rootless use", testedIn: "kernel/steps-namespace.test.ts" };
 const layer = { why: "layers are unpacked, no container's life has that", testedIn: "kernel/layers.test.ts" };
 
+const netd = { why: "no container of a life publishes a port yet", testedIn: "kernel/netd-crash.test.ts" };
+
 export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.await": userNamespace,
   "step.id-map": userNamespace,
@@ -25,6 +27,12 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.usage": { why: "asked for by ps -s alone", testedIn: "kernel/steps-file.test.ts" },
   "step.root-file": { why: "a container's own files are bound", testedIn: "kernel/steps-root.test.ts" },
   "step.root-mkdir": { why: "mount points are made by the mounts", testedIn: "kernel/steps-root.test.ts" },
+  "netd.port.bind": netd,
+  "netd.port.held": netd,
+  "netd.started": netd,
+  "netd.sync": netd,
+  "supervisor.netd.fork": netd,
+  "supervisor.netd.started": netd,
   "step.layer": layer,
   "step.layer-data": layer,
   "step.layer-directory": layer,

@@ -1,0 +1,213 @@
+/* The engine's connections: frames in, answers out. An engine that does not read its answers is left: netd waits for nobody. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "netd.h"
+
+enum { ENGINES_MAX = 8, TELL_MS = 200, RETRY_MS = 1000, STATE_NUMBERS = 3 };
+
+struct engine { struct watched socket; bool greeted; struct inbox box; };
+
+static struct engine engines[ENGINES_MAX];
+static uint32_t engine_count;
+/* What changed and was not told yet; whether it is worth an engine's start; when it is told. */
+static uint8_t changed;
+static bool worth_waking;
+static int64_t tell_at;
+
+static void engine_drop(struct engine *engine) {
+  watched_close(&engine->socket);
+  inbox_free(&engine->box);
+  engine->greeted = false;
+  engine_count--;
+}
+
+/* Whether a short frame can be written now. */
+static bool takes_more(const struct engine *engine) {
+  struct pollfd writable = {.fd = engine->socket.fd, .events = POLLOUT};
+  return poll(&writable, 1, 0) > 0 && (writable.revents & (POLLERR | POLLHUP)) == 0;
+}
+
+/* ── telling ───────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+bool engine_connected(void) { return engine_count > 0; }
+
+void engine_tell(uint8_t what, bool wake) {
+  changed |= what;
+  worth_waking |= wake;
+  if (tell_at == 0) /* a burst is told once */
+    tell_at = netd_now_ms() + TELL_MS;
+}
+
+/* WAKE to the supervisor. A supervisor that is gone, or hangs, is tried again later. */
+static bool wake_engine(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  uint32_t version = PROTOCOL_VERSION;
+  char name[64];
+  char path[4200];
+  snprintf(path, sizeof path, "%s/supervisor.sock", netd_run_directory);
+  int dir = open_parent(path, name, sizeof name);
+  if (dir < 0)
+    return false;
+  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir, name);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  bool woken = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+  if (woken) {
+    send_frame(fd, F_HELLO, &version, sizeof version);
+    send_frame(fd, F_WAKE, NULL, 0);
+  }
+  if (fd >= 0)
+    close(fd);
+  close(dir);
+  return woken;
+}
+
+/* true: an engine knows now. */
+static bool tell_engines(void) {
+  bool told = false;
+  for (int i = 0; i < ENGINES_MAX; i++) {
+    struct engine *engine = &engines[i];
+    if (engine->socket.fd < 0 || !engine->greeted || engine_count == 0)
+      continue;
+    if (takes_more(engine) && send_frame(engine->socket.fd, F_CHANGED, &changed, sizeof changed) == 0)
+      told = true;
+    else
+      engine_drop(engine);
+  }
+  return told;
+}
+
+/* What nobody heard stays: the engine that comes next hears it. */
+int64_t engine_keep_time(int64_t now) {
+  if (tell_at == 0 || tell_at > now)
+    return tell_at;
+  tell_at = 0;
+  if (tell_engines()) {
+    changed = 0;
+    worth_waking = false;
+  } else if (worth_waking) {
+    worth_waking = !wake_engine();
+    tell_at = worth_waking ? now + RETRY_MS : 0;
+  }
+  return tell_at;
+}
+
+/* ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+static int answer(struct engine *engine, uint32_t request, struct span value) {
+  if (!takes_more(engine))
+    return -1;
+  return send_value(engine->socket.fd, (int32_t)request, value);
+}
+
+static int answer_empty(struct engine *engine, uint32_t request) {
+  static uint8_t nothing[1];
+  return answer(engine, request, (struct span){nothing, 0});
+}
+
+static int refuse(struct engine *engine, uint32_t request, int error, const char *detail) {
+  if (!takes_more(engine))
+    return -1;
+  return send_failed(engine->socket.fd, (int32_t)request, error, detail);
+}
+
+/* Owners of ports, sockets that hold them, relayed connections and peers: `u32` each. */
+static int answer_state(struct engine *engine, uint32_t request) {
+  const uint32_t numbers[STATE_NUMBERS] = {ports_owners(), ports_held(), relay_count() + flow_count()};
+  uint8_t value[sizeof numbers + 1] = {0};
+  memcpy(value, numbers, sizeof numbers);
+  return answer(engine, request, (struct span){value, sizeof numbers});
+}
+
+static int hold(struct engine *engine, uint32_t request, struct span payload) {
+  char *owner, failed[32];
+  if (!take_string(&payload, &owner))
+    return -1;
+  if (ports_hold(owner, payload, failed, sizeof failed) < 0)
+    return errno == EPROTO ? -1 : refuse(engine, request, errno, failed);
+  (void)POINT("netd.port.held");
+  return answer_empty(engine, request);
+}
+
+static int end_sync(struct engine *engine, uint32_t request) {
+  (void)POINT("netd.sync");
+  ports_sweep();
+  return answer_empty(engine, request);
+}
+
+/* -1: the protocol is broken, or the engine does not read. */
+static int take_request(struct engine *engine, uint8_t kind, struct span payload) {
+  uint32_t request;
+  if (!take_u32(&payload, &request))
+    return -1;
+  switch (kind) {
+  case F_SYNC:
+    netd_generation++;
+    return answer_empty(engine, request);
+  case F_SYNC_END:
+    return end_sync(engine, request);
+  case F_HOLD:
+    return hold(engine, request, payload);
+  case F_STATE:
+    return answer_state(engine, request);
+  default:
+    return -1;
+  }
+}
+
+static int take_frame(struct engine *engine, uint8_t kind, struct span payload) {
+  uint32_t version;
+  if (engine->greeted)
+    return take_request(engine, kind, payload);
+  if (kind != F_HELLO || !take_u32(&payload, &version))
+    return -1;
+  if (version != PROTOCOL_VERSION) {
+    refuse(engine, (uint32_t)NO_STEP, EPROTONOSUPPORT, "this netd speaks version 1");
+    return -1;
+  }
+  engine->greeted = true;
+  if (changed != 0)
+    tell_at = netd_now_ms();
+  return 0;
+}
+
+static void engine_ready(struct watched *socket, uint32_t events) {
+  struct engine *engine = HOLDER(struct engine, socket, socket);
+  uint8_t kind;
+  struct span payload;
+  int have = 0, filled = inbox_fill(&engine->box, socket->fd);
+  (void)events;
+  while (filled > 0 && (have = inbox_next(&engine->box, &kind, &payload)) > 0)
+    if (take_frame(engine, kind, payload) < 0) {
+      have = -1;
+      break;
+    }
+  if (have < 0 && takes_more(engine))
+    send_failed(socket->fd, NO_STEP, EPROTO, "not a frame for netd");
+  if (have < 0 || filled == 0 || (filled < 0 && errno != EAGAIN))
+    engine_drop(engine);
+}
+
+void engine_accept(struct watched *listener, uint32_t events) {
+  (void)events;
+  int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0)
+    return;
+  for (uint32_t i = 0; i < ENGINES_MAX; i++) {
+    struct engine *engine = &engines[i];
+    if (engine->socket.fd > 0) /* 0: never used; ours are above 2 */
+      continue;
+    *engine = (struct engine){.socket = {fd, UNARMED, engine_ready}};
+    engine_count++;
+    watched_arm(&engine->socket, EPOLLIN);
+    return;
+  }
+  close(fd);
+}

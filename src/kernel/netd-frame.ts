@@ -1,0 +1,87 @@
+/** netd's requests as bytes (native/README.md, "netd"). Each begins with its number, which the answer carries. */
+
+import { encodeFrame, frameKind } from "./frame.ts";
+import type { HeldPorts } from "./netd.ts";
+
+export type NetdRequestKind = "SYNC" | "SYNC_END" | "HOLD" | "STATE";
+
+/** HOLD's flag: what reaches the socket itself is relayed. */
+const HOLD_RELAY = 1;
+const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const;
+
+export function encodeNetdRequest(
+  kind: NetdRequestKind,
+  request: number,
+  payload: Uint8Array = new Uint8Array(0),
+): Uint8Array {
+  return encodeFrame(frameKind[kind], new PayloadWriter().u32(request).raw(payload).bytes());
+}
+
+/** What stands before an IPv4 address. */
+const mappedPrefix = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
+
+/** HOLD's payload. */
+export function encodeHold(owner: string, ports: readonly HeldPorts[]): Uint8Array {
+  const writer = new PayloadWriter().text(owner).u32(ports.length);
+  for (const { protocol, address, first, last, relay } of ports) {
+    writer.u8(protocolNumbers[protocol]).u8(relay === undefined ? 0 : HOLD_RELAY);
+    writer.address(address).u16(first).u16(last);
+    writer.address(relay?.address ?? new Uint8Array(16)).u16(relay?.port ?? 0);
+  }
+  return writer.bytes();
+}
+
+/** Appends values as native/README.md, "Frames", has them. */
+class PayloadWriter {
+  #bytes = new Uint8Array(256);
+  #used = 0;
+
+  u8(value: number): this {
+    this.#bytes[this.#grow(1)] = value;
+    return this;
+  }
+
+  u16(value: number): this {
+    const at = this.#grow(2);
+    new DataView(this.#bytes.buffer).setUint16(at, value, true);
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#grow(4);
+    new DataView(this.#bytes.buffer).setUint32(at, value, true);
+    return this;
+  }
+
+  /** An `s`. */
+  text(value: string): this {
+    const encoded = new TextEncoder().encode(value);
+    return this.u32(encoded.length).raw(encoded).u8(0);
+  }
+
+  /** An `a`: 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+  address(bytes: Uint8Array): this {
+    return bytes.length === 4 ? this.raw(mappedPrefix).raw(bytes) : this.raw(bytes);
+  }
+
+  raw(value: Uint8Array): this {
+    const at = this.#grow(value.length);
+    this.#bytes.set(value, at);
+    return this;
+  }
+
+  bytes(): Uint8Array {
+    return this.#bytes.slice(0, this.#used);
+  }
+
+  #grow(size: number): number {
+    const at = this.#used;
+    this.#used += size;
+    if (this.#used > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#used, this.#bytes.length * 2));
+      larger.set(this.#bytes.subarray(0, at));
+      this.#bytes = larger;
+    }
+    return at;
+  }
+}

@@ -1,0 +1,280 @@
+/** The real netd: a connection to netd.sock, made again when it breaks, with everything that was asked for told again. */
+
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { OrlopError } from "../base/errors.ts";
+import { log } from "../base/log.ts";
+import { connectUnix } from "./connect-unix.ts";
+import { errnoName } from "./executor.ts";
+import { type Answer, encodeBare, encodeHello, FrameDecoder } from "./frame.ts";
+import { type HeldPorts, type Netd, type NetdState, PortRefused } from "./netd.ts";
+import { encodeHold, encodeNetdRequest, type NetdRequestKind } from "./netd-frame.ts";
+import { findPortHolder } from "./port-holder.ts";
+
+/** A netd that dies while it is being told everything is started again so many times. */
+const ATTEMPTS = 5;
+
+/** What netd shall know as long as this process wants it. */
+interface Wish {
+  readonly kind: NetdRequestKind;
+  readonly payload: Uint8Array;
+  /** The request's meaning, for the answer. */
+  readonly owner: string;
+  readonly ports: readonly HeldPorts[];
+}
+
+/** A wish or question whose answer is awaited. */
+interface Pending {
+  readonly kind: NetdRequestKind;
+  readonly payload: Uint8Array;
+  readonly wish?: { readonly key: string; readonly wish: Wish };
+  readonly settle: PromiseWithResolvers<Uint8Array>;
+}
+
+/** netd said no. */
+interface Refusal {
+  readonly errno: string;
+  readonly detail: string;
+}
+
+export class NetdLink implements Netd {
+  readonly #runDirectory: string;
+  readonly #wishes = new Map<string, Wish>();
+  /** Asked for and not sent yet: before `sync`, or while there is no connection. */
+  #waiting: Pending[] = [];
+  readonly #sent = new Map<number, Pending>();
+  #socket: Socket | undefined;
+  #connecting: Promise<void> | undefined;
+  #isSynced = false;
+  #isDisposed = false;
+  #lastRequest = 0;
+
+  constructor(runDirectory: string) {
+    this.#runDirectory = runDirectory;
+  }
+
+  async hold(owner: string, ports: readonly HeldPorts[]): Promise<void> {
+    const key = `ports ${owner}`;
+    const wish: Wish = { kind: "HOLD", payload: encodeHold(owner, ports), owner, ports };
+    if (ports.length > 0) this.#wishes.set(key, wish);
+    else {
+      this.#wishes.delete(key);
+      if (await this.#isNeedless()) return;
+    }
+    await this.#ask({ kind: wish.kind, payload: wish.payload, wish: { key, wish }, settle: settleable() });
+  }
+
+  async state(): Promise<NetdState> {
+    if (await this.#isNeedless()) return { owners: 0, ports: 0, relays: 0 };
+    const value = await this.#ask({ kind: "STATE", payload: new Uint8Array(0), settle: settleable() });
+    const view = new DataView(value.buffer, value.byteOffset);
+    const [owners, ports, relays] = [0, 4, 8].map((at) => view.getUint32(at, true));
+    return { owners: owners ?? 0, ports: ports ?? 0, relays: relays ?? 0 };
+  }
+
+  async sync(): Promise<void> {
+    this.#isSynced = true;
+    if (await this.#isNeedless()) return this.#answerNothing();
+    await this.#connect();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isDisposed = true;
+    this.#socket?.destroy();
+    this.#reject(lost("the link to netd was closed"));
+  }
+
+  // ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  #ask(pending: Pending): Promise<Uint8Array> {
+    if (this.#socket !== undefined) this.#send(this.#socket, pending);
+    else {
+      this.#waiting.push(pending);
+      if (this.#isSynced) this.#connect().catch(() => undefined); // the pending ones were rejected with the reason
+    }
+    return pending.settle.promise;
+  }
+
+  #send(socket: Socket, pending: Pending): void {
+    const request = ++this.#lastRequest;
+    this.#sent.set(request, pending);
+    socket.write(encodeNetdRequest(pending.kind, request, pending.payload));
+  }
+
+  /** Nothing is wanted, and nobody is there: what was asked for (to let go) is so. */
+  #answerNothing(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { settle } of waiting) settle.resolve(new Uint8Array(12));
+  }
+
+  #take(answer: Answer): void {
+    if (answer.kind !== "VALUE" && answer.kind !== "FAILED") return;
+    const pending = this.#sent.get(answer.step);
+    if (pending === undefined)
+      throw new Error(answer.kind === "FAILED" ? answer.detail : `an answer to ${answer.step}`);
+    this.#sent.delete(answer.step);
+    if (answer.kind === "VALUE") pending.settle.resolve(answer.value);
+    else this.#refuse(pending, { errno: errnoName(answer.errno), detail: answer.detail });
+  }
+
+  #refuse(pending: Pending, { errno, detail }: Refusal): void {
+    const { wish: wanted } = pending;
+    if (wanted !== undefined && this.#wishes.get(wanted.key) === wanted.wish) this.#wishes.delete(wanted.key);
+    const [entry = 0, port = 0] = detail.split(" ").map(Number);
+    const ports = wanted?.wish.ports[entry];
+    pending.settle.reject(ports === undefined ? lost(`netd: ${errno}`) : this.#portRefused(ports, port, errno));
+  }
+
+  #portRefused(ports: HeldPorts, port: number, errno: string): PortRefused {
+    const holder = errno === "EADDRINUSE" ? (this.#ownerOf(ports, port) ?? findPortHolder(ports, port)) : undefined;
+    return new PortRefused(ports, port, errno, holder);
+  }
+
+  /** The owner of ours that has this port. */
+  #ownerOf(wanted: HeldPorts, port: number): { readonly owner: string } | undefined {
+    for (const { owner, ports } of this.#wishes.values())
+      if (ports.some((held) => isInTheWay(held, wanted, port))) return { owner };
+    return undefined;
+  }
+
+  // ── the connection ───────────────────────────────────────────────────────────────────────────────────────────────
+  #connect(): Promise<void> {
+    this.#connecting ??= this.#tellEverything()
+      .catch((error: unknown) => {
+        this.#reject(error as Error);
+        throw error;
+      })
+      .finally(() => {
+        this.#connecting = undefined;
+      });
+    return this.#connecting;
+  }
+
+  /** SYNC, every wish, SYNC_END. A netd that dies meanwhile is started again. */
+  async #tellEverything(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const socket = await this.#open();
+        await this.#tellAll(socket);
+        return;
+      } catch (error) {
+        if (attempt === ATTEMPTS || this.#isDisposed) throw error;
+      }
+    }
+  }
+
+  async #tellAll(socket: Socket): Promise<void> {
+    if (socket.destroyed) throw lost("netd closed the connection");
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const begin: Pending = { kind: "SYNC", payload: new Uint8Array(0), settle: settleable() };
+    this.#send(socket, begin);
+    const asked = new Set(waiting.map(({ wish }) => wish?.wish));
+    for (const [key, wish] of this.#wishes) if (!asked.has(wish)) this.#send(socket, againOf(key, wish));
+    for (const pending of waiting) this.#send(socket, pending);
+    const end: Pending = { kind: "SYNC_END", payload: new Uint8Array(0), settle: settleable() };
+    this.#send(socket, end);
+    this.#socket = socket;
+    await end.settle.promise;
+  }
+
+  async #open(): Promise<Socket> {
+    await startNetd(this.#runDirectory);
+    const socket = await connectUnix(join(this.#runDirectory, "netd.sock"));
+    this.#listen(socket);
+    socket.write(encodeHello());
+    return socket;
+  }
+
+  /** Nothing is wanted, and no netd runs that may hold something. */
+  async #isNeedless(): Promise<boolean> {
+    if (!this.#isSynced || this.#wishes.size > 0 || this.#socket !== undefined) return false;
+    const socket = await connectUnix(join(this.#runDirectory, "netd.sock")).catch(() => undefined);
+    socket?.destroy();
+    return socket === undefined;
+  }
+
+  #listen(socket: Socket): void {
+    const decoder = new FrameDecoder();
+    const lose = (reason: string): void => this.#lose(socket, reason);
+    socket.on("data", (chunk: Uint8Array) => {
+      try {
+        for (const answer of decoder.push(chunk)) this.#take(answer);
+      } catch (error) {
+        lose((error as Error).message);
+      }
+    });
+    socket.on("error", (error) => lose(error.message));
+    socket.on("end", () => lose("netd closed the connection"));
+    socket.on("close", () => lose("the connection is closed"));
+  }
+
+  /** Wishes that were not answered are told again, questions asked again, with everything else. */
+  #lose(socket: Socket, reason: string): void {
+    socket.destroy();
+    if (this.#isDisposed) return;
+    if (this.#socket !== socket && this.#sent.size === 0) return;
+    if (this.#socket === socket) this.#socket = undefined;
+    for (const pending of this.#sent.values()) {
+      if (pending.kind === "SYNC" || pending.kind === "SYNC_END") pending.settle.reject(lost(reason));
+      else this.#waiting.push(pending);
+    }
+    this.#sent.clear();
+    if (this.#wishes.size === 0 && this.#waiting.length === 0) return;
+    log("warn", `netd is gone (${reason}): started again`);
+    this.#connect().catch((error: unknown) => log("error", "netd", error));
+  }
+
+  #reject(error: Error): void {
+    const pending = [...this.#sent.values(), ...this.#waiting];
+    this.#sent.clear();
+    this.#waiting = [];
+    for (const { settle } of pending) settle.reject(error);
+  }
+}
+
+/** Tells a new netd what the old one knew. */
+function againOf(key: string, wish: Wish): Pending {
+  const settle = settleable();
+  settle.promise.catch((error: unknown) => log("error", `${wish.owner} lost its ports to somebody else`, error));
+  return { kind: wish.kind, payload: wish.payload, wish: { key, wish }, settle };
+}
+
+/** Asks the supervisor to see that a netd runs, and to notice its end. */
+async function startNetd(runDirectory: string): Promise<void> {
+  const socket = await connectUnix(join(runDirectory, "supervisor.sock"));
+  const decoder = new FrameDecoder();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.on("data", (chunk: Uint8Array) => {
+        for (const answer of decoder.push(chunk)) {
+          if (answer.kind === "DONE") resolve();
+          else if (answer.kind === "FAILED") reject(lost(`netd does not start: ${errnoName(answer.errno)}`));
+        }
+      });
+      socket.on("error", (error) => reject(lost(error.message)));
+      socket.on("end", () => reject(lost("the supervisor closed the connection")));
+      socket.write(Buffer.concat([encodeHello(), encodeBare("NETD")]));
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+function isInTheWay(held: HeldPorts, wanted: HeldPorts, port: number): boolean {
+  const isAny = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
+  if (held.protocol !== wanted.protocol || held.address.length !== wanted.address.length) return false;
+  if (port < held.first || port > held.last) return false;
+  return isAny(held.address) || isAny(wanted.address) || Buffer.compare(held.address, wanted.address) === 0;
+}
+
+function lost(reason: string): OrlopError {
+  return OrlopError.of("executor_lost", { reason });
+}
+
+/** A promise settled from outside, whose rejection is nobody's unhandled one. */
+function settleable(): PromiseWithResolvers<Uint8Array> {
+  const made = Promise.withResolvers<Uint8Array>();
+  made.promise.catch(() => undefined);
+  return made;
+}
