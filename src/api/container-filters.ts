@@ -3,6 +3,8 @@
 import { OrlopError } from "../base/errors.ts";
 import type { Container } from "../engine/container.ts";
 import { isHostImage } from "../engine/host-image.ts";
+import { mountsOf } from "../engine/spec-mounts.ts";
+import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
 export interface ListQuery {
@@ -12,44 +14,119 @@ export interface ListQuery {
   readonly filters: Filters;
 }
 
-const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+export const containerFilterKeys = [
+  "ancestor",
+  "before",
+  "exited",
+  "expose",
+  "health",
+  "id",
+  "is-task",
+  "isolation",
+  "label",
+  "name",
+  "network",
+  "publish",
+  "since",
+  "status",
+  "volume",
+] as const;
 
-/** @param containers newest first */
-export function filterContainers(containers: readonly Container[], { all, limit, filters }: ListQuery): Container[] {
-  checkStatuses(filters["status"] ?? []);
+const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+const healths = ["starting", "healthy", "unhealthy", "none"];
+
+/**
+ * @param containers newest first
+ * @param find       a container by what `before` and `since` name
+ * @throws {OrlopError} bad_value, no_such_container
+ */
+export function filterContainers(
+  containers: readonly Container[],
+  { all, limit, filters }: ListQuery,
+  find: (reference: string) => Container,
+): Container[] {
+  check(filters, "status", (status) => statuses.includes(status), statuses.join(", "));
+  check(filters, "health", (health) => healths.includes(health), healths.join(", "));
+  check(filters, "exited", (code) => /^-?\d{1,9}$/.test(code), "an exit code");
+  check(filters, "is-task", (task) => isTrue(task) || isFalse(task), "true or false");
+  check(filters, "expose", isPortRange, "PORT[-PORT][/PROTOCOL]");
+  check(filters, "publish", isPortRange, "PORT[-PORT][/PROTOCOL]");
   const names = filters["name"]?.map(namePattern);
+  const before = filters["before"]?.map((reference) => containers.indexOf(find(reference)));
+  const since = filters["since"]?.map((reference) => containers.indexOf(find(reference)));
   // A status or exit code that was asked for, or a limit, means stopped ones too.
-  const running = !all && limit === undefined && filters["status"] === undefined && filters["exited"] === undefined;
+  const hasLimit = limit !== undefined && limit > 0;
+  const running = !all && !hasLimit && filters["status"] === undefined && filters["exited"] === undefined;
   const found = containers.filter(
-    (container) =>
+    (container, at) =>
       (!running || container.isRunning) &&
       holds(filters["id"], (id) => container.id.startsWith(id)) &&
       holds(names, (name) => name.test(container.name) || name.test(`/${container.name}`)) &&
       holds(filters["status"], (status) => container.status === status) &&
-      holds(filters["exited"], (code) => container.status === "exited" && String(container.run.exitCode) === code) &&
-      holds(
-        filters["ancestor"],
-        (image) => container.body.Image === image || (isHostImage(image) && isHostImage(container.body.Image)),
-      ) &&
-      (filters["label"] ?? []).every((label) => hasLabel(container, label)),
+      holds(filters["exited"], (code) => hasExitedWith(container, Number(code))) &&
+      holds(filters["ancestor"], (image) => isOf(container, image)) &&
+      holds(before, (other) => at > other) &&
+      holds(since, (other) => at < other) &&
+      // Of what is not there yet (health checks, swarm, published ports) no container has any.
+      holds(filters["health"], (health) => health === "none") &&
+      holds(filters["is-task"], isFalse) &&
+      holds(filters["isolation"], (isolation) => isolation === container.body.HostConfig.Isolation) &&
+      holds(filters["network"], (network) => network === networkOf(container)) &&
+      holds(filters["volume"], (volume) => hasMount(container, volume)) &&
+      holds(filters["expose"], (ports) => exposes(container, ports)) &&
+      holds(filters["publish"], () => false) &&
+      (filters["label"] ?? []).every((label) => hasLabel(container.body.Labels, label)),
   );
-  return limit !== undefined && limit > 0 ? found.slice(0, limit) : found;
+  return hasLimit ? found.slice(0, limit) : found;
 }
 
 function holds<T>(values: readonly T[] | undefined, test: (value: T) => boolean): boolean {
   return values === undefined || values.some(test);
 }
 
-function hasLabel({ body }: Container, label: string): boolean {
-  const equals = label.indexOf("=");
-  if (equals < 0) return Object.hasOwn(body.Labels, label);
-  return body.Labels[label.slice(0, equals)] === label.slice(equals + 1);
+function check(filters: Filters, key: string, isRight: (value: string) => boolean, expected: string): void {
+  const wrong = filters[key]?.find((value) => !isRight(value));
+  if (wrong !== undefined) throw OrlopError.of("bad_value", { what: `${key} filter`, value: wrong, expected });
 }
 
-function checkStatuses(given: readonly string[]): void {
-  const unknown = given.find((status) => !statuses.includes(status));
-  if (unknown !== undefined)
-    throw OrlopError.of("bad_value", { what: "status filter", value: unknown, expected: statuses.join(", ") });
+function isTrue(text: string): boolean {
+  return ["1", "true", "t"].includes(text.toLowerCase());
+}
+
+function isFalse(text: string): boolean {
+  return ["0", "false", "f"].includes(text.toLowerCase());
+}
+
+function hasExitedWith({ status, run }: Container, code: number): boolean {
+  return status === "exited" && run.exitCode === code;
+}
+
+function isOf({ body }: Container, image: string): boolean {
+  return body.Image === image || (isHostImage(image) && isHostImage(body.Image));
+}
+
+function networkOf({ body }: Container): string {
+  const mode = body.HostConfig.NetworkMode;
+  return mode === "" || mode === "default" ? "bridge" : mode;
+}
+
+function hasMount({ body }: Container, volume: string): boolean {
+  return mountsOf(body.HostConfig).some(({ source, destination }) => source === volume || destination === volume);
+}
+
+const portRange = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/;
+
+function isPortRange(text: string): boolean {
+  const match = portRange.exec(text);
+  return match !== null && Number(match[1]) <= Number(match[2] ?? match[1]) && Number(match[2] ?? match[1]) <= 65_535;
+}
+
+function exposes({ body }: Container, range: string): boolean {
+  const [, first, last = first, protocol = "tcp"] = portRange.exec(range) ?? [];
+  return Object.keys(body.ExposedPorts).some((exposed) => {
+    const [port, itsProtocol = "tcp"] = exposed.split("/");
+    return itsProtocol === protocol && Number(port) >= Number(first) && Number(port) <= Number(last);
+  });
 }
 
 function namePattern(text: string): RegExp {

@@ -2,6 +2,7 @@
 
 import { formatAge } from "../base/duration.ts";
 import type { Container } from "../engine/container.ts";
+import type { ContainerSize } from "../engine/container-size.ts";
 import { hostnameOf } from "../engine/container-spec.ts";
 import { hostImageId } from "../engine/host-image.ts";
 import { formatTimeNs } from "../engine/log-reader.ts";
@@ -16,7 +17,7 @@ function time(ns: string): string {
   return ns === "0" ? NEVER : formatTimeNs(BigInt(ns));
 }
 
-export function inspection(container: Container, machine: Machine): unknown {
+export function inspection(container: Container, machine: Machine, size?: ContainerSize): unknown {
   const { body, record, run, status, places } = container;
   const { HostConfig, NetworkingConfig: _, ...config } = body;
   const [path = "", ...args] = commandOf(container);
@@ -70,6 +71,7 @@ export function inspection(container: Container, machine: Machine): unknown {
               },
       },
     },
+    ...sizeFields(size),
     GraphDriver: { Name: "overlay", Data: null },
     Mounts: mountsOf(HostConfig).map((mount) => ({
       Type: mount.type,
@@ -94,7 +96,7 @@ export function inspection(container: Container, machine: Machine): unknown {
   };
 }
 
-export function summary(container: Container, nowMs: number): unknown {
+export function summary(container: Container, nowMs: number, size?: ContainerSize): unknown {
   const { record, body, status } = container;
   return {
     Id: record.id,
@@ -104,6 +106,7 @@ export function summary(container: Container, nowMs: number): unknown {
     Command: commandOf(container).join(" "),
     Created: Number(BigInt(record.createdNs) / 1_000_000_000n),
     Ports: [],
+    ...sizeFields(size),
     Labels: body.Labels,
     State: status,
     Status: statusText(container, nowMs),
@@ -116,6 +119,11 @@ export function summary(container: Container, nowMs: number): unknown {
       RW: !options?.includes("ro"),
     })),
   };
+}
+
+/** Docker leaves sizes out unless they are asked for. */
+function sizeFields(size: ContainerSize | undefined): object {
+  return size === undefined ? {} : { SizeRw: size.changesBytes, SizeRootFs: size.rootBytes };
 }
 
 /** For people: "Up 5 minutes", "Exited (0) 2 hours ago". */

@@ -5,8 +5,9 @@ import { withHostDefaults } from "../engine/host-image.ts";
 import { isUnknownPlatform } from "../engine/platform-name.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
 import { parseContainerUpdate } from "../spec/engine-api-update.ts";
-import { filterContainers } from "./container-filters.ts";
+import { containerFilterKeys, filterContainers } from "./container-filters.ts";
 import { inspection, summary } from "./container-json.ts";
+import { pruneChoiceOf, pruneFilters } from "./prune-filters.ts";
 import { filters, flag, refused, text, whole } from "./query.ts";
 import { json, noContent, notModified } from "./reply.ts";
 import { route } from "./route.ts";
@@ -33,21 +34,28 @@ export const containerRoutes = [
     query: {
       all: flag,
       limit: whole,
-      size: refused,
-      filters: filters("id", "name", "status", "label", "exited", "ancestor"),
+      size: flag,
+      filters: filters(...containerFilterKeys),
     },
-    handle({ query, engine }) {
+    async handle({ query, engine }) {
       const newestFirst = engine.containers.all().toReversed();
+      const found = filterContainers(newestFirst, query, (reference) => engine.containers.get(reference));
       const nowMs = Date.now();
-      return json(filterContainers(newestFirst, query).map((container) => summary(container, nowMs)));
+      if (!query.size) return json(found.map((container) => summary(container, nowMs)));
+      const sizes = await Promise.all(found.map((container) => engine.containers.sizeOf(container)));
+      return json(found.map((container, at) => summary(container, nowMs, sizes[at])));
     },
   }),
   route({
     method: "GET",
     path: "/containers/:id/json",
     operation: "ContainerInspect",
-    query: { size: refused },
-    handle: ({ params, engine }) => json(inspection(engine.containers.get(params.id), engine.machine)),
+    query: { size: flag },
+    async handle({ params, query, engine }) {
+      const container = engine.containers.get(params.id);
+      const size = query.size ? await engine.containers.sizeOf(container) : undefined;
+      return json(inspection(container, engine.machine, size));
+    },
   }),
   route({
     method: "POST",
@@ -131,6 +139,20 @@ export const containerRoutes = [
     handle({ params, query, engine }) {
       engine.containers.get(params.id).resize(query.h ?? 0, query.w ?? 0);
       return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/containers/prune",
+    operation: "ContainerPrune",
+    query: { filters: pruneFilters },
+    async handle({ query, engine }) {
+      const { untilMs, hasLabels } = pruneChoiceOf(query.filters);
+      const { ids, reclaimedBytes } = await engine.containers.prune(
+        ({ record, body }) =>
+          hasLabels(body.Labels) && (untilMs === undefined || Number(record.createdNs) / 1e6 <= untilMs),
+      );
+      return json({ ContainersDeleted: ids, SpaceReclaimed: reclaimedBytes });
     },
   }),
   route({

@@ -45,6 +45,7 @@ export const orlop: Group<CliContext> = {
         attach: () => import("./attach.ts").then((file) => file.attach),
         wait: () => import("./wait.ts").then((file) => file.wait),
         inspect: () => import("./inspect.ts").then((file) => file.inspect),
+        prune: () => import("./container-prune.ts").then((file) => file.containerPrune),
       },
     },
     system: {

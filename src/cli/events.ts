@@ -1,7 +1,8 @@
 /** `orlop events`. */
+
+import { parseTime } from "../base/point-in-time.ts";
 import { command } from "./context.ts";
 import { parseFilters } from "./key-filters.ts";
-import { parseTime } from "./point-in-time.ts";
 
 export const events = command({
   name: "events",

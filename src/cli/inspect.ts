@@ -8,7 +8,7 @@ export const inspect = command({
   args: "CONTAINER...",
   flags: {
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each container" },
-    size: { type: "later", short: "s", takesValue: false, help: "" },
+    size: { type: "switch", short: "s", help: "How much of the disk they take, too" },
     type: { type: "text", choices: ["container"], help: "Kind of object" },
   },
   examples: ["orlop inspect web", "orlop inspect -f json web db"],
@@ -17,7 +17,7 @@ export const inspect = command({
     let exitCode = 0;
     for (const name of args)
       try {
-        found.push(await engine.containers.inspect(name));
+        found.push(await engine.containers.inspect(name, { size: flags.size }));
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;
         await warn(`orlop: ${error.message}`);

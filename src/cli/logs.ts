@@ -1,8 +1,8 @@
 /** `orlop logs`. */
 import { OrlopError } from "../base/errors.ts";
+import { parseTime } from "../base/point-in-time.ts";
 import { readOutput } from "../client/attach.ts";
 import { command } from "./context.ts";
-import { parseTime } from "./point-in-time.ts";
 
 export const logs = command({
   name: "logs",

@@ -1,5 +1,6 @@
 /** `orlop ps`. */
 import { formatAge } from "../base/duration.ts";
+import { formatSize } from "../base/size.ts";
 import type { ContainerSummary, PortSummary } from "../client/container-types.ts";
 import { command } from "./context.ts";
 import { formatTable } from "./format-table.ts";
@@ -21,13 +22,14 @@ export const ps = command({
       help: "Only those that match, e.g. status=exited, name=web, label=a=b",
     },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
-    size: { type: "later", short: "s", takesValue: false, help: "" },
+    size: { type: "switch", short: "s", help: "How much of the disk they take, too" },
   },
   examples: ["orlop ps", "orlop ps -aq --filter status=exited", "orlop ps --format json"],
   async run({ flags, engine, print, stdout }) {
     const limit = flags.latest ? 1 : (flags.last ?? -1);
     const containers = await engine.containers.list({
       all: flags.all,
+      size: flags.size,
       ...(limit > 0 ? { limit } : {}),
       ...(flags.filter.length === 0 ? {} : { filters: parseFilters(flags.filter) }),
     });
@@ -38,8 +40,17 @@ export const ps = command({
     else
       await stdout.write(
         formatTable(
-          titles,
-          rows.map((row) => [row.ID, row.Image, row.Command, row.RunningFor, row.Status, row.Ports, row.Names]),
+          [...titles, ...(flags.size ? ["SIZE"] : [])],
+          rows.map((row) => [
+            row.ID,
+            row.Image,
+            row.Command,
+            row.RunningFor,
+            row.Status,
+            row.Ports,
+            row.Names,
+            ...(flags.size ? [row.Size] : []),
+          ]),
         ),
       );
     return 0;
@@ -61,6 +72,7 @@ function rowOf(container: ContainerSummary, whole: boolean, nowMs: number) {
     Status: container.Status,
     Ports: (container.Ports ?? []).map(formatPort).join(", "),
     Names: container.Names.map((name) => name.replace(/^\//, "")).join(","),
+    Size: `${formatSize(container.SizeRw ?? 0)} (virtual ${formatSize(container.SizeRootFs ?? 0)})`,
   };
 }
 

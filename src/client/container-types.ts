@@ -92,6 +92,9 @@ export interface ContainerSummary {
   /** For people: "Up 5 minutes". */
   readonly Status: string;
   readonly Ports: readonly PortSummary[];
+  /** In bytes, where they were asked for. */
+  readonly SizeRw?: number;
+  readonly SizeRootFs?: number;
 }
 
 export interface PortSummary {
@@ -143,3 +146,8 @@ export type ContainerChange = Pick<
   | "CpusetMems"
   | "PidsLimit"
 >;
+
+export interface ContainersPruned {
+  readonly ContainersDeleted: readonly string[] | null;
+  readonly SpaceReclaimed: number;
+}

@@ -7,6 +7,7 @@ import type {
   ContainerExit,
   ContainerInspection,
   ContainerSummary,
+  ContainersPruned,
   WaitCondition,
 } from "./container-types.ts";
 import type { EngineClient } from "./engine-client.ts";
@@ -85,6 +86,7 @@ export class ContainersClient {
     options: {
       readonly all?: boolean;
       readonly limit?: number;
+      readonly size?: boolean;
       readonly filters?: Readonly<Record<string, readonly string[]>>;
     } = {},
   ): Promise<readonly ContainerSummary[]> {
@@ -92,12 +94,21 @@ export class ContainersClient {
     return this.#engine.json({
       method: "GET",
       path: "/containers/json",
-      query: { all: options.all, limit: options.limit, filters },
+      query: { all: options.all, limit: options.limit, size: options.size, filters },
     });
   }
 
-  inspect(id: string): Promise<ContainerInspection> {
-    return this.#engine.json({ method: "GET", path: pathOf(id, "json") });
+  inspect(id: string, options: { readonly size?: boolean } = {}): Promise<ContainerInspection> {
+    return this.#engine.json({ method: "GET", path: pathOf(id, "json"), query: { size: options.size } });
+  }
+
+  /** Removes those that do not run. */
+  prune(filters: Readonly<Record<string, readonly string[]>> = {}): Promise<ContainersPruned> {
+    return this.#engine.json({
+      method: "POST",
+      path: "/containers/prune",
+      query: { filters: JSON.stringify(filters) },
+    });
   }
 
   /** Sets the size of the container's terminal. */

@@ -7,6 +7,7 @@ import { Container } from "./container.ts";
 import { inventName } from "./container-name.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { type ContainerRecord, neverRun } from "./container-record.ts";
+import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
@@ -15,10 +16,16 @@ export interface Created {
   readonly warnings: readonly string[];
 }
 
+export interface Pruned {
+  readonly ids: readonly string[];
+  readonly reclaimedBytes: number;
+}
+
 export class Containers {
   readonly #parts: EngineParts;
   readonly #byId = new Map<string, Container>();
   readonly #byName = new Map<string, string>();
+  #isPruning = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -94,6 +101,43 @@ export class Containers {
     } catch (error) {
       this.#byName.delete(chosen);
       throw error;
+    }
+  }
+
+  /** How much of the disk it takes. */
+  sizeOf(container: Container): Promise<ContainerSize> {
+    return measureContainer(this.#parts, container);
+  }
+
+  /**
+   * Removes those that do not run.
+   *
+   * @param isChosen among them
+   * @throws {OrlopError} prune_running
+   */
+  async prune(isChosen: (container: Container) => boolean): Promise<Pruned> {
+    if (this.#isPruning) throw OrlopError.of("prune_running", {});
+    this.#isPruning = true;
+    try {
+      const ids: string[] = [];
+      let reclaimedBytes = 0;
+      for (const container of this.all()) {
+        if (container.isRunning || container.status === "removing" || !isChosen(container)) continue;
+        const { changesBytes } = await this.sizeOf(container);
+        // It may have been started or removed meanwhile: then it is left alone.
+        const isGone = await container.remove(false).then(
+          () => true,
+          () => false,
+        );
+        if (!isGone) continue;
+        ids.push(container.id);
+        reclaimedBytes += changesBytes;
+      }
+      const attributes = { reclaimed: String(reclaimedBytes) };
+      this.#parts.events.publish({ type: "container", action: "prune", id: "", attributes });
+      return { ids, reclaimedBytes };
+    } finally {
+      this.#isPruning = false;
     }
   }
 

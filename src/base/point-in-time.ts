@@ -1,6 +1,6 @@
-/** `--since`, `--until`: a date, a Unix time, or how long ago. */
-import { durationOf } from "../base/duration.ts";
-import { OrlopError } from "../base/errors.ts";
+/** Points in time as people write them (`--since`, `until`): a date, a Unix time, or how long ago. */
+import { durationOf } from "./duration.ts";
+import { OrlopError } from "./errors.ts";
 
 /** A point in time as the API wants it, Unix seconds with a fraction. Durations count back from now. */
 export function parseTime(text: string, what: string, nowMs: number): string {
