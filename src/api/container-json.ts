@@ -84,7 +84,8 @@ export function inspection(container: Container, machine: Machine, size?: Contai
     Config: {
       ...config,
       Hostname: hostnameOf({ id: record.id, body, machine }),
-      Volumes: null,
+      Volumes: record.image?.config.Volumes?.length ? asSet(record.image.config.Volumes) : null,
+      ExposedPorts: asSet(record.image?.config.ExposedPorts ?? []),
       OnBuild: null,
     },
     NetworkSettings: {
@@ -139,6 +140,12 @@ function commandOf({ body }: Container): string[] {
   return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
 }
 
-function imageIdOf({ body }: Container): string {
+/** Go's way to write a set. */
+function asSet(names: readonly string[]): Record<string, object> {
+  return Object.fromEntries(names.map((name) => [name, {}]));
+}
+
+function imageIdOf({ body, record }: Container): string {
+  if (record.image !== undefined) return record.image.id;
   return body.HostConfig.Rootfs === "" ? hostImageId : "";
 }

@@ -6,9 +6,15 @@ import type { Reply } from "./reply.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "DELETE";
 
-/** "/containers/:id/kill" has a parameter `id`. */
-type PathParameters<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
-  ? { readonly [K in Name]: string } & PathParameters<Rest>
+/** "/containers/:id/kill" has a parameter `id`; "/images/*name/json" one that may have slashes in it. */
+type PathParameters<Path extends string> = Path extends `${string}*${infer Name}/${string}`
+  ? { readonly [K in Name]: string }
+  : Path extends `${string}*${infer Name}`
+    ? { readonly [K in Name]: string }
+    : PartParameters<Path>;
+
+type PartParameters<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? { readonly [K in Name]: string } & PartParameters<Rest>
   : Path extends `${string}:${infer Name}`
     ? { readonly [K in Name]: string }
     : object;
@@ -22,6 +28,8 @@ export interface Call<Params, Query> {
   /** The JSON of the body; undefined where the route takes none. */
   readonly body: unknown;
   readonly engine: Engine;
+  /** X-Registry-Auth, as it came. */
+  readonly registryAuth: string | undefined;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
   /** What kinds of answer the client takes: its Accept header, "" without one. */

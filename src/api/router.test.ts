@@ -9,7 +9,9 @@ import { routes } from "./routes.ts";
 const list = route({ method: "GET", path: "/things/json", operation: "ThingList", handle: noContent });
 const show = route({ method: "GET", path: "/things/:id/json", operation: "ThingInspect", handle: noContent });
 const make = route({ method: "POST", path: "/things/create", operation: "ThingCreate", handle: noContent });
-const router = new Router([list, show, make]);
+const named = route({ method: "GET", path: "/names/*name/json", operation: "NameInspect", handle: noContent });
+const removed = route({ method: "DELETE", path: "/names/*name", operation: "NameDelete", handle: noContent });
+const router = new Router([list, show, make, named, removed]);
 
 test.each([
   ["GET", "/things/json", "ThingList", {}, 51],
@@ -17,6 +19,9 @@ test.each([
   ["GET", "/v1.24/things/a.b/json", "ThingInspect", { id: "a.b" }, 24],
   ["GET", "/things/a%2Fb/json", "ThingInspect", { id: "a/b" }, 51],
   ["POST", "/things/create?name=x", "ThingCreate", {}, 51],
+  ["GET", "/v1.41/names/localhost:5000/a/b:1/json", "NameInspect", { name: "localhost:5000/a/b:1" }, 41],
+  ["GET", "/names/a%2Fb@sha256:1/json", "NameInspect", { name: "a/b@sha256:1" }, 51],
+  ["DELETE", "/names/a/b", "NameDelete", { name: "a/b" }, 51],
 ])("%s %s is %s", (method, target, operation, params, apiMinor) => {
   const match = router.match(method, target);
   expect(match.route.operation).toBe(operation);
@@ -44,7 +49,7 @@ test.each(["/v1.23/things/json", "/v1.52/things/json", "/v2.1/things/json"])("%s
 });
 
 test("no two routes are the same, and each has its operation once", () => {
-  const keys = routes.map(({ method, path }) => `${method} ${path.replace(/:\w+/g, ":")}`);
+  const keys = routes.map(({ method, path }) => `${method} ${path.replace(/[:*]\w+/g, ":")}`);
   expect(new Set(keys).size).toBe(keys.length);
   const operations = routes.map(({ operation }) => operation);
   expect(new Set(operations).size).toBe(operations.length);

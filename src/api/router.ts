@@ -16,9 +16,16 @@ export interface Match {
 export class Router {
   /** By method and number of parts, so that few are compared. */
   readonly #routes = new Map<string, { readonly route: Route; readonly parts: readonly string[] }[]>();
+  /** Those with a name that may have slashes in it. */
+  readonly #open: { readonly route: Route; readonly pattern: RegExp; readonly name: string }[] = [];
 
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
+      const star = /^(.*)\*(\w+)(.*)$/.exec(route.path);
+      if (star !== null) {
+        this.#open.push({ route, pattern: new RegExp(`^${star[1]}(.+)${star[3]}$`), name: star[2] ?? "" });
+        continue;
+      }
       const parts = partsOf(route.path);
       const key = `${route.method} ${parts.length}`;
       this.#routes.set(key, [...(this.#routes.get(key) ?? []), { route, parts }]);
@@ -36,6 +43,10 @@ export class Router {
     for (const { route, parts } of this.#routes.get(`${method as Method} ${given.length}`) ?? []) {
       const params = paramsOf(parts, given);
       if (params !== undefined) return { route, params, query, apiMinor };
+    }
+    for (const { route, pattern, name } of this.#open) {
+      const value = route.method === method ? pattern.exec(rest)?.[1] : undefined;
+      if (value !== undefined) return { route, params: { [name]: decode(value) }, query, apiMinor };
     }
     throw OrlopError.of("page_not_found", { path: rest });
   }

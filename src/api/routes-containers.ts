@@ -1,11 +1,11 @@
 /** Containers: made, listed, inspected, started, ended, removed. Translates only; `src/engine` decides. */
 
-import { OrlopError } from "../base/errors.ts";
-import { withHostDefaults } from "../engine/host-image.ts";
-import { isUnknownPlatform } from "../engine/platform-name.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
+
 import { parseContainerUpdate } from "../spec/engine-api-update.ts";
+import { parsePlatform } from "../spec/platform.ts";
 import { containerFilterKeys, filterContainers } from "./container-filters.ts";
+
 import { inspection, summary } from "./container-json.ts";
 import { pruneChoiceOf, pruneFilters } from "./prune-filters.ts";
 import { filters, flag, refused, text, whole } from "./query.ts";
@@ -20,10 +20,9 @@ export const containerRoutes = [
     query: { name: text, platform: text },
     body: true,
     async handle({ query, body, engine }) {
-      if (query.platform !== undefined && isUnknownPlatform(query.platform))
-        throw OrlopError.of("bad_value", { what: "platform", value: query.platform, expected: "this machine's" });
-      const request = withHostDefaults(parseContainerCreate(body ?? {}));
-      const { container, warnings } = await engine.containers.create(request, query.name ?? "");
+      const request = parseContainerCreate(body ?? {});
+      const platform = query.platform === undefined ? undefined : parsePlatform(query.platform);
+      const { container, warnings } = await engine.containers.create(request, query.name ?? "", platform);
       return json({ Id: container.id, Warnings: warnings }, 201);
     },
   }),

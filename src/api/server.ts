@@ -96,7 +96,8 @@ export class ApiServer {
       );
       const body = route.body ? await readJson(request) : undefined;
       const accept = request.headers.accept ?? "";
-      const call = { params, query: values, body, engine: this.#engine, signal, accept, apiMinor };
+      const registryAuth = request.headers["x-registry-auth"];
+      const call = { params, query: values, body, engine: this.#engine, signal, accept, registryAuth, apiMinor };
       return await route.handle(call as unknown as Call<never, never>);
     } catch (error) {
       return errorReply(error);

@@ -109,6 +109,7 @@ export const errorTable = {
     (p) => `the engine broke off: ${p.reason}`,
     () => "try again; it starts again by itself",
   ),
+  remote_failure: row<{ reason: string }>("unavailable", (p) => p.reason),
   executor_lost: row<{ reason: string }>("unavailable", (p) => `the executor ended the conversation: ${p.reason}`),
   step_failed: row<{ step: string; errno: string; why: string }>(
     "internal",
@@ -306,6 +307,17 @@ export const errorTable = {
     "unsupported",
     (p) => `${p.name} compression is not supported`,
     () => "compress it with gzip or zstd, or not at all",
+  ),
+  platform_mismatch: row<{ reference: string; wanted: string; actual: string }>(
+    "not_found",
+    (p) =>
+      `image with reference ${p.reference} was found but does not provide the specified platform (${p.wanted}): it is for ${p.actual}`,
+  ),
+  no_tags: row<{ repository: string }>("not_found", (p) => `${p.repository} has no tags`),
+  too_many_layers: row<{ name: string; count: number; most: number }>(
+    "unsupported",
+    (p) => `${p.name} has ${p.count} layers, and at most ${p.most} can be stacked`,
+    () => "build it with fewer steps, or flatten it",
   ),
   blob_unknown: row<{ digest: string }>("not_found", (p) => `blob ${p.digest} not found: blob unknown`),
   registry_denied: row<{ repository: string; reason: string; doing: string }>(

@@ -16,6 +16,8 @@ export const orlop: Group<CliContext> = {
     rename: () => import("./rename.ts").then((file) => file.rename),
     update: () => import("./update.ts").then((file) => file.update),
     rm: () => import("./rm.ts").then((file) => file.rm),
+    pull: () => import("./pull.ts").then((file) => file.pull),
+    images: () => import("./images.ts").then((file) => file.images),
     ps: () => import("./ps.ts").then((file) => file.ps),
     logs: () => import("./logs.ts").then((file) => file.logs),
     attach: () => import("./attach.ts").then((file) => file.attach),
@@ -46,6 +48,13 @@ export const orlop: Group<CliContext> = {
         wait: () => import("./wait.ts").then((file) => file.wait),
         inspect: () => import("./inspect.ts").then((file) => file.inspect),
         prune: () => import("./container-prune.ts").then((file) => file.containerPrune),
+      },
+    },
+    image: {
+      summary: "Manage images: the same commands under Docker's longer names",
+      commands: {
+        pull: () => import("./pull.ts").then((file) => file.pull),
+        ls: () => import("./images.ts").then((file) => file.images),
       },
     },
     system: {

@@ -11,10 +11,12 @@ export const containerFlags = {
   cidfile: { type: "text", value: "FILE", help: "Write the container's ID to this new file" },
   pull: {
     type: "text",
-    choices: ["missing", "never"],
+    choices: ["always", "missing", "never"],
     default: "missing",
-    help: "When to pull the image; as nothing can be pulled yet, both refuse one that is missing",
+    help: "When to pull the image",
   },
+  quiet: { type: "switch", short: "q", help: "Say nothing while the image is pulled" },
+  platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform of the image" },
 
   // the process
   env: {
@@ -129,10 +131,8 @@ export const containerFlags = {
   netAlias: { type: "later", takesValue: true, help: "" },
   noHealthcheck: { type: "later", takesValue: false, help: "" },
   oomKillDisable: { type: "later", takesValue: false, help: "" },
-  platform: { type: "later", takesValue: true, help: "" },
   publish: { type: "later", short: "p", takesValue: true, help: "" },
   publishAll: { type: "later", short: "P", takesValue: false, help: "" },
-  quiet: { type: "later", short: "q", takesValue: false, help: "" },
   restart: { type: "later", takesValue: true, help: "" },
   runtime: { type: "later", takesValue: true, help: "" },
   storageOpt: { type: "later", takesValue: true, help: "" },

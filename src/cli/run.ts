@@ -1,7 +1,8 @@
 /** `orlop run`: create, attach, start, and stay until the exit. */
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
-import type { ContainerCreated } from "../client/container-types.ts";
+import type { ContainerCreate, ContainerCreated } from "../client/container-types.ts";
+import { EngineError } from "../client/engine-error.ts";
 import { type ContainerFlags, containerConfig, type Streams, streamsOf } from "./container-config.ts";
 import { type CliContext, command } from "./context.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
@@ -65,10 +66,7 @@ export async function createContainer(
   const idFile = flags.cidfile === undefined ? undefined : openIdFile(flags.cidfile);
   try {
     // While the engine works on it, the connections for attach, wait and start are made (the third is this one's).
-    const asked = context.engine.containers.create(
-      size === undefined ? config : { ...config, HostConfig: { ...config.HostConfig, ConsoleSize: size } },
-      flags.name,
-    );
+    const asked = createPulling(context, flags, sizedTo(config, size));
     if (attach) {
       context.engine.openAhead();
       context.engine.openAhead();
@@ -83,6 +81,35 @@ export async function createContainer(
   } finally {
     if (idFile !== undefined) closeSync(idFile);
   }
+}
+
+function sizedTo(config: ContainerCreate, size: readonly [number, number] | undefined): ContainerCreate {
+  return size === undefined ? config : { ...config, HostConfig: { ...config.HostConfig, ConsoleSize: size } };
+}
+
+/** The create request; an image that is missing is pulled, as `--pull` says. */
+async function createPulling(
+  context: CliContext,
+  flags: ContainerFlags,
+  config: ContainerCreate,
+): Promise<ContainerCreated> {
+  const create = () => context.engine.containers.create(config, flags.name, flags.platform);
+  const { Image = "" } = config;
+  const pull = async () => (await import("./pull-image.ts")).pullImage(context, Image, flags, 2);
+  if (flags.pull === "always") await pull();
+  try {
+    return await create();
+  } catch (error) {
+    const isMissing = error instanceof EngineError && error.status === 404 && Image !== "";
+    if (!isMissing || flags.pull !== "missing") throw error;
+    if (!flags.quiet) await context.warn(`Unable to find image '${withTag(Image)}' locally`);
+    await pull();
+    return create();
+  }
+}
+
+function withTag(image: string): string {
+  return /[:@]/.test(image.slice(image.lastIndexOf("/") + 1)) ? image : `${image}:latest`;
 }
 
 /** Input that is not a terminal cannot be a terminal's; gives the size to begin with, where it is known. */

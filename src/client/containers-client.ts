@@ -32,8 +32,8 @@ export class ContainersClient {
     this.#engine = engine;
   }
 
-  create(config: ContainerCreate, name?: string): Promise<ContainerCreated> {
-    return this.#engine.json({ method: "POST", path: "/containers/create", query: { name }, json: config });
+  create(config: ContainerCreate, name?: string, platform?: string): Promise<ContainerCreated> {
+    return this.#engine.json({ method: "POST", path: "/containers/create", query: { name, platform }, json: config });
   }
 
   /** The plan that a start of this container would be. Nothing is made. */

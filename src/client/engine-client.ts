@@ -5,6 +5,7 @@ import type { Address, ByteStream, Connect } from "./byte-stream.ts";
 import { ContainersClient } from "./containers-client.ts";
 import { EngineError } from "./engine-error.ts";
 import { HttpClient, type HttpResponse } from "./http-client.ts";
+import { ImagesClient } from "./images-client.ts";
 import type { Launch } from "./launch.ts";
 import { SystemClient } from "./system-client.ts";
 import { connectFailure, nobodyListens } from "./system-error.ts";
@@ -35,6 +36,7 @@ const encoder = new TextEncoder();
 export class EngineClient {
   readonly address: Address;
   readonly containers: ContainersClient;
+  readonly images: ImagesClient;
   readonly system: SystemClient;
   readonly #http: HttpClient;
 
@@ -44,6 +46,7 @@ export class EngineClient {
     const host = options.address.kind === "unix" ? "orlop" : formatAddress(options.address).slice("tcp://".length);
     this.#http = new HttpClient(() => openEngine(options), host);
     this.containers = new ContainersClient(this);
+    this.images = new ImagesClient(this);
     this.system = new SystemClient(this);
   }
 

@@ -10,6 +10,7 @@ import { needsAccounts, resolveUser } from "../runtime/user.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
 import { lookUpDevices } from "./asked-devices.ts";
+import type { ContainerRecord } from "./container-record.ts";
 import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container-root.ts";
 import { containerSpec, hostnameOf } from "./container-spec.ts";
 import { logSettingsOf } from "./log-settings.ts";
@@ -31,11 +32,15 @@ export interface PlanSurroundings {
 }
 
 /** @throws {OrlopError} everything that can be known to be wrong before the start */
-export function planStart(id: string, body: ContainerCreateBody, { machine, places }: PlanSurroundings): StartPlan {
+export function planStart(
+  id: string,
+  { body, image }: Pick<ContainerRecord, "body" | "image">,
+  { machine, places }: PlanSurroundings,
+): StartPlan {
   const host = body.HostConfig;
   const isTransient = host.AutoRemove;
   const own = containerPlaces(places, id, isTransient);
-  const choice = chooseRoot(body.Image, host.Rootfs);
+  const choice = chooseRoot(body, image, places);
   const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, own.layers));
   const spec = containerSpec({ id, body, user, machine, devices: lookUpDevices(host.Devices) });
   const root = planRoot(choice, places, own.layers, isTransient);

@@ -3,6 +3,7 @@
 import type { ContainerId } from "../base/id.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { Row } from "../store/rows.ts";
+import type { ContainerImage } from "./images/container-image.ts";
 
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -10,6 +11,8 @@ export interface ContainerRecord {
   /** Unix time in nanoseconds, decimal, as all times here: JSON's numbers are too small. */
   readonly createdNs: string;
   readonly body: ContainerCreateBody;
+  /** Absent for the machine itself and for a directory. */
+  readonly image?: ContainerImage;
   readonly run: RunRecord;
 }
 

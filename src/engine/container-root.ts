@@ -4,31 +4,48 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, rea
 import { OrlopError } from "../base/errors.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import { ACCOUNT_FILE_MAX_BYTES, type Accounts } from "../runtime/user.ts";
+import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import { planDirectory } from "../storage/directory.ts";
-import { planHost } from "../storage/host.ts";
+import { type HostInput, planHost } from "../storage/host.ts";
 import { readHostView } from "../storage/host-view.ts";
+import { planImageLayers } from "../storage/image-layers.ts";
 import { chooseUpper } from "../storage/upper.ts";
+import { isHostImage } from "./host-image.ts";
+import type { ContainerImage } from "./images/container-image.ts";
+import { layerDirectory, nothingIn } from "./images/image-stores.ts";
+import { withTag } from "./images/image-table.ts";
 import type { Places } from "./places.ts";
 
 /** What is below the container's changes. */
-export type RootChoice = { readonly kind: "host" } | { readonly kind: "directory"; readonly path: string };
+export type RootChoice =
+  | { readonly kind: "host" }
+  | { readonly kind: "directory"; readonly path: string }
+  | {
+      readonly kind: "image";
+      readonly name: string;
+      /** The topmost first. */
+      readonly layers: readonly { readonly path: string; readonly hidesEtc: boolean }[];
+    };
 
 /** @throws {OrlopError} no_such_image; bad_value for a Rootfs that is no directory */
-export function chooseRoot(image: string, rootfs: string): RootChoice {
-  if (rootfs === "") {
-    if (image === "host" || image === "host:latest") return { kind: "host" };
-    if (image === "") throw OrlopError.of("bad_value", { what: "Image", value: "", expected: 'an image, e.g. "host"' });
-    throw OrlopError.of("no_such_image", { reference: withTag(image) });
+export function chooseRoot(
+  { Image, HostConfig: { Rootfs } }: ContainerCreateBody,
+  image: ContainerImage | undefined,
+  places: Places,
+): RootChoice {
+  if (image !== undefined) {
+    const hiding = new Set(image.hidingEtc);
+    const layers = image.layers.map((id) => ({ path: layerDirectory(places, id), hidesEtc: hiding.has(id) }));
+    return { kind: "image", name: Image, layers: layers.toReversed() };
   }
-  if (image !== "")
-    throw OrlopError.of("bad_value", { what: "Image", value: image, expected: "none together with HostConfig.Rootfs" });
-  return { kind: "directory", path: realDirectory(rootfs) };
-}
-
-/** As Docker names an image in its messages. */
-function withTag(image: string): string {
-  const name = image.slice(image.lastIndexOf("/") + 1);
-  return name.includes(":") || name.includes("@") ? image : `${image}:latest`;
+  if (Rootfs === "") {
+    if (isHostImage(Image)) return { kind: "host" };
+    if (Image === "") throw OrlopError.of("bad_value", { what: "Image", value: "", expected: 'an image, e.g. "host"' });
+    throw OrlopError.of("no_such_image", { reference: withTag(Image) });
+  }
+  if (Image !== "")
+    throw OrlopError.of("bad_value", { what: "Image", value: Image, expected: "none together with HostConfig.Rootfs" });
+  return { kind: "directory", path: realDirectory(Rootfs) };
 }
 
 function realDirectory(path: string): string {
@@ -63,11 +80,15 @@ export function planRoot(
   const hidden = [places.stateDir, places.runDir];
   const upper = chooseUpper(view.mounts, { directory: layers, memory: `${places.runDir}/upper`, removedAtExit });
   const mountPoint = `${places.runDir}/root`;
-  const source =
-    choice.kind === "host"
-      ? planHost({ view, mountPoint, partPoint: `${places.runDir}/part`, upper, hidden })
-      : planDirectory({ directory: choice.path, mountPoint, upper, hidden });
+  const source = planSource(choice, places, { view, mountPoint, upper, hidden });
   return { ...source, inMemory: upper.kind === "tmpfs" };
+}
+
+function planSource(choice: RootChoice, places: Places, input: Omit<HostInput, "partPoint">): RootSource {
+  if (choice.kind === "host") return planHost({ ...input, partPoint: `${places.runDir}/part` });
+  if (choice.kind === "directory") return planDirectory({ ...input, directory: choice.path });
+  const layers = choice.layers.map(({ path }) => path);
+  return planImageLayers({ ...input, layers, nothing: nothingIn(places), name: choice.name });
 }
 
 /**
@@ -76,9 +97,34 @@ export function planRoot(
  * @throws {OrlopError} bad_value for a file that is too large
  */
 export function readAccounts(choice: RootChoice, layers: string): Accounts {
-  const lower = choice.kind === "host" ? "" : choice.path;
-  const read = (name: string): string => readRegular(`${layers}/root/upper`, name) ?? readRegular(lower, name) ?? "";
-  return { passwd: read("passwd"), group: read("group") };
+  const trees = [{ path: `${layers}/root/upper`, hidesEtc: false }, ...treesOf(choice)];
+  return { passwd: readTopmost(trees, "passwd"), group: readTopmost(trees, "group") };
+}
+
+interface Tree {
+  readonly path: string;
+  /** Nothing of /etc in the trees below is seen. */
+  readonly hidesEtc: boolean;
+}
+
+function treesOf(choice: RootChoice): readonly Tree[] {
+  if (choice.kind === "image") return choice.layers;
+  return [{ path: choice.kind === "host" ? "" : choice.path, hidesEtc: false }];
+}
+
+/** The topmost tree's file, as overlay would show it. */
+function readTopmost(trees: readonly Tree[], name: string): string {
+  for (const { path, hidesEtc } of trees) {
+    const text = readRegular(path, name);
+    if (text !== undefined) return text;
+    if (hidesEtc || coversEtc(path)) return "";
+  }
+  return "";
+}
+
+/** Something else than a directory stands in the place of /etc: nothing below it is seen. */
+function coversEtc(tree: string): boolean {
+  return lstatSync(`${tree}/etc`, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
 /** "" for what hides the file below (a whiteout); undefined when nothing is there, or no regular file without links. */

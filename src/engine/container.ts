@@ -150,7 +150,7 @@ export class Container {
     this.#plan = undefined;
     // The machine's mounts may be others a while later.
     if (made !== undefined && performance.now() - made.madeMs < 1000) return made.plan;
-    return planStart(this.id, this.body, this.#parts);
+    return planStart(this.id, this.#record, this.#parts);
   }
 
   async #launch(plan: StartPlan): Promise<void> {

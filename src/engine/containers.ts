@@ -2,7 +2,9 @@
 
 import { OrlopError } from "../base/errors.ts";
 import { type ContainerId, isName, newContainerId } from "../base/id.ts";
+import type { Digest } from "../spec/digest.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import type { Platform } from "../spec/platform.ts";
 import { Container } from "./container.ts";
 import { inventName } from "./container-name.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
@@ -10,6 +12,7 @@ import { type ContainerRecord, neverRun } from "./container-record.ts";
 import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import type { ContainerImage } from "./images/container-image.ts";
 
 export interface Created {
   readonly container: Container;
@@ -26,6 +29,8 @@ export class Containers {
   readonly #byId = new Map<string, Container>();
   readonly #byName = new Map<string, string>();
   #isPruning = false;
+  /** Images of containers that are not recorded yet. */
+  readonly #making = new Map<string, ContainerImage>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -36,27 +41,53 @@ export class Containers {
     return [...this.#byId.values()];
   }
 
-  /** @throws {OrlopError} bad_value, unknown_field, name_in_use … : nothing is made then */
-  async create(body: ContainerCreateBody, name: string): Promise<Created> {
+  /**
+   * @param platform what the image must be for
+   * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use … : nothing is made then
+   */
+  async create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
     const id = newContainerId();
     const chosen = this.#reserve(id, name);
     try {
-      const plan = this.plan(body, id);
+      const { body, image } = await this.#parts.images.apply(asked, platform);
+      if (image !== undefined) this.#making.set(id, image);
+      const plan = this.#plan(id, body, image);
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
-      const container = new Container(this.#parts, { id, name: chosen, createdNs, body, run: neverRun }, plan);
+      const origin = image === undefined ? {} : { image };
+      const record = { id, name: chosen, createdNs, body, ...origin, run: neverRun };
+      const container = new Container(this.#parts, record, plan);
       await container.establish();
       this.#byId.set(id, container);
       return { container, warnings: plan.warnings };
     } catch (error) {
       this.#byName.delete(chosen);
       throw error;
+    } finally {
+      this.#making.delete(id);
     }
   }
 
   /** What a start would do. @throws {OrlopError} what is wrong with the request */
-  plan(body: ContainerCreateBody, id: ContainerId = newContainerId()): StartPlan {
+  async plan(asked: ContainerCreateBody): Promise<StartPlan> {
+    const { body, image } = await this.#parts.images.apply(asked);
+    return this.#plan(newContainerId(), body, image);
+  }
+
+  #plan(id: ContainerId, body: ContainerCreateBody, image: ContainerImage | undefined): StartPlan {
     stopSignalOf(body);
-    return planStart(id, body, this.#parts);
+    return planStart(id, { body, ...(image && { image }) }, this.#parts);
+  }
+
+  /** Containers of an image, those that are just being made included. */
+  usersOf(image: Digest): { readonly id: string; readonly isRunning: boolean }[] {
+    const making = [...this.#making].filter(([, { id }]) => id === image).map(([id]) => ({ id, isRunning: false }));
+    const made = this.all().filter(({ record }) => record.image?.id === image);
+    return [...made.map(({ id, status }) => ({ id, isRunning: status === "running" })), ...making];
+  }
+
+  /** Every image that a container needs: its layers stay, whatever becomes of its names. */
+  images(): ContainerImage[] {
+    return [...this.#making.values(), ...this.all().flatMap(({ record }) => record.image ?? [])];
   }
 
   /** One that an earlier engine has written down. */

@@ -5,6 +5,7 @@ import type { RecordStore } from "../store/rows.ts";
 import type { Container } from "./container.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { Events } from "./events.ts";
+import type { Images } from "./images/images.ts";
 import type { Machine } from "./machine.ts";
 import type { Places } from "./places.ts";
 
@@ -12,6 +13,7 @@ export interface EngineParts {
   readonly machine: Machine;
   readonly places: Places;
   readonly executor: Executor;
+  readonly images: Images;
   /** Whoever changes something says so here, once it is done. */
   readonly events: Events;
   /** `--rm` containers have a store that costs no sync. */

@@ -11,6 +11,7 @@ import { isTransient } from "./container-record.ts";
 import { Containers } from "./containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { Events } from "./events.ts";
+import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
 import type { Places } from "./places.ts";
 import { reconcile } from "./reconcile.ts";
@@ -24,6 +25,7 @@ export interface EngineOptions {
 
 export class Engine {
   readonly containers: Containers;
+  readonly images: Images;
   readonly machine: Machine;
   readonly places: Places;
   readonly events = new Events();
@@ -36,6 +38,7 @@ export class Engine {
     this.machine = machine;
     this.places = options.places;
     this.#stores = stores;
+    this.images = new Images({ ...options, store: stores.durable, environment: process.env });
     this.#parts = this.#partsOf(options);
     this.containers = new Containers(this.#parts);
   }
@@ -80,6 +83,7 @@ export class Engine {
       machine: this.machine,
       places,
       executor,
+      images: this.images,
       events: this.events,
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
       forget: (container) => this.containers.forget(container),

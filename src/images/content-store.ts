@@ -22,6 +22,8 @@ export class ContentStore {
   readonly #blobs: string;
   readonly #ingest: string;
   readonly #puts = new Map<Digest, Promise<void>>();
+  /** index.json as this engine wrote it. */
+  #index = "";
 
   private constructor(root: string) {
     this.root = root;
@@ -139,16 +141,19 @@ export class ContentStore {
   }
 
   /** Names the layout's images for other tools: written whole, replaced at once. */
-  async writeIndex(images: readonly (Descriptor & { readonly name: string })[]): Promise<void> {
+  async writeIndex(images: readonly (Descriptor & { readonly name?: string })[]): Promise<void> {
     const manifests = images.map(({ name, platform, mediaType, digest, size }) => ({
       mediaType,
       digest,
       size,
       ...(platform === undefined ? {} : { platform }),
-      annotations: { "org.opencontainers.image.ref.name": name },
+      ...(name === undefined ? {} : { annotations: { "org.opencontainers.image.ref.name": name } }),
     }));
     const index = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests };
-    await this.#replace("index.json", JSON.stringify(index));
+    const text = JSON.stringify(index);
+    if (text === this.#index) return;
+    await this.#replace("index.json", text);
+    this.#index = text;
   }
 
   async #replace(name: string, text: string): Promise<void> {

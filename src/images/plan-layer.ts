@@ -41,6 +41,7 @@ export class LayerPlanner implements TarSink {
   readonly #others = new Set<string>();
   #entries = 0;
   #bytes = 0;
+  #hidesEtc = false;
   #current: TarEntry | undefined;
 
   constructor(emit: (step: Step) => void, limits: LayerLimits) {
@@ -51,6 +52,16 @@ export class LayerPlanner implements TarSink {
   /** Directories that no entry describes. */
   get implied(): string[] {
     return [...this.#directories].flatMap(([path, mtimeNs]) => (mtimeNs === undefined && path !== "" ? [path] : []));
+  }
+
+  /** Content of all files together, as Docker counts a layer's size. */
+  get contentBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether /etc of the layers below cannot be seen through this one, though it has an /etc itself. */
+  get hidesEtc(): boolean {
+    return this.#hidesEtc;
   }
 
   /** The steps before the first entry. */
@@ -153,6 +164,7 @@ export class LayerPlanner implements TarSink {
 
   #whiteout(parent: string, name: string, entry: TarEntry): void {
     if (name === opaqueMarker) {
+      if (parent === "" || parent === "etc") this.#hidesEtc = true;
       this.#emit({ op: "layer-opaque", why, path: bytesOf(parent as ByteString) });
     } else if (!name.startsWith(metadataPrefix)) {
       const hidden = name.slice(whiteoutPrefix.length);

@@ -26,8 +26,17 @@ export interface PullOptions {
   readonly lease: Lease;
   readonly onEvent: (event: PullEvent) => void;
   /** A layer is in the store: unpacking can begin while others come. Its promise belongs to the pull. */
-  readonly onLayer?: (layer: Descriptor, position: number, image: PulledImage) => Promise<void>;
+  readonly onLayer?: (layer: PulledLayer) => Promise<void>;
   readonly signal?: AbortSignal;
+}
+
+export interface PulledLayer {
+  readonly layer: Descriptor;
+  /** Among the image's layers; 0 is the lowest. */
+  readonly position: number;
+  readonly image: PulledImage;
+  /** Aborted when the pull ends early. */
+  readonly signal: AbortSignal;
 }
 
 export type PullEvent =
@@ -38,6 +47,8 @@ export type PullEvent =
 export interface PulledImage {
   /** What the reference names: an index, or the manifest itself. */
   readonly target: Descriptor;
+  /** Everything that was read on the way, the outermost first; the manifest is the last. */
+  readonly documents: readonly (Manifest | Index)[];
   readonly manifest: Manifest;
   readonly config: ImageConfig;
 }
@@ -56,7 +67,7 @@ export async function pullImage(options: PullOptions): Promise<PulledImage> {
   const raw = await store.read(manifest.config.digest, configMax);
   const config = parseImageConfig(raw, manifest.config.digest, manifest.layers.length, name);
   const target = descriptorOf(documents[0] ?? manifest, manifest === documents[0] ? config.platform : undefined);
-  const image: PulledImage = { target, manifest, config };
+  const image: PulledImage = { target, documents, manifest, config };
   await fetchLayers(options, image);
   // the documents come last: whoever finds a manifest in the store finds all that it names
   for (const document of documents.toReversed()) await store.put(document.raw);
@@ -114,7 +125,7 @@ async function fetchLayers(options: PullOptions, image: PulledImage): Promise<vo
     const onProgress = (doneBytes: number): void => onEvent({ kind: "downloading", layer, doneBytes });
     const came = await fetcher.fetch(layer, { sessions, onProgress, signal });
     onEvent({ kind: "downloaded", layer, wasHere: !came });
-    await onLayer?.(layer, position, image);
+    await onLayer?.({ layer, position, image, signal });
   };
   const results = await Promise.allSettled(
     image.manifest.layers.map((layer, position) =>

@@ -1,7 +1,7 @@
 /** Opens sessions: from a reference and the configuration to the endpoints that are asked, in order. */
 import type { RegistryConfig } from "../spec/registry-config.ts";
+import type { Credentials } from "../spec/registry-credentials.ts";
 import { type Wait, waitForClock } from "./backoff.ts";
-import type { Credentials } from "./credentials.ts";
 import { planEndpoints } from "./registry-endpoint.ts";
 import { RegistrySession } from "./registry-session.ts";
 import { RegistryTransport } from "./registry-transport.ts";

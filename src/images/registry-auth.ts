@@ -2,8 +2,9 @@
 import { OrlopError } from "../base/errors.ts";
 import { type Challenge, parseChallenges, parseRegistryError, parseToken, type Token } from "../spec/distribution.ts";
 import { ShapeFault } from "../spec/json-shape.ts";
+import type { Credentials } from "../spec/registry-credentials.ts";
 import { BodyTooLarge, readWhole } from "./bounded-body.ts";
-import { basicAuthorization, type Credentials } from "./credentials.ts";
+import { basicAuthorization } from "./credentials.ts";
 import { type Endpoint, realmMaySeeCredentials } from "./registry-endpoint.ts";
 import { type HttpRequest, type RegistryTransport, shown } from "./registry-transport.ts";
 

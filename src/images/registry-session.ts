@@ -4,9 +4,9 @@
  */
 import { OrlopError } from "../base/errors.ts";
 import { parseRegistryError, parseRetryAfter } from "../spec/distribution.ts";
+import type { Credentials } from "../spec/registry-credentials.ts";
 import { attemptsMax, backoffMs, isPassing, type Wait } from "./backoff.ts";
 import { BodyTooLarge, readWhole } from "./bounded-body.ts";
-import type { Credentials } from "./credentials.ts";
 import { RegistryAuth } from "./registry-auth.ts";
 import type { Endpoint } from "./registry-endpoint.ts";
 import {

@@ -18,14 +18,16 @@ export interface UnpackOptions {
   readonly limits: LayerLimits;
   /** Everything of the file system on disk before this settles. */
   readonly sync: boolean;
-  /** Bytes of the tar that were read. */
-  readonly onProgress?: (doneBytes: number) => void;
+  /** A piece of the tar was taken. */
+  readonly onProgress?: () => void;
   readonly signal?: AbortSignal;
 }
 
 export interface UnpackedLayer {
-  /** Of the tar. */
-  readonly sizeBytes: number;
+  /** Of all files together. */
+  readonly contentBytes: number;
+  /** See LayerPlanner. */
+  readonly hidesEtc: boolean;
   /** Directories that the archive does not describe: their metadata is the lower layers'. */
   readonly implied: readonly string[];
 }
@@ -65,7 +67,7 @@ async function streamLayer(options: UnpackOptions): Promise<UnpackedLayer> {
       throw OrlopError.of("layer_refused", { entry: "the archive", reason: `over ${tarMax} bytes` });
     hash.update(piece);
     reader.write(piece);
-    onProgress?.(sizeBytes);
+    onProgress?.();
     await plan.flush();
   }
   reader.end();
@@ -74,5 +76,6 @@ async function streamLayer(options: UnpackOptions): Promise<UnpackedLayer> {
     throw OrlopError.of("digest_mismatch", { what: "the unpacked layer", expected: diffId, actual });
   planner.end(sync);
   await plan.end();
-  return { sizeBytes, implied: planner.implied };
+  const { contentBytes, hidesEtc, implied } = planner;
+  return { contentBytes, hidesEtc, implied };
 }

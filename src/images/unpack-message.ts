@@ -20,6 +20,7 @@ export type UnpackOrder =
 
 /** From it. After "unpacked" or "failed" it is free again. */
 export type UnpackReport =
+  /** Bytes of the blob that were read. */
   | { readonly kind: "progress"; readonly doneBytes: number }
   | { readonly kind: "unpacked"; readonly layer: UnpackedLayer }
   | { readonly kind: "failed"; readonly code?: ErrorCode; readonly message: string };

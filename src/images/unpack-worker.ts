@@ -32,15 +32,17 @@ function report(message: UnpackReport): void {
 
 async function unpack(order: UnpackOrder & { kind: "unpack" }, signal: AbortSignal): Promise<UnpackReport> {
   let reported = 0;
+  const source = createReadStream(order.blob, { highWaterMark: readBytes });
   const layer = await unpackLayer({
-    source: createReadStream(order.blob, { highWaterMark: readBytes }),
+    source,
     diffId: order.diffId,
     directory: order.directory,
     plan: new PlanStream(await connectUnix(order.controlSocket)),
     limits: order.limits,
     sync: true,
     signal,
-    onProgress: (doneBytes) => {
+    onProgress: () => {
+      const doneBytes = source.bytesRead;
       if (doneBytes - reported < reportBytes) return;
       reported = doneBytes;
       report({ kind: "progress", doneBytes });

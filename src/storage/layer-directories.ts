@@ -2,17 +2,27 @@
  * Unpacked layers, one directory each, by the digest of their tar: two images that share a layer share its files.
  *
  *     layers/HEX/          the files; read-only lower directory of overlays
+ *     layers/HEX.json      what was learned while it was unpacked
  *     layers/new/HEX/      a layer on its way; removed when it is found again
  *
  * A directory under its final name is whole, verified and on the disk: it is renamed only after the executor has verified
  * its content and synced the file system. So existence is proof, after a power loss too.
  */
-import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { point } from "../base/point.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 
+/** What is known of a layer once it was unpacked. */
+export interface LayerFacts {
+  /** Of all its files together. */
+  readonly contentBytes: number;
+  /** Its /etc or its root is opaque: /etc of the layers below is not seen. */
+  readonly hidesEtc: boolean;
+}
+
 /** Fills an empty directory with a layer, verified and synced. */
-export type FillLayer = (directory: string) => Promise<void>;
+export type FillLayer = (directory: string) => Promise<LayerFacts>;
 /** Removes a tree of any size and any content: the executor's business. */
 export type RemoveTree = (directory: string) => Promise<void>;
 
@@ -20,7 +30,7 @@ export class LayerDirectories {
   readonly #root: string;
   readonly #new: string;
   readonly #removeTree: RemoveTree;
-  readonly #underWay = new Map<Digest, Promise<void>>();
+  readonly #underWay = new Map<Digest, Promise<LayerFacts>>();
 
   private constructor(root: string, removeTree: RemoveTree) {
     this.#root = root;
@@ -50,38 +60,59 @@ export class LayerDirectories {
     return (await readdir(this.#root)).filter((name) => /^[a-f0-9]{64}$/.test(name)).map(digestOfHex);
   }
 
-  /** Settles when the layer is here. However many want it at the same time, it is filled once. */
-  async ensure(diffId: Digest, fill: FillLayer): Promise<void> {
-    const running = this.#underWay.get(diffId) ?? this.#begin(diffId, fill);
-    return running;
+  /** What is known of a layer that is here. */
+  async facts(diffId: Digest): Promise<LayerFacts> {
+    return JSON.parse(await readFile(`${this.pathOf(diffId)}.json`, "utf8")) as LayerFacts;
   }
 
-  #begin(diffId: Digest, fill: FillLayer): Promise<void> {
+  /** Settles when the layer is here. However many want it at the same time, it is filled once. */
+  async ensure(diffId: Digest, fill: FillLayer): Promise<LayerFacts> {
+    for (let running = this.#underWay.get(diffId); running !== undefined; running = this.#underWay.get(diffId)) {
+      const facts = await running.catch(() => undefined);
+      // who began it may have left in the middle: if something is wrong with the layer, our own attempt says it
+      if (facts !== undefined) return facts;
+    }
+    return this.#begin(diffId, fill);
+  }
+
+  #begin(diffId: Digest, fill: FillLayer): Promise<LayerFacts> {
     const running = this.#fill(diffId, fill).finally(() => this.#underWay.delete(diffId));
     this.#underWay.set(diffId, running);
     return running;
   }
 
-  async #fill(diffId: Digest, fill: FillLayer): Promise<void> {
-    if (await this.has(diffId)) return;
+  async #fill(diffId: Digest, fill: FillLayer): Promise<LayerFacts> {
+    if (await this.has(diffId)) return this.facts(diffId);
     const temporary = join(this.#new, hexOf(diffId));
     // 0755: the archive may not describe its own root
     await mkdir(temporary, { mode: 0o755 });
-    try {
-      await fill(temporary);
-      await rename(temporary, this.pathOf(diffId));
-    } catch (error) {
-      await this.#removeTree(temporary);
-      throw error;
-    }
+    const { contentBytes, hidesEtc } = await this.#fillOrRemove(temporary, fill);
+    const facts = { contentBytes, hidesEtc };
+    point("layer.filled");
+    // before the directory: where there is one, it is known
+    await writeFile(`${this.pathOf(diffId)}.json`, JSON.stringify(facts), { flush: true });
+    point("layer.facts");
+    await rename(temporary, this.pathOf(diffId));
+    point("layer.renamed");
     await using folder = await open(this.#root, "r");
     await folder.sync();
+    return facts;
+  }
+
+  async #fillOrRemove(directory: string, fill: FillLayer): Promise<LayerFacts> {
+    try {
+      return await fill(directory);
+    } catch (error) {
+      await this.#removeTree(directory);
+      throw error;
+    }
   }
 
   /** Removes a layer that no container uses: out of sight first, so that half of one is never found. */
   async remove(diffId: Digest): Promise<void> {
     const temporary = join(this.#new, hexOf(diffId));
     const moved = await rename(this.pathOf(diffId), temporary).then(() => true, missing);
+    await rm(`${this.pathOf(diffId)}.json`, { force: true });
     if (moved === true) await this.#removeTree(temporary);
   }
 }

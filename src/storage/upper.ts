@@ -71,20 +71,31 @@ export function planUpper(upper: Upper): { readonly prepare: Step[]; readonly mo
   };
 }
 
-/**
- * A copy-on-write view of `lower`, mounted on `target`.
- *
- * @param name of the layer among the container's: a file name
- */
-export function planLayer(
-  upper: Upper,
-  name: string,
-  lower: string,
-  target: string,
-): { prepare: Step[]; mount: Step[] } {
+/** A copy-on-write view of `lower`, mounted on `target`. */
+export function planLayer(upper: Upper, name: string, lower: string, target: string): LayerSteps {
+  return planOverlay(upper, { name, lowers: [lower], shown: lower, target });
+}
+
+export interface LayerSteps {
+  readonly prepare: Step[];
+  readonly mount: Step[];
+}
+
+export interface OverlayInput {
+  /** Of the layer among the container's: a file name. */
+  readonly name: string;
+  /** The topmost first. */
+  readonly lowers: readonly string[];
+  /** What they are, for people. */
+  readonly shown: string;
+  readonly target: string;
+}
+
+/** A copy-on-write view of directories on top of each other. */
+export function planOverlay(upper: Upper, { name, lowers, shown, target }: OverlayInput): LayerSteps {
   const base = upper.kind === "directory" ? `${upper.path}/${name}` : `${upper.mountPoint}/${name}`;
   const made: Step[] = [
-    { op: "mkdir", path: `${base}/upper`, mode: 0o755, why: `what the container changes of ${lower}` },
+    { op: "mkdir", path: `${base}/upper`, mode: 0o755, why: `what the container changes of ${shown}` },
     {
       op: "mkdir",
       path: `${base}/work`,
@@ -95,11 +106,11 @@ export function planLayer(
   const overlay: Step = {
     op: "overlay",
     target,
-    lowers: [lower],
+    lowers,
     upper: `${base}/upper`,
     work: `${base}/work`,
     options: upper.kind === "directory" && upper.volatile ? ["volatile"] : [],
-    why: `${lower} to be changed at will: nothing of it reaches the host`,
+    why: `${shown} to be changed at will: nothing of it reaches the host`,
   };
   return upper.kind === "directory" ? { prepare: made, mount: [overlay] } : { prepare: [], mount: [...made, overlay] };
 }

@@ -118,10 +118,11 @@ test("a terminal", async () => {
   expect(outcome.stdout).toMatch(/^\/dev\/pts\/0\r\n\d+ \d+\r\n$/);
 });
 
-test("only host is there; others are not pulled, and that is said", async () => {
-  const outcome = await run("run", "--rm", "alpine", "true");
+test("an image that is not there is pulled, and a registry that is not there is said", async () => {
+  const outcome = await run("run", "--rm", "127.0.0.1:1/alpine", "true");
   expect(outcome.exitCode).toBe(125);
-  expect(outcome.stderr).toContain("pulling an image is not supported");
+  expect(outcome.stderr).toContain("Unable to find image '127.0.0.1:1/alpine:latest' locally");
+  expect(outcome.stderr).toContain("cannot reach http://127.0.0.1:1/v2/alpine/");
   expect((await run("images", "--format", "{{.Repository}}:{{.Tag}}")).stdout).toBe("host:latest\n");
 });
 

@@ -50,13 +50,13 @@ async function setUp(scratch: Scratch) {
       store: puller.store,
       fetcher: puller.fetcher,
       onEvent: () => undefined,
-      onLayer: async (layer, position, { config }) => {
-        const diffId = config.diffIds[position];
+      onLayer: async ({ layer, position, image }) => {
+        const diffId = image.config.diffIds[position];
         if (diffId === undefined) throw new Error("parseImageConfig gives each layer its diff id");
         await layers.ensure(diffId, async (directory) => {
           unpacked++;
           const blob = puller.store.pathOf(layer.digest);
-          await pool.unpack({ blob, diffId, directory, ...(signal === undefined ? {} : { signal }) });
+          return await pool.unpack({ blob, diffId, directory, ...(signal === undefined ? {} : { signal }) });
         });
       },
       ...(signal === undefined ? {} : { signal }),

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlobFetcher } from "../../src/images/blob-fetcher.ts";
 import { ContentStore } from "../../src/images/content-store.ts";
-import type { Credentials } from "../../src/images/credentials.ts";
 import { Leases } from "../../src/images/leases.ts";
 import { type PullEvent, type PulledImage, pullImage } from "../../src/images/pull.ts";
 import { Registries } from "../../src/images/registries.ts";
 import { type Digest, hexOf } from "../../src/spec/digest.ts";
 import { parseReference } from "../../src/spec/reference.ts";
 import { parseRegistryConfig } from "../../src/spec/registry-config.ts";
+import type { Credentials } from "../../src/spec/registry-credentials.ts";
 
 export interface PullerOptions {
   /** The registry configuration, as its TOML would parse. Without a table, a loopback host is probed for TLS first. */

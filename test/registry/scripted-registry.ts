@@ -5,6 +5,9 @@ import type { AddressInfo } from "node:net";
 import { type Digest, digestOfHex } from "../../src/spec/digest.ts";
 import { mediaTypes } from "../../src/spec/oci-image.ts";
 
+/** As JSON has it: sets are objects. */
+type ContainerDefaults = Readonly<Record<string, unknown>>;
+
 export interface Request {
   readonly method: string;
   readonly path: string;
@@ -77,13 +80,17 @@ export class ScriptedRegistry implements AsyncDisposable {
   }
 
   /** An image with these layers (blobs of any content; nothing here unpacks them). */
-  addImage(tag: string, layers: readonly Buffer[]): { manifest: Digest; config: Digest; layers: Digest[] } {
+  addImage(
+    tag: string,
+    layers: readonly Buffer[],
+    defaults: ContainerDefaults = { Cmd: [tag] },
+  ): { manifest: Digest; config: Digest; layers: Digest[] } {
     const digests = layers.map((layer) => this.addBlob(layer));
     const config = Buffer.from(
       JSON.stringify({
         os: "linux",
         architecture: "amd64",
-        config: { Cmd: [tag] },
+        config: defaults,
         rootfs: { type: "layers", diff_ids: digests },
       }),
     );

@@ -1,0 +1,111 @@
+/** `images --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
+
+import { parseDuration } from "../base/duration.ts";
+import { OrlopError } from "../base/errors.ts";
+import type { ImageRecord, NameRecord } from "../engine/images/image-record.ts";
+import type { ImageTable } from "../engine/images/image-table.ts";
+import { familiarName, familiarReference, parseReference } from "../spec/reference.ts";
+import type { Filters } from "./query.ts";
+
+export interface FoundImage {
+  readonly image: ImageRecord;
+  /** Those that the filter lets through. */
+  readonly names: readonly NameRecord[];
+}
+
+/** Newest first, by the time that their configuration has. */
+export function filterImages(table: ImageTable, filters: Filters): FoundImage[] {
+  const patterns = filters["reference"]?.map(globPattern);
+  const before = limitOf(table, filters["before"], Math.min);
+  const since = limitOf(table, filters["since"], Math.max);
+  const until = filters["until"]?.map((text) => parseMoment(text, Date.now())).reduce((a, b) => Math.min(a, b));
+  const wantsDangling = danglingOf(filters["dangling"]);
+  const found = table.all().map((image) => {
+    const all = table.namesOf(image.id);
+    return { image, all, names: patterns === undefined ? all : all.filter((name) => matches(name, patterns)) };
+  });
+  return found
+    .filter(
+      ({ image, all, names }) =>
+        (patterns === undefined || names.length > 0) &&
+        (wantsDangling === undefined || wantsDangling === isDangling(all)) &&
+        (filters["label"] ?? []).every((label) => hasLabel(image, label)) &&
+        (before === undefined || createdMsOf(image) < before) &&
+        (since === undefined || createdMsOf(image) > since) &&
+        (until === undefined || createdMsOf(image) < until),
+    )
+    .map(({ image, names }) => ({ image, names }))
+    .sort((a, b) => createdMsOf(b.image) - createdMsOf(a.image));
+}
+
+/** Whether the built-in image `host` is among them: it has a name, no labels, and no age. */
+export function showsHost(filters: Filters): boolean {
+  const { reference, label, before, since, until } = filters;
+  if (label !== undefined || before !== undefined || since !== undefined || until !== undefined) return false;
+  if (danglingOf(filters["dangling"]) === true) return false;
+  return reference === undefined || reference.map(globPattern).some((p) => p.test("host:latest") || p.test("host"));
+}
+
+export function createdMsOf({ created }: ImageRecord): number {
+  return created === undefined ? 0 : Date.parse(created) || 0;
+}
+
+/** No tag leads to it. */
+export function isDangling(names: readonly NameRecord[]): boolean {
+  return names.every(({ reference }) => reference.includes("@"));
+}
+
+/** "KEY" or "KEY=VALUE". */
+export function hasLabel({ labels }: Pick<ImageRecord, "labels">, label: string): boolean {
+  const equals = label.indexOf("=");
+  if (equals < 0) return Object.hasOwn(labels, label);
+  return labels[label.slice(0, equals)] === label.slice(equals + 1);
+}
+
+function danglingOf(values: readonly string[] | undefined): boolean | undefined {
+  const [value] = values ?? [];
+  if (value === undefined) return undefined;
+  const isTrue = ["1", "true", "t"].includes(value.toLowerCase());
+  if (!isTrue && !["0", "false", "f"].includes(value.toLowerCase()))
+    throw OrlopError.of("bad_value", { what: "dangling filter", value, expected: "true or false" });
+  return isTrue;
+}
+
+function limitOf(
+  table: ImageTable,
+  values: readonly string[] | undefined,
+  choose: (...times: number[]) => number,
+): number | undefined {
+  return values === undefined ? undefined : choose(...values.map((value) => createdMsOf(table.get(value))));
+}
+
+function matches({ reference }: NameRecord, patterns: readonly RegExp[]): boolean {
+  const parsed = parseReference(reference);
+  return patterns.some((pattern) => pattern.test(familiarReference(parsed)) || pattern.test(familiarName(parsed)));
+}
+
+/** Go's path.Match: `*` and `?` stop at slashes, `[a-z]` is a class, a backslash takes the next character as it is. */
+function globPattern(glob: string): RegExp {
+  const refuse = (): OrlopError =>
+    OrlopError.of("bad_value", { what: "reference filter", value: glob, expected: "a pattern such as alpine:3.*" });
+  const source = glob.replace(/\\(.)|\[(\^?)([^\]]+)\]|[\s\S]/g, (part, escaped, negated, characters) => {
+    if (escaped !== undefined) return RegExp.escape(escaped);
+    if (characters !== undefined) return `[${negated}${characters.replace(/[\\[\]^]/g, "\\$&")}]`;
+    if (part === "*") return "[^/]*";
+    if (part === "?") return "[^/]";
+    return RegExp.escape(part);
+  });
+  try {
+    return new RegExp(`^${source}$`);
+  } catch {
+    throw refuse(); // a class whose end is before its beginning
+  }
+}
+
+/** Unix time in seconds, a date, or a duration before now ("24h"). In milliseconds. @throws {OrlopError} bad_value */
+export function parseMoment(text: string, nowMs: number): number {
+  if (/^\d{1,12}(\.\d{1,9})?$/.test(text)) return Number(text) * 1000;
+  const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(date)) return date;
+  return nowMs - parseDuration(text, "until filter");
+}

@@ -1,0 +1,69 @@
+/** A pull's steps as the messages that Docker's clients show: one JSON object in a line. */
+
+import type { Pulled, PullStep } from "../engine/images/pull-images.ts";
+import type { Digest } from "../spec/digest.ts";
+import { familiarName, familiarReference, type Reference } from "../spec/reference.ts";
+import type { ProgressMessage } from "./progress-reply.ts";
+
+/** Between two messages about one layer's bytes. */
+const everyMs = 100;
+
+export class PullMessages {
+  readonly #reference: Reference;
+  readonly #send: (message: ProgressMessage) => void;
+  readonly #lastMs = new Map<string, number>();
+  readonly #finished = new Set<string>();
+
+  constructor(reference: Reference, send: (message: ProgressMessage) => void) {
+    this.#reference = reference;
+    this.#send = send;
+  }
+
+  take(step: PullStep): void {
+    if (step.kind === "resolved") {
+      const { host, repository, tag, digest } = this.#reference;
+      const from = host === "docker.io" ? repository : `${host}/${repository}`;
+      this.#send({ status: `Pulling from ${from}`, id: digest ?? tag ?? "latest" });
+      for (const digest of new Set(step.layers.map((layer) => layer.digest))) this.#say(digest, "Pulling fs layer");
+      return;
+    }
+    const { digest, size } = step.layer;
+    // A layer can be in an image twice; it is told of once.
+    if (this.#finished.has(digest)) return;
+    if (step.kind === "downloading") this.#progress("Downloading", digest, step.doneBytes, size);
+    else if (step.kind === "extracting") this.#progress("Extracting", digest, step.doneBytes, size);
+    else if (step.kind === "downloaded") this.#say(digest, "Download complete");
+    else {
+      this.#finished.add(digest);
+      this.#say(digest, step.wasHere ? "Already exists" : "Pull complete");
+    }
+  }
+
+  end({ digest, isUpToDate }: Pulled): void {
+    const name = familiarReference(this.#reference);
+    this.#send({ status: `Digest: ${digest}` });
+    this.#send({ status: `Status: ${isUpToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}` });
+  }
+
+  #say(digest: Digest, status: string): void {
+    this.#send({ status, progressDetail: {}, id: shortId(digest) });
+  }
+
+  #progress(status: string, digest: Digest, current: number, total: number): void {
+    const key = `${status} ${digest}`;
+    const nowMs = performance.now();
+    if (current < total && nowMs - (this.#lastMs.get(key) ?? Number.NEGATIVE_INFINITY) < everyMs) return;
+    this.#lastMs.set(key, nowMs);
+    this.#send({ status, progressDetail: { current, total }, id: shortId(digest) });
+  }
+}
+
+/** What a pull of every tag ends with. */
+export function allTagsEnd(reference: Reference, anyNew: boolean): ProgressMessage {
+  const what = anyNew ? "Downloaded newer image" : "Image is up to date";
+  return { status: `Status: ${what} for ${familiarName(reference)}` };
+}
+
+export function shortId(digest: Digest): string {
+  return digest.slice("sha256:".length, "sha256:".length + 12);
+}

@@ -1,0 +1,91 @@
+/** `orlop images`. */
+import { formatAge } from "../base/duration.ts";
+import { formatSize } from "../base/size.ts";
+import type { ImageSummary } from "../client/image-types.ts";
+import { command } from "./context.ts";
+import { formatTable } from "./format-table.ts";
+import { parseFilters } from "./key-filters.ts";
+
+export const images = command({
+  name: "images",
+  summary: "List images",
+  args: "[NAME[:TAG]]",
+  flags: {
+    all: { type: "switch", short: "a", help: "The same as without: there are no images in between" },
+    quiet: { type: "switch", short: "q", help: "Only their IDs" },
+    noTrunc: { type: "switch", help: "Whole IDs" },
+    digests: { type: "switch", help: "Show digests, too" },
+    filter: {
+      type: "list",
+      short: "f",
+      value: "KEY=VALUE",
+      help: "Only those that match, e.g. dangling=true, reference=web:*, label=a=b",
+    },
+    format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
+    tree: { type: "later", takesValue: false, help: "" },
+  },
+  examples: ["orlop images", "orlop images -q --filter dangling=true", "orlop images 'debian:*'"],
+  async run({ args, flags, engine, print, stdout }) {
+    const filters = parseFilters([...flags.filter, ...args.map((name) => `reference=${name}`)]);
+    const found = await engine.images.list({ all: flags.all, filters });
+    const now = Date.now();
+    const rows = found.flatMap((image) => rowsOf(image, flags, now));
+    if (flags.quiet) for (const id of new Set(rows.map((row) => row.ID))) await print(id);
+    else if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));
+    else await stdout.write(tableOf(rows, flags.digests));
+    return 0;
+  },
+});
+
+interface ImageRow {
+  readonly Repository: string;
+  readonly Tag: string;
+  readonly Digest: string;
+  readonly ID: string;
+  readonly CreatedAt: string;
+  readonly CreatedSince: string;
+  readonly Size: string;
+}
+
+function tableOf(rows: readonly ImageRow[], withDigests: boolean): string {
+  const titles = ["REPOSITORY", "TAG", ...(withDigests ? ["DIGEST"] : []), "IMAGE ID", "CREATED", "SIZE"];
+  const cells = rows.map((row) => [
+    row.Repository,
+    row.Tag,
+    ...(withDigests ? [row.Digest] : []),
+    row.ID,
+    row.CreatedSince,
+    row.Size,
+  ]);
+  return formatTable(titles, cells);
+}
+
+/** One row for each tag, as Docker's CLI has it: a repository known by its digest alone has <none> for its tag. */
+function rowsOf(image: ImageSummary, flags: { readonly noTrunc: boolean; readonly digests: boolean }, nowMs: number) {
+  const digests = new Map((image.RepoDigests ?? []).map((name) => splitAt(name, "@")));
+  const tagged = (image.RepoTags ?? []).map((name) => splitAt(name, ":"));
+  const repositories = new Set(tagged.map(([repository]) => repository));
+  const untagged = [...digests.keys()].filter((repository) => !repositories.has(repository));
+  const names = [...tagged, ...untagged.map((repository) => [repository, none] as const)];
+  const common = {
+    ID: flags.noTrunc ? image.Id : image.Id.slice("sha256:".length, "sha256:".length + 12),
+    CreatedAt: new Date(image.Created * 1000).toISOString(),
+    CreatedSince: image.Created === 0 ? "N/A" : `${formatAge(nowMs - image.Created * 1000)} ago`,
+    Size: formatSize(image.Size),
+  };
+  return (names.length === 0 ? [[none, none] as const] : names).map(
+    ([repository, tag]): ImageRow => ({
+      Repository: repository,
+      Tag: tag,
+      Digest: digests.get(repository) ?? none,
+      ...common,
+    }),
+  );
+}
+
+const none = "<none>";
+
+function splitAt(name: string, mark: string): readonly [string, string] {
+  const at = name.lastIndexOf(mark);
+  return [name.slice(0, at), name.slice(at + 1)];
+}

@@ -1,0 +1,33 @@
+/** Pulls an image for a command, with its progress on the given output. */
+
+import { parseReference } from "../spec/reference.ts";
+import type { CliContext } from "./context.ts";
+import { showProgress } from "./show-progress.ts";
+
+export interface PullFlags {
+  readonly platform?: string | undefined;
+  readonly quiet: boolean;
+}
+
+/** @param where standard output (1) or error (2) */
+export async function pullImage(
+  context: CliContext,
+  image: string,
+  { platform, quiet }: PullFlags,
+  where: 1 | 2,
+): Promise<void> {
+  const { tag } = parseReference(image);
+  const isNamed = image.includes("@") || image.endsWith(`:${tag}`);
+  const messages = context.engine.images.pull(image, {
+    ...(isNamed ? {} : { tag: "latest" }),
+    ...(platform === undefined ? {} : { platform }),
+  });
+  if (quiet) for await (const _ of messages);
+  else await showProgress(messages, where === 1 ? context.stdout : context.stderr, await columnsOf(where));
+}
+
+/** The width of the terminal; undefined when there is none. */
+export async function columnsOf(fd: 1 | 2): Promise<number | undefined> {
+  const { isTerminal, terminalSize } = await import("./terminal.ts");
+  return isTerminal(fd) ? (terminalSize()?.columns ?? 80) : undefined;
+}

@@ -1,0 +1,39 @@
+/** What a container gets of its image where the request says nothing (moby runconfig.Merge's rules). Pure. */
+
+import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import type { ContainerDefaults } from "../../spec/oci-image.ts";
+
+/** The request with the image's defaults. Volumes, ports and health checks stay with the image (`ContainerImage.config`). */
+export function withImageDefaults(body: ContainerCreateBody, image: ContainerDefaults): ContainerCreateBody {
+  return {
+    ...body,
+    User: body.User || (image.User ?? ""),
+    Env: mergedEnvironment(body.Env, image.Env ?? []),
+    WorkingDir: body.WorkingDir || (image.WorkingDir ?? ""),
+    Labels: { ...image.Labels, ...body.Labels },
+    StopSignal: body.StopSignal || (image.StopSignal ?? ""),
+    Shell: body.Shell ?? image.Shell,
+    ...commandOf(body, image),
+  };
+}
+
+/** An entry point that was asked for, even an empty one, takes the image's command away too. */
+function commandOf(
+  body: Pick<ContainerCreateBody, "Entrypoint" | "Cmd">,
+  image: ContainerDefaults,
+): Pick<ContainerCreateBody, "Entrypoint" | "Cmd"> {
+  const { Entrypoint, Cmd } = body;
+  if ((Entrypoint?.length ?? 0) > 0) return { Entrypoint: Entrypoint?.join("") === "" ? [] : Entrypoint, Cmd };
+  const hasCommand = (Cmd?.length ?? 0) > 0;
+  return {
+    Entrypoint: Entrypoint ?? image.Entrypoint ?? null,
+    Cmd: hasCommand ? Cmd : (image.Cmd ?? null),
+  };
+}
+
+/** What was asked for first, then what the image has besides. */
+function mergedEnvironment(asked: readonly string[], own: readonly string[]): readonly string[] {
+  const nameOf = (entry: string): string => entry.split("=", 1)[0] as string;
+  const names = new Set(asked.map(nameOf));
+  return [...asked, ...own.filter((entry) => !names.has(nameOf(entry)))];
+}

@@ -1,0 +1,162 @@
+/**
+ * Images as living objects: the table of them, what is on the disk, and every change of the two together. A change is
+ * written down before the table has it: whoever finds an image finds it after a power loss too.
+ */
+
+import { OrlopError } from "../../base/errors.ts";
+import { point } from "../../base/point.ts";
+import { Serial } from "../../base/serial.ts";
+import { Leases } from "../../images/leases.ts";
+import type { Executor } from "../../kernel/executor.ts";
+import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import type { ImageConfig } from "../../spec/oci-image.ts";
+import { configMax, parseImageConfig } from "../../spec/oci-image-parse.ts";
+import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
+import type { Change, RecordStore } from "../../store/rows.ts";
+import { isHostImage, withHostDefaults } from "../host-image.ts";
+import type { Places } from "../places.ts";
+import type { ContainerImage } from "./container-image.ts";
+import { withImageDefaults } from "./image-defaults.ts";
+import { decodeImage, decodeName, encodeImage, encodeName, type ImageRecord, type NameRecord } from "./image-record.ts";
+import { ImageStores } from "./image-stores.ts";
+import { ImageTable, withTag } from "./image-table.ts";
+import { RegistrySettings } from "./registry-settings.ts";
+
+export interface ImagesOptions {
+  readonly places: Places;
+  readonly executor: Executor;
+  readonly store: RecordStore;
+  /** The engine's. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** What changes in one go. Later ones win. */
+export interface ImageChanges {
+  readonly putImages?: readonly ImageRecord[];
+  readonly putNames?: readonly NameRecord[];
+  readonly removeNames?: readonly NameRecord[];
+  readonly removeImages?: readonly ImageRecord[];
+}
+
+/** So many configurations are kept in memory. */
+const configsMax = 64;
+
+export class Images {
+  readonly table = new ImageTable();
+  readonly registrySettings: RegistrySettings;
+  readonly #options: ImagesOptions;
+  readonly #leases = { blobs: new Leases(), layers: new Leases() };
+  readonly #commits = new Serial();
+  readonly #configs = new Map<string, Promise<ImageConfig>>();
+  #stores: Promise<ImageStores> | undefined;
+
+  constructor(options: ImagesOptions) {
+    this.#options = options;
+    this.registrySettings = new RegistrySettings(options.environment);
+    for (const row of options.store.load("image")) this.table.putImage(decodeImage(row));
+    for (const row of options.store.load("tag")) this.table.putName(decodeName(row));
+  }
+
+  /** What is on the disk: opened when it is first needed. */
+  stores(): Promise<ImageStores> {
+    this.#stores ??= this.#open().catch((error) => {
+      this.#stores = undefined;
+      throw error;
+    });
+    return this.#stores;
+  }
+
+  async #open(): Promise<ImageStores> {
+    const stores = await ImageStores.open(this.#options.places, this.#options.executor, this.#leases);
+    await stores.content.writeIndex(this.#indexEntries()); // an engine that was killed may not have come to it
+    return stores;
+  }
+
+  /** An image's configuration. @throws {OrlopError} blob_unknown, digest_mismatch: the store is damaged */
+  config(image: ImageRecord): Promise<ImageConfig> {
+    const known = this.#configs.get(image.id);
+    if (known !== undefined) return known;
+    const reading = this.#readConfig(image).catch((error) => {
+      this.#configs.delete(image.id);
+      throw error;
+    });
+    this.#configs.set(image.id, reading);
+    for (const oldest of this.#configs.keys()) if (this.#configs.size > configsMax) this.#configs.delete(oldest);
+    return reading;
+  }
+
+  async #readConfig({ id, layers }: ImageRecord): Promise<ImageConfig> {
+    const { content } = await this.stores();
+    return parseImageConfig(await content.read(id, configMax), id, layers.length, id);
+  }
+
+  /**
+   * A create request with its image's defaults.
+   *
+   * @param platform what the image must be for
+   * @throws {OrlopError} no_such_image, platform_mismatch
+   */
+  async apply(
+    body: ContainerCreateBody,
+    platform?: Platform,
+  ): Promise<{ readonly body: ContainerCreateBody; readonly image?: ContainerImage }> {
+    const isMachine = body.HostConfig.Rootfs !== "" || body.Image === "" || isHostImage(body.Image);
+    const image = isMachine ? undefined : this.table.get(body.Image);
+    const offered = image?.platform ?? hostPlatform();
+    if (platform !== undefined && platformDistance(offered, platform) === undefined)
+      throw OrlopError.of("platform_mismatch", {
+        reference: withTag(body.Image),
+        wanted: formatPlatform(platform),
+        actual: formatPlatform(offered),
+      });
+    if (image === undefined) return { body: withHostDefaults(body) };
+    const { config } = await this.config(image);
+    return {
+      body: withImageDefaults(body, config),
+      image: {
+        id: image.id,
+        layers: image.layers.map(({ diffId }) => diffId),
+        hidingEtc: image.layers.filter(({ hidesEtc }) => hidesEtc).map(({ diffId }) => diffId),
+        config,
+      },
+    };
+  }
+
+  /** Writes changes down, then makes them, then tells other tools (index.json). One after the other. */
+  commit(changes: ImageChanges): Promise<void> {
+    return this.#commits.run(async () => {
+      point("images.change.begun");
+      await this.#options.store.apply(...rowsOf(changes));
+      point("images.change.recorded");
+      for (const image of changes.putImages ?? []) this.table.putImage(image);
+      for (const { reference } of changes.removeNames ?? []) this.table.removeName(reference);
+      for (const name of changes.putNames ?? []) this.table.putName(name);
+      for (const { id } of changes.removeImages ?? []) {
+        this.table.removeImage(id);
+        this.#configs.delete(id);
+      }
+      const { content } = await this.stores();
+      await content.writeIndex(this.#indexEntries());
+      point("images.change.indexed");
+    });
+  }
+
+  /** One entry for each name; an image without one is there all the same. */
+  #indexEntries() {
+    return this.table.all().flatMap(({ id, manifest, platform }) => {
+      const { mediaType, digest, sizeBytes } = manifest;
+      const entry = { mediaType, digest, size: sizeBytes, platform };
+      const tags = this.table.namesOf(id).filter(({ reference }) => !reference.includes("@"));
+      return tags.length === 0 ? [entry] : tags.map(({ reference }) => ({ ...entry, name: reference }));
+    });
+  }
+}
+
+function rowsOf(changes: ImageChanges): Change[] {
+  return [
+    ...(changes.putImages ?? []).map((image) => ({ put: encodeImage(image) })),
+    ...(changes.removeNames ?? []).map(({ reference }) => ({ remove: { kind: "tag", id: reference } as const })),
+    ...(changes.putNames ?? []).map((name) => ({ put: encodeName(name) })),
+    ...(changes.removeImages ?? []).map(({ id }) => ({ remove: { kind: "image", id } as const })),
+  ];
+}

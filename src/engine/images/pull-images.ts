@@ -1,0 +1,110 @@
+/** `pull`: from a reference to an image that containers can run, told step by step. */
+
+import { OrlopError } from "../../base/errors.ts";
+import { type PullEvent, type PulledImage, pullImage } from "../../images/pull.ts";
+import type { RegistrySession } from "../../images/registry-session.ts";
+import type { Digest } from "../../spec/digest.ts";
+import type { Descriptor } from "../../spec/oci-image.ts";
+import type { Platform } from "../../spec/platform.ts";
+import type { Reference } from "../../spec/reference.ts";
+import type { Credentials } from "../../spec/registry-credentials.ts";
+import { addImage, layerOf } from "./add-image.ts";
+import type { ImageRecord } from "./image-record.ts";
+import type { ImageStores } from "./image-stores.ts";
+import { nameKey } from "./image-table.ts";
+import type { Images } from "./images.ts";
+
+export type PullStep =
+  | PullEvent
+  | { readonly kind: "extracting"; readonly layer: Descriptor; readonly doneBytes: number }
+  /** wasHere: it was unpacked before this pull. */
+  | { readonly kind: "extracted"; readonly layer: Descriptor; readonly wasHere: boolean };
+
+export interface PullRequest {
+  readonly reference: Reference;
+  readonly platform: Platform;
+  readonly credentials?: Credentials;
+  readonly onStep: (step: PullStep) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Pulled {
+  readonly image: ImageRecord;
+  /** What the reference leads to at the registry. */
+  readonly digest: Digest;
+  /** The reference meant this image before. */
+  readonly isUpToDate: boolean;
+}
+
+/** Settles when the image is whole, unpacked and durable. @throws {OrlopError} as pullImage and unpackLayer */
+export async function pull(images: Images, request: PullRequest): Promise<Pulled> {
+  const { reference, platform, credentials, onStep, signal } = request;
+  const stores = await images.stores();
+  const registries = await images.registrySettings.registries();
+  const sessions: readonly RegistrySession[] = registries.sessions(reference, credentials);
+  using lease = stores.leases.open();
+  using layerLease = stores.layerLeases.open();
+  const pulled = await pullImage({
+    reference,
+    platform,
+    sessions,
+    store: stores.content,
+    fetcher: stores.fetcher,
+    lease,
+    onEvent: onStep,
+    onLayer: async ({ layer, position, image, signal }) => {
+      const { diffIds } = image.config;
+      layerLease.hold(diffIds);
+      await unpack(stores, { layer, diffId: diffIds[position], onStep, signal });
+    },
+    ...(signal && { signal }),
+  });
+  const known = images.table.name(nameKey(reference));
+  const isUpToDate = known?.image === pulled.config.digest && known.target === pulled.target.digest;
+  const image = await addImage(images, {
+    ...pulled,
+    indexes: indexesOf(pulled),
+    names: namesOf(reference, pulled.target.digest),
+    target: pulled.target.digest,
+  });
+  return { image, digest: pulled.target.digest, isUpToDate };
+}
+
+interface LayerWork {
+  readonly layer: Descriptor;
+  readonly diffId: Digest | undefined;
+  readonly onStep: PullRequest["onStep"];
+  readonly signal: AbortSignal;
+}
+
+async function unpack(stores: ImageStores, { layer, diffId, onStep, signal }: LayerWork): Promise<void> {
+  const wasHere = diffId !== undefined && (await stores.layers.has(diffId));
+  const onProgress = (doneBytes: number): void => onStep({ kind: "extracting", layer, doneBytes });
+  await layerOf(stores, layer, diffId, { onProgress, signal });
+  onStep({ kind: "extracted", layer, wasHere });
+}
+
+/** Every document above the manifest. */
+function indexesOf({ documents }: PulledImage): Digest[] {
+  return documents.filter(({ kind }) => kind === "index").map(({ digest }) => digest);
+}
+
+/** Docker's: the tag that was pulled, and always the digest. */
+function namesOf({ host, repository, tag, digest }: Reference, target: Digest): Reference[] {
+  const byDigest = { host, repository, digest: digest ?? target };
+  return tag === undefined || digest !== undefined ? [byDigest] : [{ host, repository, tag }, byDigest];
+}
+
+/** Every tag of a repository. @throws {OrlopError} no_tags */
+export async function tagsOf(
+  images: Images,
+  { host, repository }: Reference,
+  credentials?: Credentials,
+  signal?: AbortSignal,
+): Promise<Reference[]> {
+  const { listTags } = await import("../../images/registry-client.ts");
+  const registries = await images.registrySettings.registries();
+  const tags = await listTags(registries.session({ host, repository }, credentials), signal);
+  if (tags.length === 0) throw OrlopError.of("no_tags", { repository });
+  return tags.map((tag) => ({ host, repository, tag }));
+}

@@ -1,0 +1,48 @@
+/** An image's root: a copy-on-write view of its layers' directories, one on top of the other. */
+
+import { OrlopError } from "../base/errors.ts";
+import type { RootSource } from "../kernel/root-source.ts";
+import { planOverlay, planUpper, type Upper } from "./upper.ts";
+
+/** Docker's; the executor's own limit is one more. */
+const layersMax = 127;
+
+export interface ImageLayersInput {
+  /** The layers' directories, the topmost first. */
+  readonly layers: readonly string[];
+  /** An empty directory, for an image without layers. */
+  readonly nothing: string;
+  /** The image, for people. */
+  readonly name: string;
+  /** The host directory that the container's process covers with its root. */
+  readonly mountPoint: string;
+  readonly upper: Upper;
+}
+
+/** @throws {OrlopError} too_many_layers */
+export function planImageLayers({ layers, nothing, name, mountPoint, upper }: ImageLayersInput): RootSource {
+  // Overlay takes a directory once: of one that comes again, all that can be seen is its topmost place.
+  const distinct = [...new Set(layers)];
+  if (distinct.length > layersMax)
+    throw OrlopError.of("too_many_layers", { name, count: distinct.length, most: layersMax });
+  const lowers = distinct.length === 0 ? [nothing] : distinct;
+  const place = planUpper(upper);
+  const shown = `the image ${name}`;
+  const layer = planOverlay(upper, { name: "root", lowers, shown, target: mountPoint });
+  return {
+    prepare: [
+      {
+        op: "mkdir",
+        path: mountPoint,
+        mode: 0o700,
+        why: "the place that each container's process covers with its root",
+      },
+      ...place.prepare,
+      ...layer.prepare,
+    ],
+    mount: [...place.mount, ...layer.mount],
+    mountPoint,
+    furnish: [],
+    owned: upper.kind === "directory" ? [upper.path] : [],
+  };
+}
