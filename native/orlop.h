@@ -92,6 +92,8 @@ int channel_receive(int channel, struct channel_message *message, int *fd);
 
 struct monitor;
 
+enum { HELD_MOUNTS_MAX = 64 };
+
 /* The steps that a child will carry out, kept until `spawn` has all of them: STEP payloads, each behind its u32 length. */
 struct parcel { uint8_t *at; size_t used, capacity; uint64_t awaited; };
 /* The next payload after offset *at, which moves on; false at the end. */
@@ -105,6 +107,7 @@ struct task {
   char detail[256];         /* says more about a failure; "" when errno says it all */
   int root;                 /* O_PATH of the new root; -1 before `root` */
   int proc;                 /* a private procfs; -1 until needed */
+  int held[HELD_MOUNTS_MAX], holding, released; /* mounts that `hold` copied, and how many `root-bind` has taken */
   int empty;                /* the read-only tmpfs that hides directories; -1 until needed */
   uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
   bool in_child;
@@ -138,6 +141,8 @@ __attribute__((format(printf, 3, 4))) int fail(struct task *task, int error, con
 int root_open(struct task *task, const char *path, int flags);
 /* As root_open with O_PATH, but makes what is missing: directories, and at the end what `type` says (S_IFDIR, S_IFREG). */
 int root_make(struct task *task, const char *path, mode_t type, mode_t mode);
+/* An O_PATH descriptor of what `path` is below this directory, as if the directory were the root. */
+int open_below(int directory, const char *path);
 /* The directory that holds `path`, made when missing, and path's last name, which is not resolved. */
 int root_parent(struct task *task, const char *path, char name[256]);
 /* A descriptor of the same file with other flags, through a private procfs. */

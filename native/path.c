@@ -223,6 +223,13 @@ static int make_last(struct task *task, const char *path, struct making making) 
   return fd;
 }
 
+int open_below(int directory, const char *path) {
+  int fd = openat2_below(directory, path, O_PATH);
+  if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+    fd = walk_below(directory, path, (struct making){0, 0});
+  return fd;
+}
+
 int root_make(struct task *task, const char *path, mode_t type, mode_t mode) {
   struct making making = {type, mode};
   int fd = root_open(task, path, O_PATH);

@@ -17,9 +17,9 @@ step_function step_spawn, step_id_map, step_release, step_await, step_gate;
 /* steps_namespace.c */
 step_function step_unshare, step_setns, step_hostname, step_domainname, step_sysctl, step_oom_score, step_keyring;
 /* steps_mount.c */
-step_function step_unmount, step_propagation, step_overlay, step_mount, step_bind, step_root, step_pivot;
+step_function step_detach, step_unmount, step_propagation, step_hold, step_overlay, step_mount, step_bind, step_root, step_pivot;
 /* steps_root.c */
-step_function step_root_mount, step_root_bind, step_root_mkdir, step_root_symlink, step_root_mknod, step_root_file;
+step_function step_root_mount, step_root_bind, step_root_bind_below, step_root_mkdir, step_root_symlink, step_root_mknod, step_root_file;
 step_function step_root_mask, step_root_readonly, step_root_attributes;
 /* steps_identity.c */
 step_function step_bounding, step_user, step_capabilities, step_no_new_privileges, step_seccomp;
@@ -37,9 +37,12 @@ bool joins_pid_namespace(const union argument *arg);
 
 /* steps_mount.c: a new file system, detached; as fsmount(2), with the file system's own words in task->detail. */
 int make_mount(struct task *task, const char *fstype, const char *source, uint64_t attributes, char **options);
-/* A detached copy of the mount at fd or path (fd AT_FDCWD). flags: 1 recursive; set, clear: MOUNT_ATTR_*, recursive with
- * flag 2; propagation: MS_* or 0. */
+/* How a mount is copied. set, clear: MOUNT_ATTR_*; propagation: MS_* or 0. */
+enum { COPY_RECURSIVE = 1, COPY_ATTRIBUTES_RECURSIVE = 2, COPY_PROPAGATION_RECURSIVE = 4, COPY_HELD = 8 };
 struct copy { uint64_t flags, set, clear, propagation; };
+/* Gives a detached mount its attributes and propagation. */
+int adjust_mount(int mount, struct copy how);
+/* A detached copy of the mount at fd or path (fd AT_FDCWD). */
 int copy_mount(int fd, const char *path, struct copy how);
 /* steps_file.c: removes what `name` is in a directory, a tree with all that is in it; links not followed, no mount crossed. */
 int remove_tree(int directory, const char *name);

@@ -72,23 +72,26 @@ int attach_mount(int mount, int onto) {
 }
 
 /* MOUNT_ATTR_*ATIME is one field of several bits: the kernel wants all of it cleared when one is set. */
-static int set_attributes(int mount, unsigned at_flags, struct copy how) {
-  struct mount_attr attributes = {.attr_set = how.set, .attr_clr = how.clear, .propagation = how.propagation};
+int adjust_mount(int mount, struct copy how) {
+  struct mount_attr attributes = {.attr_set = how.set, .attr_clr = how.clear}, spread = {.propagation = how.propagation};
+  unsigned deep = (how.flags & COPY_ATTRIBUTES_RECURSIVE) != 0 ? AT_RECURSIVE : 0;
+  unsigned wide = (how.flags & COPY_PROPAGATION_RECURSIVE) != 0 ? AT_RECURSIVE : 0;
   if ((how.set & MOUNT_ATTR__ATIME) != 0)
     attributes.attr_clr |= MOUNT_ATTR__ATIME;
-  if ((attributes.attr_set | attributes.attr_clr | attributes.propagation) == 0)
-    return 0;
-  return mount_setattr(mount, "", AT_EMPTY_PATH | at_flags, &attributes, sizeof attributes);
+  if ((attributes.attr_set | attributes.attr_clr) != 0 &&
+      mount_setattr(mount, "", AT_EMPTY_PATH | deep, &attributes, sizeof attributes) < 0)
+    return -1;
+  return how.propagation == 0 ? 0 : mount_setattr(mount, "", AT_EMPTY_PATH | wide, &spread, sizeof spread);
 }
 
 int copy_mount(int fd, const char *path, struct copy how) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-  flags |= (how.flags & 1) != 0 ? AT_RECURSIVE : 0;
+  flags |= (how.flags & COPY_RECURSIVE) != 0 ? AT_RECURSIVE : 0;
   flags |= path[0] == 0 ? AT_EMPTY_PATH : 0;
   int tree = open_tree(fd, path, flags);
   if (tree < 0)
     return -1;
-  if (set_attributes(tree, (how.flags & 2) != 0 ? AT_RECURSIVE : 0, how) < 0)
+  if (adjust_mount(tree, how) < 0)
     return close_after(tree, -1);
   return tree;
 }
@@ -101,10 +104,28 @@ static int attach_at(struct task *task, int mount, const char *target) {
   return 0;
 }
 
+/* EINVAL: not a mount point. Lazily, because others may have copies of the mount and files open in it. */
+int step_detach(struct task *task, union argument *arg) {
+  if (umount2(arg[0].s, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT)
+    return 0;
+  return fail(task, errno, "%s", arg[0].s);
+}
+
 /* path, flags: MS_REC | MS_SLAVE … */
 int step_propagation(struct task *task, union argument *arg) {
   (void)task;
   return mount(NULL, arg[0].s, NULL, arg[1].n, NULL);
+}
+
+/* source, flags: 1 recursive. */
+int step_hold(struct task *task, union argument *arg) {
+  if (task->holding == HELD_MOUNTS_MAX)
+    return fail(task, EMFILE, "more than %d shared mounts", HELD_MOUNTS_MAX);
+  int tree = copy_mount(AT_FDCWD, arg[0].s, (struct copy){.flags = arg[1].n & COPY_RECURSIVE});
+  if (tree < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  task->held[task->holding++] = tree;
+  return 0;
 }
 
 /* fstype, source, target, attributes: MOUNT_ATTR_*, options. */

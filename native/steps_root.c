@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "steps.h"
@@ -38,11 +40,24 @@ static int kernel_place(struct task *task, const char *path) {
 
 static bool is_kernels(const char *fstype) { return strcmp(fstype, "proc") == 0 || strcmp(fstype, "sysfs") == 0; }
 
+/* What lies in a procfs is reached by its own name only: a link of the image must not lead a mount over what is masked
+ * (CVE-2019-19921). */
+static int onto_place(struct task *task, int onto, const char *path) {
+  struct statfs fs;
+  if (fstatfs(onto, &fs) < 0)
+    return -1;
+  if (fs.f_type == PROC_SUPER_MAGIC && strncmp(path, "/proc/", 6) != 0)
+    return fail(task, EPERM, "%s leads into /proc", path);
+  return 0;
+}
+
 /* fstype, source, target, attributes: MOUNT_ATTR_*, options. */
 int step_root_mount(struct task *task, union argument *arg) {
   int onto = is_kernels(arg[0].s) ? kernel_place(task, arg[2].s) : root_make(task, arg[2].s, S_IFDIR, 0755);
   if (onto < 0)
     return -1;
+  if (onto_place(task, onto, arg[2].s) < 0)
+    return close_after(onto, -1);
   int mount = make_mount(task, arg[0].s, arg[1].s, arg[3].n, arg[4].l.at);
   if (mount < 0 || attach_mount(mount, onto) < 0)
     return close_after(mount, close_after(onto, -1));
@@ -56,19 +71,52 @@ int step_root_mount(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* source: host path; target, flags, set, clear as `bind`; propagation: MS_* or 0. */
-int step_root_bind(struct task *task, union argument *arg) {
+/* Attaches a detached mount in the root, and closes it. */
+static int bind_tree(struct task *task, int tree, const char *target) {
   struct stat stat;
-  int tree = copy_mount(AT_FDCWD, arg[0].s, (struct copy){arg[2].n, arg[3].n, arg[4].n, arg[5].n});
-  if (tree < 0)
-    return fail(task, errno, "%s", arg[0].s);
   if (fstat(tree, &stat) < 0)
     return close_after(tree, -1);
   bool directory = S_ISDIR(stat.st_mode);
-  int onto = root_make(task, arg[1].s, directory ? S_IFDIR : S_IFREG, directory ? 0755 : 0644);
+  int onto = root_make(task, target, directory ? S_IFDIR : S_IFREG, directory ? 0755 : 0644);
   if (onto < 0)
-    return close_after(tree, fail(task, errno, "%s", arg[1].s));
-  return close_after(tree, close_after(onto, attach_mount(tree, onto)));
+    return close_after(tree, fail(task, errno, "%s", target));
+  int result = onto_place(task, onto, target);
+  if (result == 0)
+    result = attach_mount(tree, onto) < 0 ? fail(task, errno, "%s", target) : 0;
+  return close_after(tree, close_after(onto, result));
+}
+
+/* What `hold` copied, in its order. */
+static int take_held(struct task *task, struct copy how) {
+  if (task->released == task->holding)
+    return fail(task, EBADF, "nothing is held");
+  int tree = task->held[task->released++];
+  return adjust_mount(tree, how) < 0 ? close_after(tree, -1) : tree;
+}
+
+/* source: host path; target, flags, set, clear as `bind`; propagation: MS_* or 0. */
+int step_root_bind(struct task *task, union argument *arg) {
+  struct copy how = {arg[2].n, arg[3].n, arg[4].n, arg[5].n};
+  int tree = (how.flags & COPY_HELD) != 0 ? take_held(task, how) : copy_mount(AT_FDCWD, arg[0].s, how);
+  return tree < 0 ? fail(task, errno, "%s", arg[0].s) : bind_tree(task, tree, arg[1].s);
+}
+
+/* source: host path; below: a path in it, which is hostile; then as `root-bind`. */
+int step_root_bind_below(struct task *task, union argument *arg) {
+  int source = open(arg[0].s, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (source < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  int below = open_below(source, arg[1].s);
+  if (below < 0)
+    return close_after(source, fail(task, errno, "%s", arg[1].s));
+  close(source);
+  if (POINT("root-bind-below.opened") < 0)
+    return close_after(below, -1);
+  int tree = copy_mount(below, "", (struct copy){arg[3].n, arg[4].n, arg[5].n, arg[6].n});
+  if (tree < 0)
+    return close_after(below, fail(task, errno, "%s", arg[1].s));
+  close(below);
+  return bind_tree(task, tree, arg[2].s);
 }
 
 int step_root_mkdir(struct task *task, union argument *arg) {

@@ -3,7 +3,6 @@
 import { OrlopError } from "../base/errors.ts";
 import type { Container } from "../engine/container.ts";
 import { isHostImage } from "../engine/host-image.ts";
-import { mountsOf } from "../engine/spec-mounts.ts";
 import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
@@ -110,8 +109,14 @@ function networkOf({ body }: Container): string {
   return mode === "" || mode === "default" ? "bridge" : mode;
 }
 
-function hasMount({ body }: Container, volume: string): boolean {
-  return mountsOf(body.HostConfig).some(({ source, destination }) => source === volume || destination === volume);
+/** By a volume's name, a source or a destination. */
+function hasMount({ record }: Container, text: string): boolean {
+  return record.mounts.some(
+    (point) =>
+      point.destination === text ||
+      (point.type === "volume" && point.name === text) ||
+      (point.type === "bind" && point.source === text),
+  );
 }
 
 const portRange = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/;

@@ -8,7 +8,7 @@ import { hostImageId } from "../engine/host-image.ts";
 import { formatTimeNs } from "../engine/log-reader.ts";
 import { logSettingsOf } from "../engine/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
-import { mountsOf } from "../engine/spec-mounts.ts";
+import { mountsJson } from "./mount-json.ts";
 
 /** Go's zero time: never. */
 const NEVER = "0001-01-01T00:00:00Z";
@@ -73,18 +73,11 @@ export function inspection(container: Container, machine: Machine, size?: Contai
     },
     ...sizeFields(size),
     GraphDriver: { Name: "overlay", Data: null },
-    Mounts: mountsOf(HostConfig).map((mount) => ({
-      Type: mount.type,
-      Source: mount.type === "bind" ? mount.source : "",
-      Destination: mount.destination,
-      Mode: "",
-      RW: !mount.options?.includes("ro"),
-      Propagation: mount.type === "bind" ? (mount.options?.[1] ?? "") : "",
-    })),
+    Mounts: mountsJson(container),
     Config: {
       ...config,
       Hostname: hostnameOf({ id: record.id, body, machine }),
-      Volumes: record.image?.config.Volumes?.length ? asSet(record.image.config.Volumes) : null,
+      Volumes: volumesOf(container),
       ExposedPorts: asSet(record.image?.config.ExposedPorts ?? []),
       OnBuild: null,
     },
@@ -113,12 +106,7 @@ export function summary(container: Container, nowMs: number, size?: ContainerSiz
     Status: statusText(container, nowMs),
     HostConfig: { NetworkMode: body.HostConfig.NetworkMode || "default" },
     NetworkSettings: { Networks: {} },
-    Mounts: mountsOf(body.HostConfig).map(({ type, source, destination, options }) => ({
-      Type: type,
-      Source: type === "bind" ? source : "",
-      Destination: destination,
-      RW: !options?.includes("ro"),
-    })),
+    Mounts: mountsJson(container),
   };
 }
 
@@ -138,6 +126,12 @@ function statusText({ status, run }: Container, nowMs: number): string {
 
 function commandOf({ body }: Container): string[] {
   return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
+}
+
+/** Destinations of anonymous volumes: the request's, and the image's. */
+function volumesOf({ body, record }: Container): Record<string, object> | null {
+  const volumes = { ...body.Volumes, ...asSet(record.image?.config.Volumes ?? []) };
+  return Object.keys(volumes).length === 0 ? null : volumes;
 }
 
 /** Go's way to write a set. */

@@ -160,7 +160,7 @@ export const containerRoutes = [
     operation: "ContainerDelete",
     query: { v: flag, force: flag, link: refused },
     async handle({ params, query, engine }) {
-      await engine.containers.get(params.id).remove(query.force);
+      await engine.containers.get(params.id).remove(query.force, query.v);
       return noContent();
     },
   }),

@@ -7,6 +7,7 @@ import { imageRoutes } from "./routes-images.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
 import { streamRoutes } from "./routes-streams.ts";
 import { systemRoutes } from "./routes-system.ts";
+import { volumeRoutes } from "./routes-volumes.ts";
 
 export const routes: readonly Route[] = [
   ...systemRoutes,
@@ -14,5 +15,6 @@ export const routes: readonly Route[] = [
   ...containerRoutes,
   ...streamRoutes,
   ...imageRoutes,
+  ...volumeRoutes,
   ...orlopRoutes,
 ];

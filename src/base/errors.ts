@@ -235,6 +235,41 @@ export const errorTable = {
     () => "configured logging driver does not support reading",
     () => "it was made with the log driver none",
   ),
+  // ── volumes and mounts ─────────────────────────────────────────────────────────────────────────────────────────────
+  no_such_volume: row<{ name: string }>("not_found", (p) => `get ${p.name}: no such volume`),
+  bad_volume: row<{ name: string; reason: string }>("invalid", (p) => `create ${p.name}: ${p.reason}`),
+  volume_driver_unknown: row<{ name: string; driver: string }>(
+    "not_found",
+    (p) => `create ${p.name}: error looking up volume plugin ${p.driver}: plugin ${JSON.stringify(p.driver)} not found`,
+  ),
+  volume_in_use: row<{ name: string; containers: string }>(
+    "conflict",
+    (p) => `remove ${p.name}: volume is in use - [${p.containers}]`,
+  ),
+  volume_mount_failed: row<{ path: string; device: string; type: string; reason: string }>(
+    "invalid",
+    (p) =>
+      `error while mounting volume '${p.path}': failed to mount local volume: mount ${p.device}:${p.path}, type ${p.type}: ${p.reason}`,
+  ),
+  bad_bind: row<{ text: string; reason: string }>(
+    "invalid",
+    (p) => `invalid volume specification: '${p.text}'${p.reason === "" ? "" : `: ${p.reason}`}`,
+  ),
+  bad_mount: row<{ type: string; reason: string }>(
+    "invalid",
+    (p) => `invalid mount config for type ${JSON.stringify(p.type)}: ${p.reason}`,
+  ),
+  bad_mode: row<{ mode: string }>("invalid", (p) => `invalid mode: ${p.mode}`),
+  mount_failed: row<{ source: string; target: string; reason: string }>(
+    "invalid",
+    (p) =>
+      `${startFailed}: error mounting ${JSON.stringify(p.source)} to rootfs at ${JSON.stringify(p.target)}: ${p.reason}`,
+  ),
+  not_shared: row<{ path: string; mount: string; needed: string }>(
+    "invalid",
+    (p) => `path ${p.path} is mounted on ${p.mount} but it is not a ${p.needed} mount`,
+    () => "make it one first, e.g. mount --make-rshared",
+  ),
   duplicate_mount: row<{ target: string }>("invalid", (p) => `Duplicate mount point: ${p.target}`),
   // ── networks ───────────────────────────────────────────────────────────────────────────────────────────────────────
   nft_missing: row<object>(

@@ -57,6 +57,16 @@ export const orlop: Group<CliContext> = {
         ls: () => import("./images.ts").then((file) => file.images),
       },
     },
+    volume: {
+      summary: "Manage volumes: data that outlives containers",
+      commands: {
+        create: () => import("./volume-create.ts").then((file) => file.volumeCreate),
+        ls: () => import("./volume-ls.ts").then((file) => file.volumeLs),
+        inspect: () => import("./volume-inspect.ts").then((file) => file.volumeInspect),
+        rm: () => import("./volume-rm.ts").then((file) => file.volumeRm),
+        prune: () => import("./volume-prune.ts").then((file) => file.volumePrune),
+      },
+    },
     system: {
       summary: "Manage Orlop itself",
       commands: {

@@ -73,6 +73,54 @@ test.each([
     "--mount type=tmpfs,target=/t,tmpfs-size=64k,tmpfs-mode=700",
     { Mounts: [{ Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 65536, Mode: 0o700 } }] },
   ],
+  [
+    "--mount type=volume,src=data,dst=/d,volume-subpath=a/b,volume-label=a=b,volume-label=c=d,volume-nocopy",
+    {
+      Mounts: [
+        {
+          Type: "volume",
+          Source: "data",
+          Target: "/d",
+          VolumeOptions: { NoCopy: true, Subpath: "a/b", Labels: { a: "b", c: "d" } },
+        },
+      ],
+    },
+  ],
+  [
+    '--mount dst=/d,volume-driver=local,volume-opt=type=tmpfs,"volume-opt=o=size=1m,uid=7"',
+    {
+      Mounts: [
+        {
+          Type: "volume",
+          Target: "/d",
+          VolumeOptions: { DriverConfig: { Name: "local", Options: { type: "tmpfs", o: "size=1m,uid=7" } } },
+        },
+      ],
+    },
+  ],
+  [
+    "--mount type=bind,source=/a,target=/a,ro,bind-recursive=writable,bind-create-src",
+    {
+      Mounts: [
+        {
+          Type: "bind",
+          Source: "/a",
+          Target: "/a",
+          ReadOnly: true,
+          BindOptions: { ReadOnlyNonRecursive: true, CreateMountpoint: true },
+        },
+      ],
+    },
+  ],
+  [
+    "--mount type=tmpfs,target=/t,tmpfs-options=uid=7,tmpfs-options=exec",
+    { Mounts: [{ Type: "tmpfs", Target: "/t", TmpfsOptions: { Options: [["uid", "7"], ["exec"]] } }] },
+  ],
+  [
+    "--mount type=image,source=alpine,target=/i,image-subpath=etc",
+    { Mounts: [{ Type: "image", Source: "alpine", Target: "/i", ImageOptions: { Subpath: "etc" } }] },
+  ],
+  ["--volumes-from web:ro --volume-driver local", { VolumesFrom: ["web:ro"], VolumeDriver: "local" }],
   ['--mount type=bind,"source=/a,b",target=/a', { Mounts: [{ Type: "bind", Source: "/a,b", Target: "/a" }] }],
   ["--cap-add NET_ADMIN --cap-drop ALL --group-add 5", { CapAdd: ["NET_ADMIN"], CapDrop: ["ALL"], GroupAdd: ["5"] }],
   [
@@ -146,11 +194,13 @@ test.each([
   ["-v /a:/b:ro:z host", 'invalid --volume "/a:/b:ro:z"'],
   ["-v : host", 'invalid --volume ":"'],
   ["--tmpfs run host", 'invalid --tmpfs "run"'],
-  ["--mount type=nfs,target=/x host", "expected type=bind, volume or tmpfs"],
-  ["--mount type=bind,target=/x host", "expected source=PATH for a bind"],
+  ["--mount type=nfs,target=/x host", "expected type=bind, volume, tmpfs, image"],
+  ["--mount type=bind,target=/x host", "expected source=… for a mount of type bind"],
   ["--mount type=bind,source=/x host", "expected target=ABSOLUTE_PATH"],
   ["--mount type=bind,source=/x,target=/x,size=4 host", 'expected not the field "size"'],
-  ["--mount type=bind,source=/x,target=/x,tmpfs-size=4 host", "expected no tmpfs-size for a bind"],
+  ["--mount type=bind,source=/x,target=/x,tmpfs-size=4 host", "expected no tmpfs-size for a mount of type bind"],
+  ["--mount type=bind,source=/x,target=/x,bind-recursive=often host", "expected bind-recursive=enabled|disabled"],
+  ["--mount type=bind,source=/x,target=/x,bind-recursive=writable host", "expected readonly together with"],
   ["--mount type=bind,source=/x,target=/x,ro=maybe host", "expected readonly true or false"],
   ['--mount type=bind,sou"rce host', "expected double quotes around whole fields only"],
   ["--mount target host", "expected target=VALUE"],

@@ -6,7 +6,8 @@ import type { FlagValues } from "../command/flag.ts";
 import type { containerFlags } from "./container-flags.ts";
 import { environmentOf, linesOf, parseKeyValues, parseOptions, type ReadFile } from "./key-values.ts";
 import { parseCpus, parseUlimit } from "./limit-flags.ts";
-import { parseDevice, parseMount, parseTmpfs, parseVolumes } from "./mount-flags.ts";
+import { parseMount } from "./mount-flag.ts";
+import { parseDevice, parseTmpfs, parseVolumes } from "./mount-flags.ts";
 
 export type ContainerFlags = FlagValues<typeof containerFlags>;
 
@@ -86,6 +87,8 @@ function hostConfig(flags: ContainerFlags, binds: readonly string[], around: Sur
     Binds: binds,
     Mounts: flags.mount.map((text) => parseMount(text, around.cwd)),
     Tmpfs: parseTmpfs(flags.tmpfs),
+    VolumesFrom: flags.volumesFrom,
+    VolumeDriver: flags.volumeDriver,
     Privileged: flags.privileged,
     ReadonlyRootfs: flags.readOnly,
     CapAdd: flags.capAdd,

@@ -44,6 +44,8 @@ export const containerFlags = {
   // files
   volume: { type: "list", short: "v", value: "SOURCE:TARGET[:OPTIONS]", help: "Bind a directory or a volume" },
   mount: { type: "list", value: "type=TYPE,...", help: "Mount a file system, a directory or a volume" },
+  volumesFrom: { type: "list", value: "CONTAINER[:ro]", help: "Mount what another container has mounted" },
+  volumeDriver: { type: "text", value: "DRIVER", help: "Driver of volumes that have to be made: local" },
   tmpfs: { type: "list", value: "TARGET[:OPTIONS]", help: "Mount an empty file system in memory" },
   readOnly: { type: "switch", help: "Make the container's root read-only" },
   shmSize: { type: "size", help: "Size of /dev/shm" },
@@ -138,6 +140,4 @@ export const containerFlags = {
   storageOpt: { type: "later", takesValue: true, help: "" },
   useApiSocket: { type: "later", takesValue: false, help: "" },
   userns: { type: "later", takesValue: true, help: "" },
-  volumeDriver: { type: "later", takesValue: true, help: "" },
-  volumesFrom: { type: "later", takesValue: true, help: "" },
 } as const satisfies Flags;

@@ -31,6 +31,8 @@ export interface HostConfig {
   readonly Binds?: readonly string[];
   readonly Mounts?: readonly Mount[];
   readonly Tmpfs?: Readonly<Record<string, string>>;
+  readonly VolumesFrom?: readonly string[];
+  readonly VolumeDriver?: string;
   readonly Privileged?: boolean;
   readonly ReadonlyRootfs?: boolean;
   readonly CapAdd?: readonly string[];
@@ -71,9 +73,26 @@ export interface Mount {
   readonly Source?: string;
   readonly Target: string;
   readonly ReadOnly?: boolean;
-  readonly BindOptions?: { readonly Propagation?: string; readonly NonRecursive?: boolean };
-  readonly VolumeOptions?: { readonly NoCopy?: boolean };
-  readonly TmpfsOptions?: { readonly SizeBytes?: number; readonly Mode?: number };
+  readonly Consistency?: string;
+  readonly BindOptions?: {
+    readonly Propagation?: string;
+    readonly NonRecursive?: boolean;
+    readonly CreateMountpoint?: boolean;
+    readonly ReadOnlyNonRecursive?: boolean;
+    readonly ReadOnlyForceRecursive?: boolean;
+  };
+  readonly VolumeOptions?: {
+    readonly NoCopy?: boolean;
+    readonly Subpath?: string;
+    readonly Labels?: Readonly<Record<string, string>>;
+    readonly DriverConfig?: { readonly Name: string; readonly Options: Readonly<Record<string, string>> };
+  };
+  readonly TmpfsOptions?: {
+    readonly SizeBytes?: number;
+    readonly Mode?: number;
+    readonly Options?: readonly (readonly string[])[];
+  };
+  readonly ImageOptions?: { readonly Subpath?: string };
 }
 
 export interface ContainerCreated {

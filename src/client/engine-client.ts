@@ -9,6 +9,7 @@ import { ImagesClient } from "./images-client.ts";
 import type { Launch } from "./launch.ts";
 import { SystemClient } from "./system-client.ts";
 import { connectFailure, nobodyListens } from "./system-error.ts";
+import { VolumesClient } from "./volumes-client.ts";
 
 export interface EngineOptions {
   readonly address: Address;
@@ -38,6 +39,7 @@ export class EngineClient {
   readonly containers: ContainersClient;
   readonly images: ImagesClient;
   readonly system: SystemClient;
+  readonly volumes: VolumesClient;
   readonly #http: HttpClient;
 
   constructor(options: EngineOptions) {
@@ -48,6 +50,7 @@ export class EngineClient {
     this.containers = new ContainersClient(this);
     this.images = new ImagesClient(this);
     this.system = new SystemClient(this);
+    this.volumes = new VolumesClient(this);
   }
 
   /**

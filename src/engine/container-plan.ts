@@ -15,8 +15,8 @@ import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container
 import { containerSpec, hostnameOf } from "./container-spec.ts";
 import { logSettingsOf } from "./log-settings.ts";
 import { type Machine, readText } from "./machine.ts";
-import { containerPlaces, type Places } from "./places.ts";
-import { mountsOf } from "./spec-mounts.ts";
+import { type MountPoint, mountOf } from "./mount-point.ts";
+import { containerPlaces, type Places, volumePath } from "./places.ts";
 
 export interface StartPlan {
   readonly steps: readonly Step[];
@@ -34,7 +34,7 @@ export interface PlanSurroundings {
 /** @throws {OrlopError} everything that can be known to be wrong before the start */
 export function planStart(
   id: string,
-  { body, image }: Pick<ContainerRecord, "body" | "image">,
+  { body, image, mounts }: Pick<ContainerRecord, "body" | "image" | "mounts">,
   { machine, places }: PlanSurroundings,
 ): StartPlan {
   const host = body.HostConfig;
@@ -42,7 +42,9 @@ export function planStart(
   const own = containerPlaces(places, id, isTransient);
   const choice = chooseRoot(body, image, places);
   const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, own.layers));
-  const spec = containerSpec({ id, body, user, machine, devices: lookUpDevices(host.Devices) });
+  const specMounts = mounts.map((point) => mountOf(point, (volume) => volumePath(places, volume)));
+  const devices = lookUpDevices(host.Devices);
+  const spec = containerSpec({ id, body, user, machine, mounts: specMounts, devices });
   const root = planRoot(choice, places, own.layers, isTransient);
   const log = logSettingsOf(host.LogConfig);
   const steps = planContainer({
@@ -63,7 +65,7 @@ export function planStart(
     },
   });
   return {
-    steps: [...planParent(host.CgroupParent, machine), ...planBindSources(body), ...steps],
+    steps: [...planParent(host.CgroupParent, machine), ...planBindSources(mounts), ...steps],
     spec,
     groupPath: groupPathOf(id, spec),
     warnings: warningsOf(body, root.inMemory && !isTransient),
@@ -100,10 +102,11 @@ function parseExtraHost(text: string): readonly [name: string, address: string] 
 }
 
 /** `-v` makes a directory of a source that is missing; `--mount` refuses. */
-function planBindSources(body: ContainerCreateBody): Step[] {
-  return mountsOf(body.HostConfig).flatMap(({ type, source = "", missingSource }): Step[] => {
-    if (type !== "bind" || existsSync(source)) return [];
-    if (missingSource === "refuse") throw OrlopError.of("bind_source_missing", { path: source });
+function planBindSources(mounts: readonly MountPoint[]): Step[] {
+  return mounts.flatMap((point): Step[] => {
+    if (point.type !== "bind" || existsSync(point.source)) return [];
+    const { source } = point;
+    if (point.missingSource === "refuse") throw OrlopError.of("bind_source_missing", { path: source });
     return [{ op: "mkdir", path: source, mode: 0o755, why: "the source of a bind that is not there yet (-v)" }];
   });
 }

@@ -4,6 +4,7 @@ import type { ContainerId } from "../base/id.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { Row } from "../store/rows.ts";
 import type { ContainerImage } from "./images/container-image.ts";
+import type { MountPoint } from "./mount-point.ts";
 
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -13,6 +14,8 @@ export interface ContainerRecord {
   readonly body: ContainerCreateBody;
   /** Absent for the machine itself and for a directory. */
   readonly image?: ContainerImage;
+  /** What the body says of mounts, with the volumes that were found or made for it. */
+  readonly mounts: readonly MountPoint[];
   readonly run: RunRecord;
 }
 

@@ -4,13 +4,22 @@ import { describe, expect, test } from "bun:test";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
 import { type AskedDevice, containerSpec } from "./container-spec.ts";
 import { testMachine } from "./fixture-machine.ts";
+import { mountOf } from "./mount-point.ts";
+import { mountsOf } from "./spec-mounts.ts";
 
 const id = "0123456789abcdef".repeat(4);
+
+const noMounts = (): never => {
+  throw new Error("no other container");
+};
 
 function specOf(body: Record<string, unknown>, devices: readonly AskedDevice[] = [], uid = 0) {
   const user = { uid, gid: uid, additionalGids: [uid], home: uid === 0 ? "/root" : "/" };
   const request = parseContainerCreate({ Image: "host", Cmd: ["true"], ...body });
-  return containerSpec({ id, body: request, user, machine: testMachine, devices });
+  const mounts = mountsOf(request.HostConfig, [], noMounts).map((point) =>
+    mountOf(point, (volume) => `/volumes/${volume}`),
+  );
+  return containerSpec({ id, body: request, user, machine: testMachine, mounts, devices });
 }
 const host = (HostConfig: Record<string, unknown>) => specOf({ HostConfig });
 const types = (spec: ReturnType<typeof specOf>) => spec.linux?.namespaces?.map(({ type }) => type);

@@ -12,7 +12,7 @@ import type { HostConfig } from "../spec/engine-api-host-config.ts";
 import type { Device, DeviceRule, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
 import type { Machine } from "./machine.ts";
 import { limitsOf, rlimitsOf } from "./spec-limits.ts";
-import { mountsOf, withMounts } from "./spec-mounts.ts";
+import { withMounts } from "./spec-mounts.ts";
 import { protectedPathsOf, type Security, securityOf } from "./spec-security.ts";
 
 export interface SpecInput {
@@ -20,6 +20,8 @@ export interface SpecInput {
   readonly body: ContainerCreateBody;
   readonly user: ResolvedUser;
   readonly machine: Machine;
+  /** What was asked for, in order. */
+  readonly mounts: readonly Mount[];
   /** The nodes that HostConfig.Devices names, looked up. */
   readonly devices: readonly AskedDevice[];
 }
@@ -52,7 +54,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     ...base,
     ...(body.Domainname === "" ? {} : { domainname: body.Domainname }),
     annotations: host.Annotations,
-    mounts: withMounts(ipcMounts(host, base.mounts ?? []), mountsOf(host)),
+    mounts: withMounts(ipcMounts(host, base.mounts ?? []), input.mounts),
     linux: {
       ...linux,
       ...protectedPathsOf(host, linux, security.openPaths),

@@ -30,9 +30,10 @@ import {
 import { stopSignalOf } from "./container-spec.ts";
 import { mustAct, type Status } from "./container-state.ts";
 import { updateHostConfig } from "./container-update.ts";
+import { ContainerVolumes } from "./container-volumes.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { LogQuery } from "./log-reader.ts";
-import { type ContainerPlaces, containerPlaces, GROUP_FILE } from "./places.ts";
+import { type ContainerPlaces, containerPlaces, GROUP_FILE, volumePath } from "./places.ts";
 import { limitsOf } from "./spec-limits.ts";
 import { explainFailure } from "./start-failure.ts";
 import { type WaitCondition, Waiters } from "./waiters.ts";
@@ -49,6 +50,7 @@ export class Container {
   readonly #waiters = new Waiters();
   readonly #io: ContainerIo;
   readonly #group: ContainerGroup;
+  readonly #volumes: ContainerVolumes;
   readonly places: ContainerPlaces;
   #record: ContainerRecord;
   #status: Exclude<Status, "paused">;
@@ -72,6 +74,8 @@ export class Container {
     this.places = containerPlaces(parts.places, record.id, isTransient(record));
     if (plan !== undefined) this.#plan = { plan, madeMs: performance.now() };
     this.#group = new ContainerGroup(parts, record.id, groupPathOfRecord(record));
+    this.#volumes = new ContainerVolumes(record.id, record.mounts, parts.volumes);
+    this.#volumes.refer();
     this.#io = new ContainerIo(() => ({
       body: this.body,
       logPath: this.places.log,
@@ -108,6 +112,11 @@ export class Container {
   /** Its program is there: running or paused. */
   get isRunning(): boolean {
     return this.#status === "running";
+  }
+
+  /** Where the data of one of its volumes lies. */
+  volumePath(name: string): string {
+    return volumePath(this.#parts.places, name);
   }
 
   get isTransient(): boolean {
@@ -164,6 +173,7 @@ export class Container {
     const arrivals = this.#io.takeArrivals();
     const begin = arrivals.length === 0 ? ContainerProcess.spawnThrough : ContainerProcess.spawn;
     try {
+      await this.#volumes.acquire();
       const process = await begin(executor, plan.steps, this.places.socket);
       if (arrivals.length > 0) await this.#io.letIn(process, arrivals);
       const started = await process.link.started;
@@ -200,6 +210,7 @@ export class Container {
     this.#process = process;
     this.#status = "running";
     this.#isPaused = this.#group.isFrozen();
+    this.#volumes.adopt();
     if (this.run.status !== "running")
       await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
     this.#watch(process, groupPath);
@@ -392,8 +403,13 @@ export class Container {
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Everything of it goes. @throws {OrlopError} container_running without force, container_removing */
-  async remove(force: boolean): Promise<void> {
+  /**
+   * Everything of it goes.
+   *
+   * @param withVolumes its anonymous volumes too, but for those that another container has
+   * @throws {OrlopError} container_running without force, container_removing
+   */
+  async remove(force: boolean, withVolumes = false): Promise<void> {
     if (force && this.#status === "running") {
       await this.#signal(SIGKILL);
       await this.#ended;
@@ -401,17 +417,19 @@ export class Container {
     }
     await this.#queue.run(async () => {
       mustAct("remove", this.status, this);
-      await this.#vanish(this.run);
+      await this.#vanish(this.run, withVolumes);
     });
   }
 
   /** The name is free and the record gone when this resolves; the files follow. */
-  async #vanish(last: RunRecord): Promise<void> {
+  async #vanish(last: RunRecord, withVolumes = this.isTransient): Promise<void> {
     this.#status = "removing";
     point("container.remove.begun");
+    await this.#volumes.detach(!withVolumes);
     await this.#parts.storeOf(this.#record).apply({ remove: { kind: "container", id: this.id } });
     point("container.remove.recorded");
     this.#parts.forget(this);
+    await this.#volumes.leave(!withVolumes);
     this.#io.dismiss(this.#io.takeArrivals());
     this.#tell("destroy");
     this.#waiters.tell("removed", last);
@@ -424,9 +442,10 @@ export class Container {
   }
 
   #clear(): Promise<boolean> {
-    this.#cleared = this.#parts.background(`clearing ${this.id}`, () =>
-      this.#parts.endGroup(groupPathOfRecord(this.#record)),
-    );
+    this.#cleared = this.#parts.background(`clearing ${this.id}`, async () => {
+      await this.#parts.endGroup(groupPathOfRecord(this.#record));
+      await this.#volumes.release();
+    });
     return this.#cleared;
   }
 

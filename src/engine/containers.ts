@@ -6,6 +6,7 @@ import type { Digest } from "../spec/digest.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { Platform } from "../spec/platform.ts";
 import { Container } from "./container.ts";
+import { chooseMounts, prepareVolumes, unmakeVolumes, withoutMaking } from "./container-mounts.ts";
 import { inventName } from "./container-name.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { type ContainerRecord, neverRun } from "./container-record.ts";
@@ -13,6 +14,13 @@ import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ContainerImage } from "./images/container-image.ts";
+import type { AskedMount } from "./mount-point.ts";
+
+/** What a new container will be, before anything is made. */
+interface Choice {
+  readonly plan: StartPlan;
+  readonly mounts: readonly AskedMount[];
+}
 
 export interface Created {
   readonly container: Container;
@@ -51,12 +59,18 @@ export class Containers {
     try {
       const { body, image } = await this.#parts.images.apply(asked, platform);
       if (image !== undefined) this.#making.set(id, image);
-      const plan = this.#plan(id, body, image);
+      const { plan, mounts } = this.#choose(id, body, image);
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
       const origin = image === undefined ? {} : { image };
-      const record = { id, name: chosen, createdNs, body, ...origin, run: neverRun };
+      const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
+      await prepareVolumes(record, mounts, this.#parts);
       const container = new Container(this.#parts, record, plan);
-      await container.establish();
+      try {
+        await container.establish();
+      } catch (error) {
+        await unmakeVolumes(id, mounts, this.#parts.volumes);
+        throw error;
+      }
       this.#byId.set(id, container);
       return { container, warnings: plan.warnings };
     } catch (error) {
@@ -70,12 +84,18 @@ export class Containers {
   /** What a start would do. @throws {OrlopError} what is wrong with the request */
   async plan(asked: ContainerCreateBody): Promise<StartPlan> {
     const { body, image } = await this.#parts.images.apply(asked);
-    return this.#plan(newContainerId(), body, image);
+    return this.#choose(newContainerId(), body, image).plan;
   }
 
-  #plan(id: ContainerId, body: ContainerCreateBody, image: ContainerImage | undefined): StartPlan {
+  #choose(id: ContainerId, body: ContainerCreateBody, image: ContainerImage | undefined): Choice {
     stopSignalOf(body);
-    return planStart(id, { body, ...(image && { image }) }, this.#parts);
+    const origin = { body, ...(image && { image }) };
+    const mounts = chooseMounts(origin, this.#parts.volumes, (other) => this.get(other).record.mounts);
+    return { mounts, plan: planStart(id, { ...origin, mounts }, this.#parts) };
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id);
   }
 
   /** Containers of an image, those that are just being made included. */

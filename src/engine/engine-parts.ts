@@ -8,6 +8,7 @@ import type { Events } from "./events.ts";
 import type { Images } from "./images/images.ts";
 import type { Machine } from "./machine.ts";
 import type { Places } from "./places.ts";
+import type { Volumes } from "./volumes.ts";
 
 export interface EngineParts {
   readonly machine: Machine;
@@ -16,6 +17,7 @@ export interface EngineParts {
   readonly images: Images;
   /** Whoever changes something says so here, once it is done. */
   readonly events: Events;
+  readonly volumes: Volumes;
   /** `--rm` containers have a store that costs no sync. */
   storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
   /** The container is gone: its name is free. */

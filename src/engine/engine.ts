@@ -15,6 +15,7 @@ import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
 import type { Places } from "./places.ts";
 import { reconcile } from "./reconcile.ts";
+import { Volumes } from "./volumes.ts";
 
 export interface EngineOptions {
   readonly places: Places;
@@ -26,6 +27,7 @@ export interface EngineOptions {
 export class Engine {
   readonly containers: Containers;
   readonly images: Images;
+  readonly volumes: Volumes;
   readonly machine: Machine;
   readonly places: Places;
   readonly events = new Events();
@@ -40,6 +42,7 @@ export class Engine {
     this.#stores = stores;
     this.images = new Images({ ...options, store: stores.durable, environment: process.env });
     this.#parts = this.#partsOf(options);
+    this.volumes = new Volumes(this.#parts, stores.durable);
     this.containers = new Containers(this.#parts);
   }
 
@@ -56,12 +59,14 @@ export class Engine {
     engine.events.load(historyOf(places));
     const parent = planGroupParent(engine.machine.cgroups, "/orlop", readText);
     if (parent.length > 0) await executor.run(parent);
+    engine.volumes.restore(stores.durable.load("volume"));
     await reconcile({
       parts: engine.#parts,
       containers: engine.containers,
       rows: [...stores.durable.load("container"), ...stores.run.load("container")],
       watch: options.watch,
     });
+    await engine.volumes.reconcile((id) => engine.containers.has(id));
     return engine;
   }
 
@@ -79,7 +84,11 @@ export class Engine {
   }
 
   #partsOf({ places, executor }: EngineOptions): EngineParts {
+    const volumes = (): Volumes => this.volumes;
     return {
+      get volumes() {
+        return volumes(); // made after these parts, which it needs itself
+      },
       machine: this.machine,
       places,
       executor,

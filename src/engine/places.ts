@@ -39,3 +39,13 @@ export function containerPlaces(places: Places, id: string, isTransient: boolean
     owned: [runDir, stateDir],
   };
 }
+
+/** Every volume's directory is in here. */
+export function volumesDirectory(places: Places): string {
+  return `${places.stateDir}/volumes`;
+}
+
+/** Where a volume's data lies. */
+export function volumePath(places: Places, name: string): string {
+  return `${volumesDirectory(places)}/${name}/_data`;
+}

@@ -1,162 +1,81 @@
-/** Binds, Mounts and Tmpfs of a create body as the runtime specification's mounts. Pure. */
+/** Everything that a create body says of mounts: Binds, Mounts, Tmpfs, Volumes and VolumesFrom. Pure. */
 
 import { OrlopError } from "../base/errors.ts";
-import type { HostConfig, MountRequest } from "../spec/engine-api-host-config.ts";
+import type { HostConfig } from "../spec/engine-api-host-config.ts";
 import type { Mount } from "../spec/runtime-spec.ts";
+import { parseBind, parseMode } from "./bind-spec.ts";
+import type { AskedMount, MountPoint } from "./mount-point.ts";
+import { inOrder } from "./mount-point.ts";
+import { parseMountRequest } from "./mount-request.ts";
+import { cleanTarget } from "./mount-target.ts";
+import { tmpfsPoint } from "./tmpfs-mount.ts";
 
-export interface AskedMount extends Mount {
-  /** What Docker does when the source of a bind is missing: `-v` makes a directory, `--mount` refuses. */
-  readonly missingSource: "make" | "refuse";
-}
-
-/** In an order in which no mount covers an earlier one. @throws {OrlopError} bad_value, unknown_field */
-export function mountsOf(host: HostConfig): AskedMount[] {
-  const asked = [
-    ...host.Binds.map(parseBind),
-    ...host.Mounts.map(parseMount),
-    ...Object.entries(host.Tmpfs).map(([target, options]) => tmpfs(target, options === "" ? [] : options.split(","))),
+/**
+ * In an order in which no mount covers an earlier one. Of two on one place what is asked for itself wins over what comes from
+ * another container, and that over an anonymous volume.
+ *
+ * @param volumes    destinations of anonymous volumes: the request's and the image's
+ * @param mountsFrom the mounts of another container, by its id or name
+ * @throws {OrlopError} bad_bind, bad_mount, bad_mode, bad_value, duplicate_mount, unknown_field
+ */
+export function mountsOf(
+  host: HostConfig,
+  volumes: readonly string[],
+  mountsFrom: (container: string) => readonly MountPoint[],
+): AskedMount[] {
+  const own: AskedMount[] = [
+    ...host.Binds.map((text) => parseBind(text, host.VolumeDriver)),
+    ...host.Mounts.map((mount) => parseMountRequest(mount, host.VolumeDriver)),
+    ...Object.entries(host.Tmpfs).map(([target, options]) => tmpfsOf(target, options)),
   ];
-  const targets = asked.map((mount) => mount.destination);
+  const targets = own.map((mount) => mount.destination);
   const twice = targets.find((target, index) => targets.indexOf(target) !== index);
   if (twice !== undefined) throw OrlopError.of("duplicate_mount", { target: twice });
-  return asked.toSorted((a, b) => depthOf(a.destination) - depthOf(b.destination));
+  const others = host.VolumesFrom.flatMap((text) => borrowed(text, mountsFrom));
+  const anonymous = volumes.map((target) => anonymousVolume(target, host.VolumeDriver));
+  return inOrder(firstOfEach([...own, ...others.toReversed(), ...anonymous]));
+}
+
+function firstOfEach(mounts: readonly AskedMount[]): AskedMount[] {
+  const seen = new Set<string>();
+  return mounts.filter(({ destination }) => !seen.has(destination) && seen.add(destination));
+}
+
+function tmpfsOf(target: string, options: string): AskedMount {
+  const destination = cleanTarget(target, (reason) => OrlopError.of("bad_mount", { type: "tmpfs", reason }));
+  return tmpfsPoint(destination, options === "" ? [] : options.split(","));
+}
+
+/** "CONTAINER[:MODE]". @throws {OrlopError} bad_mode, no_such_container */
+function borrowed(text: string, mountsFrom: (container: string) => readonly MountPoint[]): AskedMount[] {
+  const colon = text.indexOf(":");
+  const container = colon < 0 ? text : text.slice(0, colon);
+  const mode = parseMode(colon < 0 ? "" : text.slice(colon + 1));
+  if (container === "" || mode.propagation !== "" || mode.nocopy) throw OrlopError.of("bad_mode", { mode: text });
+  return mountsFrom(container).map((point): AskedMount => {
+    const readonly = point.readonly || mode.readonly;
+    return point.type === "volume" ? { ...point, readonly, copyUp: false } : { ...point, readonly };
+  });
+}
+
+/** A destination in Volumes; one that is not absolute is meant from the root, as Docker has it. */
+function anonymousVolume(target: string, driver: string): AskedMount {
+  const refuse = (reason: string): OrlopError => OrlopError.of("bad_mount", { type: "volume", reason });
+  return {
+    type: "volume",
+    name: "",
+    anonymous: true,
+    destination: cleanTarget(target === "" || target.startsWith("/") ? target : `/${target}`, refuse),
+    readonly: false,
+    mode: "",
+    copyUp: true,
+    subpath: "",
+    making: { driver, options: {}, labels: null },
+  };
 }
 
 /** The defaults without those that were asked for, then these. */
-export function withMounts(defaults: readonly Mount[], asked: readonly AskedMount[]): Mount[] {
+export function withMounts(defaults: readonly Mount[], asked: readonly Mount[]): Mount[] {
   const targets = new Set(asked.map((mount) => mount.destination));
-  return [
-    ...defaults.filter((mount) => !targets.has(mount.destination)),
-    ...asked.map(({ missingSource: _, ...mount }) => mount),
-  ];
-}
-
-function depthOf(path: string): number {
-  return path.split("/").length;
-}
-
-/** "SOURCE:TARGET[:OPTION,…]". */
-function parseBind(text: string): AskedMount {
-  const [source = "", target = "", options = "", ...rest] = text.split(":");
-  if (source === "" || target === "" || rest.length > 0)
-    throw OrlopError.of("bad_value", { what: "HostConfig.Binds", value: text, expected: "SOURCE:TARGET[:OPTIONS]" });
-  if (!source.startsWith("/")) throw OrlopError.of("unknown_field", { field: `the named volume ${source}` });
-  const words = options === "" ? [] : options.split(",");
-  const unknown = words.find((word) => !bindOptions.has(word));
-  if (unknown !== undefined)
-    throw OrlopError.of("bad_value", {
-      what: `option of HostConfig.Binds ${JSON.stringify(text)}`,
-      value: unknown,
-      expected: [...bindOptions.keys()].join(", "),
-    });
-  const propagation = words.map((word) => bindOptions.get(word)).find((option) => option?.kind === "propagation");
-  return bind({
-    source,
-    target,
-    readonly: words.includes("ro"),
-    recursive: true,
-    propagation: propagation?.name ?? "rprivate",
-    missingSource: "make",
-  });
-}
-
-/** consistency: a hint for machines where files are shared with a virtual one. label: for SELinux, which Orlop does not use. */
-const bindOptions: ReadonlyMap<
-  string,
-  { readonly kind: "access" | "propagation" | "consistency" | "label"; readonly name: string }
-> = new Map(
-  (
-    [
-      ["access", ["ro", "rw"]],
-      ["propagation", ["private", "rprivate", "slave", "rslave"]],
-      ["consistency", ["cached", "delegated", "consistent"]],
-      ["label", ["z", "Z"]],
-    ] as const
-  ).flatMap(([kind, names]) => names.map((name) => [name, { kind, name }] as const)),
-);
-
-function parseMount(request: MountRequest, index: number): AskedMount {
-  const path = `HostConfig.Mounts[${index}]`;
-  const { Type, Source, Target, ReadOnly, BindOptions, TmpfsOptions } = request;
-  if (Type === "tmpfs") {
-    if (Source !== "")
-      throw OrlopError.of("bad_value", { what: `${path}.Source`, value: Source, expected: "no source" });
-    if (BindOptions !== undefined) throw OrlopError.of("unknown_field", { field: `${path}.BindOptions of a tmpfs` });
-    const { SizeBytes = 0, Mode = 0, Options = [] } = TmpfsOptions ?? {};
-    const options = [
-      ...(ReadOnly ? ["ro"] : []),
-      ...(SizeBytes > 0 ? [`size=${SizeBytes}`] : []),
-      ...(Mode > 0 ? [`mode=${Mode.toString(8)}`] : []),
-      ...Options.map((words) => words.join("=")),
-    ];
-    return tmpfs(Target, options);
-  }
-  if (TmpfsOptions !== undefined) throw OrlopError.of("unknown_field", { field: `${path}.TmpfsOptions of a bind` });
-  if (!Source.startsWith("/"))
-    throw OrlopError.of("bad_value", { what: `${path}.Source`, value: Source, expected: "an absolute path" });
-  const propagation = BindOptions?.Propagation || "rprivate";
-  if (propagation.endsWith("shared"))
-    throw OrlopError.of("unknown_field", { field: `${path}.BindOptions.Propagation=${propagation}` });
-  if (BindOptions?.ReadOnlyNonRecursive)
-    throw OrlopError.of("unknown_field", { field: `${path}.BindOptions.ReadOnlyNonRecursive` });
-  return bind({
-    source: Source,
-    target: Target,
-    readonly: ReadOnly,
-    recursive: BindOptions?.NonRecursive !== true,
-    propagation,
-    missingSource: BindOptions?.CreateMountpoint ? "make" : "refuse",
-  });
-}
-
-interface Bind {
-  readonly source: string;
-  readonly target: string;
-  readonly readonly: boolean;
-  readonly recursive: boolean;
-  readonly propagation: string;
-  readonly missingSource: AskedMount["missingSource"];
-}
-
-function bind({ source, target, readonly, recursive, propagation, missingSource }: Bind): AskedMount {
-  return {
-    destination: targetOf(target),
-    type: "bind",
-    source,
-    options: [recursive ? "rbind" : "bind", propagation, ...(readonly ? ["ro"] : [])],
-    missingSource,
-  };
-}
-
-const tmpfsOptions =
-  /^(ro|rw|noexec|exec|nosuid|suid|nodev|dev|noatime|relatime|strictatime|size=\d+[kmg%]?|mode=[0-7]{1,4}|uid=\d+|gid=\d+|nr_inodes=\d+[kmg]?|nr_blocks=\d+[kmg]?)$/;
-
-function tmpfs(target: string, options: readonly string[]): AskedMount {
-  const unknown = options.find((option) => !tmpfsOptions.test(option));
-  if (unknown !== undefined)
-    throw OrlopError.of("bad_value", {
-      what: `option of the tmpfs on ${target}`,
-      value: unknown,
-      expected: "ro, rw, exec, suid, dev (and their no…), size=BYTES, mode=OCTAL, uid=, gid=, nr_inodes= or nr_blocks=",
-    });
-  const destination = targetOf(target);
-  return {
-    destination,
-    type: "tmpfs",
-    source: "tmpfs",
-    options: ["noexec", "nosuid", "nodev", ...options],
-    missingSource: "refuse",
-  };
-}
-
-/** Clean, so that two ways of writing one path are one. */
-function targetOf(path: string): string {
-  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
-  if (!path.startsWith("/") || parts.length === 0 || parts.includes(".."))
-    throw OrlopError.of("bad_value", {
-      what: "mount path",
-      value: path,
-      expected: "an absolute path in the container, without .., and not / itself",
-    });
-  return `/${parts.join("/")}`;
+  return [...defaults.filter((mount) => !targets.has(mount.destination)), ...asked];
 }

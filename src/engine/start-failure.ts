@@ -2,6 +2,7 @@
 
 import { OrlopError } from "../base/errors.ts";
 import { StepFailure } from "../kernel/executor.ts";
+import type { Step } from "../kernel/step.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
 
 export interface StartFailure {
@@ -26,23 +27,38 @@ export function explainFailure(failure: unknown, spec: RuntimeSpec): StartFailur
   }
   if (step?.op === "cwd")
     return {
-      error: OrlopError.of(
-        "cwd_failed",
-        { path: step.path, reason: detail === "" ? errno : `${errno}: ${detail}` },
-        failure,
-      ),
+      error: OrlopError.of("cwd_failed", { path: step.path, reason: reasonOf(errno, detail) }, failure),
       exitCode: 128,
     };
+  if (isMounting(step) && !ours.has(errno)) {
+    const source = step.op === "root-bind-below" ? `${step.source}/${step.below}` : step.source;
+    const parameters = { source, target: step.target, reason: reasonOf(errno, detail) };
+    return { error: OrlopError.of("mount_failed", parameters, failure), exitCode: 128 };
+  }
   const error = OrlopError.of(
     "step_failed",
     {
       step: step?.op ?? "protocol",
-      errno: detail === "" ? errno : `${errno}: ${detail}`,
+      errno: reasonOf(errno, detail),
       why: step?.why ?? "every plan has it",
     },
     failure,
   );
   return { error, exitCode: 128 };
+}
+
+/** Steps that carry out what was asked for of mounts: they fail where that does not fit the image, the volume or the host. */
+function isMounting(
+  step: Step | undefined,
+): step is Extract<Step, { readonly op: "root-bind" | "root-bind-below" | "root-mount" }> {
+  return step?.op === "root-bind" || step?.op === "root-bind-below" || step?.op === "root-mount";
+}
+
+/** Not the request's fault. */
+const ours: ReadonlySet<string> = new Set(["EIO", "ENOMEM", "ENOSPC", "EMFILE", "ENFILE", "EBADF"]);
+
+function reasonOf(errno: string, detail: string): string {
+  return detail === "" ? errno : `${errno}: ${detail}`;
 }
 
 function asOrlopError(failure: unknown): OrlopError {

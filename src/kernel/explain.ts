@@ -43,15 +43,18 @@ function copyOf(
   propagation: number | bigint,
 ): string[] {
   const recursive = (BigInt(flags) & 1n) !== 0n ? "|AT_RECURSIVE" : "";
-  const deep = (BigInt(flags) & 2n) !== 0n ? "|AT_RECURSIVE" : "";
-  const changes = [
-    ...(BigInt(set) === 0n ? [] : [`set=${attributeNames(set)}`]),
-    ...(BigInt(clear) === 0n ? [] : [`clear=${attributeNames(clear)}`]),
-    ...(BigInt(propagation) === 0n ? [] : [`propagation=${propagationNames(propagation)}`]),
-  ];
+  const deep = (bit: bigint) => ((BigInt(flags) & bit) !== 0n ? "|AT_RECURSIVE" : "");
+  const change = (bit: bigint, changes: readonly string[]) =>
+    changes.length === 0 ? [] : [`mount_setattr(AT_EMPTY_PATH${deep(bit)}, {${changes.join(", ")}})`];
   return [
-    `open_tree(${quote(source)}, OPEN_TREE_CLONE${recursive})`,
-    ...(changes.length === 0 ? [] : [`mount_setattr(AT_EMPTY_PATH${deep}, {${changes.join(", ")}})`]),
+    (BigInt(flags) & 8n) === 0n
+      ? `open_tree(${quote(source)}, OPEN_TREE_CLONE${recursive})`
+      : "the mount that was held",
+    ...change(2n, [
+      ...(BigInt(set) === 0n ? [] : [`set=${attributeNames(set)}`]),
+      ...(BigInt(clear) === 0n ? [] : [`clear=${attributeNames(clear)}`]),
+    ]),
+    ...change(4n, BigInt(propagation) === 0n ? [] : [`propagation=${propagationNames(propagation)}`]),
   ];
 }
 
@@ -73,6 +76,7 @@ const explanations = {
   rmdir: (s) => [`rmdir(${quote(s.path)})`],
   remove: (s) => [`unlinkat(${quote(s.path)}) and everything below it`],
   usage: (s) => [`fstatat(each file below ${list(s.paths)}, AT_SYMLINK_NOFOLLOW)`],
+  detach: (s) => [`umount2(${quote(s.path)}, MNT_DETACH|UMOUNT_NOFOLLOW)`],
   chown: (s) => [`lchown(${quote(s.path)}, ${s.uid}, ${s.gid})`],
   "kill-group": (s) => [
     ...(s.freezer === "" ? [] : [`write(${quote(s.freezer)}, "FROZEN")`]),
@@ -162,6 +166,14 @@ const explanations = {
   bind: (s) => [...copyOf(s.source, s.flags, s.set, s.clear, 0), `move_mount(mount, ${quote(s.target)})`],
   root: (s) => [`open(${quote(s.path)}, O_PATH|O_DIRECTORY)`],
   "root-mount": (s) => [...fileSystem(s.fstype, s.source, s.attributes, s.options), ...attach(s.target)],
+  hold: (s) => [
+    `open_tree(${quote(s.source)}, OPEN_TREE_CLONE${(BigInt(s.flags) & 1n) === 0n ? "" : "|AT_RECURSIVE"})`,
+  ],
+  "root-bind-below": (s) => [
+    `openat2(${quote(s.source)}, ${quote(s.below)}, RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS)`,
+    ...copyOf(s.below, s.flags, s.set, s.clear, s.propagation),
+    ...attach(s.target),
+  ],
   "root-bind": (s) => [...copyOf(s.source, s.flags, s.set, s.clear, s.propagation), ...attach(s.target)],
   "root-mkdir": (s) => [inRoot(s.path), `mkdirat(${octal(s.mode)})`],
   "root-symlink": (s) => [`symlinkat(${quote(s.target)}, root, ${quote(s.path)})`],

@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { type MountOptions, parseMountOptions } from "./mount-options.ts";
 
-const none: MountOptions = { bind: false, recursiveBind: false, set: 0, clear: 0, propagation: 0, data: [] };
+const none: MountOptions = {
+  bind: false,
+  recursiveBind: false,
+  set: 0,
+  clear: 0,
+  recursiveAttributes: false,
+  propagation: 0,
+  data: [],
+};
 const parse = (text: string): MountOptions => parseMountOptions(text === "" ? [] : text.split(","));
 
 describe("mount options", () => {
@@ -14,8 +22,9 @@ describe("mount options", () => {
     ["nosuid,suid", { clear: 0x2 }],
     ["suid,nosuid", { set: 0x2 }],
     ["ro,rw,ro", { set: 0x1 }],
-    ["rro", { set: 0x1 }],
-    ["rro,rnosuid,rexec", { set: 0x3, clear: 0x8 }],
+    ["rro", { set: 0x1, recursiveAttributes: true }],
+    ["ro,rnosuid,rexec", { set: 0x3, clear: 0x8, recursiveAttributes: true }],
+    ["rw", { clear: 0x1 }],
     ["nodiratime,nosymfollow", { set: 0x80 | 0x200000 }],
     // access times are one field, cleared as a whole: mount_setattr(2)
     ["noatime", { set: 0x10, clear: 0x70 }],

@@ -29,6 +29,8 @@ export interface MountOptions {
   /** MOUNT_ATTR_*; cleared first, then set. */
   readonly set: number;
   readonly clear: number;
+  /** "rro" and the like: the attributes are for what is mounted below, too. */
+  readonly recursiveAttributes: boolean;
   /** MS_* with MS_REC for the recursive ones; 0: as it is. */
   readonly propagation: number;
   /** For the file system: "size=64m". */
@@ -45,10 +47,7 @@ const off = (bit: number): Attribute => ({ set: 0, clear: bit });
 /** The three ways of access times are one field, which mount_setattr(2) wants cleared as a whole. */
 const accessTime = (value: number): Attribute => ({ set: value, clear: MOUNT_ATTR__ATIME });
 
-/**
- * Each also with an "r" in front (recursive: runtime-spec 1.1). Here that makes no difference: a recursive bind gets its
- * attributes on everything below (posture.md: "ro is recursive"), and any other mount has nothing below it.
- */
+/** Each also with an "r" in front: recursive (runtime-spec 1.1). One of those makes all of a mount's attributes recursive. */
 const attributes: ReadonlyMap<string, Attribute> = new Map(
   Object.entries({
     ro: on(MOUNT_ATTR_RDONLY),
@@ -96,13 +95,14 @@ const refused = new Set(["remount", "idmap", "ridmap", "tmpcopyup", "copy-symlin
  * @throws {OrlopError} unknown_field for an option that Orlop does not carry out; bad_value for one that cannot be one
  */
 export function parseMountOptions(options: readonly string[]): MountOptions {
-  const found = { bind: false, recursiveBind: false, set: 0, clear: 0, propagation: 0 };
+  const found = { bind: false, recursiveBind: false, set: 0, clear: 0, recursiveAttributes: false, propagation: 0 };
   const data: string[] = [];
   for (const option of options) {
     const attribute = attributes.get(option);
     const propagation = propagations.get(option);
     if (attribute !== undefined) {
       found.set = (found.set & ~attribute.clear) | attribute.set;
+      found.recursiveAttributes ||= option.startsWith("r") && attributes.has(option.slice(1));
       found.clear = (found.clear & ~(attribute.set & ~MOUNT_ATTR__ATIME)) | attribute.clear;
     } else if (propagation !== undefined) {
       found.propagation = propagation;

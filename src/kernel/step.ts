@@ -35,6 +35,8 @@ export const stepTable = {
   remove: { path: "s" },
   /** Answer with the size of all files below these directories, decimal (VALUE): no links followed, no mounts crossed; of a file with several names each counts its part. A missing one has none. */
   usage: { paths: "l" },
+  /** Take the topmost mount at this path away, lazily; links are not followed. Where nothing is mounted, fine. */
+  detach: { path: "s" },
   /** Set an owner on a path, links not followed. */
   chown: { path: "s", uid: "n", gid: "n" },
 
@@ -123,6 +125,8 @@ export const stepTable = {
   await: {},
   /** Change the propagation of the whole mount tree, e.g. MS_REC|MS_SLAVE. */
   propagation: { path: "s", flags: "n" },
+  /** Copy a host path's mount as it is now, for the next `root-bind` with flag 8: before `propagation`, so that it stays a peer of the host's. flags: 1 recursive. */
+  hold: { source: "s", flags: "n" },
   /** Mount an overlay on a host directory. lowers: topmost first; upper and work "" = read-only; options: "volatile", "userxattr", "metacopy=off" … */
   overlay: { target: "s", lowers: "l", upper: "s", work: "s", options: "l" },
   /** Mount a file system on a host path (before `root`). options: "key=value" or "key". attributes: MOUNT_ATTR_*. */
@@ -133,8 +137,10 @@ export const stepTable = {
   root: { path: "s" },
   /** Mount a file system in the root; a missing mount point is made. attributes: MOUNT_ATTR_*. */
   "root-mount": { fstype: "s", source: "s", target: "s", attributes: "n", options: "l" },
-  /** Bind a host path in the root; a missing mount point is made (a file for a file). flags and attributes as for `bind`; propagation: MS_* or 0. */
+  /** Bind a host path in the root; a missing mount point is made (a file for a file). flags and attributes as for `bind`, 4: propagation recursive, 8: what `hold` kept, in its order; propagation: MS_* or 0. */
   "root-bind": { source: "s", target: "s", flags: "n", set: "n", clear: "n", propagation: "n" },
+  /** As `root-bind`, of a path below the source, which containers may be changing meanwhile: no link leads out of the source. */
+  "root-bind-below": { source: "s", below: "s", target: "s", flags: "n", set: "n", clear: "n", propagation: "n" },
   /** Make a directory in the root, parents included; one that exists is fine. */
   "root-mkdir": { path: "s", mode: "n" },
   /** Make a symbolic link in the root; one that exists is replaced only if it is a link. */

@@ -19,7 +19,7 @@ import type { Step } from "../kernel/step.ts";
 import type { Linux, RuntimeSpec } from "../spec/runtime-spec.ts";
 import { planDevices } from "./plan-devices.ts";
 import { planMonitor } from "./plan-monitor.ts";
-import { planMounts } from "./plan-mounts.ts";
+import { planHolds, planMounts } from "./plan-mounts.ts";
 import { isNew, type NamespacePlan, planNamespaces } from "./plan-namespaces.ts";
 import { planProcess, planRights } from "./plan-process.ts";
 import { planProtect, planReadonlyRoot } from "./plan-protect.ts";
@@ -126,6 +126,7 @@ function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
   const { spec, root } = input;
   const group = { layout: input.cgroups, path: groupPathOf(input.id, spec) };
   return [
+    ...planHolds(spec.mounts ?? []),
     {
       op: "propagation",
       path: "/",

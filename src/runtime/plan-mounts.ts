@@ -9,10 +9,11 @@ import {
   MOUNT_ATTR_RDONLY,
   MS_PRIVATE,
   MS_REC,
+  MS_SHARED,
 } from "../kernel/linux.ts";
 import { parseMountOptions } from "../kernel/mount-options.ts";
 import type { Step } from "../kernel/step.ts";
-import type { Mount } from "../spec/runtime-spec.ts";
+import type { Mount, MountBelow } from "../spec/runtime-spec.ts";
 
 /** What a mount of type "cgroup" needs to know. */
 export interface GroupView {
@@ -22,7 +23,7 @@ export interface GroupView {
 }
 
 /** @throws {OrlopError} bad_value for a destination or source that is not absolute, or an option that is not one */
-export function planMounts(mounts: readonly Mount[], group: GroupView): Step[] {
+export function planMounts(mounts: readonly MountBelow[], group: GroupView): Step[] {
   return mounts.flatMap((mount) => {
     checkDestination(mount.destination);
     if (mount.type === "cgroup" || mount.type === "cgroup2") return planCgroupView(mount, group);
@@ -87,11 +88,30 @@ function reasonFor(mount: Mount): string {
   return reasons[mount.destination] ?? `${mount.type} was asked for on ${mount.destination}`;
 }
 
-/** open_tree's flags in the `bind` steps. */
+/** The `bind` steps' flags. */
 const RECURSIVE = 1;
 const RECURSIVE_ATTRIBUTES = 2;
+const RECURSIVE_PROPAGATION = 4;
+const HELD = 8;
 
-function planBind(mount: Mount): Step {
+/**
+ * Sources that stay peers of the host's mounts (propagation shared): copied while they still are, before everything in this
+ * namespace becomes a slave. In the order of the mounts.
+ */
+export function planHolds(mounts: readonly Mount[]): Step[] {
+  return mounts.filter(isShared).map((mount) => ({
+    op: "hold",
+    source: mount.source ?? "",
+    flags: parseMountOptions(mount.options ?? []).recursiveBind ? RECURSIVE : 0,
+    why: `what is mounted below ${mount.destination} is to be seen outside, and the other way round`,
+  }));
+}
+
+function isShared(mount: Mount): boolean {
+  return isBind(mount) && (parseMountOptions(mount.options ?? []).propagation & MS_SHARED) !== 0;
+}
+
+function planBind(mount: MountBelow): Step {
   const options = parseMountOptions(mount.options ?? []);
   if (!mount.source?.startsWith("/"))
     throw OrlopError.of("bad_value", {
@@ -105,16 +125,31 @@ function planBind(mount: Mount): Step {
       value: options.data.join(","),
       expected: "options that a bind mount has (ro, nosuid, rprivate …)",
     });
-  const recursive = options.recursiveBind ? RECURSIVE | RECURSIVE_ATTRIBUTES : 0;
-  return {
-    op: "root-bind",
+  const propagation = options.propagation || MS_PRIVATE | MS_REC;
+  const held = isShared(mount);
+  const how = {
     source: mount.source,
     target: mount.destination,
-    flags: recursive,
+    flags:
+      (options.recursiveBind ? RECURSIVE : 0) |
+      (options.recursiveAttributes ? RECURSIVE_ATTRIBUTES : 0) |
+      ((propagation & MS_REC) === 0 ? 0 : RECURSIVE_PROPAGATION) |
+      (held ? HELD : 0),
     set: options.set,
     clear: options.clear,
-    // Of the whole copy (AT_RECURSIVE), for which mount_setattr has no MS_REC.
-    propagation: options.propagation === 0 ? MS_PRIVATE : options.propagation & ~MS_REC,
+    // What was held is shared, and must stay in the host's group. mount_setattr has AT_RECURSIVE for MS_REC.
+    propagation: held ? 0 : propagation & ~MS_REC,
+  };
+  if (mount.subpath !== undefined)
+    return {
+      op: "root-bind-below",
+      below: mount.subpath,
+      ...how,
+      why: `${mount.subpath} in ${mount.source} was asked for, wherever its own links lead`,
+    };
+  return {
+    op: "root-bind",
+    ...how,
     why: `the host's ${mount.source} was asked for${(options.set & MOUNT_ATTR_RDONLY) === 0 ? "" : ", to be read"}`,
   };
 }

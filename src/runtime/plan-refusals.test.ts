@@ -33,12 +33,14 @@ test.each(["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadav
   },
 );
 
-test("a bind is private and not recursive unless it says so; read-only counts for all below", () => {
+test("a bind is private and not recursive unless it says so; rro counts for all below, ro does not", () => {
   const bind = (...options: string[]) =>
     planMounts([{ destination: "/x", type: "bind", source: "/y", options }], view)[0];
-  expect(bind("bind")).toMatchObject({ flags: 0, propagation: 1 << 18 });
-  expect(bind("rbind", "ro")).toMatchObject({ flags: 3, set: 1 });
-  expect(bind("rbind", "rslave")).toMatchObject({ propagation: 1 << 19 });
+  expect(bind("bind")).toMatchObject({ flags: 4, propagation: 1 << 18 });
+  expect(bind("rbind", "rro")).toMatchObject({ flags: 7, set: 1 });
+  expect(bind("rbind", "ro")).toMatchObject({ flags: 5, set: 1 });
+  expect(bind("rbind", "slave")).toMatchObject({ flags: 1, propagation: 1 << 19 });
+  expect(bind("rbind", "rslave")).toMatchObject({ flags: 5, propagation: 1 << 19 });
 });
 
 test.each<[string, Linux, string]>([

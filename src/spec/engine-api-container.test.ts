@@ -128,7 +128,7 @@ test("a command may be one word instead of a list", () => {
 
 describe("refused by name", () => {
   test.each([
-    [{ Volumes: { "/data": {} } }, "Volumes"],
+    [{ Volumes: { "/data": { size: 1 } } }, "Volumes./data.size"],
     [{ MacAddress: "02:42:ac:11:00:02" }, "MacAddress"],
     [{ OnBuild: ["RUN x"] }, "OnBuild"],
     [{ Novelty: 1 }, "Novelty"],
@@ -138,10 +138,7 @@ describe("refused by name", () => {
     [{ HostConfig: { Init: true } }, "HostConfig.Init"],
     [{ HostConfig: { Dns: ["1.1.1.1"] } }, "HostConfig.Dns"],
     [{ HostConfig: { BlkioWeight: 100 } }, "HostConfig.BlkioWeight"],
-    [
-      { HostConfig: { Mounts: [{ Target: "/a", VolumeOptions: { NoCopy: true } }] } },
-      "HostConfig.Mounts[0].VolumeOptions",
-    ],
+    [{ HostConfig: { Mounts: [{ ImageOptions: { Subpath: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions"],
     [{ HostConfig: { Novelty: ["x"] } }, "HostConfig.Novelty"],
   ])("%j", (body, field) => {
     expect(() => parseContainerCreate(body)).toThrow(`${field} is not supported`);

@@ -83,7 +83,8 @@ const body = shape({
   Healthcheck: field(healthcheck, undefined),
   ArgsEscaped: refused,
   Image: field(text, ""),
-  Volumes: refused,
+  /** Destinations of anonymous volumes. */
+  Volumes: field(table(shape({})), {}),
   WorkingDir: field(absolutePath, ""),
   Entrypoint: field(words, null as readonly string[] | null),
   NetworkDisabled: refused,

@@ -31,7 +31,7 @@ export const restartPolicy: Read<{ readonly Name: string; readonly MaximumRetryC
 };
 
 const mount = shape({
-  Type: field(oneOf("bind", "tmpfs"), "bind"),
+  Type: field(text, ""),
   Source: field(text, ""),
   Target: field(text, ""),
   ReadOnly: field(truth, false),
@@ -46,7 +46,15 @@ const mount = shape({
     }),
     undefined,
   ),
-  VolumeOptions: refused,
+  VolumeOptions: field(
+    shape({
+      NoCopy: field(truth, false),
+      Labels: field(table(text), null as Readonly<Record<string, string>> | null),
+      DriverConfig: field(shape({ Name: field(text, ""), Options: field(table(text), {}) }), undefined),
+      Subpath: field(text, ""),
+    }),
+    undefined,
+  ),
   TmpfsOptions: field(
     shape({
       SizeBytes: field(whole(0), 0),
@@ -98,6 +106,9 @@ export const hostConfig = shape({
   Binds: field(texts, []),
   Mounts: field(list(mount), []),
   Tmpfs: field(table(text), {}),
+  VolumesFrom: field(texts, []),
+  /** For volumes that have to be made; others than local are refused where one is. */
+  VolumeDriver: field(text, ""),
   CapAdd: field(texts, []),
   CapDrop: field(texts, []),
   Privileged: field(truth, false),
@@ -145,8 +156,6 @@ export const hostConfig = shape({
   Init: none,
   PortBindings: none,
   PublishAllPorts: none,
-  VolumeDriver: none,
-  VolumesFrom: none,
   Dns: none,
   DnsOptions: none,
   DnsSearch: none,

@@ -69,6 +69,12 @@ export interface Mount {
   readonly options?: readonly string[];
 }
 
+/** Orlop's own addition, never read from a config.json. */
+export interface MountBelow extends Mount {
+  /** Of a bind: a path below the source, resolved in it. */
+  readonly subpath?: string;
+}
+
 export type NamespaceType = "mount" | "pid" | "network" | "ipc" | "uts" | "user" | "cgroup" | "time";
 
 export interface Namespace {

@@ -63,6 +63,23 @@ export const lives: Readonly<Record<string, Life>> = {
       },
     }),
   },
+  "with volumes": {
+    config: (Rootfs) => ({
+      Cmd: script("echo said > /tmpfs/file; exit 3"),
+      Volumes: { "/anonymous": {} },
+      HostConfig: {
+        Rootfs,
+        Mounts: [
+          {
+            Type: "volume",
+            Source: "crash-scratch",
+            Target: "/tmpfs",
+            VolumeOptions: { DriverConfig: { Name: "local", Options: { type: "tmpfs", device: "tmpfs" } } },
+          },
+        ],
+      },
+    }),
+  },
   "read-only": {
     config: (Rootfs) => ({ Cmd: script("exit 3"), HostConfig: { Rootfs, ReadonlyRootfs: true } }),
   },
@@ -124,6 +141,6 @@ async function liveThrough(containers: ContainersClient, life: Life, rootfs: str
   if (life.stops) await containers.stop(Id);
   if (!life.fails) told.exitCode = (await exit).StatusCode;
   told.removing = true;
-  if (!told.transient) await containers.remove(Id);
+  if (!told.transient) await containers.remove(Id, { volumes: true });
   told.removed = true;
 }

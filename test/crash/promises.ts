@@ -31,6 +31,7 @@ export async function checkAfterwards(product: Product, told: Told, before: Snap
     await product.engine.containers.remove(Id, { force: true });
   }
   expect(await find(product, told)).toBeUndefined();
+  await product.engine.volumes.prune({ all: ["true"] });
   product.disconnect();
   await expectNoLeaks(before, watch);
 }

@@ -10,6 +10,7 @@ export interface Excuse {
 }
 
 const userNamespace = { why: "user namespaces are for rootless use", testedIn: "kernel/steps-namespace.test.ts" };
+const volume = { why: "no life asks for this of a volume or mount", testedIn: "kernel/steps-volume.test.ts" };
 const layer = { why: "layers are unpacked, no container's life has that", testedIn: "kernel/layers.test.ts" };
 
 const netd = { why: "no container of a life publishes a port yet", testedIn: "kernel/netd-crash.test.ts" };
@@ -21,8 +22,10 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.setns": { why: "no container joins another's namespaces yet", testedIn: "kernel/steps-namespace.test.ts" },
   "step.device-program": { why: "cgroup v2 only; this is v1", testedIn: "kernel/device-program.test.ts" },
   "step.bind": { why: "containers bind below their root (root-bind)", testedIn: "kernel/steps-mount.test.ts" },
-  "step.mount": { why: "containers mount below their root (root-mount)", testedIn: "kernel/steps-mount.test.ts" },
   "step.chown": { why: "for user namespaces", testedIn: "kernel/steps-file.test.ts" },
+  "step.hold": volume,
+  "step.root-bind-below": volume,
+  "root-bind-below.opened": volume,
   "step.read": { why: "engine reads what it needs itself", testedIn: "kernel/steps-file.test.ts" },
   "step.usage": { why: "asked for by ps -s alone", testedIn: "kernel/steps-file.test.ts" },
   "step.root-file": { why: "a container's own files are bound", testedIn: "kernel/steps-root.test.ts" },

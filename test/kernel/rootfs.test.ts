@@ -49,7 +49,7 @@ kernelTest("binds: a directory, a file, read-only with all below it", [...needs]
     withMounts(
       { destination: "/made/for/it", type: "bind", source, options: ["rbind", "rprivate"] },
       { destination: "/single", type: "bind", source: join(source, "file"), options: ["bind"] },
-      { destination: "/fixed", type: "bind", source, options: ["rbind", "ro"] },
+      { destination: "/fixed", type: "bind", source, options: ["rbind", "rro"] },
     ),
   );
   expect(stdout).toBe("content\ncontent\ndirectory\nregular file\n");

@@ -1,0 +1,26 @@
+/** `orlop volume prune`. */
+import { formatSize } from "../base/size.ts";
+import { confirm } from "./confirm.ts";
+import { command } from "./context.ts";
+import { parseFilters } from "./key-filters.ts";
+
+export const volumePrune = command({
+  name: "prune",
+  summary: "Remove the volumes without a name that no container has",
+  flags: {
+    all: { type: "switch", short: "a", help: "Those with a name, too" },
+    filter: { type: "list", value: "KEY=VALUE", help: "Only those that match: label=a=b, label!=a" },
+    force: { type: "switch", short: "f", help: "Do not ask" },
+  },
+  examples: ["orlop volume prune", "orlop volume prune -af --filter label!=keep"],
+  async run({ flags, engine, print, stdout }) {
+    const which = flags.all ? "all volumes that no container has" : "the volumes without a name that no container has";
+    if (!flags.force && !(await confirm(`This will remove ${which}.`, { stdout }))) return 0;
+    const all = flags.all ? { all: ["true"] } : {};
+    const { VolumesDeleted, SpaceReclaimed } = await engine.volumes.prune({ ...parseFilters(flags.filter), ...all });
+    const names = VolumesDeleted ?? [];
+    if (names.length > 0) await print(`Deleted Volumes:\n${names.join("\n")}\n`);
+    await print(`Total reclaimed space: ${formatSize(SpaceReclaimed)}`);
+    return 0;
+  },
+});
