@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -29,7 +31,7 @@ enum {
 enum { R_ENTRY = 1, R_XATTR, R_EXTENT, R_DATA, R_FILE_END, R_WALK_END };
 
 /* Flags of an entry. */
-enum { E_MOUNT = 1, E_WHITEOUT = 2, E_OPAQUE = 4, E_BELOW = 8, E_SAME = 16, E_HIDDEN = 32 };
+enum { E_MOUNT = 1, E_WHITEOUT = 2, E_OPAQUE = 4, E_BELOW = 8, E_SAME = 16, E_HIDDEN = 32, E_TOUCHED = 64 };
 
 enum { WALK_CONTENT = 1, WALK_COMPARE = 2 };
 
@@ -260,9 +262,12 @@ static int put_file(int fd, const struct statx *stat) {
 
 static bool same_metadata(const struct statx *a, const struct statx *b) {
   return a->stx_mode == b->stx_mode && a->stx_uid == b->stx_uid && a->stx_gid == b->stx_gid &&
-         a->stx_mtime.tv_sec == b->stx_mtime.tv_sec && a->stx_mtime.tv_nsec == b->stx_mtime.tv_nsec &&
          a->stx_rdev_major == b->stx_rdev_major && a->stx_rdev_minor == b->stx_rdev_minor &&
          (is_kind(a, S_IFDIR) || a->stx_size == b->stx_size);
+}
+
+static bool same_time(const struct statx *a, const struct statx *b) {
+  return a->stx_mtime.tv_sec == b->stx_mtime.tv_sec && a->stx_mtime.tv_nsec == b->stx_mtime.tv_nsec;
 }
 
 static bool same_link(int a, int b) {
@@ -310,13 +315,13 @@ static bool same_content(int a, int b) {
   return same;
 }
 
-/* Touched, perhaps, but not changed: a file that was copied up for nothing. */
+/* Not changed, its time aside: a file that was copied up for nothing, a directory in which something changed. */
 static bool is_same(int fd, const struct statx *stat, int other, const struct statx *before) {
   if (!same_metadata(stat, before) || !has_xattrs_of(fd, other) || !has_xattrs_of(other, fd))
     return false;
   if (is_kind(stat, S_IFLNK))
     return same_link(fd, other);
-  return !is_kind(stat, S_IFREG) || same_content(fd, other);
+  return !is_kind(stat, S_IFREG) || (same_time(stat, before) && same_content(fd, other));
 }
 
 /* ── the walk ──────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -336,6 +341,19 @@ static bool may_enter(void) {
   return false;
 }
 
+/* What the kernel shows of itself is no file system to copy: files without end, and files whose reading does something. */
+static bool shows_kernel(int fd) {
+  static const unsigned kinds[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC,
+                                   DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC, BPF_FS_MAGIC, NSFS_MAGIC};
+  struct statfs fs;
+  if (fstatfs(fd, &fs) < 0)
+    return true;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if ((unsigned)fs.f_type == kinds[i])
+      return true;
+  return false;
+}
+
 static int put_here(int fd, const struct statx *stat, uint8_t flags) {
   char link[PATH_MAX];
   ssize_t size = is_kind(stat, S_IFLNK) ? readlinkat(fd, "", link, sizeof link) : 0;
@@ -351,13 +369,15 @@ static int walk_entry(int fd, int below, struct level level) {
   if (look(fd, &stat) < 0 || POINT("tree.entry") < 0)
     return -1;
   bool compares = (walk.flags & WALK_COMPARE) != 0;
-  bool stays_out = level.depth > 0 && (stat.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 && !may_enter();
+  bool mount = level.depth > 0 && (stat.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+  bool stays_out = mount && (!may_enter() || shows_kernel(fd));
   bool directory = is_kind(&stat, S_IFDIR);
   bool opaque = compares && directory && is_opaque(fd);
   bool known = below >= 0 && look(below, &before) == 0;
-  bool same = known && !is_whiteout(&stat) && !opaque && is_same(fd, &stat, below, &before);
+  bool touched = known && !is_whiteout(&stat) && !opaque && is_same(fd, &stat, below, &before);
+  bool same = touched && same_time(&stat, &before);
   int flags = (stays_out ? E_MOUNT : 0) | (compares && is_whiteout(&stat) ? E_WHITEOUT : 0) | (opaque ? E_OPAQUE : 0) |
-              (known ? E_BELOW : 0) | (same ? E_SAME : 0);
+              (known ? E_BELOW : 0) | (same ? E_SAME : touched ? E_TOUCHED : 0);
   if (put_here(fd, &stat, (uint8_t)flags) < 0 || put_xattrs(fd) < 0)
     return -1;
   if (is_kind(&stat, S_IFREG) && !stays_out && (walk.flags & WALK_CONTENT) != 0 && (!same || level.opaque))

@@ -7,7 +7,12 @@ export type Reply =
   | { readonly kind: "text"; readonly status: number; readonly text: string; readonly headers?: Headers }
   /** The headers are sent at once: they tell the client that it is being waited. */
   | { readonly kind: "later"; readonly value: Promise<unknown> }
-  | { readonly kind: "stream"; readonly contentType: string; readonly chunks: AsyncIterable<Uint8Array> }
+  | {
+      readonly kind: "stream";
+      readonly contentType: string;
+      readonly chunks: AsyncIterable<Uint8Array>;
+      readonly headers?: Headers;
+    }
   /** The connection becomes a byte stream of the route's own, until `take` resolves. */
   | { readonly kind: "hijack"; readonly contentType: string; readonly take: (client: Duplex) => Promise<void> };
 

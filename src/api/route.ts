@@ -4,7 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { ParseParameter } from "./query.ts";
 import type { Reply } from "./reply.ts";
 
-export type Method = "GET" | "HEAD" | "POST" | "DELETE";
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
 
 /** "/containers/:id/kill" has a parameter `id`; "/images/*name/json" one that may have slashes in it. */
 type PathParameters<Path extends string> = Path extends `${string}*${infer Name}/${string}`
@@ -30,6 +30,8 @@ export interface Call<Params, Query> {
   readonly engine: Engine;
   /** X-Registry-Auth, as it came. */
   readonly registryAuth: string | undefined;
+  /** The body of a route that takes a stream, at the route's pace. */
+  readonly upload: AsyncIterable<Uint8Array>;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
   /** What kinds of answer the client takes: its Accept header, "" without one. */
@@ -44,8 +46,8 @@ export interface Route {
   /** The operation in Docker's API description. */
   readonly operation: string;
   readonly query: QueryShape;
-  /** Whether it reads a JSON body. */
-  readonly body: boolean;
+  /** Whether it reads a body: JSON, or bytes as they come. */
+  readonly body: boolean | "stream";
   readonly handle: (call: Call<never, never>) => Reply | Promise<Reply>;
 }
 
@@ -54,7 +56,7 @@ interface RouteInput<Path extends string, Q extends QueryShape> {
   readonly path: Path;
   readonly operation: string;
   readonly query?: Q;
-  readonly body?: boolean;
+  readonly body?: boolean | "stream";
   readonly handle: (call: Call<PathParameters<Path>, QueryValues<Q>>) => Reply | Promise<Reply>;
 }
 

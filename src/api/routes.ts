@@ -1,6 +1,7 @@
 /** The table of routes. */
 
 import type { Route } from "./route.ts";
+import { archiveRoutes } from "./routes-archive.ts";
 import { containerRoutes } from "./routes-containers.ts";
 import { eventRoutes } from "./routes-events.ts";
 import { imageRoutes } from "./routes-images.ts";
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...eventRoutes,
   ...containerRoutes,
   ...streamRoutes,
+  ...archiveRoutes,
   ...imageRoutes,
   ...volumeRoutes,
   ...orlopRoutes,

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createListener, type Server, type Socket } from "node:net";
 import { drained } from "../base/drained.ts";
 import { OrlopError } from "../base/errors.ts";
+import { log } from "../base/log.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readJson } from "./body.ts";
 import { hijack, refuseUpgrade } from "./hijack.ts";
@@ -94,10 +95,11 @@ export class ApiServer {
       const values = Object.fromEntries(
         Object.entries(route.query).map(([name, parse]) => [name, parse(query.get(name) ?? undefined, name)]),
       );
-      const body = route.body ? await readJson(request) : undefined;
+      const body = route.body === true ? await readJson(request) : undefined;
       const accept = request.headers.accept ?? "";
       const registryAuth = request.headers["x-registry-auth"];
-      const call = { params, query: values, body, engine: this.#engine, signal, accept, registryAuth, apiMinor };
+      const shared = { engine: this.#engine, signal, accept, registryAuth, apiMinor };
+      const call = { params, query: values, body, upload: request, ...shared };
       return await route.handle(call as unknown as Call<never, never>);
     } catch (error) {
       return errorReply(error);
@@ -134,7 +136,7 @@ async function send(
       }
       return;
     case "stream":
-      response.writeHead(200, { ...commonHeaders, "Content-Type": reply.contentType });
+      response.writeHead(200, { ...commonHeaders, "Content-Type": reply.contentType, ...reply.headers });
       response.flushHeaders();
       await sendChunks(response, reply.chunks, signal);
   }
@@ -152,7 +154,8 @@ async function sendChunks(
       if (!response.write(chunk)) await drained(response);
     }
     response.end();
-  } catch {
+  } catch (error) {
+    if (!signal.aborted) log("warn", "an answer was broken off", error);
     response.destroy();
   }
 }

@@ -270,6 +270,43 @@ export const errorTable = {
     (p) => `path ${p.path} is mounted on ${p.mount} but it is not a ${p.needed} mount`,
     () => "make it one first, e.g. mount --make-rshared",
   ),
+  // ── a container's files ────────────────────────────────────────────────────────────────────────────────────────────
+  file_not_found: row<{ path: string; container: string }>(
+    "not_found",
+    (p) => `Could not find the file ${p.path} in container ${p.container}`,
+  ),
+  not_a_directory: row<{ path: string }>(
+    "invalid",
+    (p) => `extraction point is not a directory: ${p.path}`,
+    () => "name a directory of the container",
+  ),
+  no_overwrite_directory: row<{ path: string }>(
+    "invalid",
+    (p) => `cannot overwrite directory ${JSON.stringify(p.path)} with non-directory`,
+  ),
+  no_overwrite_file: row<{ path: string }>(
+    "invalid",
+    (p) => `cannot overwrite non-directory ${JSON.stringify(p.path)} with directory`,
+  ),
+  read_only_root: row<object>("denied", () => "container rootfs is marked read-only"),
+  copy_refused: row<{ entry: string; reason: string }>(
+    "invalid",
+    (p) => `the archive's entry ${p.entry} is refused: ${p.reason}`,
+  ),
+  files_failed: row<{ errno: string; detail: string }>(
+    "unavailable",
+    (p) => `${p.errno === "ENOSPC" ? "no space left on device" : p.errno}${p.detail === "" ? "" : `: ${p.detail}`}`,
+  ),
+  ended_meanwhile: row<{ name: string }>(
+    "unavailable",
+    (p) => `container ${p.name} ended at this moment`,
+    () => "try again",
+  ),
+  changes_in_memory: row<{ name: string }>(
+    "unsupported",
+    (p) => `the changes of container ${p.name} lie in memory, where only its own processes see them`,
+    () => "keep Orlop's state (--root) on a file system that overlay can write to",
+  ),
   duplicate_mount: row<{ target: string }>("invalid", (p) => `Duplicate mount point: ${p.target}`),
   // ── networks ───────────────────────────────────────────────────────────────────────────────────────────────────────
   nft_missing: row<object>(

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
+import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
 import { identityFiles } from "../runtime/identity-files.ts";
 import { groupPathOf, type OwnFile, planContainer } from "../runtime/plan-container.ts";
@@ -22,6 +23,7 @@ export interface StartPlan {
   readonly steps: readonly Step[];
   readonly spec: RuntimeSpec;
   readonly groupPath: string;
+  readonly root: RootSource & { readonly inMemory: boolean };
   /** What the caller should know: something asked for is given otherwise. */
   readonly warnings: readonly string[];
 }
@@ -68,6 +70,7 @@ export function planStart(
     steps: [...planParent(host.CgroupParent, machine), ...planBindSources(mounts), ...steps],
     spec,
     groupPath: groupPathOf(id, spec),
+    root,
     warnings: warningsOf(body, root.inMemory && !isTransient),
   };
 }

@@ -15,6 +15,7 @@ import type { ContainerUpdate } from "../spec/engine-api-update.ts";
 import type { AttachRequest } from "./attach-session.ts";
 import { recordOfEnd } from "./container-end.ts";
 import { type ContainerAction, publishContainerEvent } from "./container-events.ts";
+import { ContainerFiles } from "./container-files.ts";
 import { ContainerGroup } from "./container-group.ts";
 import { ContainerIo } from "./container-io.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
@@ -49,6 +50,8 @@ export class Container {
   readonly #queue = new Serial();
   readonly #waiters = new Waiters();
   readonly #io: ContainerIo;
+  /** Its files, from outside. */
+  readonly files: ContainerFiles;
   readonly #group: ContainerGroup;
   readonly #volumes: ContainerVolumes;
   readonly places: ContainerPlaces;
@@ -82,6 +85,13 @@ export class Container {
       process: this.#process,
       isLeaving: this.#status === "removing",
       tell: (action) => this.#tell(action),
+    }));
+    this.files = new ContainerFiles(parts, () => ({
+      record: this.#record,
+      isRunning: this.isRunning,
+      tell: (action) => this.#tell(action),
+      socket: this.places.socket,
+      exclusively: (work) => this.#queue.run(work),
     }));
   }
 

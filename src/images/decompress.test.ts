@@ -22,8 +22,15 @@ describe("decompression", () => {
     ["gzip", gzipSync(text), text],
     ["two gzip members", Buffer.concat([gzipSync(text), gzipSync(text)]), Buffer.concat([text, text])],
     ["zstd", zstdCompressSync(text), text],
+    ["less than any mark of a format", Buffer.from("abc"), Buffer.from("abc")],
   ])("of %s", async (_, compressed, expected) => {
     expect((await all(pieces(compressed))).equals(expected)).toBe(true);
+  });
+
+  test("sees what it is when one byte comes at a time", async () => {
+    const out: Uint8Array[] = [];
+    for await (const piece of decompress(pieces(gzipSync("abc"), 1))) out.push(piece);
+    expect(Buffer.concat(out).toString()).toBe("abc");
   });
 
   test.each([

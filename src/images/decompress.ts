@@ -16,6 +16,8 @@ const magics: readonly (readonly [name: Method | "xz" | "bzip2" | "lzip", bytes:
   ["lzip", [0x4c, 0x5a, 0x49, 0x50]],
 ];
 
+const magicBytes = Math.max(...magics.map(([, bytes]) => bytes.length));
+
 /** What content that starts like this is compressed with. @throws {OrlopError} unsupported_compression, by name */
 export function detectCompression(start: Uint8Array): Method {
   const found = magics.find(([, bytes]) => bytes.every((byte, i) => start[i] === byte))?.[0] ?? "none";
@@ -31,10 +33,10 @@ export function detectCompression(start: Uint8Array): Method {
  */
 export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (first.done === true) return;
-  const rest = joined(first.value, iterator);
-  const method = detectCompression(first.value);
+  const start = await beginning(iterator);
+  if (start.length === 0) return;
+  const rest = joined(start, iterator);
+  const method = detectCompression(start);
   if (method === "none") {
     yield* rest;
     return;
@@ -57,6 +59,17 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
     input.destroy();
     transform.destroy();
   }
+}
+
+/** Enough to see what it is, however little comes at a time. */
+async function beginning(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  let start: Uint8Array = new Uint8Array(0);
+  while (start.length < magicBytes) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+  }
+  return start;
 }
 
 async function* joined(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {

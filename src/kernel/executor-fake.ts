@@ -24,6 +24,9 @@ export class FakeExecutor implements Executor {
   /** What `attachMonitor` gives. */
   onAttach: (socketPath: string, options: AttachOptions) => Duplex = () => new PassThrough();
 
+  /** What `connectTask` gives. */
+  onTask: () => Duplex = () => new PassThrough();
+
   async run(steps: readonly Step[]): Promise<PlanValues> {
     this.plans.push(steps);
     return this.onRun(steps);
@@ -37,6 +40,10 @@ export class FakeExecutor implements Executor {
     this.monitors.push(monitor);
     if (options.go === true) monitor.go();
     return monitor;
+  }
+
+  async connectTask(): Promise<Duplex> {
+    return this.onTask();
   }
 
   async connectMonitor(socketPath: string): Promise<MonitorLink> {

@@ -57,6 +57,10 @@ class SocketExecutor implements Executor {
     return link;
   }
 
+  connectTask(): Promise<Duplex> {
+    return connectUnix(this.#path);
+  }
+
   async connectMonitor(socketPath: string): Promise<MonitorLink> {
     const link = new SocketMonitorLink(await connectUnix(socketPath), []);
     link.send(Buffer.concat([encodeHello(), encodeBare("CONTROL")]));

@@ -44,6 +44,9 @@ export interface Executor {
    */
   startMonitor(steps: readonly Step[], options?: StartOptions): Promise<MonitorLink>;
 
+  /** A fresh task, for a plan that is a conversation: `PlanStream`, `TreeStream`. */
+  connectTask(): Promise<Duplex>;
+
   /** Connects to a monitor that an earlier engine started. `spawned` and what has happened since is known at once. */
   connectMonitor(socketPath: string): Promise<MonitorLink>;
 

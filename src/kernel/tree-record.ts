@@ -29,6 +29,8 @@ export interface TreeNode {
   readonly isBelow: boolean;
   /** It is no different from what is below. */
   readonly isSame: boolean;
+  /** It differs from what is below in nothing but its time. */
+  readonly isTouched: boolean;
   /** It is below alone, hidden by an opaque directory. */
   readonly isHidden: boolean;
 }
@@ -105,6 +107,7 @@ function decodeNode(fields: Buffer): TreeNode {
     isOpaque: (flags & 4) !== 0,
     isBelow: (flags & 8) !== 0,
     isSame: (flags & 16) !== 0,
+    isTouched: (flags & 64) !== 0,
     isHidden: (flags & 32) !== 0,
   };
 }

@@ -12,34 +12,35 @@ const waitingMax = 4;
 
 export class TreeStream {
   readonly #connection: Duplex;
-  readonly #plan: PlanStream;
+  /** For a plan that writes behind what it has asked. */
+  readonly plan: PlanStream;
   readonly #values: Uint8Array[] = [];
   #wake: (() => void) | undefined;
 
   /** The connection is to a fresh task. */
   constructor(connection: Duplex) {
     this.#connection = connection;
-    this.#plan = new PlanStream(connection, (value) => {
+    this.plan = new PlanStream(connection, (value) => {
       this.#values.push(value);
       if (this.#values.length >= waitingMax) connection.pause();
       this.#wake?.();
     });
     const settled = (): void => this.#wake?.();
-    this.#plan.answered.then(settled, settled);
+    this.plan.answered.then(settled, settled);
   }
 
   /** Carries steps out, the last of which answers with one VALUE. @throws {StreamedStepFailure}; {OrlopError} executor_lost */
   async ask(steps: readonly Step[]): Promise<TreeRecord[]> {
-    for (const step of steps) this.#plan.add(step);
-    this.#plan.send();
+    for (const step of steps) this.plan.add(step);
+    this.plan.send();
     const value = await this.#next();
     return value === undefined ? [] : decodeTreeRecords(value);
   }
 
   /** The last steps, and everything that they answer. Leaving early ends the task. @throws as `ask` */
   async *read(steps: readonly Step[]): AsyncGenerator<TreeRecord[], void> {
-    for (const step of steps) this.#plan.add(step);
-    const done = this.#plan.end();
+    for (const step of steps) this.plan.add(step);
+    const done = this.plan.end();
     done.catch(() => undefined); // told by #next
     try {
       for (let value = await this.#next(); value !== undefined; value = await this.#next())
@@ -72,7 +73,7 @@ export class TreeStream {
     const woken = new Promise<false>((resolve) => {
       this.#wake = () => resolve(false);
     });
-    const over = await Promise.race([this.#plan.answered.then(() => true), woken]);
+    const over = await Promise.race([this.plan.answered.then(() => true), woken]);
     return over && this.#values.length === 0;
   }
 }

@@ -1,0 +1,111 @@
+/**
+ * A container's root seen from outside while it does not run: the same plan as its start, in a mount namespace of the task's
+ * own. To be read, its changes are one more lower layer, and what the plan itself makes (mount points) goes to memory: nothing of
+ * the container's is written, and a start meanwhile finds its directories free.
+ */
+import { CLONE_NEWNS, MS_REC, MS_SLAVE } from "../kernel/linux.ts";
+import type { RootSource } from "../kernel/root-source.ts";
+import type { Step } from "../kernel/step.ts";
+import { sparseMinBytes } from "./tree-tar.ts";
+
+export type Access = "read" | "write";
+
+/**
+ * Steps after which `root` has opened the container's root.
+ *
+ * @param memory a host directory that the task covers for itself
+ */
+export function planView(root: RootSource, access: Access, memory: string): Step[] {
+  const steps: readonly Step[] = [
+    ...root.mount,
+    { op: "root", path: root.mountPoint, why: "paths are the container's, and no link leads out" },
+    ...root.furnish,
+  ];
+  return [
+    ...root.prepare,
+    { op: "unshare", flags: CLONE_NEWNS, why: "what is mounted here is seen by this task alone, and ends with it" },
+    { op: "propagation", path: "/", flags: MS_REC | MS_SLAVE, why: "nothing that is mounted here reaches the host" },
+    ...(access === "write" ? steps : readOnly(steps, memory)),
+  ];
+}
+
+function readOnly(steps: readonly Step[], memory: string): Step[] {
+  let count = 0;
+  const changed = steps.flatMap((step): Step[] => {
+    if (step.op !== "overlay" || step.upper === "") return [step];
+    const place = `${memory}/${count++}`;
+    const made = ["upper", "work"].map(
+      (name): Step => ({ op: "mkdir", path: `${place}/${name}`, mode: 0o755, why: "mount points that are missing" }),
+    );
+    return [
+      ...made,
+      {
+        ...step,
+        lowers: [step.upper, ...step.lowers],
+        upper: `${place}/upper`,
+        work: `${place}/work`,
+        options: step.options.filter((option) => option !== "volatile"),
+        why: "the container's changes and what is below them, to be read",
+      },
+    ];
+  });
+  return [
+    { op: "mkdir", path: memory, mode: 0o700, why: "a place that each task covers for itself" },
+    {
+      op: "mount",
+      fstype: "tmpfs",
+      source: "view",
+      target: memory,
+      attributes: 0,
+      options: ["mode=700"],
+      why: "what the plan itself makes in the root is kept here, and forgotten",
+    },
+    ...changed,
+  ];
+}
+
+/** One overlay of a container: where it is in the root, and what it is made of. */
+export interface RootLayer {
+  /** "" for the root itself, else as "/home". */
+  readonly place: string;
+  readonly upper: string;
+  /** Topmost first. */
+  readonly lowers: readonly string[];
+}
+
+/** The overlays that a root is made of. A part is mounted by itself, and bound into the root by the step behind it. */
+export function layersOf(root: RootSource): RootLayer[] {
+  const layers: RootLayer[] = [];
+  let last: Extract<Step, { op: "overlay" }> | undefined;
+  for (const step of [...root.mount, ...root.furnish]) {
+    if (step.op === "overlay") {
+      last = step;
+      if (step.target === root.mountPoint) layers.push({ place: "", upper: step.upper, lowers: step.lowers });
+    } else if (step.op === "root-bind" && last !== undefined && step.source === last.target) {
+      layers.push({ place: step.target, upper: last.upper, lowers: last.lowers });
+    }
+  }
+  return layers;
+}
+
+/** The mounts below the root that belong to it: the file systems that the image `host` shows. */
+export function partsOf(root: RootSource): string[] {
+  return root.furnish.flatMap((step) => (step.op === "root-bind" ? [step.target] : []));
+}
+
+/** Steps that read a layer's upper directory, compared with what is below it. @param below a host directory to cover */
+export function planComparison(layer: RootLayer, below: string, content: boolean): Step[] {
+  const [only = "", ...more] = layer.lowers;
+  const why = "what the container found, without its changes";
+  return [
+    { op: "unshare", flags: CLONE_NEWNS, why: "what is mounted here is seen by this task alone, and ends with it" },
+    { op: "propagation", path: "/", flags: MS_REC | MS_SLAVE, why: "nothing that is mounted here reaches the host" },
+    { op: "mkdir", path: below, mode: 0o700, why: "a place that each task covers for itself" },
+    more.length === 0
+      ? { op: "bind", source: only, target: below, flags: 0, set: 0, clear: 0, why }
+      : { op: "overlay", target: below, lowers: layer.lowers, upper: "", work: "", options: [], why },
+    { op: "tree-below", path: below, why },
+    { op: "root", path: layer.upper, why: "the container's changes" },
+    { op: "tree-walk", path: "/", follow: 0, flags: content ? 3 : 2, sparse: sparseMinBytes, enter: [], why: "read" },
+  ];
+}
