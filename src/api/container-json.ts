@@ -11,7 +11,7 @@ import type { Machine } from "../engine/machine.ts";
 import { mountsJson } from "./mount-json.ts";
 
 /** Go's zero time: never. */
-const NEVER = "0001-01-01T00:00:00Z";
+export const NEVER = "0001-01-01T00:00:00Z";
 
 function time(ns: string): string {
   return ns === "0" ? NEVER : formatTimeNs(BigInt(ns));

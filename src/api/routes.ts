@@ -6,6 +6,7 @@ import { containerRoutes } from "./routes-containers.ts";
 import { eventRoutes } from "./routes-events.ts";
 import { imageRoutes } from "./routes-images.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
+import { statsRoutes } from "./routes-stats.ts";
 import { streamRoutes } from "./routes-streams.ts";
 import { systemRoutes } from "./routes-system.ts";
 import { volumeRoutes } from "./routes-volumes.ts";
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   ...containerRoutes,
   ...streamRoutes,
   ...archiveRoutes,
+  ...statsRoutes,
   ...imageRoutes,
   ...volumeRoutes,
   ...orlopRoutes,

@@ -156,6 +156,11 @@ export const errorTable = {
     (p) =>
       `Conflict. The container name "/${p.name}" is already in use by container "${p.id}". You have to remove (or rename) that container to be able to reuse that name.`,
   ),
+  no_device_driver: row<{ driver: string; capabilities: string }>(
+    "unsupported",
+    (p) => `could not select device driver ${JSON.stringify(p.driver)} with capabilities: [${p.capabilities}]`,
+    () => "name the device itself (--device)",
+  ),
   no_command: row<object>("invalid", () => "no command specified"),
   bind_source_missing: row<{ path: string }>(
     "invalid",

@@ -1,6 +1,6 @@
 /** Sizes: what is read, what is refused, what is printed. */
 import { expect, test } from "bun:test";
-import { formatSize, parseSize } from "./size.ts";
+import { formatBinarySize, formatSize, parseSize } from "./size.ts";
 
 test.each([
   ["0", 0],
@@ -29,4 +29,13 @@ test.each([
   [25_300_000_000, "25.3GB"],
 ])("%d bytes read as %s", (sizeBytes, text) => {
   expect(formatSize(sizeBytes)).toBe(text);
+});
+
+test.each([
+  [0, "0B"],
+  [1023, "1023B"],
+  [1024, "1KiB"],
+  [2_084_208_640, "1.941GiB"],
+])("%d bytes of memory read as %s", (sizeBytes, text) => {
+  expect(formatBinarySize(sizeBytes)).toBe(text);
 });

@@ -24,15 +24,26 @@ export function parseSize(text: string, what: string): number {
   return sizeBytes;
 }
 
+const binaryUnits = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/** A size for people, in powers of 1024 and four digits, as Docker prints memory: `1.941GiB`. */
+export function formatBinarySize(sizeBytes: number): string {
+  return format(sizeBytes, 1024, 4, binaryUnits);
+}
+
 const units = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /** A size for people, in powers of 1000 and three digits, as Docker prints them: `1.23GB`. */
 export function formatSize(sizeBytes: number): string {
+  return format(sizeBytes, 1000, 3, units);
+}
+
+function format(sizeBytes: number, base: number, digits: number, names: readonly string[]): string {
   let value = sizeBytes;
   let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
+  while (value >= base && unit < names.length - 1) {
+    value /= base;
     unit++;
   }
-  return `${Number(value.toPrecision(3))}${units[unit]}`;
+  return `${Number(value.toPrecision(digits))}${names[unit]}`;
 }

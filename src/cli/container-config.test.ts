@@ -218,3 +218,16 @@ test.each([
 ])("%s is refused", (line, message) => {
   expect(() => bodyOf(line)).toThrow(message);
 });
+
+test("limits at disks, device rules, names", () => {
+  const line =
+    "--blkio-weight 300 --device-write-bps /dev/sda:1mb --device-read-iops /dev/sda:20 --add-host db:10.0.0.1 image";
+  expect(bodyOf(line).HostConfig).toMatchObject({
+    BlkioWeight: 300,
+    BlkioDeviceWriteBps: [{ Path: "/dev/sda", Rate: 1_048_576 }],
+    BlkioDeviceReadIOps: [{ Path: "/dev/sda", Rate: 20 }],
+    ExtraHosts: ["db:10.0.0.1"],
+  });
+  expect(() => bodyOf("--device-read-bps sda:1 image")).toThrow("DEVICE:BYTES");
+  expect(() => bodyOf("--device-read-iops /dev/sda:many image")).toThrow("a whole number behind the device");
+});

@@ -4,6 +4,7 @@ import { OrlopError } from "../base/errors.ts";
 import type { ContainerCreate, HostConfig } from "../client/container-types.ts";
 import type { FlagValues } from "../command/flag.ts";
 import type { containerFlags } from "./container-flags.ts";
+import { parseDeviceBytes, parseDeviceCount, parseDeviceWeight } from "./io-flags.ts";
 import { environmentOf, linesOf, parseKeyValues, parseOptions, type ReadFile } from "./key-values.ts";
 import { parseCpus, parseUlimit } from "./limit-flags.ts";
 import { parseMount } from "./mount-flag.ts";
@@ -106,6 +107,8 @@ function hostConfig(flags: ContainerFlags, binds: readonly string[], around: Sur
     Sysctls: parseOptions(flags.sysctl, "--sysctl"),
     ShmSize: flags.shmSize,
     Devices: flags.device.map(parseDevice),
+    ExtraHosts: flags.addHost,
+    Annotations: parseKeyValues(flags.annotation, "--annotation"),
   });
   // As Docker's CLI does it: the engine is told to hide nothing. Empty lists mean that here, so `defined` must not see them.
   return flags.securityOpt.includes(hideNothing) ? { ...fields, MaskedPaths: [], ReadonlyPaths: [] } : fields;
@@ -127,6 +130,15 @@ function limits(flags: ContainerFlags): HostConfig {
     PidsLimit: flags.pidsLimit,
     Ulimits: flags.ulimit.map(parseUlimit),
     OomScoreAdj: flags.oomScoreAdj,
+    OomKillDisable: flags.oomKillDisable,
+    MemorySwappiness: flags.memorySwappiness,
+    BlkioWeight: flags.blkioWeight,
+    BlkioWeightDevice: flags.blkioWeightDevice.map((text) => parseDeviceWeight(text, "--blkio-weight-device")),
+    BlkioDeviceReadBps: flags.deviceReadBps.map((text) => parseDeviceBytes(text, "--device-read-bps")),
+    BlkioDeviceWriteBps: flags.deviceWriteBps.map((text) => parseDeviceBytes(text, "--device-write-bps")),
+    BlkioDeviceReadIOps: flags.deviceReadIops.map((text) => parseDeviceCount(text, "--device-read-iops")),
+    BlkioDeviceWriteIOps: flags.deviceWriteIops.map((text) => parseDeviceCount(text, "--device-write-iops")),
+    DeviceCgroupRules: flags.deviceCgroupRule,
   });
 }
 

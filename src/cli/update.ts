@@ -20,7 +20,7 @@ export const update = command({
     cpusetCpus: { type: "text", value: "LIST", help: "CPUs it may run on, e.g. 0-2,7" },
     cpusetMems: { type: "text", value: "LIST", help: "Memory nodes it may use" },
     pidsLimit: { type: "integer", min: -1, help: "Most processes and threads; -1: no limit" },
-    blkioWeight: { type: "later", takesValue: true, help: "" },
+    blkioWeight: { type: "integer", min: 0, max: 1000, help: "Weight at disks (10 to 1000)" },
     cpuRtPeriod: { type: "later", takesValue: true, help: "" },
     cpuRtRuntime: { type: "later", takesValue: true, help: "" },
     kernelMemory: { type: "later", takesValue: true, help: "" },
@@ -39,6 +39,7 @@ export const update = command({
       CpusetCpus: flags.cpusetCpus,
       CpusetMems: flags.cpusetMems,
       PidsLimit: flags.pidsLimit,
+      BlkioWeight: flags.blkioWeight,
     };
     const change: ContainerChange = Object.fromEntries(
       Object.entries(fields).filter(([, value]) => value !== undefined),

@@ -22,6 +22,11 @@ export interface ContainerCreate {
   readonly HostConfig?: HostConfig;
 }
 
+export interface DeviceRate {
+  readonly Path: string;
+  readonly Rate: number;
+}
+
 export interface HostConfig {
   /** Orlop's own: the root is this directory, and no image. */
   readonly Rootfs?: string;
@@ -57,6 +62,17 @@ export interface HostConfig {
   readonly CpusetMems?: string;
   readonly PidsLimit?: number;
   readonly OomScoreAdj?: number;
+  readonly OomKillDisable?: boolean;
+  readonly MemorySwappiness?: number;
+  readonly BlkioWeight?: number;
+  readonly BlkioWeightDevice?: readonly { readonly Path: string; readonly Weight: number }[];
+  readonly BlkioDeviceReadBps?: readonly DeviceRate[];
+  readonly BlkioDeviceWriteBps?: readonly DeviceRate[];
+  readonly BlkioDeviceReadIOps?: readonly DeviceRate[];
+  readonly BlkioDeviceWriteIOps?: readonly DeviceRate[];
+  readonly DeviceCgroupRules?: readonly string[];
+  readonly ExtraHosts?: readonly string[];
+  readonly Annotations?: Readonly<Record<string, string>>;
   readonly ShmSize?: number;
   readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
   readonly Sysctls?: Readonly<Record<string, string>>;
@@ -164,6 +180,7 @@ export type ContainerChange = Pick<
   | "CpusetCpus"
   | "CpusetMems"
   | "PidsLimit"
+  | "BlkioWeight"
 >;
 
 export interface ContainersPruned {

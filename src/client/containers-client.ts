@@ -12,6 +12,8 @@ import type {
 } from "./container-types.ts";
 import type { EngineClient } from "./engine-client.ts";
 import type { ExplainedPlan } from "./explained-plan.ts";
+import { readLines } from "./json-lines.ts";
+import type { StatsFrame } from "./stats-types.ts";
 
 export interface LogsQuery {
   readonly stdout: boolean;
@@ -109,6 +111,20 @@ export class ContainersClient {
       path: "/containers/prune",
       query: { filters: JSON.stringify(filters) },
     });
+  }
+
+  /** What it uses; takes a second, in which the rates are measured. */
+  stats(id: string): Promise<StatsFrame> {
+    return this.#engine.json({ method: "GET", path: pathOf(id, "stats"), query: { stream: "0" } });
+  }
+
+  /** What it uses, every second, until it is removed. */
+  async watchStats(id: string): Promise<AsyncGenerator<StatsFrame, void>> {
+    const response = await this.#engine.call({ method: "GET", path: pathOf(id, "stats") });
+    const lines = readLines(response.stream());
+    return (async function* () {
+      for await (const line of lines) yield JSON.parse(line) as StatsFrame;
+    })();
   }
 
   /** Sets the size of the container's terminal. */

@@ -18,6 +18,7 @@ import { logSettingsOf } from "./log-settings.ts";
 import { type Machine, readText } from "./machine.ts";
 import { type MountPoint, mountOf } from "./mount-point.ts";
 import { containerPlaces, type Places, volumePath } from "./places.ts";
+import { findBlockDevice } from "./spec-block-io.ts";
 
 export interface StartPlan {
   readonly steps: readonly Step[];
@@ -46,7 +47,7 @@ export function planStart(
   const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, own.layers));
   const specMounts = mounts.map((point) => mountOf(point, (volume) => volumePath(places, volume)));
   const devices = lookUpDevices(host.Devices);
-  const spec = containerSpec({ id, body, user, machine, mounts: specMounts, devices });
+  const spec = containerSpec({ id, body, user, machine, mounts: specMounts, devices, findDevice: findBlockDevice });
   const root = planRoot(choice, places, own.layers, isTransient);
   const log = logSettingsOf(host.LogConfig);
   const steps = planContainer({

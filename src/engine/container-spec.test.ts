@@ -19,7 +19,8 @@ function specOf(body: Record<string, unknown>, devices: readonly AskedDevice[] =
   const mounts = mountsOf(request.HostConfig, [], noMounts).map((point) =>
     mountOf(point, (volume) => `/volumes/${volume}`),
   );
-  return containerSpec({ id, body: request, user, machine: testMachine, mounts, devices });
+  const findDevice = () => ({ major: 254, minor: 1 });
+  return containerSpec({ id, body: request, user, machine: testMachine, mounts, devices, findDevice });
 }
 const host = (HostConfig: Record<string, unknown>) => specOf({ HostConfig });
 const types = (spec: ReturnType<typeof specOf>) => spec.linux?.namespaces?.map(({ type }) => type);
@@ -130,4 +131,29 @@ test("limits, settings and the parent group go where the specification has them"
   expect(spec.linux?.cgroupsPath).toBe(`/teams/a/${id}`);
   expect(spec.root?.readonly).toBe(true);
   expect(spec.process.oomScoreAdj).toBe(100);
+});
+
+test("block I/O limits and device rules", () => {
+  const { resources } =
+    host({
+      BlkioWeight: 300,
+      BlkioDeviceWriteBps: [{ Path: "/dev/vda1", Rate: 4096 }],
+      DeviceCgroupRules: ["c 13:* rw", "b 8:1 m"],
+    }).linux ?? {};
+  expect(resources?.blockIO).toEqual({
+    weight: 300,
+    throttleWriteBpsDevice: [{ major: 254, minor: 1, rate: 4096 }],
+  });
+  expect(resources?.devices?.slice(-2)).toEqual([
+    { allow: true, type: "c", major: 13, access: "rw" },
+    { allow: true, type: "b", major: 8, minor: 1, access: "m" },
+  ]);
+});
+
+test.each([
+  [{ BlkioWeight: 9 }, "10 to 1000"],
+  [{ DeviceCgroupRules: ["x 1:1 r"] }, 'e.g. "c 13:* rwm"'],
+  [{ DeviceRequests: [{ Count: -1, Capabilities: [["gpu"]] }] }, "with capabilities: [[gpu]]"],
+])("%j is refused", (fields, message) => {
+  expect(() => host(fields)).toThrow(message);
 });

@@ -7,10 +7,12 @@ import { OrlopError } from "../base/errors.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import { type DefaultSpecInput, defaultSpec } from "../runtime/default-spec.ts";
 import type { ResolvedUser } from "../runtime/user.ts";
+import { parseDeviceCgroupRule } from "../spec/device-cgroup-rule.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
 import type { Device, DeviceRule, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
 import type { Machine } from "./machine.ts";
+import type { FindDevice } from "./spec-block-io.ts";
 import { limitsOf, rlimitsOf } from "./spec-limits.ts";
 import { withMounts } from "./spec-mounts.ts";
 import { protectedPathsOf, type Security, securityOf } from "./spec-security.ts";
@@ -24,6 +26,8 @@ export interface SpecInput {
   readonly mounts: readonly Mount[];
   /** The nodes that HostConfig.Devices names, looked up. */
   readonly devices: readonly AskedDevice[];
+  /** Looks up those that its block I/O limits name. */
+  readonly findDevice: FindDevice;
 }
 
 export interface AskedDevice {
@@ -59,7 +63,10 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
       ...linux,
       ...protectedPathsOf(host, linux, security.openPaths),
       devices: [...(linux.devices ?? []), ...input.devices.map(({ device }) => device)],
-      resources: { ...limitsOf(host, machine), devices: deviceRules(linux.resources?.devices ?? [], input.devices) },
+      resources: {
+        ...limitsOf(host, machine, input.findDevice),
+        devices: deviceRules(linux.resources?.devices ?? [], input),
+      },
       sysctl: { ...linux.sysctl, ...host.Sysctls },
       cgroupsPath: `${host.CgroupParent || "/orlop"}/${input.id}`,
       ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
@@ -139,12 +146,22 @@ function ipcMounts(host: HostConfig, mounts: readonly Mount[]): Mount[] {
 }
 
 /** Without anything asked for these are the defaults themselves: what was found out about that object is known. */
-function deviceRules(defaults: readonly DeviceRule[], asked: readonly AskedDevice[]): readonly DeviceRule[] {
-  if (asked.length === 0) return defaults;
-  const more = asked.map(({ device, access }): DeviceRule => {
-    const { type, major, minor } = device;
-    const numbers = { ...(major === undefined ? {} : { major }), ...(minor === undefined ? {} : { minor }) };
-    return { allow: true, type: type === "b" ? "b" : "c", ...numbers, access };
-  });
-  return [...defaults, ...more];
+function deviceRules(defaults: readonly DeviceRule[], { devices, body }: SpecInput): readonly DeviceRule[] {
+  const given = body.HostConfig.DeviceCgroupRules.map((rule) => parseDeviceCgroupRule(rule));
+  if (devices.length === 0 && given.length === 0) return defaults;
+  const nodes = devices.map(({ device, access }) =>
+    allow(device.type === "b" ? "b" : "c", device.major, device.minor, access),
+  );
+  return [...defaults, ...nodes, ...given.map(({ type, major, minor, access }) => allow(type, major, minor, access))];
+}
+
+/** An undefined number means every one. */
+function allow(
+  type: "a" | "b" | "c",
+  major: number | undefined,
+  minor: number | undefined,
+  access: string,
+): DeviceRule {
+  const numbers = { ...(major === undefined ? {} : { major }), ...(minor === undefined ? {} : { minor }) };
+  return { allow: true, type, ...numbers, access };
 }

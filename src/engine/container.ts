@@ -35,6 +35,7 @@ import { ContainerVolumes } from "./container-volumes.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { LogQuery } from "./log-reader.ts";
 import { type ContainerPlaces, containerPlaces, GROUP_FILE, volumePath } from "./places.ts";
+import { findBlockDevice } from "./spec-block-io.ts";
 import { limitsOf } from "./spec-limits.ts";
 import { explainFailure } from "./start-failure.ts";
 import { type WaitCondition, Waiters } from "./waiters.ts";
@@ -372,8 +373,9 @@ export class Container {
     return this.#queue.run(async () => {
       if (this.#status === "removing") throw OrlopError.of("container_removing", { id: this.id, name: this.name });
       const HostConfig = updateHostConfig(this.body.HostConfig, update);
-      const limits = limitsOf(HostConfig, this.#parts.machine);
-      if (this.isRunning) await this.#group.changeLimits(limitsOf(this.body.HostConfig, this.#parts.machine), limits);
+      const limits = (host: ContainerCreateBody["HostConfig"]) => limitsOf(host, this.#parts.machine, findBlockDevice);
+      const after = limits(HostConfig);
+      if (this.isRunning) await this.#group.changeLimits(limits(this.body.HostConfig), after);
       this.#plan = undefined;
       await this.#change({ body: { ...this.body, HostConfig } });
       this.#tell("update");

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { log } from "../base/log.ts";
+import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Executor } from "../kernel/executor.ts";
 import { planGroupEnd } from "../runtime/plan-removal.ts";
@@ -55,10 +56,8 @@ export class Engine {
       durable: new DurableStore(`${places.stateDir}/orlop.db`),
       run: new RunStore(`${places.runDir}/run.db`),
     };
-    const engine = new Engine(options, readMachine(), stores);
+    const engine = new Engine(options, await prepareMachine(executor), stores);
     engine.events.load(historyOf(places));
-    const parent = planGroupParent(engine.machine.cgroups, "/orlop", readText);
-    if (parent.length > 0) await executor.run(parent);
     engine.volumes.restore(stores.durable.load("volume"));
     await reconcile({
       parts: engine.#parts,
@@ -124,6 +123,15 @@ export class Engine {
     this.#pending.add(done);
     return done;
   }
+}
+
+/** The machine, with the group that holds all containers made ready, and what only such a group shows. */
+async function prepareMachine(executor: Executor): Promise<Machine> {
+  const machine = readMachine();
+  const parent = planGroupParent(machine.cgroups, "/orlop", readText);
+  if (parent.length > 0) await executor.run(parent);
+  const ioWeightFile = findWeightFile(machine.cgroups, "/orlop", readText);
+  return ioWeightFile === undefined ? machine : { ...machine, cgroups: { ...machine.cgroups, ioWeightFile } };
 }
 
 /** In the run directory: events before the last boot are nobody's business. */

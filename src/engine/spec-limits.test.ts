@@ -5,7 +5,8 @@ import { hostConfig } from "../spec/engine-api-host-config.ts";
 import { limitsOf } from "./spec-limits.ts";
 
 const MiB = 2 ** 20;
-const limits = (fields: Record<string, unknown>) => limitsOf(hostConfig(fields, "HostConfig"), { cpus: 4 });
+const limits = (fields: Record<string, unknown>) =>
+  limitsOf(hostConfig(fields, "HostConfig"), { cpus: 4 }, () => ({ major: 8, minor: 0 }));
 
 test.each([
   [{}, {}],

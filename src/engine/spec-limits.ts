@@ -5,18 +5,21 @@ import { rlimitOfUlimit } from "../kernel/rlimits.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
 import type { CpuLimits, MemoryLimits, Resources, Rlimit } from "../spec/runtime-spec.ts";
 import type { Machine } from "./machine.ts";
+import { blockIoOf, type FindDevice } from "./spec-block-io.ts";
 
 const NANO = 1_000_000_000;
 /** Microseconds; the kernel's own. */
 const PERIOD = 100_000;
 
 /** @throws {OrlopError} bad_value: what contradicts what, or is more than the machine has */
-export function limitsOf(host: HostConfig, machine: Pick<Machine, "cpus">): Resources {
+export function limitsOf(host: HostConfig, machine: Pick<Machine, "cpus">, find: FindDevice): Resources {
   const memory = memoryOf(host);
   const cpu = cpuOf(host, machine.cpus);
+  const blockIO = blockIoOf(host, find);
   return {
     ...(Object.keys(memory).length === 0 ? {} : { memory }),
     ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
+    ...(blockIO === undefined ? {} : { blockIO }),
     ...(host.PidsLimit > 0 ? { pids: { limit: host.PidsLimit } } : {}),
   };
 }

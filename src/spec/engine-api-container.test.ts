@@ -137,7 +137,7 @@ describe("refused by name", () => {
     [{ HostConfig: { RestartPolicy: { Name: "always" } } }, "HostConfig.RestartPolicy.Name=always"],
     [{ HostConfig: { Init: true } }, "HostConfig.Init"],
     [{ HostConfig: { Dns: ["1.1.1.1"] } }, "HostConfig.Dns"],
-    [{ HostConfig: { BlkioWeight: 100 } }, "HostConfig.BlkioWeight"],
+    [{ HostConfig: { CpuRealtimeRuntime: 100 } }, "HostConfig.CpuRealtimeRuntime"],
     [{ HostConfig: { Mounts: [{ ImageOptions: { Subpath: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions"],
     [{ HostConfig: { Novelty: ["x"] } }, "HostConfig.Novelty"],
   ])("%j", (body, field) => {

@@ -1,5 +1,7 @@
 /** HostConfig of the Engine API: what the host gives a container. Each field is carried out or refused by name. */
 
+import { OrlopError } from "../base/errors.ts";
+import { deviceCgroupRule } from "./device-cgroup-rule.ts";
 import {
   field,
   list,
@@ -83,6 +85,24 @@ const device = shape({
 
 export type DeviceRequest = ReturnType<typeof device>;
 
+const weightDevice = shape({ Path: field(text, ""), Weight: field(whole(0, 1000), 0) });
+const throttleDevice = shape({ Path: field(text, ""), Rate: field(whole(0), 0) });
+
+/** Devices by what they can do, which other programs' drivers would have to find (`--gpus`). */
+const deviceRequests: Read<undefined> = (value, path) => {
+  const request = shape({
+    Driver: field(text, ""),
+    Count: field(whole(-1), 0),
+    DeviceIDs: field(texts, []),
+    Capabilities: field(list(texts), []),
+    Options: field(table(text), {}),
+  });
+  const [first] = list(request)(value, path);
+  if (first === undefined) return undefined;
+  const capabilities = first.Capabilities.map((all) => `[${all.join(" ")}]`).join(" ");
+  throw OrlopError.of("no_device_driver", { driver: first.Driver, capabilities });
+};
+
 /** -1 is what clients send for "as the kernel has it". */
 const swappiness: Read<number> = whole(-1, 100);
 
@@ -131,6 +151,14 @@ export const hostConfig = shape({
   CpusetCpus: field(text, ""),
   CpusetMems: field(text, ""),
   PidsLimit: field(whole(-1), 0),
+  BlkioWeight: field(whole(0, 1000), 0),
+  BlkioWeightDevice: field(list(weightDevice), []),
+  BlkioDeviceReadBps: field(list(throttleDevice), []),
+  BlkioDeviceWriteBps: field(list(throttleDevice), []),
+  BlkioDeviceReadIOps: field(list(throttleDevice), []),
+  BlkioDeviceWriteIOps: field(list(throttleDevice), []),
+  DeviceCgroupRules: field(list(deviceCgroupRule), []),
+  DeviceRequests: field(deviceRequests, undefined),
   Ulimits: field(list(ulimit), []),
   ShmSize: field(whole(0), 0),
   Sysctls: field(table(text), {}),
@@ -162,16 +190,8 @@ export const hostConfig = shape({
   Cgroup: none,
   Links: none,
   StorageOpt: none,
-  BlkioWeight: none,
-  BlkioWeightDevice: none,
-  BlkioDeviceReadBps: none,
-  BlkioDeviceWriteBps: none,
-  BlkioDeviceReadIOps: none,
-  BlkioDeviceWriteIOps: none,
   CpuRealtimePeriod: none,
   CpuRealtimeRuntime: none,
-  DeviceCgroupRules: none,
-  DeviceRequests: none,
   KernelMemory: none,
   KernelMemoryTCP: none,
   CpuCount: none,

@@ -26,7 +26,12 @@ test("a null counts as absent, however deep", () => {
 test.each([
   ["a field of nobody's", { ...least, colour: "red" }, "unknown_field", "colour"],
   ["a part that is not carried out", { ...least, hooks: {} }, "unknown_field", "hooks"],
-  ["one deep inside", { ...least, linux: { resources: { blockIO: {} } } }, "unknown_field", "linux.resources.blockIO"],
+  [
+    "one deep inside",
+    { ...least, linux: { resources: { hugepageLimits: {} } } },
+    "unknown_field",
+    "linux.resources.hugepageLimits",
+  ],
   [
     "one in a list",
     { ...least, mounts: [{ destination: "/x", uidMappings: [] }] },

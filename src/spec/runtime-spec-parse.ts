@@ -5,6 +5,7 @@
 
 import { OrlopError } from "../base/errors.ts";
 import type {
+  BlockIo,
   CapabilitySets,
   CpuLimits,
   Device,
@@ -171,11 +172,23 @@ const cpu = fields<CpuLimits>({
   cpus: text,
   mems: text,
 });
+const deviceNumbers = { major: whole(0, 2 ** 32 - 1), minor: whole(0, 2 ** 32 - 1) };
+const deviceRates = list(
+  fields({ ...deviceNumbers, rate: whole(0, Number.MAX_SAFE_INTEGER) }, "major", "minor", "rate"),
+);
 const resources = fields<Resources>({
   devices: list(deviceRule),
   memory,
   cpu,
   pids: fields<{ limit: number }>({ limit: whole(-1, Number.MAX_SAFE_INTEGER) }, "limit"),
+  blockIO: fields<BlockIo>({
+    weight: whole(10, 1000),
+    weightDevice: list(fields({ ...deviceNumbers, weight: whole(10, 1000) }, "major", "minor", "weight")),
+    throttleReadBpsDevice: deviceRates,
+    throttleWriteBpsDevice: deviceRates,
+    throttleReadIOPSDevice: deviceRates,
+    throttleWriteIOPSDevice: deviceRates,
+  }),
 });
 const seccomp: Check = (value, path) => {
   parseSeccomp(value, path);

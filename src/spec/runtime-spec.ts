@@ -116,6 +116,25 @@ export interface Resources {
   readonly memory?: MemoryLimits;
   readonly cpu?: CpuLimits;
   readonly pids?: { readonly limit: number };
+  readonly blockIO?: BlockIo;
+}
+
+interface DeviceNumbers {
+  readonly major: number;
+  readonly minor: number;
+}
+
+type DeviceRate = DeviceNumbers & { readonly rate: number };
+
+export interface BlockIo {
+  /** 10 to 1000. */
+  readonly weight?: number;
+  readonly weightDevice?: readonly (DeviceNumbers & { readonly weight: number })[];
+  /** Bytes and operations a second. */
+  readonly throttleReadBpsDevice?: readonly DeviceRate[];
+  readonly throttleWriteBpsDevice?: readonly DeviceRate[];
+  readonly throttleReadIOPSDevice?: readonly DeviceRate[];
+  readonly throttleWriteIOPSDevice?: readonly DeviceRate[];
 }
 
 /** Bytes; -1 is unlimited. */

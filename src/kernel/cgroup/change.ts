@@ -16,7 +16,7 @@ const unlimited: Readonly<Record<string, string>> = { "pids.max": "max" };
 export function planLimitChange(layout: CgroupLayout, path: string, before: CgroupLimits, after: CgroupLimits): Step[] {
   const old = groupFilesOf(layout, before);
   const wanted = groupFilesOf(layout, after);
-  const changed = wanted.filter(({ file, value }) => old.find((one) => one.file === file)?.value !== value);
+  const changed = wanted.filter(({ file, value }) => !old.some((one) => one.file === file && one.value === value));
   const gone = old.flatMap((file): GroupFile[] => {
     const value = unlimited[file.file];
     if (value === undefined || wanted.some((one) => one.file === file.file)) return [];

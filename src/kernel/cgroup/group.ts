@@ -9,6 +9,7 @@ import { OrlopError } from "../../base/errors.ts";
 import type { DeviceRule } from "../device-rules.ts";
 import type { Step } from "../step.ts";
 import { deviceFilesV1 } from "./devices-v1.ts";
+import { ioFiles } from "./io-limits.ts";
 import { type CgroupLayout, type CgroupV1Hierarchy, hierarchyOf, isUnified } from "./layout.ts";
 import { type CgroupLimits, type GroupFile, limitFilesV1, limitFilesV2 } from "./limits.ts";
 
@@ -75,7 +76,8 @@ export function planGroup(
  * @throws {OrlopError} limit_unsupported when a limit is asked for whose controller is missing
  */
 export function groupFilesOf(layout: CgroupLayout, limits: CgroupLimits): GroupFile[] {
-  const files = isUnified(layout) ? limitFilesV2(limits) : limitFilesV1(limits);
+  const own = isUnified(layout) ? limitFilesV2(limits) : limitFilesV1(limits);
+  const files = [...own, ...ioFiles(layout, limits.blockIO ?? {})];
   const missing = files.find(({ controller }) =>
     isUnified(layout) ? !layout.v2?.controllers.includes(controller) : hierarchyOf(layout, controller) === undefined,
   );

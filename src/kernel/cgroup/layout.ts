@@ -20,6 +20,8 @@ export interface CgroupV1Hierarchy {
 export interface CgroupLayout {
   readonly v1: readonly CgroupV1Hierarchy[];
   readonly v2: { readonly mountPoint: string; readonly controllers: readonly string[] } | undefined;
+  /** A group's file for its block I/O weight, where this machine has one (`findWeightFile`). */
+  readonly ioWeightFile?: string;
 }
 
 /** Names that appear as options of a cgroup mount and are no controllers. */

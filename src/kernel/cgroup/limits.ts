@@ -4,6 +4,7 @@
  */
 
 import { OrlopError } from "../../base/errors.ts";
+import type { IoLimits } from "./io-limits.ts";
 
 /** Bytes, microseconds; -1 is unlimited. */
 export interface CgroupLimits {
@@ -23,6 +24,8 @@ export interface CgroupLimits {
     readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
+  /** Its files are in `io-limits.ts`. */
+  readonly blockIO?: IoLimits;
 }
 
 /** One file of a group. */

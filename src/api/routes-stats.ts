@@ -1,0 +1,34 @@
+/** What containers use. */
+
+import { watchStats } from "../engine/container-stats.ts";
+import { flag, type ParseParameter } from "./query.ts";
+import { route } from "./route.ts";
+import { statsJson } from "./stats-json.ts";
+
+/** Unlike other flags it is on when it is not given. */
+const streamFlag: ParseParameter<boolean> = (text, name) => text === undefined || text === "" || flag(text, name);
+
+const encoder = new TextEncoder();
+
+export const statsRoutes = [
+  route({
+    method: "GET",
+    path: "/containers/:id/stats",
+    operation: "ContainerStats",
+    query: { stream: streamFlag, "one-shot": flag },
+    handle({ params, query, engine, signal }) {
+      const container = engine.containers.get(params.id);
+      const frames = watchStats(
+        container,
+        engine.machine,
+        { stream: query.stream, oneShot: query["one-shot"] },
+        signal,
+      );
+      const chunks = (async function* () {
+        for await (const frame of frames)
+          yield encoder.encode(`${JSON.stringify(statsJson(container, frame, engine.machine))}\n`);
+      })();
+      return { kind: "stream", contentType: "application/json", chunks };
+    },
+  }),
+];

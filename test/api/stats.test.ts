@@ -1,0 +1,190 @@
+/** Statistics checked against load that the test makes. */
+
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { cpuPercent } from "../../src/cli/stats-row.ts";
+import type { StatsFrame } from "../../src/client/stats-types.ts";
+import { waitUntil } from "../wait-until.ts";
+import { docker, messageOf, open, request, useProduct } from "./engine-fixture.ts";
+
+const product = useProduct();
+const ask = (method: string, path: string, body?: unknown) => request(product(), method, path, body);
+
+interface Frame extends StatsFrame {
+  readonly read: string;
+  readonly preread: string;
+  readonly cpu_stats: StatsFrame["cpu_stats"] & {
+    readonly throttling_data: { readonly periods: number; readonly throttled_periods: number };
+  };
+  readonly pids_stats: { readonly current?: number; readonly limit?: number };
+}
+
+const MiB = 1 << 20;
+
+async function start(name: string, script: string, host: Record<string, unknown> = {}): Promise<void> {
+  const body = { Image: "host", Cmd: ["sh", "-c", script], HostConfig: host };
+  expect((await ask("POST", `/containers/create?name=${name}`, body)).status).toBe(201);
+  expect((await ask("POST", `/containers/${name}/start`)).status).toBe(204);
+}
+
+async function frame(name: string, query = "stream=0"): Promise<Frame> {
+  const answer = await ask("GET", `/containers/${name}/stats?${query}`);
+  expect(answer.status).toBe(200);
+  return JSON.parse(answer.body.slice(answer.body.indexOf("{"), answer.body.lastIndexOf("}") + 1)) as Frame;
+}
+
+const remove = (name: string) => ask("DELETE", `/containers/${name}?force=1`);
+
+/** CPU time of a process and the children that it has waited for, in seconds. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+test("CPU: what the container's process itself is told to have used", async () => {
+  await start("busy", "while :; do :; done");
+  const { State } = JSON.parse((await ask("GET", "/containers/busy/json")).body) as { State: { Pid: number } };
+  const [usedBefore, first] = [cpuSeconds(State.Pid), await frame("busy", "stream=0&one-shot=1")];
+  expect(first.precpu_stats.cpu_usage.total_usage).toBe(0);
+  const second = await frame("busy");
+  const used = cpuSeconds(State.Pid) - usedBefore;
+  const counted = (second.cpu_stats.cpu_usage.total_usage - first.cpu_stats.cpu_usage.total_usage) / 1e9;
+  expect(Math.abs(counted - used)).toBeLessThan(0.05);
+  // One busy loop is one CPU at most; others may use this machine too.
+  expect(cpuPercent(second)).toBeGreaterThan(10);
+  expect(cpuPercent(second)).toBeLessThan(110);
+  expect(Date.parse(second.read) - Date.parse(second.preread)).toBeGreaterThanOrEqual(990);
+  await remove("busy");
+});
+
+test("CPU: a limit is seen in the rate, and in the periods in which it was held back", async () => {
+  await start("held", "while :; do :; done", { NanoCpus: 200_000_000 });
+  const held = await frame("held");
+  expect(cpuPercent(held)).toBeLessThan(28);
+  expect(held.cpu_stats.throttling_data.periods).toBeGreaterThan(3);
+  expect(held.cpu_stats.throttling_data.throttled_periods).toBeGreaterThan(0);
+  await remove("held");
+});
+
+test("memory and processes: what the container holds, and its limits", async () => {
+  const fill = `head -c ${40 * MiB} /dev/zero > /dev/shm/full`;
+  await start("full", `${fill}; sleep 100 & sleep 100 & echo ready; wait`, { Memory: 128 * MiB, PidsLimit: 50 });
+  await waitUntil(
+    async () => (await ask("GET", "/containers/full/logs?stdout=1")).body.includes("ready"),
+    5000,
+    "it is full",
+  );
+  const { memory_stats, pids_stats } = await frame("full", "stream=0&one-shot=1");
+  expect(memory_stats.limit).toBe(128 * MiB);
+  expect(memory_stats.usage).toBeGreaterThan(40 * MiB);
+  expect(memory_stats.usage).toBeLessThan(60 * MiB);
+  expect(pids_stats).toEqual({ current: 3, limit: 50 });
+  await remove("full");
+});
+
+/** The disk that the containers' changes go to; undefined where they go to none. */
+function diskOf(directory: string): string | undefined {
+  const { stdout } = Bun.spawnSync(["findmnt", "-nvo", "SOURCE", "-T", directory]);
+  const source = stdout.toString().trim();
+  return source.startsWith("/dev/") && existsSync(source) ? source : undefined;
+}
+
+test("block I/O: what was written past the page cache is counted, and a throttle holds it back", async () => {
+  const disk = diskOf(product().stateDir);
+  if (disk === undefined) return;
+  const begunMs = performance.now();
+  await start("writing", "dd if=/dev/zero of=/written bs=1M count=8 oflag=direct 2>/dev/null; echo done; sleep 100", {
+    BlkioDeviceWriteBps: [{ Path: disk, Rate: 8 * MiB }],
+  });
+  await waitUntil(
+    async () => (await ask("GET", "/containers/writing/logs?stdout=1")).body.includes("done"),
+    10_000,
+    "it has written",
+  );
+  expect(performance.now() - begunMs).toBeGreaterThan(700);
+  const { blkio_stats } = await frame("writing", "stream=0&one-shot=1");
+  const written = (blkio_stats.io_service_bytes_recursive ?? []).filter(({ op }) => op === "write");
+  expect(written.reduce((sum, { value }) => sum + value, 0)).toBeGreaterThanOrEqual(8 * MiB);
+  await remove("writing");
+});
+
+test("a block I/O weight is in the group's file, changes live, or is refused by name", async () => {
+  const body = { Image: "host", Cmd: ["sleep", "100"], HostConfig: { BlkioWeight: 300 } };
+  const created = await ask("POST", "/containers/create?name=weighted", body);
+  if (created.status !== 201) {
+    expect([created.status, messageOf(created)]).toEqual([501, expect.stringContaining("BFQ")]);
+    return;
+  }
+  await ask("POST", "/containers/weighted/start");
+  const { Id } = JSON.parse(created.body) as { Id: string };
+  const weight = () =>
+    ["/blkio/orlop/ID/blkio.bfq.weight", "/orlop/ID/io.bfq.weight", "/orlop/ID/io.weight"]
+      .map((path) => `/sys/fs/cgroup${path.replace("ID", Id)}`)
+      .filter((path) => existsSync(path))
+      .map((path) => readFileSync(path, "utf8").trim())
+      .join();
+  expect(weight()).toContain("300");
+  expect((await ask("POST", "/containers/weighted/update", { BlkioWeight: 500 })).status).toBe(200);
+  expect(weight()).toContain("500");
+  await remove("weighted");
+});
+
+test("stream: a frame every second, until the container is removed; each goes on where the last one was", async () => {
+  await start("streamed", "sleep 100");
+  const socket = await open(product());
+  let text = "";
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  const ended = new Promise((resolve) => socket.once("end", resolve));
+  socket.write("GET /containers/streamed/stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const frames = (): Frame[] =>
+    text
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Frame);
+  await waitUntil(() => frames().length >= 3, 5000, "three frames");
+  expect(frames()[1]?.preread).toBe(frames()[0]?.read ?? "");
+  expect(frames()[2]?.precpu_stats).toEqual(frames()[1]?.cpu_stats as Frame["precpu_stats"]);
+  await remove("streamed");
+  await ended;
+});
+
+test("a container that does not run has a frame that says nothing", async () => {
+  await ask("POST", "/containers/create?name=never", { Image: "host", Cmd: ["true"] });
+  expect(await frame("never")).toMatchObject({
+    name: "/never",
+    read: "0001-01-01T00:00:00Z",
+    memory_stats: {},
+    pids_stats: {},
+  });
+  await remove("never");
+  const missing = await ask("GET", "/containers/never/stats");
+  expect([missing.status, messageOf(missing)]).toEqual([404, "No such container: never"]);
+});
+
+test("docker stats and orlop stats show the same columns", async () => {
+  await start("shown", "sleep 100", { Memory: 64 * MiB, NetworkMode: "none" });
+  const format = "{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.NetIO}} {{.PIDs}}";
+  const theirs = await docker(product(), ["stats", "--no-stream", "--format", format]);
+  expect(theirs.stdout).toMatch(/^shown \d+\.\d\d% [\d.]+[KM]iB \/ 64MiB 0B \/ 0B \d\n$/);
+  const ours = JSON.parse(await product().ok("stats", "--no-stream", "--format", "json")) as Record<string, string>;
+  expect(ours).toMatchObject({ Name: "shown", NetIO: "0B / 0B" });
+  expect(ours["MemUsage"]).toEndWith(" / 64MiB");
+  expect(await product().ok("stats", "--no-stream", "shown")).toContain("CONTAINER ID   NAME    CPU %");
+  await remove("shown");
+});
+
+test("orlop stats goes on until it is ended", async () => {
+  await start("watched", "sleep 100");
+  const child = Bun.spawn(product().command("stats", "--format", "json", "watched"), { stdout: "pipe" });
+  const reader = child.stdout.getReader();
+  let text = "";
+  while (text.split("\n").length < 3) text += new TextDecoder().decode((await reader.read()).value);
+  child.kill();
+  await child.exited;
+  expect(text.split("\n")[0]).toContain('"Name":"watched"');
+  await remove("watched");
+});
