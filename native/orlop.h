@@ -109,6 +109,7 @@ struct task {
   int proc;                 /* a private procfs; -1 until needed */
   int held[HELD_MOUNTS_MAX], holding, released; /* mounts that `hold` copied, and how many `root-bind` has taken */
   int empty;                /* the read-only tmpfs that hides directories; -1 until needed */
+  int target;               /* pidfd of the process whose namespaces are joined; -1 before `target` */
   uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
   bool in_child;
   bool gone;                /* GO came before the gate was reached */
@@ -154,6 +155,8 @@ int private_proc(struct task *task);
 
 step_function step_stdio, step_log, step_exit_record, step_listen;   /* host side: prepare task->monitor */
 step_function step_attach_stdio, step_terminal;                      /* child side */
+/* The end of a pipe that will be the program's stream 0, 1 or 2; -1 for none. */
+int monitor_stream(const struct task *task, int stream);
 /* After spawn, in the parent: the monitor adopts the child. Its loop handles conn (the engine's), the channel (STARTED
  * or FAILED, the terminal), the pipes, the log, its listening socket, the pidfd. Returns the process's exit status:
  * MONITOR_ENDED when the container ended and no engine was connected. */

@@ -41,15 +41,46 @@ _Noreturn static void child_failed(struct task *task, int error) {
   _exit(1);
 }
 
-/* Having joined a PID namespace, only a new child is in it. That child is the monitor's (CLONE_PARENT), and by now the
- * host's root and connections are closed (posture rule 4: the PID namespace last). */
+static void keep(int *kept, int *count, int fd) {
+  int at = (*count)++;
+  for (; at > 0 && kept[at - 1] > fd; at--)
+    kept[at] = kept[at - 1];
+  kept[at] = fd;
+}
+
+/* Nothing of the host stays open but the way to the monitor and the program's own streams. */
+static void close_host(struct task *task) {
+  int kept[8], count = 0, from = 0;
+  for (int fd = 0; fd < 3; fd++)
+    keep(kept, &count, fd);
+  keep(kept, &count, task->channel);
+  for (int i = 0; i < 3; i++)
+    if (monitor_stream(task, i) > 2)
+      keep(kept, &count, monitor_stream(task, i));
+  for (int i = 0; i < count; from = kept[i++] + 1)
+    if (kept[i] > from)
+      syscall(SYS_close_range, (unsigned)from, (unsigned)kept[i] - 1, 0U);
+  syscall(SYS_close_range, (unsigned)from, ~0U, 0U);
+  task->root = task->proc = task->empty = task->target = -1;
+}
+
+/* Having joined a PID namespace, only a new child is in it: the monitor's child (CLONE_PARENT). Who runs in there already can
+ * see it, so by now the host is closed (posture rule 4: the PID namespace last). */
 static int fork_into_pid_namespace(struct task *task) {
-  int pidfd = -1;
+  int pidfd = -1, told[2];
+  char nothing;
+  if (pipe2(told, O_CLOEXEC) < 0)
+    return -1;
   pid_t child = clone_child(CLONE_PARENT, -1, &pidfd);
   if (child < 0)
     return -1;
-  if (child == 0)
+  if (child == 0) { /* its first message comes behind C_FORKED */
+    close(told[1]);
+    while (read(told[0], &nothing, 1) < 0 && errno == EINTR)
+      ;
+    close(told[0]);
     return 0;
+  }
   struct channel_message forked = {.kind = C_FORKED, .pid = child};
   _exit(channel_send(task->channel, &forked, pidfd) < 0);
 }
@@ -59,17 +90,20 @@ _Noreturn static void child_run(struct task *task) {
   size_t at = 0;
   struct span payload;
   struct decoded_step step;
-  bool to_fork = false;
+  bool entered = false, to_fork = false;
   parcel_next(&task->parcel, &at, &payload); /* `spawn` itself */
   while (parcel_next(&task->parcel, &at, &payload)) {
     int decoded = step_decode(payload, &step, &task->slots);
     task->step = step.number;
     if (decoded < 0)
       child_failed(task, errno);
-    bool is_setns = step.kind->run == step_setns;
-    if (to_fork && !is_setns && fork_into_pid_namespace(task) < 0)
+    bool enters = enters_namespaces(&step);
+    if (entered && !enters)
+      close_host(task);
+    if (to_fork && !enters && fork_into_pid_namespace(task) < 0)
       child_failed(task, errno);
-    to_fork = is_setns && (to_fork || joins_pid_namespace(step.argument));
+    entered = enters;
+    to_fork = enters && (to_fork || joins_pid_namespace(&step));
     if (step_run(task, &step) < 0)
       child_failed(task, errno);
   }

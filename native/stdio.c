@@ -40,6 +40,10 @@ int step_stdio(struct task *task, union argument *arg) {
   return 0;
 }
 
+int monitor_stream(const struct task *task, int stream) {
+  return task->monitor == NULL ? -1 : task->monitor->child_end[stream];
+}
+
 /* The container's own: through a descriptor of the host's, root inside could change the host's node (its mode, say). */
 static int open_null(struct task *task) {
   struct open_how how = {.flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};

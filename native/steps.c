@@ -48,6 +48,8 @@ const struct step_kind step_kinds[] = {
     /* both sides */
     {"unshare", "n", step_unshare},
     {"setns", "sn", step_setns},
+    {"target", "nn", step_target},
+    {"join", "n", step_join},
     /* child side, before pivot */
     {"await", "", step_await},
     {"propagation", "sn", step_propagation},

@@ -15,7 +15,8 @@ step_function step_netlink, step_try_netlink, step_netlink_list;
 /* spawn.c */
 step_function step_spawn, step_id_map, step_release, step_await, step_gate;
 /* steps_namespace.c */
-step_function step_unshare, step_setns, step_hostname, step_domainname, step_sysctl, step_oom_score, step_keyring;
+step_function step_unshare, step_setns, step_target, step_join, step_hostname, step_domainname, step_sysctl;
+step_function step_oom_score, step_keyring;
 /* steps_mount.c */
 step_function step_detach, step_unmount, step_propagation, step_hold, step_overlay, step_mount, step_bind, step_root, step_pivot;
 /* steps_root.c */
@@ -32,8 +33,10 @@ step_function step_tree_stat, step_tree_below, step_tree_walk;
 /* steps_exec.c */
 step_function step_rlimit, step_umask, step_cwd, step_exec;
 
-/* Whether a `setns` step joins a PID namespace, which only a child of the caller will be in. */
-bool joins_pid_namespace(const union argument *arg);
+/* Whether a step is one of those that enter another's namespaces (`setns`, `target`, `join`). */
+bool enters_namespaces(const struct decoded_step *step);
+/* Whether it joins a PID namespace, which only a child of the caller will be in. */
+bool joins_pid_namespace(const struct decoded_step *step);
 
 /* steps_mount.c: a new file system, detached; as fsmount(2), with the file system's own words in task->detail. */
 int make_mount(struct task *task, const char *fstype, const char *source, uint64_t attributes, char **options);

@@ -5,6 +5,8 @@
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,18 +15,31 @@
 
 #include "steps.h"
 
+/* Everything for who possesses it; view, read, search and link for its user (keyctl(2), KEYCTL_SETPERM). */
+enum { KEYRING_PERMISSIONS = 0x3f1b0000 };
+
 int step_unshare(struct task *task, union argument *arg) {
   (void)task;
   return unshare((int)arg[0].n);
 }
 
-bool joins_pid_namespace(const union argument *arg) { return (arg[1].n & CLONE_NEWPID) != 0; }
+bool enters_namespaces(const struct decoded_step *step) {
+  return step->kind->run == step_setns || step->kind->run == step_target || step->kind->run == step_join;
+}
 
-/* path: /proc/PID/ns/NAME. flags: its CLONE_NEW*. A joined PID namespace takes effect before the first step that is not
- * `setns` (spawn.c), so /proc can still be used by the ones between. */
+bool joins_pid_namespace(const struct decoded_step *step) {
+  if (step->kind->run == step_join)
+    return (step->argument[0].n & CLONE_NEWPID) != 0;
+  return step->kind->run == step_setns && (step->argument[1].n & CLONE_NEWPID) != 0;
+}
+
+/* What runs in there must not reach us through /proc before execve (CVE-2016-9962). */
+static int hide(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+/* path: /proc/PID/ns/NAME. flags: its CLONE_NEW*. A joined PID namespace takes effect before the first step that enters none
+ * (spawn.c), so /proc can still be used by the ones between. */
 int step_setns(struct task *task, union argument *arg) {
-  /* what runs in there must not reach us through /proc before execve (CVE-2016-9962) */
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+  if (hide() < 0)
     return -1;
   int fd = open(arg[0].s, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
@@ -32,6 +47,45 @@ int step_setns(struct task *task, union argument *arg) {
   int result = setns(fd, (int)arg[1].n), error = errno;
   close(fd);
   return result < 0 ? fail(task, error, "%s", arg[0].s) : 0;
+}
+
+/* Field 22 of /proc/PID/stat, behind the command's name, which may hold anything. */
+static int read_start(int pid, uint64_t *started) {
+  char path[32], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t got = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[got > 0 ? got : 0] = 0;
+  char *at = strrchr(text, ')');
+  for (int field = 2; at != NULL && field < 22; field++)
+    at = strchr(at + 1, ' ');
+  if (at == NULL) {
+    errno = ESRCH;
+    return -1;
+  }
+  *started = strtoull(at + 1, NULL, 10);
+  return 0;
+}
+
+/* pid; started: clock ticks since boot. Looked at with the pidfd in hand: a number that went to another process is found
+ * out, and cannot go to another one afterwards. */
+int step_target(struct task *task, union argument *arg) {
+  int pid = (int)arg[0].n;
+  uint64_t started;
+  task->target = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (task->target < 0 || read_start(pid, &started) < 0)
+    return fail(task, errno == ENOENT ? ESRCH : errno, "process %d", pid);
+  return started == arg[1].n ? 0 : fail(task, ESRCH, "process %d is another one by now", pid);
+}
+
+/* flags: CLONE_NEW* of those to join, all at once: the kernel takes them in the one order that works. */
+int step_join(struct task *task, union argument *arg) {
+  if (hide() < 0)
+    return -1;
+  return setns(task->target, (int)arg[0].n);
 }
 
 int step_hostname(struct task *task, union argument *arg) {
@@ -81,8 +135,11 @@ int step_sysctl(struct task *task, union argument *arg) { return write_proc(task
 int step_oom_score(struct task *task, union argument *arg) { return write_proc(task, "self", "oom_score_adj", arg[0].s); }
 
 int step_keyring(struct task *task, union argument *arg) {
-  (void)task;
-  if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, arg[0].s) < 0 && errno != ENOSYS)
-    return -1;
+  long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, arg[0].s);
+  if (ring < 0)
+    return errno == ENOSYS ? 0 : -1;
+  /* searchable by its user, else the next who joins by this name (an exec) gets another; one that was found is so already */
+  if (syscall(SYS_keyctl, KEYCTL_SETPERM, (int)ring, KEYRING_PERMISSIONS) < 0 && errno != EACCES)
+    return fail(task, errno, "permissions of the keyring");
   return 0;
 }

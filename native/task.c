@@ -110,7 +110,7 @@ static int take_step(struct task *task, struct span payload) {
   if (is_spawn && step.argument[2].n > PARCEL_MAX)
     return fail(task, E2BIG, "spawn of %llu steps", (unsigned long long)step.argument[2].n);
   task->parcel.awaited = is_spawn ? step.argument[2].n : task->parcel.awaited - 1;
-  task->joins_pid |= step.kind->run == step_setns && joins_pid_namespace(step.argument);
+  task->joins_pid |= joins_pid_namespace(&step);
   if (parcel_add(&task->parcel, payload) < 0)
     return -1;
   return task->parcel.awaited == 0 ? spawn_now(task) : 0;
@@ -189,7 +189,8 @@ static void drain_plan(int in) {
 
 static int serve(int in, int out) {
   struct task task = {
-      .conn = out, .channel = -1, .step = NO_STEP, .root = -1, .proc = -1, .empty = -1, .child_pidfd = -1};
+      .conn = out, .channel = -1, .step = NO_STEP, .root = -1, .proc = -1, .empty = -1,
+      .target = -1, .child_pidfd = -1};
   struct inbox box = {0};
   if (slots_open(&task.slots) < 0)
     return 1;

@@ -1,14 +1,22 @@
 /** Request bodies: read whole, bounded, and only of the type that the route takes. */
 
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { OrlopError } from "../base/errors.ts";
 
 /** posture.md, rule 9. */
 const JSON_MAX_BYTES = 4 * 1024 * 1024;
 
-/** The request's JSON; undefined for an empty body. @throws {OrlopError} bad_json, body_too_large, bad_value */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readBytes(request, JSON_MAX_BYTES);
+/**
+ * The request's JSON; undefined for an empty body.
+ *
+ * @param upgrade the connection of a request that asks to take it over: its body is still in there
+ * @throws {OrlopError} bad_json, body_too_large, bad_value
+ */
+export async function readJson(request: IncomingMessage, upgrade?: Socket): Promise<unknown> {
+  const bytes = await (upgrade === undefined
+    ? readBytes(request, JSON_MAX_BYTES)
+    : takeBytes(upgrade, lengthOf(request, JSON_MAX_BYTES)));
   if (bytes.length === 0) return undefined;
   const type = request.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json")
@@ -39,4 +47,30 @@ function readBytes(request: IncomingMessage, limitBytes: number): Promise<Uint8A
     request.on("error", reject);
     request.on("close", () => reject(new Error("the client left in the middle of its request")));
   });
+}
+
+/** What the request says of its body's size: an upgrade cannot come in chunks. */
+function lengthOf({ headers }: IncomingMessage, limitBytes: number): number {
+  if (headers["transfer-encoding"] !== undefined)
+    throw OrlopError.of("bad_value", {
+      what: "Transfer-Encoding",
+      value: headers["transfer-encoding"],
+      expected: "none with Upgrade",
+    });
+  const length = Number(headers["content-length"] ?? 0);
+  if (length > limitBytes) throw OrlopError.of("body_too_large", { limitBytes });
+  return length;
+}
+
+/** The first bytes of a connection; what comes behind them stays in it. */
+async function takeBytes(socket: Socket, length: number): Promise<Uint8Array> {
+  let bytes = Buffer.alloc(0);
+  while (bytes.length < length) {
+    const chunk: Buffer | null = socket.read();
+    if (chunk !== null) bytes = Buffer.concat([bytes, chunk]);
+    else if (socket.readableEnded || socket.destroyed) throw new Error("the client left in the middle of its request");
+    else await new Promise((resolve) => socket.once("readable", resolve).once("end", resolve).once("close", resolve));
+  }
+  if (bytes.length > length) socket.unshift(bytes.subarray(length));
+  return bytes.subarray(0, length);
 }

@@ -52,7 +52,7 @@ export function inspection(container: Container, machine: Machine, size?: Contai
     MountLabel: "",
     ProcessLabel: "",
     AppArmorProfile: "",
-    ExecIDs: null,
+    ExecIDs: execIdsOf(container),
     HostConfig: {
       ...HostConfig,
       NetworkMode: HostConfig.NetworkMode || "default",
@@ -113,6 +113,11 @@ export function summary(container: Container, nowMs: number, size?: ContainerSiz
 /** Docker leaves sizes out unless they are asked for. */
 function sizeFields(size: ContainerSize | undefined): object {
   return size === undefined ? {} : { SizeRw: size.changesBytes, SizeRootFs: size.rootBytes };
+}
+
+function execIdsOf({ execs }: Container): string[] | null {
+  const ids = execs.ids();
+  return ids.length === 0 ? null : ids;
 }
 
 /** For people: "Up 5 minutes", "Exited (0) 2 hours ago". */

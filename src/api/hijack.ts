@@ -8,9 +8,7 @@ type Hijack = Extract<Reply, { kind: "hijack" }>;
 
 /** @param status "101 UPGRADED" for a client that asked for it, "200 OK" for an older one that just goes on */
 export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADED" | "200 OK"): Promise<void> {
-  // The HTTP parser would read on, and end the connection with the client's half of it.
-  for (const event of ["data", "end", "drain", "timeout"]) socket.removeAllListeners(event);
-  socket.pause();
+  takeOver(socket);
   const upgrade = status === "101 UPGRADED" ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "";
   socket.write(`HTTP/1.1 ${status}\r\nContent-Type: ${reply.contentType}\r\n${upgrade}\r\n`);
   try {
@@ -19,6 +17,12 @@ export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADE
     log("warn", "an attached client was lost", error);
     socket.destroy();
   }
+}
+
+/** The HTTP parser would read on, and end the connection with the client's half of it. */
+export function takeOver(socket: Socket): void {
+  for (const event of ["data", "end", "drain", "timeout"]) socket.removeAllListeners(event);
+  socket.pause();
 }
 
 /** An upgrade that leads nowhere: the answer in full, as node:http has let go of the connection. */

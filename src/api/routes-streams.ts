@@ -1,19 +1,12 @@
 /** Containers' input and output: attach, logs, wait. */
 
 import { OrlopError } from "../base/errors.ts";
-import type { Container } from "../engine/container.ts";
 import type { RunRecord } from "../engine/container-record.ts";
 import { defaultDetachKeys, parseDetachKeys } from "../engine/detach-keys.ts";
 import type { WaitCondition } from "../engine/waiters.ts";
 import { flag, type ParseParameter, text, unixTime } from "./query.ts";
 import { route } from "./route.ts";
-
-/** Since 1.42 the type says whether the streams are framed; before, both were called raw. */
-function streamType({ body }: Container, apiMinor: number): string {
-  return apiMinor >= 42 && !body.Tty
-    ? "application/vnd.docker.multiplexed-stream"
-    : "application/vnd.docker.raw-stream";
-}
+import { streamType } from "./stream-type.ts";
 
 const conditions: readonly WaitCondition[] = ["not-running", "next-exit", "removed"];
 
@@ -65,7 +58,7 @@ export const streamRoutes = [
       };
       return {
         kind: "hijack",
-        contentType: streamType(container, apiMinor),
+        contentType: streamType(container.body.Tty, apiMinor),
         take: (client) => container.attach(request, client),
       };
     },
@@ -99,7 +92,7 @@ export const streamRoutes = [
         },
         signal,
       );
-      return { kind: "stream", contentType: streamType(container, apiMinor), chunks: logs };
+      return { kind: "stream", contentType: streamType(container.body.Tty, apiMinor), chunks: logs };
     },
   }),
   route({

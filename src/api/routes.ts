@@ -4,6 +4,7 @@ import type { Route } from "./route.ts";
 import { archiveRoutes } from "./routes-archive.ts";
 import { containerRoutes } from "./routes-containers.ts";
 import { eventRoutes } from "./routes-events.ts";
+import { execRoutes } from "./routes-exec.ts";
 import { imageRoutes } from "./routes-images.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
 import { statsRoutes } from "./routes-stats.ts";
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...streamRoutes,
   ...archiveRoutes,
   ...statsRoutes,
+  ...execRoutes,
   ...imageRoutes,
   ...volumeRoutes,
   ...orlopRoutes,

@@ -10,7 +10,7 @@ import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readJson } from "./body.ts";
-import { hijack, refuseUpgrade } from "./hijack.ts";
+import { hijack, refuseUpgrade, takeOver } from "./hijack.ts";
 import { errorReply } from "./http-error.ts";
 import type { Reply } from "./reply.ts";
 import type { Call, Route } from "./route.ts";
@@ -77,16 +77,17 @@ export class ApiServer {
   }
 
   async #upgrade(request: IncomingMessage, socket: Socket, head: Uint8Array): Promise<void> {
+    takeOver(socket); // before its body is read
     if (head.length > 0) socket.unshift(head);
     const left = new AbortController();
     socket.on("close", () => left.abort());
-    const reply = await this.#replyTo(request, left.signal);
+    const reply = await this.#replyTo(request, left.signal, socket);
     if (reply.kind === "hijack") await hijack(socket, reply, "101 UPGRADED");
     else refuseUpgrade(socket, reply);
   }
 
   /** Never rejects: what goes wrong is a reply too. */
-  async #replyTo(request: IncomingMessage, signal: AbortSignal): Promise<Reply> {
+  async #replyTo(request: IncomingMessage, signal: AbortSignal, upgrade?: Socket): Promise<Reply> {
     try {
       const { route, params, query, apiMinor } = this.#router.match(request.method ?? "", request.url ?? "");
       // A browser's page has no business here, wherever it got the address from (posture rule 9).
@@ -95,7 +96,7 @@ export class ApiServer {
       const values = Object.fromEntries(
         Object.entries(route.query).map(([name, parse]) => [name, parse(query.get(name) ?? undefined, name)]),
       );
-      const body = route.body === true ? await readJson(request) : undefined;
+      const body = route.body === true ? await readJson(request, upgrade) : undefined;
       const accept = request.headers.accept ?? "";
       const registryAuth = request.headers["x-registry-auth"];
       const shared = { engine: this.#engine, signal, accept, registryAuth, apiMinor };

@@ -20,8 +20,14 @@ function row<P>(kind: ErrorKind, wrong: (p: P) => string, remedy: (p: P) => stri
   return { kind, wrong, remedy };
 }
 
-/** How Docker begins the message of a container that did not start. */
-const startFailed = "failed to create task for container: unable to start container process";
+/** How Docker begins the message of a container or an exec that did not start. */
+const startFailures = {
+  container: "failed to create task for container: unable to start container process",
+  exec: "OCI runtime exec failed: exec failed: unable to start container process",
+} as const;
+
+/** What was to be started. */
+export type Started = keyof typeof startFailures;
 
 export const errorTable = {
   // ── requests ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,6 +183,10 @@ export const errorTable = {
     (p) => `Container ${p.id} is paused, unpause the container first`,
     (p) => `orlop unpause ${p.name}`,
   ),
+  container_paused_exec: row<{ id: string; name: string }>(
+    "conflict",
+    (p) => `Container ${p.id} is paused, unpause the container before exec`,
+  ),
   container_paused_already: row<{ id: string; name: string }>("conflict", (p) => `Container ${p.id} is already paused`),
   container_paused_start: row<{ id: string; name: string }>(
     "conflict",
@@ -208,31 +218,43 @@ export const errorTable = {
     (p) => `removal of container ${p.name} is already in progress`,
   ),
   // Docker's clients look for these words, and exit with 127 or 126 (docker/cli command/container/run.go).
-  exec_not_in_path: row<{ command: string }>(
+  exec_not_in_path: row<{ command: string; started: Started }>(
     "invalid",
-    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: executable file not found in $PATH: unknown`,
+    (p) =>
+      `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: executable file not found in $PATH: unknown`,
   ),
-  exec_not_found: row<{ command: string }>(
+  exec_not_found: row<{ command: string; started: Started }>(
     "invalid",
-    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: stat ${p.command}: no such file or directory: unknown`,
+    (p) =>
+      `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: stat ${p.command}: no such file or directory: unknown`,
   ),
-  exec_denied: row<{ command: string }>(
+  exec_denied: row<{ command: string; started: Started }>(
     "invalid",
-    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: permission denied: unknown`,
+    (p) => `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: permission denied: unknown`,
   ),
-  exec_is_directory: row<{ command: string }>(
+  exec_is_directory: row<{ command: string; started: Started }>(
     "invalid",
-    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: is a directory: permission denied: unknown`,
+    (p) =>
+      `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: is a directory: permission denied: unknown`,
   ),
-  exec_format: row<{ command: string }>(
+  exec_format: row<{ command: string; started: Started }>(
     "invalid",
-    (p) => `${startFailed}: exec: ${JSON.stringify(p.command)}: exec format error: permission denied: unknown`,
+    (p) =>
+      `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: exec format error: permission denied: unknown`,
     () => "is it a program for another machine, or a script without #! line?",
   ),
-  cwd_failed: row<{ path: string; reason: string }>(
+  cwd_failed: row<{ path: string; reason: string; started: Started }>(
     "invalid",
-    (p) => `${startFailed}: chdir to ${JSON.stringify(p.path)}: ${p.reason}`,
+    (p) => `${startFailures[p.started]}: chdir to ${JSON.stringify(p.path)}: ${p.reason}`,
     () => "choose another working directory (-w)",
+  ),
+  // ── execs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+  no_such_exec: row<{ id: string }>("not_found", (p) => `No such exec instance: ${p.id}`),
+  exec_running: row<{ id: string }>("conflict", (p) => `exec ${p.id} is running already`),
+  exec_ended: row<{ id: string }>(
+    "conflict",
+    (p) => `exec ${p.id} has already run`,
+    () => "make another one",
   ),
   ambiguous_id: row<{ prefix: string }>("invalid", (p) => `Multiple IDs found with provided prefix: ${p.prefix}`),
   logs_unreadable: row<object>(
@@ -268,7 +290,7 @@ export const errorTable = {
   mount_failed: row<{ source: string; target: string; reason: string }>(
     "invalid",
     (p) =>
-      `${startFailed}: error mounting ${JSON.stringify(p.source)} to rootfs at ${JSON.stringify(p.target)}: ${p.reason}`,
+      `${startFailures.container}: error mounting ${JSON.stringify(p.source)} to rootfs at ${JSON.stringify(p.target)}: ${p.reason}`,
   ),
   not_shared: row<{ path: string; mount: string; needed: string }>(
     "invalid",

@@ -62,7 +62,9 @@ class Session {
     const output = this.#passOutput(link);
     output.catch(() => undefined); // `follow` sees it; until then it is not unhandled
     const terminal = tty
-      ? (await import("./terminal-session.ts")).openTerminal(this.#context.engine, this.#options)
+      ? (await import("./terminal-session.ts")).openTerminal(streams.stdin, (rows, columns) =>
+          this.#context.engine.containers.resize(this.#options.id, rows, columns),
+        )
       : undefined;
     try {
       await this.#start(link, output);

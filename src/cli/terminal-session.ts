@@ -1,14 +1,7 @@
 /** The user's terminal while a container has it: raw, and of the same size. Loaded only for a container with a terminal. */
 import { OrlopError } from "../base/errors.ts";
-import type { EngineClient } from "../client/engine-client.ts";
 import { EngineError } from "../client/engine-error.ts";
-import type { Streams } from "./container-config.ts";
 import { enterRawMode, terminalSize } from "./terminal.ts";
-
-interface TerminalOptions {
-  readonly id: string;
-  readonly streams: Streams;
-}
 
 export interface OpenedTerminal {
   /** The container runs: gives its terminal our size, now and whenever the window changes. */
@@ -17,19 +10,22 @@ export interface OpenedTerminal {
 }
 
 /** Where input is attached, the terminal is raw from now on, before the container starts: else it would echo the first keys. */
-export function openTerminal(engine: EngineClient, options: TerminalOptions): OpenedTerminal {
+export function openTerminal(
+  stdin: boolean,
+  giveSize: (rows: number, columns: number) => Promise<void>,
+): OpenedTerminal {
   const resize = async () => {
     const size = terminalSize();
     if (size === undefined) return;
     try {
-      await engine.containers.resize(options.id, size.rows, size.columns);
+      await giveSize(size.rows, size.columns);
     } catch (error) {
       // It has exited meanwhile, or the engine is being replaced: the size is not worth a message over the container's own output.
       if (!(error instanceof EngineError || error instanceof OrlopError)) throw error;
     }
   };
   const resized = () => void resize();
-  const raw = options.streams.stdin ? enterRawMode() : undefined;
+  const raw = stdin ? enterRawMode() : undefined;
   return {
     follow: () => {
       resized();

@@ -4,6 +4,7 @@ import { formatAddress } from "./address.ts";
 import type { Address, ByteStream, Connect } from "./byte-stream.ts";
 import { ContainersClient } from "./containers-client.ts";
 import { EngineError } from "./engine-error.ts";
+import { ExecsClient } from "./execs-client.ts";
 import { HttpClient, type HttpResponse } from "./http-client.ts";
 import { ImagesClient } from "./images-client.ts";
 import type { Launch } from "./launch.ts";
@@ -38,6 +39,7 @@ export class EngineClient {
   readonly address: Address;
   readonly containers: ContainersClient;
   readonly images: ImagesClient;
+  readonly execs: ExecsClient;
   readonly system: SystemClient;
   readonly volumes: VolumesClient;
   readonly #http: HttpClient;
@@ -49,6 +51,7 @@ export class EngineClient {
     this.#http = new HttpClient(() => openEngine(options), host);
     this.containers = new ContainersClient(this);
     this.images = new ImagesClient(this);
+    this.execs = new ExecsClient(this);
     this.system = new SystemClient(this);
     this.volumes = new VolumesClient(this);
   }

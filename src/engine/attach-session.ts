@@ -30,10 +30,16 @@ export type Leaving = "ended" | "detached";
 /**
  * Carries bytes until the container's side ends, the client leaves or detaches. Afterwards both streams are closed.
  *
- * @param monitor the container's side
- * @param client  the connection to the client, paused
+ * @param monitor  the container's side
+ * @param client   the connection to the client, paused
+ * @param lastWait what must have come before the client sees the end
  */
-export function relay(monitor: Attachment["stream"], client: Duplex, request: AttachRequest): Promise<Leaving> {
+export function relay(
+  monitor: Attachment["stream"],
+  client: Duplex,
+  request: AttachRequest,
+  lastWait: () => Promise<void> = () => Promise.resolve(),
+): Promise<Leaving> {
   const finished = Promise.withResolvers<Leaving>();
   let leaving: Leaving = "ended";
   const finish = (): void => {
@@ -42,7 +48,10 @@ export function relay(monitor: Attachment["stream"], client: Duplex, request: At
     finished.resolve(leaving);
   };
   carry(monitor, client, (chunk) => chunk);
-  monitor.on("end", finish).on("error", finish).on("close", finish);
+  monitor
+    .on("end", () => void lastWait().then(finish))
+    .on("error", finish)
+    .on("close", () => void lastWait().then(finish));
   client.on("error", finish).on("close", finish);
   if (!request.stdin) {
     client.resume(); // to notice when the client leaves; what it sends has nowhere to go

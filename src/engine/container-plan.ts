@@ -7,7 +7,7 @@ import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
 import { identityFiles } from "../runtime/identity-files.ts";
 import { groupPathOf, type OwnFile, planContainer } from "../runtime/plan-container.ts";
-import { needsAccounts, resolveUser } from "../runtime/user.ts";
+import { needsAccounts, type ResolvedUser, resolveUser } from "../runtime/user.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
 import { lookUpDevices } from "./asked-devices.ts";
@@ -74,6 +74,17 @@ export function planStart(
     root,
     warnings: warningsOf(body, root.inMemory && !isTransient),
   };
+}
+
+/** Who `body.User` is in this container, as its files are now. @throws {OrlopError} bad_value: nobody there */
+export function resolveUserOf(
+  id: string,
+  { body, image }: Pick<ContainerRecord, "body" | "image">,
+  { places }: PlanSurroundings,
+): ResolvedUser {
+  const { AutoRemove, GroupAdd } = body.HostConfig;
+  const { layers } = containerPlaces(places, id, AutoRemove);
+  return resolveUser(body.User, GroupAdd, accountsFor(body, chooseRoot(body, image, places), layers));
 }
 
 function accountsFor(body: ContainerCreateBody, choice: RootChoice, layers: string) {

@@ -55,12 +55,21 @@ export class ContainerProcess implements Disposable {
   }
 
   resize(rows: number, columns: number): void {
-    if (rows === 0 || columns === 0)
-      throw OrlopError.of("bad_value", { what: "terminal size", value: `${rows}x${columns}`, expected: "1x1 or more" });
+    checkTerminalSize(rows, columns);
     this.#link.resize(rows, columns);
   }
 
   [Symbol.dispose](): void {
     this.#link[Symbol.dispose]();
   }
+}
+
+/** @throws {OrlopError} bad_value */
+export function checkTerminalSize(rows: number, columns: number): void {
+  if (rows > 0 && columns > 0 && rows < 65_536 && columns < 65_536) return;
+  throw OrlopError.of("bad_value", {
+    what: "terminal size",
+    value: `${rows}x${columns}`,
+    expected: "1x1 to 65535x65535",
+  });
 }

@@ -4,7 +4,7 @@ import { type ErrorCode, OrlopError } from "../base/errors.ts";
 
 export type Status = "created" | "running" | "paused" | "exited" | "removing";
 
-type Operation = "start" | "stop" | "kill" | "resize" | "pause" | "unpause" | "attach" | "remove";
+type Operation = "start" | "stop" | "kill" | "resize" | "pause" | "unpause" | "attach" | "exec" | "remove";
 
 type Refusal = Extract<ErrorCode, `container_${string}`>;
 /** do: carry it out. nothing: it is so already, and the caller is told that. Else the error. */
@@ -38,6 +38,8 @@ const table: Readonly<Record<Operation, Readonly<Record<Status, Answer>>>> = {
     exited: "container_not_paused",
     removing: "container_not_paused",
   },
+  // A task that joins a frozen group sleeps until the thaw, and not even SIGKILL ends it before.
+  exec: { ...onlyRunning, paused: "container_paused_exec" },
   // Before the start too: the client waits for it.
   attach: { created: "do", running: "do", paused: "container_paused", exited: "do", removing: "do" },
   // Of one that runs only by force, which ends it first.

@@ -16,6 +16,7 @@ import type { AttachRequest } from "./attach-session.ts";
 import { recordOfEnd } from "./container-end.ts";
 import { type ContainerAction, publishContainerEvent } from "./container-events.ts";
 import { ContainerFiles } from "./container-files.ts";
+import { ContainerExecs } from "./container-execs.ts";
 import { ContainerGroup } from "./container-group.ts";
 import { ContainerIo } from "./container-io.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
@@ -56,6 +57,7 @@ export class Container {
   readonly #group: ContainerGroup;
   readonly #volumes: ContainerVolumes;
   readonly places: ContainerPlaces;
+  readonly execs: ContainerExecs;
   #record: ContainerRecord;
   #status: Exclude<Status, "paused">;
   #isPaused = false;
@@ -80,6 +82,7 @@ export class Container {
     this.#group = new ContainerGroup(parts, record.id, groupPathOfRecord(record));
     this.#volumes = new ContainerVolumes(record.id, record.mounts, parts.volumes);
     this.#volumes.refer();
+    this.execs = new ContainerExecs(parts, this);
     this.#io = new ContainerIo(() => ({
       body: this.body,
       logPath: this.places.log,
@@ -128,6 +131,12 @@ export class Container {
   /** Where the data of one of its volumes lies. */
   volumePath(name: string): string {
     return volumePath(this.#parts.places, name);
+  }
+
+  /** The first process, for an exec beside it. @throws {OrlopError} container_not_running */
+  pid(): number {
+    mustAct("exec", this.status, this);
+    return this.run.pid;
   }
 
   get isTransient(): boolean {
@@ -179,6 +188,7 @@ export class Container {
       mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 }); // gone after a reboot
     }
     this.#isFresh = false;
+    this.execs.clear();
     point("container.start.planned");
     const { executor } = this.#parts;
     const arrivals = this.#io.takeArrivals();

@@ -13,6 +13,7 @@ import { type ContainerRecord, neverRun } from "./container-record.ts";
 import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import type { Exec } from "./exec.ts";
 import type { ContainerImage } from "./images/container-image.ts";
 import type { AskedMount } from "./mount-point.ts";
 
@@ -190,6 +191,15 @@ export class Containers {
     } finally {
       this.#isPruning = false;
     }
+  }
+
+  /** @throws {OrlopError} no_such_exec */
+  exec(id: string): Exec {
+    for (const container of this.#byId.values()) {
+      const found = container.execs.get(id);
+      if (found !== undefined) return found;
+    }
+    throw OrlopError.of("no_such_exec", { id });
   }
 
   /** Its name is free again. */

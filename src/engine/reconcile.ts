@@ -35,11 +35,17 @@ async function reconcileOne(input: Reconciliation, record: ContainerRecord): Pro
     const process = await findProcess(input.parts, container);
     if (process === undefined) return await settle(container, record);
     await container.adopt(process, groupPathOfRecord(record));
-    const monitor = parentOf(process.link.pid);
-    if (monitor > 0 && parentOf(monitor) !== globalThis.process.ppid) input.watch(monitor);
+    watchMonitor(input, process.link.pid);
+    await container.execs.restore((pid) => watchMonitor(input, pid));
   } catch (error) {
     log("error", `container ${container.id} could not be taken over`, error);
   }
+}
+
+/** @param child what the monitor watches over */
+function watchMonitor(input: Reconciliation, child: number): void {
+  const monitor = parentOf(child);
+  if (monitor > 0 && parentOf(monitor) !== globalThis.process.ppid) input.watch(monitor);
 }
 
 async function findProcess(parts: EngineParts, container: Container): Promise<ContainerProcess | undefined> {

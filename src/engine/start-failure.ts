@@ -1,6 +1,6 @@
 /** Why a container did not start, in the words that Docker's clients look for: they exit with 127 or 126 by them. */
 
-import { OrlopError } from "../base/errors.ts";
+import { OrlopError, type Started } from "../base/errors.ts";
 import { StepFailure } from "../kernel/executor.ts";
 import type { Step } from "../kernel/step.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
@@ -11,24 +11,32 @@ export interface StartFailure {
   readonly exitCode: number;
 }
 
-export function explainFailure(failure: unknown, spec: RuntimeSpec): StartFailure {
-  if (!(failure instanceof StepFailure)) return { error: asOrlopError(failure), exitCode: 128 };
+/** @param spec undefined where the start failed before there was a plan */
+export function explainFailure(
+  failure: unknown,
+  spec: RuntimeSpec | undefined,
+  started: Started = "container",
+): StartFailure {
+  if (!(failure instanceof StepFailure))
+    return { error: asOrlopError(failure), exitCode: started === "exec" ? 126 : 128 };
   const { step, errno, detail } = failure;
-  const command = spec.process.args[0] ?? "";
+  const command = spec?.process.args[0] ?? "";
   if (step?.op === "exec") {
     if (errno === "ENOENT" && !command.includes("/"))
-      return { error: OrlopError.of("exec_not_in_path", { command }, failure), exitCode: 127 };
+      return { error: OrlopError.of("exec_not_in_path", { command, started }, failure), exitCode: 127 };
     if (errno === "ENOENT" || errno === "ENOTDIR")
-      return { error: OrlopError.of("exec_not_found", { command }, failure), exitCode: 127 };
+      return { error: OrlopError.of("exec_not_found", { command, started }, failure), exitCode: 127 };
     if (errno === "EACCES" || errno === "EPERM")
-      return { error: OrlopError.of("exec_denied", { command }, failure), exitCode: 126 };
-    if (errno === "EISDIR") return { error: OrlopError.of("exec_is_directory", { command }, failure), exitCode: 126 };
-    if (errno === "ENOEXEC") return { error: OrlopError.of("exec_format", { command }, failure), exitCode: 126 };
+      return { error: OrlopError.of("exec_denied", { command, started }, failure), exitCode: 126 };
+    if (errno === "EISDIR")
+      return { error: OrlopError.of("exec_is_directory", { command, started }, failure), exitCode: 126 };
+    if (errno === "ENOEXEC")
+      return { error: OrlopError.of("exec_format", { command, started }, failure), exitCode: 126 };
   }
   if (step?.op === "cwd")
     return {
-      error: OrlopError.of("cwd_failed", { path: step.path, reason: reasonOf(errno, detail) }, failure),
-      exitCode: 128,
+      error: OrlopError.of("cwd_failed", { path: step.path, reason: reasonOf(errno, detail), started }, failure),
+      exitCode: started === "exec" ? 126 : 128,
     };
   if (isMounting(step) && !ours.has(errno)) {
     const source = step.op === "root-bind-below" ? `${step.source}/${step.below}` : step.source;
@@ -44,7 +52,7 @@ export function explainFailure(failure: unknown, spec: RuntimeSpec): StartFailur
     },
     failure,
   );
-  return { error, exitCode: 128 };
+  return { error, exitCode: started === "exec" ? 126 : 128 };
 }
 
 /** Steps that carry out what was asked for of mounts: they fail where that does not fit the image, the volume or the host. */

@@ -21,6 +21,8 @@ export class FakeExecutor implements Executor {
   readonly monitors: FakeMonitor[] = [];
   /** Decides what a plan answers; throw a StepFailure to make it fail. */
   onRun: (steps: readonly Step[]) => PlanValues = () => new Map();
+  /** The pid that every program has; undefined: one of its own. */
+  pid: number | undefined;
   /** What `attachMonitor` gives. */
   onAttach: (socketPath: string, options: AttachOptions) => Duplex = () => new PassThrough();
 
@@ -36,7 +38,7 @@ export class FakeExecutor implements Executor {
     this.plans.push(steps);
     const values = this.onRun(steps);
     const listen = steps.find((step) => step.op === "listen");
-    const monitor = new FakeMonitor(this.monitors.length + 1000, listen?.path ?? "", values);
+    const monitor = new FakeMonitor(this.pid ?? this.monitors.length + 1000, listen?.path ?? "", values);
     this.monitors.push(monitor);
     if (options.go === true) monitor.go();
     return monitor;

@@ -117,8 +117,12 @@ export const stepTable = {
   // ── both sides ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /** unshare(2) of these namespaces. */
   unshare: { flags: "n" },
-  /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net. A PID namespace needs its flag; the child is in it from its next step on that is not `setns`. */
+  /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net. A PID namespace needs its flag; the child is in it from its next step on that enters none. */
   setns: { path: "s", flags: "n" },
+  /** The process whose namespaces `join` enters. started: clock ticks since boot, field 22 of /proc/PID/stat: another process with its number is ESRCH. */
+  target: { pid: "n", started: "n" },
+  /** Join these namespaces of the target, all at once. Then whatever of the host is open in this process is closed; with CLONE_NEWPID it forks as after `setns`. */
+  join: { flags: "n" },
 
   // ── child side, before pivot ───────────────────────────────────────────────────────────────────────────────────────
   /** Wait for the parent's `release` (id maps are written). Then become uid 0 and gid 0 of the user namespace when there is one. */

@@ -72,6 +72,11 @@ export function isNew(linux: Linux, type: NamespaceType): boolean {
   return (linux.namespaces ?? []).some((namespace) => namespace.type === type && namespace.path === undefined);
 }
 
+/** CLONE_NEW* of all that a container with these namespaces does not share with the host: what an exec in it joins. */
+export function joinFlags(linux: Pick<Linux, "namespaces">): number {
+  return (linux.namespaces ?? []).reduce((flags, { type }) => flags | flagOf[type], 0) >>> 0;
+}
+
 function check(namespaces: readonly Namespace[]): void {
   const types = namespaces.map((namespace) => namespace.type);
   const twice = types.find((type, index) => types.indexOf(type) !== index);

@@ -16,19 +16,29 @@ const UNLIMITED = (1n << 64n) - 1n;
 
 /** Everything about the process that needs no right it is about to lose, and the terminal or pipes. */
 export function planProcess(process: Process, host: HostFacts, id: string): Step[] {
-  const { user } = process;
   return [
     { op: "keyring", name: id, why: "a session keyring of its own: keys of who started it stay out of reach" },
-    ...(process.rlimits ?? []).map(planRlimit),
-    ...planOomScore(process, host),
-    ...planStdio(process),
-    { op: "umask", mask: user.umask ?? 0o022, why: "files it makes are not writable by others" },
-    { op: "cwd", path: process.cwd, make: 1, why: "where the program starts" },
+    ...planLimits(process, host),
+    ...planStdio(process, true),
+    ...planPlace(process, true),
+  ];
+}
+
+/** What the kernel holds it to. */
+export function planLimits(process: Process, host: HostFacts): Step[] {
+  return [...(process.rlimits ?? []).map(planRlimit), ...planOomScore(process, host)];
+}
+
+/** @param makeDirectory make the working directory when it is missing */
+export function planPlace(process: Process, makeDirectory: boolean): Step[] {
+  return [
+    { op: "umask", mask: process.user.umask ?? 0o022, why: "files it makes are not writable by others" },
+    { op: "cwd", path: process.cwd, make: makeDirectory ? 1 : 0, why: "where the program starts" },
   ];
 }
 
 /** The last steps: after them there is only the program. */
-export function planRights(process: Process, linux: Linux, host: HostFacts, gate: boolean): Step[] {
+export function planRights(process: Process, linux: Pick<Linux, "seccomp">, host: HostFacts, gate: boolean): Step[] {
   const { user, capabilities = {} } = process;
   // What nobody has here cannot be given: "all" is all that there is.
   const mask = (set: keyof CapabilitySets) => capabilityMask(capabilities[set] ?? []) & host.capabilities;
@@ -97,7 +107,8 @@ function planOomScore(process: Process, host: HostFacts): Step[] {
   ];
 }
 
-function planStdio({ terminal, consoleSize, user }: Process): Step[] {
+/** @param isConsole its terminal is the container's /dev/console */
+export function planStdio({ terminal, consoleSize, user }: Process, isConsole: boolean): Step[] {
   if (terminal !== true)
     return [
       {
@@ -113,13 +124,15 @@ function planStdio({ terminal, consoleSize, user }: Process): Step[] {
       rows: consoleSize?.height ?? 0,
       columns: consoleSize?.width ?? 0,
       uid: user.uid,
-      console: 1,
-      why: "a terminal of its own devpts, which is also its /dev/console",
+      console: isConsole ? 1 : 0,
+      why: isConsole
+        ? "a terminal of its own devpts, which is also its /dev/console"
+        : "a terminal of the container's devpts",
     },
   ];
 }
 
-function planSeccomp(linux: Linux, host: HostFacts): Step[] {
+function planSeccomp(linux: Pick<Linux, "seccomp">, host: HostFacts): Step[] {
   if (linux.seccomp === undefined) return [];
   const { program, flags } = compileSeccomp(linux.seccomp, host.architecture);
   return [{ op: "seccomp", flags, program, why: "system calls that a container has no business with fail" }];

@@ -21,7 +21,7 @@ import {
 } from "./engine-api-read.ts";
 
 /** NAME=VALUE; a name alone takes a variable away from the image's (never from the host's: posture rule 5). */
-const variable: Read<string> = (value, path) => {
+export const variable: Read<string> = (value, path) => {
   const entry = text(value, path);
   if (entry === "" || entry.startsWith("=")) throw wrong(path, entry, "NAME=VALUE");
   return entry;
@@ -35,7 +35,7 @@ const hostName: Read<string> = (value, path) => {
   return name;
 };
 
-const absolutePath: Read<string> = (value, path) => {
+export const absolutePath: Read<string> = (value, path) => {
   const directory = text(value, path);
   if (directory !== "" && !directory.startsWith("/")) throw wrong(path, directory, "an absolute path");
   return directory;

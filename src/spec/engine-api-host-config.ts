@@ -106,7 +106,7 @@ const deviceRequests: Read<undefined> = (value, path) => {
 /** -1 is what clients send for "as the kernel has it". */
 const swappiness: Read<number> = whole(-1, 100);
 
-const consoleSize: Read<readonly [rows: number, columns: number]> = (value, path) => {
+export const consoleSize: Read<readonly [rows: number, columns: number]> = (value, path) => {
   const [rows, columns, ...rest] = list(whole(0, 65_535))(value, path);
   if (rows === undefined || columns === undefined || rest.length > 0) throw wrong(path, value, "[rows, columns]");
   return [rows, columns];

@@ -1,7 +1,8 @@
 /** Containers' lives that together pass every step point of create, start, exit and remove. */
 
 import type { ContainerCreate } from "../../src/client/container-types.ts";
-import type { ContainersClient } from "../../src/client/containers-client.ts";
+import type { EngineClient } from "../../src/client/engine-client.ts";
+import type { ExecsClient } from "../../src/client/execs-client.ts";
 import type { Product } from "../product.ts";
 
 /** What was acknowledged before something went wrong. Only that is promised. */
@@ -26,6 +27,8 @@ export interface Life {
   readonly fails?: true;
   /** Begins with no supervisor. */
   readonly cold?: true;
+  /** An exec takes part in it: what it runs, and its exit code. */
+  readonly exec?: { readonly Cmd: readonly string[]; readonly exitCode: number };
 }
 
 const script = (text: string): readonly string[] => ["/bin/sh", "-c", text];
@@ -37,6 +40,11 @@ export const lives: Readonly<Record<string, Life>> = {
   },
   "--rm on the host image": {
     config: () => ({ Image: "host", Cmd: script("echo said; exit 3"), HostConfig: { AutoRemove: true } }),
+  },
+  "with an exec": {
+    config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
+    stops: true,
+    exec: { Cmd: script("echo said; exit 7"), exitCode: 7 },
   },
   "with a terminal": {
     config: (Rootfs) => ({ Tty: true, OpenStdin: true, Cmd: script("echo said; exit 3"), HostConfig: { Rootfs } }),
@@ -117,13 +125,13 @@ export async function live(product: Product, life: Life, rootfs: string, told: T
   await product.ok("info"); // any command starts what is missing
   const engine = product.connect();
   try {
-    await liveThrough(engine.containers, life, rootfs, told);
+    await liveThrough(engine, life, rootfs, told);
   } finally {
     engine.close();
   }
 }
 
-async function liveThrough(containers: ContainersClient, life: Life, rootfs: string, told: Told): Promise<void> {
+async function liveThrough({ containers, execs }: EngineClient, life: Life, rootfs: string, told: Told): Promise<void> {
   const { Id } = await containers.create(life.config(rootfs), told.name);
   told.id = Id;
   const wait = await containers.wait(Id, told.transient ? "removed" : "next-exit");
@@ -138,9 +146,23 @@ async function liveThrough(containers: ContainersClient, life: Life, rootfs: str
     await containers.pause(Id);
     await containers.unpause(Id);
   }
+  if (life.exec !== undefined) await execThrough(execs, Id, life.exec);
   if (life.stops) await containers.stop(Id);
   if (!life.fails) told.exitCode = (await exit).StatusCode;
   told.removing = true;
   if (!told.transient) await containers.remove(Id, { volumes: true });
   told.removed = true;
+}
+
+/** Its end is awaited as clients do: by the end of its output. */
+async function execThrough(execs: ExecsClient, container: string, exec: NonNullable<Life["exec"]>): Promise<void> {
+  const config = { Cmd: exec.Cmd, Tty: false, AttachStdin: false, AttachStdout: true, AttachStderr: true };
+  const { Id } = await execs.create(container, config);
+  const attached = await execs.attach(Id, false);
+  let said = "";
+  for await (const { bytes } of attached.output(false)) said += new TextDecoder().decode(bytes);
+  attached.close();
+  const { Running, ExitCode } = await execs.inspect(Id);
+  if (said !== "said\n" || Running || ExitCode !== exec.exitCode)
+    throw new Error(`the exec said ${JSON.stringify(said)}, and ended with ${ExitCode}`);
 }

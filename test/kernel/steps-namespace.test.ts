@@ -1,7 +1,7 @@
 /** Namespaces one by one, and what is set in them. */
 
 import { expect } from "bun:test";
-import { readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import * as linux from "../../src/kernel/linux.ts";
 import { loopbackUp } from "../../src/kernel/netlink/loopback.ts";
 import { type Bare, runChild, runSteps, runWithMounts } from "./child.ts";
@@ -133,6 +133,43 @@ kernelTest(
     await expect(failure).rejects.toMatchObject({ errno: "ENOENT", detail: "/missing", index: 2 });
   },
 );
+
+kernelTest(
+  "target and join: in its namespaces, and the monitor's child there",
+  ["root", "executor"],
+  async ({ defer }) => {
+    const flags = linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWNET;
+    const other = await holdNamespaces(flags, defer);
+    const { output, status } = await runChild({
+      steps: [
+        { op: "target", pid: other, started: startOf(other) },
+        { op: "join", flags },
+      ],
+      run: "readlink /proc/self/ns/net; echo $$ $PPID; exit 5",
+    });
+    const [net, pids] = output.trim().split("\n");
+    expect(net).toBe(readlinkSync(`/proc/${other}/ns/net`));
+    expect(pids).toMatch(/^\d+ 0$/); // its parent is outside
+    expect(status).toBe(5 << 8);
+  },
+);
+
+kernelTest("target: another process with the same number is refused", ["root", "executor"], async ({ defer }) => {
+  const other = await holdNamespaces(linux.CLONE_NEWNET, defer);
+  const step = { op: "target", pid: other, started: startOf(other) + 1 } as const;
+  await expect(runChild({ steps: [step], run: "true" })).rejects.toMatchObject({ errno: "ESRCH", index: 1 });
+});
+
+kernelTest("join: without a target it fails", ["root", "executor"], async () => {
+  const failure = runChild({ steps: [{ op: "join", flags: linux.CLONE_NEWNET }], run: "true" });
+  await expect(failure).rejects.toMatchObject({ errno: "EBADF", index: 1 });
+});
+
+/** Field 22 of /proc/PID/stat. */
+function startOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[19]);
+}
 
 kernelTest("hostname and domainname", ["root", "executor"], async () => {
   const { output } = await runChild({

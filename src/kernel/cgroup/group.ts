@@ -53,12 +53,19 @@ export function planGroup(
               why: "which devices it may use",
             },
           ];
-    return { prepare: [makeStep(directory, "v2"), ...files, ...program], cloneInto: directory, join: [] };
+    return { prepare: [makeStep(directory, "v2"), ...files, ...program], ...planGroupJoin(layout, path) };
   }
   const made = layout.v1.map((hierarchy) => makeStep(hierarchy.mountPoint + path, controllersOf(hierarchy)));
   // A machine without the devices controller has no device files to protect that a container's /dev would not hide.
   const deviceFiles = hierarchyOf(layout, "devices") === undefined ? [] : deviceFilesV1(devices);
   const files = [...groupFilesOf(layout, limits), ...deviceFiles].map((file) => writeGroupFile(layout, path, file));
+  return { prepare: [...made, ...files], ...planGroupJoin(layout, path) };
+}
+
+/** How a new process gets into a group that is there. */
+export function planGroupJoin(layout: CgroupLayout, path: string): Pick<GroupPlan, "cloneInto" | "join"> {
+  checkGroupPath(path);
+  if (layout.v2 !== undefined && isUnified(layout)) return { cloneInto: layout.v2.mountPoint + path, join: [] };
   const join = layout.v1.map(
     (hierarchy): Step => ({
       op: "write",
@@ -67,7 +74,7 @@ export function planGroup(
       why: `join the group by itself: 0 is the writer (${controllersOf(hierarchy)})`,
     }),
   );
-  return { prepare: [...made, ...files], cloneInto: "", join };
+  return { cloneInto: "", join };
 }
 
 /**

@@ -1,0 +1,90 @@
+/** Execs: made, started, resized, inspected. */
+
+import type { Duplex } from "node:stream";
+import { OrlopError } from "../base/errors.ts";
+import { parseDetachKeys } from "../engine/detach-keys.ts";
+import type { Exec } from "../engine/exec.ts";
+import { encodeAttachFrame } from "../spec/attach-frame.ts";
+import { parseExecCreate, parseExecStart } from "../spec/engine-api-exec.ts";
+import { whole } from "./query.ts";
+import { json } from "./reply.ts";
+import { route } from "./route.ts";
+import { streamType } from "./stream-type.ts";
+
+export const execRoutes = [
+  route({
+    method: "POST",
+    path: "/containers/:id/exec",
+    operation: "ContainerExec",
+    body: true,
+    handle({ params, body, engine }) {
+      const container = engine.containers.get(params.id);
+      return json({ Id: container.execs.create(parseExecCreate(body ?? {})).id }, 201);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/exec/:id/start",
+    operation: "ExecStart",
+    body: true,
+    async handle({ params, body, engine, apiMinor }) {
+      const { Detach, ConsoleSize } = parseExecStart(body ?? {});
+      const exec = engine.containers.exec(params.id);
+      exec.claim(ConsoleSize);
+      if (Detach) {
+        await exec.start();
+        return json({});
+      }
+      return {
+        kind: "hijack",
+        contentType: streamType(exec.body.Tty, apiMinor),
+        take: (client) => startAttached(exec, client),
+      };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/exec/:id/resize",
+    operation: "ExecResize",
+    query: { h: whole, w: whole },
+    handle({ params, query, engine }) {
+      engine.containers.exec(params.id).resize(query.h ?? 0, query.w ?? 0);
+      return json({});
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/exec/:id/json",
+    operation: "ExecInspect",
+    handle: ({ params, engine }) => json(inspection(engine.containers.exec(params.id))),
+  }),
+];
+
+/** The answer's head is gone by now: why it did not start is told where its output would be, as Docker does. */
+async function startAttached(exec: Exec, client: Duplex): Promise<void> {
+  try {
+    await exec.start(client);
+  } catch (error) {
+    if (!(error instanceof OrlopError)) throw error;
+    const bytes = new TextEncoder().encode(`${error.message}\r\n`);
+    client.end(exec.body.Tty ? bytes : encodeAttachFrame(1, bytes));
+  }
+}
+
+function inspection(exec: Exec): unknown {
+  const { body } = exec;
+  const [entrypoint = "", ...args] = body.Cmd;
+  return {
+    ID: exec.id,
+    Running: exec.status === "running" || exec.status === "starting",
+    ExitCode: exec.exitCode ?? null,
+    ProcessConfig: { tty: body.Tty, entrypoint, arguments: args, privileged: body.Privileged, user: body.User },
+    OpenStdin: body.AttachStdin,
+    OpenStderr: body.AttachStderr,
+    OpenStdout: body.AttachStdout,
+    CanRemove: exec.status === "exited",
+    ContainerID: exec.containerId,
+    DetachKeys: body.DetachKeys === "" ? null : Buffer.from(parseDetachKeys(body.DetachKeys)).toString("base64"),
+    Pid: exec.pid,
+  };
+}

@@ -1,0 +1,119 @@
+/** `orlop exec`: a further command in a running container. */
+import { OrlopError } from "../base/errors.ts";
+import type { AttachedContainer } from "../client/attach.ts";
+import { type CliContext, command } from "./context.ts";
+import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { environmentOf, readFlagFile } from "./key-values.ts";
+
+export const exec = command({
+  name: "exec",
+  summary: "Run a command in a running container",
+  description: "The exit code is the command's; 126: it cannot be run; 127: it was not found.",
+  args: "CONTAINER COMMAND [ARG...]",
+  flagPlaces: "before-arguments",
+  flags: {
+    detach: { type: "switch", short: "d", help: "Do not stay: print nothing, and leave it running" },
+    interactive: { type: "switch", short: "i", help: "Pass our standard input on" },
+    tty: { type: "switch", short: "t", help: "Give the command a terminal" },
+    env: {
+      type: "list",
+      short: "e",
+      value: "KEY=VALUE",
+      help: "Set an environment variable (KEY alone: with our value)",
+    },
+    envFile: { type: "list", value: "FILE", help: "Read environment variables from a file" },
+    user: { type: "text", short: "u", value: "USER[:GROUP]", help: "Name or number of the user (and group) to run as" },
+    workdir: { type: "text", short: "w", value: "DIR", help: "Working directory in the container" },
+    privileged: { type: "switch", help: "Give the command all capabilities" },
+    detachKeys: {
+      type: "text",
+      default: defaultDetachKeys,
+      value: "KEYS",
+      help: "Keys that leave the command running",
+    },
+  },
+  examples: ["orlop exec web ps -ef", "orlop exec -it web sh", "orlop exec -u nobody -w /tmp web env"],
+  async run({ args, flags, ...context }) {
+    const [container = "", ...words] = args;
+    parseDetachKeys(flags.detachKeys); // before anything is made
+    const attaches = !flags.detach;
+    const stdin = attaches && flags.interactive;
+    const size = flags.tty && attaches ? await checkTerminal(stdin) : undefined;
+    const asked = context.engine.execs.create(container, {
+      AttachStdin: stdin,
+      AttachStdout: attaches,
+      AttachStderr: attaches,
+      Tty: flags.tty,
+      Cmd: words,
+      Env: environmentOf(flags, process.env, readFlagFile),
+      Privileged: flags.privileged,
+      ...(flags.user === undefined ? {} : { User: flags.user }),
+      ...(flags.workdir === undefined ? {} : { WorkingDir: flags.workdir }),
+      ...(flags.tty ? { DetachKeys: flags.detachKeys } : {}),
+      ...(size === undefined ? {} : { ConsoleSize: size }),
+    });
+    if (attaches) context.engine.openAhead(); // the start takes a connection for itself
+    const { Id } = await asked;
+    if (attaches) return takePart(context, Id, { stdin, tty: flags.tty, detachKeys: flags.detachKeys });
+    await context.engine.execs.start(Id);
+    return 0;
+  },
+});
+
+async function checkTerminal(stdin: boolean): Promise<readonly [number, number] | undefined> {
+  const { isTerminal, terminalSize } = await import("./terminal.ts");
+  if (stdin && !isTerminal(0)) throw OrlopError.of("not_a_terminal", {});
+  const size = terminalSize();
+  return size === undefined ? undefined : [size.rows, size.columns];
+}
+
+interface Part {
+  readonly stdin: boolean;
+  readonly tty: boolean;
+  readonly detachKeys: string;
+}
+
+/** Starts it, and stays until it has ended or the user detaches. The exit code. */
+async function takePart(context: CliContext, id: string, part: Part): Promise<number> {
+  const { engine } = context;
+  const terminal = part.tty
+    ? (await import("./terminal-session.ts")).openTerminal(part.stdin, (rows, columns) =>
+        engine.execs.resize(id, rows, columns),
+      )
+    : undefined;
+  try {
+    const attached = await engine.execs.attach(id, part.tty);
+    terminal?.follow();
+    const detached = part.stdin ? passInput(attached, part) : new Promise<never>(() => undefined);
+    const end = await Promise.race([passOutput(context, attached, part.tty), detached]);
+    if (end === "detached") return 0;
+  } finally {
+    terminal?.close();
+  }
+  const { Running, ExitCode } = await engine.execs.inspect(id);
+  if (!Running) return ExitCode ?? 0;
+  throw OrlopError.of("engine_broke_off", { reason: `the command goes on as exec ${id}, its output is lost` });
+}
+
+async function passOutput(context: CliContext, attached: AttachedContainer, tty: boolean): Promise<"ended"> {
+  for await (const { stream, bytes } of attached.output(tty)) await context[stream].write(bytes);
+  return "ended";
+}
+
+/** Standard input to the command, and its end as a half-close. Resolves only when the user detaches. */
+async function passInput(attached: AttachedContainer, { tty, detachKeys }: Part): Promise<"detached"> {
+  const scanner = tty ? new DetachScanner(parseDetachKeys(detachKeys)) : undefined;
+  try {
+    for await (const bytes of Bun.stdin.stream()) {
+      const { pass, detach } = scanner?.scan(bytes) ?? { pass: bytes, detach: false };
+      if (pass.length > 0) await attached.write(pass);
+      if (!detach) continue;
+      attached.close();
+      return "detached";
+    }
+    attached.endInput();
+  } catch (error) {
+    if (!attached.ended) throw error; // else it has ended, and the output says so
+  }
+  return new Promise<never>(() => undefined);
+}
