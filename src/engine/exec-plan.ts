@@ -36,7 +36,9 @@ export function planExecStart(request: ExecPlanRequest, surroundings: PlanSurrou
   const { machine } = surroundings;
   const asked = bodyOf(container.body, body, request.consoleSize);
   const user = resolveUserOf(container.id, { ...container, body: asked }, surroundings);
-  const spec = containerSpec({ id: container.id, body: asked, user, machine, devices: [], mounts: [] });
+  // Mounts, devices and limits are there already: the exec joins them.
+  const there = { devices: [], mounts: [], findDevice: () => ({ major: 0, minor: 0 }) };
+  const spec = containerSpec({ id: container.id, body: asked, user, machine, ...there });
   const attaches = (stream: boolean): boolean => stream && !detached;
   const steps = planExec({
     id: container.id,
