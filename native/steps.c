@@ -61,6 +61,7 @@ const struct step_kind step_kinds[] = {
     {"root-mount", "sssnl", step_root_mount},
     {"root-bind", "ssnnnn", step_root_bind},
     {"root-bind-below", "sssnnnn", step_root_bind_below},
+    {"root-copy", "ssn", step_root_copy},
     {"root-mkdir", "sn", step_root_mkdir},
     {"root-symlink", "ss", step_root_symlink},
     {"root-mknod", "snnnnnns", step_root_mknod},

@@ -22,6 +22,8 @@ step_function step_detach, step_unmount, step_propagation, step_hold, step_overl
 /* steps_root.c */
 step_function step_root_mount, step_root_bind, step_root_bind_below, step_root_mkdir, step_root_symlink, step_root_mknod, step_root_file;
 step_function step_root_mask, step_root_readonly, step_root_attributes;
+/* steps_copy.c */
+step_function step_root_copy;
 /* steps_identity.c */
 step_function step_bounding, step_user, step_capabilities, step_no_new_privileges, step_seccomp;
 /* steps_layer.c */

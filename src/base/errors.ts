@@ -287,6 +287,14 @@ export const errorTable = {
     (p) => `invalid mount config for type ${JSON.stringify(p.type)}: ${p.reason}`,
   ),
   bad_mode: row<{ mode: string }>("invalid", (p) => `invalid mode: ${p.mode}`),
+  volume_over_file: row<{ path: string }>(
+    "invalid",
+    (p) => `cannot mount volume over existing file, file exists ${p.path}`,
+  ),
+  volume_fill_failed: row<{ name: string; reason: string }>(
+    "unavailable",
+    (p) => `error while copying the image's content into volume ${p.name}: ${p.reason}`,
+  ),
   mount_failed: row<{ source: string; target: string; reason: string }>(
     "invalid",
     (p) =>

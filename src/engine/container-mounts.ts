@@ -1,10 +1,14 @@
 /** A new container's mounts: names for its volumes, the volumes themselves, and what they begin with. */
 
+import { OrlopError } from "../base/errors.ts";
 import type { ContainerId } from "../base/id.ts";
 import { point } from "../base/point.ts";
+import { StepFailure } from "../kernel/executor.ts";
+import { planCopyUp } from "../runtime/plan-copy-up.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import { chooseRoot, planPristineRoot } from "./container-root.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { type AskedMount, anonymousOf, type MountPoint } from "./mount-point.ts";
+import { type AskedMount, anonymousOf, type MountPoint, type VolumePoint } from "./mount-point.ts";
 import { mountsOf } from "./spec-mounts.ts";
 import { inventVolumeName, type Volumes } from "./volumes.ts";
 
@@ -31,10 +35,12 @@ export function withoutMaking(mounts: readonly AskedMount[]): MountPoint[] {
 export async function prepareVolumes(
   record: ContainerRecord,
   mounts: readonly AskedMount[],
-  { volumes }: EngineParts,
+  parts: EngineParts,
 ): Promise<void> {
+  const { volumes } = parts;
   try {
     await makeVolumes(record.id, mounts, volumes);
+    for (const mount of mounts) if (mount.type === "volume" && mount.copyUp) await fillVolume(record, mount, parts);
   } catch (error) {
     await unmakeVolumes(record.id, mounts, volumes);
     throw error;
@@ -49,6 +55,31 @@ async function makeVolumes(id: ContainerId, mounts: readonly AskedMount[], volum
     await volumes.create({ name: mount.name, ...making, ...owner }, id);
     point("container.create.volume");
   }
+}
+
+/** A volume that is empty gets what the image has in its place. @throws {OrlopError} volume_over_file, volume_fill_failed */
+async function fillVolume(record: ContainerRecord, mount: VolumePoint, parts: EngineParts): Promise<void> {
+  const { volumes, executor, places } = parts;
+  const choice = chooseRoot(record.body, record.image, places);
+  await volumes.get(mount.name).fill(async (target) => {
+    const plan = planCopyUp({ root: planPristineRoot(choice, places), source: mount.destination, target });
+    try {
+      using link = await executor.startMonitor(plan, { go: true });
+      await link.started;
+      await link.exited;
+    } catch (error) {
+      if (target !== volumes.get(mount.name).path) await parts.removeFiles([target]);
+      throw explain(error, mount);
+    }
+  }, volumes.directories);
+}
+
+function explain(error: unknown, { name, destination }: VolumePoint): unknown {
+  if (!(error instanceof StepFailure)) return error;
+  const { step, errno, detail } = error;
+  if (step?.op === "root-copy" && errno === "ENOTDIR" && detail === destination)
+    return OrlopError.of("volume_over_file", { path: destination }, error);
+  return OrlopError.of("volume_fill_failed", { name, reason: `${errno}${detail === "" ? "" : `: ${detail}`}` }, error);
 }
 
 /** What `prepareVolumes` made goes again, but for volumes that have a name. */

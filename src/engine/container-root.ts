@@ -84,6 +84,16 @@ export function planRoot(
   return { ...source, inMemory: upper.kind === "tmpfs" };
 }
 
+/** The root as its image is, for looking at it: what is changed there is kept nowhere. */
+export function planPristineRoot(choice: RootChoice, places: Places): RootSource {
+  return planSource(choice, places, {
+    view: readHostView(),
+    mountPoint: `${places.runDir}/root`,
+    upper: { kind: "tmpfs", mountPoint: `${places.runDir}/upper` },
+    hidden: [places.stateDir, places.runDir],
+  });
+}
+
 function planSource(choice: RootChoice, places: Places, input: Omit<HostInput, "partPoint">): RootSource {
   if (choice.kind === "host") return planHost({ ...input, partPoint: `${places.runDir}/part` });
   if (choice.kind === "directory") return planDirectory({ ...input, directory: choice.path });

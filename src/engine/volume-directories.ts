@@ -4,7 +4,7 @@
  */
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isName } from "../base/id.ts";
 import { type Places, volumePath, volumesDirectory } from "./places.ts";
@@ -36,8 +36,9 @@ export class VolumeDirectories {
     return existsSync(this.pathOf(name));
   }
 
-  isEmpty(name: string): boolean {
-    return readdirSync(this.pathOf(name)).length === 0;
+  /** Not on this thread: what is mounted there may be slow. */
+  async isEmpty(name: string): Promise<boolean> {
+    return (await readdir(this.pathOf(name))).length === 0;
   }
 
   /** Settles when it is on the disk. */
@@ -77,8 +78,8 @@ export class VolumeDirectories {
   }
 
   /** Of a create that was not acknowledged. @returns false when there is data in it */
-  removeEmpty(name: string): boolean {
-    if (!this.isEmpty(name)) return false;
+  async removeEmpty(name: string): Promise<boolean> {
+    if (!(await this.isEmpty(name))) return false;
     rmdirSync(this.pathOf(name));
     rmdirSync(join(this.root, name));
     return true;

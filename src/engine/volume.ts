@@ -5,6 +5,7 @@ import { point } from "../base/point.ts";
 import { Serial } from "../base/serial.ts";
 import { type Executor, StepFailure } from "../kernel/executor.ts";
 import { isMounted, planVolumeMount, planVolumeUnmount } from "../storage/local-volume.ts";
+import type { VolumeDirectories } from "./volume-directories.ts";
 import type { VolumeRecord } from "./volume-record.ts";
 
 export class Volume {
@@ -54,6 +55,30 @@ export class Volume {
     return this.#queue.run(async () => {
       if (!this.#users.delete(container) || this.#users.size > 0) return;
       await this.unmount();
+    });
+  }
+
+  /**
+   * Gives it its first content, where it has none.
+   *
+   * @param copy puts the content into the empty directory of this path
+   */
+  fill(copy: (target: string) => Promise<void>, directories: VolumeDirectories): Promise<void> {
+    return this.#queue.run(async () => {
+      const mounts = this.#users.size === 0 && isMounted(this.record.options);
+      if (mounts) await this.#mount();
+      try {
+        if (!(await directories.isEmpty(this.name))) return;
+        // In place only where another container, or what is mounted, has this very directory.
+        if (this.#users.size > 0 || mounts) return await copy(this.path);
+        const staging = directories.stagingOf(this.name);
+        await copy(staging);
+        point("volume.fill.copied");
+        await directories.adopt(this.name);
+        point("volume.fill.adopted");
+      } finally {
+        if (mounts) await this.unmount();
+      }
     });
   }
 

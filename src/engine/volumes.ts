@@ -242,7 +242,7 @@ export class Volumes {
 
   /** A directory without a record: a create that was not acknowledged. Data is never thrown away for want of a record. */
   async #adoptStray(name: string): Promise<void> {
-    if (this.directories.removeEmpty(name)) return;
+    if (await this.directories.removeEmpty(name)) return;
     log("warn", `there is data of a volume ${name} that nothing is written down of: it is a volume again`);
     await this.#make({ name, driver: "local", options: {}, labels: null });
   }

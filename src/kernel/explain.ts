@@ -176,6 +176,11 @@ const explanations = {
     ...copyOf(s.below, s.flags, s.set, s.clear, s.propagation),
     ...attach(s.target),
   ],
+  "root-copy": (s) => [
+    inRoot(s.source),
+    `copy_file(everything in it, ${quote(s.target)})`,
+    ...(BigInt(s.sync) === 0n ? [] : [`syncfs(${quote(s.target)})`]),
+  ],
   "root-bind": (s) => [...copyOf(s.source, s.flags, s.set, s.clear, s.propagation), ...attach(s.target)],
   "root-mkdir": (s) => [inRoot(s.path), `mkdirat(${octal(s.mode)})`],
   "root-symlink": (s) => [`symlinkat(${quote(s.target)}, root, ${quote(s.path)})`],

@@ -145,6 +145,8 @@ export const stepTable = {
   "root-bind": { source: "s", target: "s", flags: "n", set: "n", clear: "n", propagation: "n" },
   /** As `root-bind`, of a path below the source, which containers may be changing meanwhile: no link leads out of the source. */
   "root-bind-below": { source: "s", below: "s", target: "s", flags: "n", set: "n", clear: "n", propagation: "n" },
+  /** Copy a directory of the root into an empty host directory, with owners, modes, times, extended attributes, hard links and holes; what is mounted below stays out. Where nothing is, nothing is done. sync: 1 = syncfs(2). */
+  "root-copy": { source: "s", target: "s", sync: "n" },
   /** Make a directory in the root, parents included; one that exists is fine. */
   "root-mkdir": { path: "s", mode: "n" },
   /** Make a symbolic link in the root; one that exists is replaced only if it is a link. */

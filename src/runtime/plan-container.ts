@@ -125,6 +125,7 @@ function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Ste
 function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
   const { spec, root } = input;
   const group = { layout: input.cgroups, path: groupPathOf(input.id, spec) };
+  const own = planOwnFiles(input);
   return [
     ...planHolds(spec.mounts ?? []),
     {
@@ -137,9 +138,9 @@ function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
     ...root.mount,
     { op: "root", path: root.mountPoint, why: "from here on paths are the container's, and no link leads out" },
     ...root.furnish,
-    // Before the mounts, so that the user's own mount of such a file wins.
-    ...planOwnFiles(input),
+    ...own.below,
     ...planMounts(spec.mounts ?? [], group),
+    ...own.above,
     ...planDevices(linux.devices ?? []),
     ...planSysctls(linux),
     ...planNames(spec),
@@ -157,9 +158,12 @@ function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): 
   return { op: "file", path: hostPathOf(path, directory), mode, data: new TextEncoder().encode(content), why };
 }
 
-function planOwnFiles({ files, filesDirectory, spec }: ContainerPlanInput): Step[] {
+/** Above a mount of the directory they are in; below the rest, so that the user's own mount of such a file wins. */
+function planOwnFiles({ files, filesDirectory, spec }: ContainerPlanInput): Record<"below" | "above", Step[]> {
+  const places = (spec.mounts ?? []).map((mount) => mount.destination);
+  const covered = files.filter(({ path }) => places.some((place) => path.startsWith(`${place}/`)));
   const set = spec.root?.readonly === true ? MOUNT_ATTR_RDONLY : 0;
-  return files.map(({ path, why }) => ({
+  const bind = ({ path, why }: OwnFile): Step => ({
     op: "root-bind",
     source: hostPathOf(path, filesDirectory),
     target: path,
@@ -168,7 +172,11 @@ function planOwnFiles({ files, filesDirectory, spec }: ContainerPlanInput): Step
     clear: 0,
     propagation: MS_PRIVATE,
     why,
-  }));
+  });
+  return {
+    below: files.filter((file) => !covered.includes(file)).map(bind),
+    above: covered.filter(({ path }) => !places.includes(path)).map(bind),
+  };
 }
 
 /** "/etc/resolv.conf" is kept as "resolv.conf". */

@@ -2,6 +2,8 @@
 
 import { afterAll, beforeAll, expect } from "bun:test";
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -251,6 +253,52 @@ volumeTest("a directory of a volume; its own links lead nowhere else", async () 
   const answer = await ask("POST", "/containers/none/start");
   expect(messageOf(answer)).toContain("ENOENT");
   expect(answer.status).toBe(400);
+});
+
+volumeTest("an empty volume begins with what the image has there, once, with owner and mode", async () => {
+  mkdirSync(join(rootfs, "content/sub"), { recursive: true });
+  writeFileSync(join(rootfs, "content/sub/file"), "from the image\n");
+  chmodSync(join(rootfs, "content"), 0o750);
+  chownSync(join(rootfs, "content"), 5, 6);
+  const { code } = await run("first", "cat /content/sub/file && rm -r /content/sub && stat -c '%u:%g %a' /content", {
+    Binds: ["data:/content"],
+  });
+  expect([code, await logs("first")]).toEqual([0, "from the image\n5:6 750\n"]);
+  await product.engine.containers.start("first");
+  expect((await run("again", "ls /content", { Binds: ["data:/elsewhere"] })).code).toBe(0);
+  expect(readdirSync(join(volumes, "data/_data"))).toEqual([]); // filled when it was made, and not again at a start
+  await run("bare", "ls -A /content", { Binds: ["bare:/content:nocopy"] });
+  expect(await logs("bare")).toBe("");
+  await run("anonymous", "cat /content/sub/file", {}, { Volumes: { "/content": {} } });
+  expect(await logs("anonymous")).toBe("from the image\n");
+  await run("missing", "stat -c '%u:%g %a' /nowhere", { Binds: ["missing:/nowhere"] });
+  expect(await logs("missing")).toBe("0:0 755\n");
+});
+
+volumeTest("a volume cannot lie over a file of the image, and is not left behind", async () => {
+  const answer = await ask("POST", "/containers/create", {
+    Cmd: ["true"],
+    Volumes: { "/etc/passwd": {} },
+    HostConfig: { Rootfs: rootfs },
+  });
+  expect([answer.status, messageOf(answer)]).toEqual([
+    400,
+    "cannot mount volume over existing file, file exists /etc/passwd",
+  ]);
+  await settled(0);
+});
+
+volumeTest("a volume of the machine itself, as of any image", async () => {
+  expect((await run("host", "test -e /v/passwd", { Binds: ["etc:/v"] })).code).toBe(1);
+  const { code } = await run(
+    "copies",
+    "test -s /etc/passwd && touch /etc/mine && grep -q $(hostname) /etc/hosts",
+    { Rootfs: "", Binds: ["etc2:/etc"] },
+    {
+      Image: "host",
+    },
+  );
+  expect([code, existsSync("/etc/mine"), existsSync(join(volumes, "etc2/_data/mine"))]).toEqual([0, false, true]);
 });
 
 volumeTest("prune: without a name since 1.42, all before and on demand; filters", async () => {

@@ -74,7 +74,7 @@ export const lives: Readonly<Record<string, Life>> = {
   "with volumes": {
     config: (Rootfs) => ({
       Cmd: script("echo said > /tmpfs/file; exit 3"),
-      Volumes: { "/anonymous": {} },
+      Volumes: { "/anonymous": {}, "/bin": {} },
       HostConfig: {
         Rootfs,
         Mounts: [

@@ -75,10 +75,11 @@ async function makeRig(): Promise<Rig> {
   const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: points.path } });
   const rootfs = makeBusyboxRoot(directory);
   // Folders that stay are made by the first container that needs them.
-  for (const name of ["durable", "--rm on the host image"]) {
+  for (const name of ["durable", "--rm on the host image", "with volumes"]) {
     const warmUp = lives[name];
     if (warmUp !== undefined) await live(product, warmUp, rootfs, nothingTold(name));
   }
+  await product.engine.volumes.prune({ all: ["true"] });
   const watch = { directory, folders: [product.runDir, product.stateDir] };
   product.disconnect();
   return { product, points, rootfs, watch, before: await snapshotOfIdle(watch) };
