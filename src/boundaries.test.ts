@@ -42,7 +42,8 @@ const useRules: readonly UseRule[] = [
   {
     what: "starts processes",
     pattern: /"node:child_process"|\bBun\.(spawn|spawnSync|\$)|from "bun"/,
-    allowed: /^(kernel\/|client\/launch\.ts$)/,
+    // credential helpers run in the client, as the user
+    allowed: /^(kernel\/|client\/(launch|credential-helper)\.ts$)/,
   },
   {
     what: "serves",
@@ -58,7 +59,8 @@ const useRules: readonly UseRule[] = [
     what: "writes files",
     pattern:
       /\b(writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|mkdir|mkdirSync|mkdtemp|mkdtempSync|rename|renameSync|rm|rmSync|rmdir|rmdirSync|unlink|unlinkSync|symlink|symlinkSync|truncate|truncateSync|chmod|chmodSync|chown|chownSync|copyFile|copyFileSync|cp|cpSync)\b[^;]*\bfrom "node:fs(\/promises)?"|\bBun\.write\b/,
-    allowed: /^(?!base\/|spec\/|kernel\/|api\/|command\/|doctor\/|client\/)/, // state folders belong to the others
+    // state folders belong to the others; the user's own configuration to the client
+    allowed: /^(?!base\/|spec\/|kernel\/|api\/|command\/|doctor\/|client\/(?!docker-config\.ts$))/,
   },
 ];
 

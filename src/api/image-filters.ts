@@ -1,10 +1,11 @@
 /** `images --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
 
-import { parseDuration } from "../base/duration.ts";
 import { OrlopError } from "../base/errors.ts";
+import { parseTime } from "../base/point-in-time.ts";
 import type { ImageRecord, NameRecord } from "../engine/images/image-record.ts";
 import type { ImageTable } from "../engine/images/image-table.ts";
 import { familiarName, familiarReference, parseReference } from "../spec/reference.ts";
+import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
 export interface FoundImage {
@@ -18,7 +19,9 @@ export function filterImages(table: ImageTable, filters: Filters): FoundImage[] 
   const patterns = filters["reference"]?.map(globPattern);
   const before = limitOf(table, filters["before"], Math.min);
   const since = limitOf(table, filters["since"], Math.max);
-  const until = filters["until"]?.map((text) => parseMoment(text, Date.now())).reduce((a, b) => Math.min(a, b));
+  const until = filters["until"]
+    ?.map((text) => Number(parseTime(text, "until filter", Date.now())) * 1000)
+    .reduce((a, b) => Math.min(a, b));
   const wantsDangling = danglingOf(filters["dangling"]);
   const found = table.all().map((image) => {
     const all = table.namesOf(image.id);
@@ -29,7 +32,7 @@ export function filterImages(table: ImageTable, filters: Filters): FoundImage[] 
       ({ image, all, names }) =>
         (patterns === undefined || names.length > 0) &&
         (wantsDangling === undefined || wantsDangling === isDangling(all)) &&
-        (filters["label"] ?? []).every((label) => hasLabel(image, label)) &&
+        (filters["label"] ?? []).every((label) => hasLabel(image.labels, label)) &&
         (before === undefined || createdMsOf(image) < before) &&
         (since === undefined || createdMsOf(image) > since) &&
         (until === undefined || createdMsOf(image) < until),
@@ -55,14 +58,8 @@ export function isDangling(names: readonly NameRecord[]): boolean {
   return names.every(({ reference }) => reference.includes("@"));
 }
 
-/** "KEY" or "KEY=VALUE". */
-export function hasLabel({ labels }: Pick<ImageRecord, "labels">, label: string): boolean {
-  const equals = label.indexOf("=");
-  if (equals < 0) return Object.hasOwn(labels, label);
-  return labels[label.slice(0, equals)] === label.slice(equals + 1);
-}
-
-function danglingOf(values: readonly string[] | undefined): boolean | undefined {
+/** undefined: both. @throws {OrlopError} bad_value */
+export function danglingOf(values: readonly string[] | undefined): boolean | undefined {
   const [value] = values ?? [];
   if (value === undefined) return undefined;
   const isTrue = ["1", "true", "t"].includes(value.toLowerCase());
@@ -100,12 +97,4 @@ function globPattern(glob: string): RegExp {
   } catch {
     throw refuse(); // a class whose end is before its beginning
   }
-}
-
-/** Unix time in seconds, a date, or a duration before now ("24h"). In milliseconds. @throws {OrlopError} bad_value */
-export function parseMoment(text: string, nowMs: number): number {
-  if (/^\d{1,12}(\.\d{1,9})?$/.test(text)) return Number(text) * 1000;
-  const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(date)) return date;
-  return nowMs - parseDuration(text, "until filter");
 }

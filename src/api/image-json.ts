@@ -3,6 +3,7 @@
 import { arch } from "node:os";
 import { hostCommand, hostImageId } from "../engine/host-image.ts";
 import { contentBytesOf, type ImageRecord, type NameRecord } from "../engine/images/image-record.ts";
+import type { Removal } from "../engine/images/remove-image.ts";
 import type { ContainerDefaults, ImageConfig } from "../spec/oci-image.ts";
 import { familiarReference, parseReference } from "../spec/reference.ts";
 
@@ -52,25 +53,35 @@ export interface SummaryInput {
   /** -1: not counted. */
   readonly containers: number;
   readonly sharedBytes: number;
+  readonly apiMinor: number;
 }
 
-export function imageSummary({ image, names, containers, sharedBytes }: SummaryInput): object {
+export function imageSummary({ image, names, containers, sharedBytes, apiMinor }: SummaryInput): object {
   const { tags, digests } = shownNames(names);
+  // clients before 1.43 take an empty list for an image that is not to be shown
+  const nothing = apiMinor < 43 && names.length === 0;
   return {
     Id: image.id,
     ParentId: "",
-    RepoTags: tags,
-    RepoDigests: digests,
+    RepoTags: nothing ? ["<none>:<none>"] : tags,
+    RepoDigests: nothing ? ["<none>@<none>"] : digests,
     Created: Math.floor(Date.parse(image.created ?? "1970-01-01T00:00:00Z") / 1000) || 0,
     Size: contentBytesOf(image),
-    VirtualSize: contentBytesOf(image),
+    ...(apiMinor < 44 ? { VirtualSize: contentBytesOf(image) } : {}),
     SharedSize: sharedBytes,
     Labels: Object.keys(image.labels).length === 0 ? null : image.labels,
     Containers: containers,
   };
 }
 
-export function imageInspection(image: ImageRecord, config: ImageConfig, names: readonly NameRecord[]): object {
+export interface InspectionInput {
+  readonly image: ImageRecord;
+  readonly config: ImageConfig;
+  readonly names: readonly NameRecord[];
+  readonly apiMinor: number;
+}
+
+export function imageInspection({ image, config, names, apiMinor }: InspectionInput): object {
   const { tags, digests } = shownNames(names);
   const lastTagMs = Math.max(0, ...names.map(({ taggedMs }) => taggedMs));
   return {
@@ -88,7 +99,7 @@ export function imageInspection(image: ImageRecord, config: ImageConfig, names: 
     ...(config.platform.variant === undefined ? {} : { Variant: config.platform.variant }),
     Os: config.platform.os,
     Size: contentBytesOf(image),
-    VirtualSize: contentBytesOf(image),
+    ...(apiMinor < 44 ? { VirtualSize: contentBytesOf(image) } : {}),
     GraphDriver: { Name: "overlay", Data: null },
     RootFS: { Type: "layers", Layers: config.diffIds },
     Metadata: { LastTagTime: lastTagMs === 0 ? NEVER : new Date(lastTagMs).toISOString() },
@@ -130,4 +141,25 @@ function configJson(config: ContainerDefaults): object {
 /** Go's way to write a set. */
 export function asSet(names: readonly string[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, {}]));
+}
+
+/** What each step of the build made, the newest first. Only the image itself has an id: those in between were never pulled. */
+export function historyOf(image: ImageRecord, config: ImageConfig, names: readonly NameRecord[]): object[] {
+  const sizes = image.layers.map(({ contentBytes }) => contentBytes);
+  const steps = config.history.map((step) => ({ step, size: step.emptyLayer === true ? 0 : (sizes.shift() ?? 0) }));
+  // a configuration need not tell of every layer
+  const all = [...steps, ...sizes.map((size) => ({ step: {} as (typeof steps)[number]["step"], size }))];
+  return all.toReversed().map(({ step, size }, i) => ({
+    Id: i === 0 ? image.id : "<missing>",
+    Created: step.created === undefined ? 0 : Math.floor(Date.parse(step.created) / 1000) || 0,
+    CreatedBy: step.createdBy ?? "",
+    Tags: i === 0 && names.length > 0 ? shownNames(names).tags : null,
+    Size: size,
+    Comment: step.comment ?? "",
+  }));
+}
+
+/** What went, in the order in which it went. */
+export function removalJson({ untagged, deleted }: Removal): object[] {
+  return [...untagged.map((name) => ({ Untagged: name })), ...deleted.map((id) => ({ Deleted: id }))];
 }

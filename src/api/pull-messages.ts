@@ -1,6 +1,7 @@
 /** A pull's steps as the messages that Docker's clients show: one JSON object in a line. */
 
 import type { Pulled, PullStep } from "../engine/images/pull-images.ts";
+import { shortId } from "../engine/images/short-id.ts";
 import type { Digest } from "../spec/digest.ts";
 import { familiarName, familiarReference, type Reference } from "../spec/reference.ts";
 import type { ProgressMessage } from "./progress-reply.ts";
@@ -62,8 +63,4 @@ export class PullMessages {
 export function allTagsEnd(reference: Reference, anyNew: boolean): ProgressMessage {
   const what = anyNew ? "Downloaded newer image" : "Image is up to date";
   return { status: `Status: ${what} for ${familiarName(reference)}` };
-}
-
-export function shortId(digest: Digest): string {
-  return digest.slice("sha256:".length, "sha256:".length + 12);
 }

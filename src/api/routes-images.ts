@@ -1,18 +1,26 @@
-/** Images: listed, looked at, pulled. Translates only; `src/engine/images` decides. */
+/** Images: listed, looked at, pulled, pushed, named, removed. Translates only; `src/engine/images` decides. */
 
 import { OrlopError } from "../base/errors.ts";
 import { isHostImage } from "../engine/host-image.ts";
+import { pruneImages } from "../engine/images/prune-images.ts";
 import { pull, tagsOf } from "../engine/images/pull-images.ts";
+import { push, tagsHere } from "../engine/images/push-images.ts";
+import { search } from "../engine/images/registry-questions.ts";
+import { removeImage } from "../engine/images/remove-image.ts";
+import { tagImage } from "../engine/images/tag-image.ts";
 import { hostPlatform, parsePlatform } from "../spec/platform.ts";
 import { formatReference, parseReference } from "../spec/reference.ts";
 import { parseRegistryAuth } from "../spec/registry-credentials.ts";
-import { filterImages, showsHost } from "./image-filters.ts";
-import { hostInspection, hostSummary, imageInspection, imageSummary } from "./image-json.ts";
+import { createdMsOf, danglingOf, filterImages, showsHost } from "./image-filters.ts";
+import { historyOf, hostInspection, hostSummary, imageInspection, imageSummary, removalJson } from "./image-json.ts";
 import { progressReply } from "./progress-reply.ts";
+import { pruneChoiceOf, pruneFilterKeys } from "./prune-filters.ts";
 import { allTagsEnd, PullMessages } from "./pull-messages.ts";
-import { filters, flag, refused, text } from "./query.ts";
+import { PushMessages } from "./push-messages.ts";
+import { filters, flag, refused, text, whole } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";
+import { foundJson, searchFilter } from "./search-json.ts";
 
 export const imageRoutes = [
   route({
@@ -62,9 +70,11 @@ export const imageRoutes = [
       manifests: refused,
       filters: filters("reference", "dangling", "label", "before", "since", "until"),
     },
-    handle({ query, engine }) {
+    handle({ query, engine, apiMinor }) {
       const found = filterImages(engine.images.table, query.filters);
-      const images = found.map(({ image, names }) => imageSummary({ image, names, containers: -1, sharedBytes: -1 }));
+      const images = found.map(({ image, names }) =>
+        imageSummary({ image, names, containers: -1, sharedBytes: -1, apiMinor }),
+      );
       return json(showsHost(query.filters) ? [...images, hostSummary] : images);
     },
   }),
@@ -73,11 +83,103 @@ export const imageRoutes = [
     path: "/images/*name/json",
     operation: "ImageInspect",
     query: { manifests: refused },
-    async handle({ params, engine }) {
+    async handle({ params, engine, apiMinor }) {
       if (isHostImage(params.name)) return json(hostInspection);
       const { table } = engine.images;
       const image = table.get(params.name);
-      return json(imageInspection(image, await engine.images.config(image), table.namesOf(image.id)));
+      const config = await engine.images.config(image);
+      return json(imageInspection({ image, config, names: table.namesOf(image.id), apiMinor }));
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/images/*name/history",
+    operation: "ImageHistory",
+    query: { platform: refused },
+    async handle({ params, engine }) {
+      if (isHostImage(params.name)) return json([]);
+      const { table } = engine.images;
+      const image = table.get(params.name);
+      return json(historyOf(image, await engine.images.config(image), table.namesOf(image.id)));
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/images/*name/tag",
+    operation: "ImageTag",
+    query: { repo: text, tag: text },
+    async handle({ params, query, engine }) {
+      await tagImage(engine.images, params.name, parseReference(withTagOrDigest(query.repo ?? "", query.tag)));
+      return { kind: "text", status: 201, text: "" };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/images/*name/push",
+    operation: "ImagePush",
+    query: { tag: text, platform: refused },
+    handle({ params, query, engine, registryAuth, signal }) {
+      const named = parseReference(withTagOrDigest(params.name, query.tag));
+      const credentials = parseRegistryAuth(registryAuth);
+      const { host, repository, tag } = named;
+      const isOne = query.tag !== undefined && tag !== undefined;
+      const references = isOne ? [{ host, repository, tag }] : tagsHere(engine.images, named);
+      return progressReply(async (send) => {
+        send({ status: `The push refers to repository [${host}/${repository}]` });
+        for (const reference of references) {
+          const messages = new PushMessages(send);
+          const onStep = messages.take.bind(messages);
+          await push(engine.images, { reference, onStep, signal, ...(credentials && { credentials }) });
+        }
+      });
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/images/prune",
+    operation: "ImagePrune",
+    query: { filters: filters("dangling", ...pruneFilterKeys) },
+    async handle({ query, engine }) {
+      const { untilMs, hasLabels } = pruneChoiceOf(query.filters);
+      const onlyDangling = danglingOf(query.filters["dangling"]) ?? true;
+      const { table } = engine.images;
+      const removal = await pruneImages(
+        engine.images,
+        engine.containers,
+        (image) =>
+          (!onlyDangling || table.namesOf(image.id).length === 0) &&
+          hasLabels(image.labels) &&
+          (untilMs === undefined || createdMsOf(image) <= untilMs),
+      );
+      return json({ ImagesDeleted: removalJson(removal), SpaceReclaimed: removal.bytes });
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/images/search",
+    operation: "ImageSearch",
+    query: { term: text, limit: whole, filters: filters("is-automated", "is-official", "stars") },
+    async handle({ query, engine, registryAuth, signal }) {
+      const limit = query.limit ?? 25;
+      if (query.term === undefined || limit < 1 || limit > 100)
+        throw OrlopError.of("bad_value", {
+          what: query.term === undefined ? "term" : "limit",
+          value: query.term === undefined ? "" : String(limit),
+          expected: query.term === undefined ? "words to search for" : "1 to 100",
+        });
+      const credentials = parseRegistryAuth(registryAuth);
+      const found = await search(engine.images, query.term, limit, { signal, ...(credentials && { credentials }) });
+      return json(found.filter(searchFilter(query.filters)).map(foundJson));
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/images/*name",
+    operation: "ImageDelete",
+    query: { force: flag, noprune: flag, platforms: refused },
+    async handle({ params, query, engine }) {
+      const request = { written: params.name, force: query.force };
+      return json(removalJson(await removeImage(engine.images, engine.containers, request)));
     },
   }),
 ];

@@ -7,6 +7,7 @@ import { eventRoutes } from "./routes-events.ts";
 import { execRoutes } from "./routes-exec.ts";
 import { imageRoutes } from "./routes-images.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
+import { registryRoutes } from "./routes-registries.ts";
 import { statsRoutes } from "./routes-stats.ts";
 import { streamRoutes } from "./routes-streams.ts";
 import { systemRoutes } from "./routes-system.ts";
@@ -22,5 +23,6 @@ export const routes: readonly Route[] = [
   ...execRoutes,
   ...imageRoutes,
   ...volumeRoutes,
+  ...registryRoutes,
   ...orlopRoutes,
 ];

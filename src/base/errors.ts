@@ -420,6 +420,35 @@ export const errorTable = {
     (p) =>
       `image with reference ${p.reference} was found but does not provide the specified platform (${p.wanted}): it is for ${p.actual}`,
   ),
+  // Docker's words: its clients and tests look for "conflict: unable to …".
+  image_name_used: row<{ name: string; container: string; image: string }>(
+    "conflict",
+    (p) =>
+      `conflict: unable to remove repository reference "${p.name}" (must force) - container ${p.container} is using its referenced image ${p.image}`,
+  ),
+  image_running: row<{ image: string; container: string }>(
+    "conflict",
+    (p) =>
+      `conflict: unable to delete ${p.image} (cannot be forced) - image is being used by running container ${p.container}`,
+  ),
+  image_stopped_user: row<{ image: string; container: string }>(
+    "conflict",
+    (p) =>
+      `conflict: unable to delete ${p.image} (must be forced) - image is being used by stopped container ${p.container}`,
+  ),
+  image_names: row<{ image: string }>(
+    "conflict",
+    (p) => `conflict: unable to delete ${p.image} (must be forced) - image is referenced in multiple repositories`,
+  ),
+  image_built_in: row<{ name: string; doing: string }>(
+    "conflict",
+    (p) => `cannot ${p.doing} ${p.name}: it is this machine itself`,
+  ),
+  not_an_image_name: row<{ name: string }>(
+    "invalid",
+    (p) => `refusing to create a tag with a digest reference: ${p.name}`,
+  ),
+  name_not_here: row<{ name: string }>("not_found", (p) => `An image does not exist locally with the tag: ${p.name}`),
   no_tags: row<{ repository: string }>("not_found", (p) => `${p.repository} has no tags`),
   too_many_layers: row<{ name: string; count: number; most: number }>(
     "unsupported",
@@ -441,6 +470,12 @@ export const errorTable = {
     "denied",
     (p) => `${p.host} refuses these credentials: unauthorized: ${p.reason}`,
   ),
+  helper_failed: row<{ helper: string; reason: string }>(
+    "unavailable",
+    (p) => `the credential helper docker-credential-${p.helper} failed: ${p.reason}`,
+    () => "see credsStore and credHelpers in ~/.docker/config.json",
+  ),
+  not_logged_in: row<{ host: string }>("not_found", (p) => `not logged in to ${p.host}`),
   bad_configuration: row<{ path: string; reason: string }>("invalid", (p) => `${p.path} is not valid: ${p.reason}`),
   registry_unreachable: row<{ url: string; reason: string }>(
     "unavailable",

@@ -2,6 +2,7 @@
 
 import { parseReference } from "../spec/reference.ts";
 import type { CliContext } from "./context.ts";
+import { authFor } from "./registry-auth.ts";
 import { showProgress } from "./show-progress.ts";
 
 export interface PullFlags {
@@ -21,6 +22,7 @@ export async function pullImage(
   const messages = context.engine.images.pull(image, {
     ...(isNamed ? {} : { tag: "latest" }),
     ...(platform === undefined ? {} : { platform }),
+    ...(await authFor(image)),
   });
   if (quiet) for await (const _ of messages);
   else await showProgress(messages, where === 1 ? context.stdout : context.stderr, await columnsOf(where));

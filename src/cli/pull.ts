@@ -3,6 +3,7 @@ import { OrlopError } from "../base/errors.ts";
 import { familiarReference, parseReference } from "../spec/reference.ts";
 import { command } from "./context.ts";
 import { columnsOf, pullImage } from "./pull-image.ts";
+import { authFor } from "./registry-auth.ts";
 import { showProgress } from "./show-progress.ts";
 
 export const pull = command({
@@ -22,10 +23,8 @@ export const pull = command({
     if (flags.allTags) {
       if (name.includes("@") || name.endsWith(`:${reference.tag}`))
         throw OrlopError.of("bad_value", { what: "name", value: name, expected: "no tag together with --all-tags" });
-      const messages = context.engine.images.pull(
-        name,
-        flags.platform === undefined ? {} : { platform: flags.platform },
-      );
+      const platform = flags.platform === undefined ? {} : { platform: flags.platform };
+      const messages = context.engine.images.pull(name, { ...platform, ...(await authFor(name)) });
       await showProgress(messages, context.stdout, await columnsOf(1));
       return 0;
     }

@@ -61,3 +61,25 @@ export function enterRawMode(): { readonly restore: () => void } {
     },
   };
 }
+
+/** `struct termios`: the local modes come after input, output and control modes, 32 bits each. */
+const localModes = 3;
+const ECHO = 0o10;
+
+/** What is typed is not shown, until `restore`. Where standard input is no terminal nothing happens. */
+export function hideInput(): { readonly restore: () => void } {
+  const before = new Uint8Array(termiosBytes);
+  if (libc.tcgetattr(0, ptr(before)) !== 0) return { restore: () => undefined };
+  const silent = before.slice();
+  const modes = new Uint32Array(silent.buffer);
+  modes[localModes] = (modes[localModes] ?? 0) & ~ECHO;
+  const restore = (): void => void libc.tcsetattr(0, TCSADRAIN, ptr(before));
+  libc.tcsetattr(0, TCSADRAIN, ptr(silent));
+  process.on("exit", restore);
+  return {
+    restore: () => {
+      process.off("exit", restore);
+      restore();
+    },
+  };
+}

@@ -24,3 +24,33 @@ export interface ProgressMessage {
 }
 
 export type Filters = Readonly<Record<string, readonly string[]>>;
+
+/** One step of an image's build, the newest first in a history. */
+export interface HistoryEntry {
+  /** "<missing>" for what lies below the image. */
+  readonly Id: string;
+  /** Unix time in seconds. */
+  readonly Created: number;
+  readonly CreatedBy: string;
+  readonly Tags: readonly string[] | null;
+  readonly Size: number;
+  readonly Comment: string;
+}
+
+/** A name or an image that went. */
+export interface RemovedImage {
+  readonly Untagged?: string;
+  readonly Deleted?: string;
+}
+
+export interface ImagePruned {
+  readonly ImagesDeleted: readonly RemovedImage[] | null;
+  readonly SpaceReclaimed: number;
+}
+
+export interface FoundRepository {
+  readonly name: string;
+  readonly description: string;
+  readonly star_count: number;
+  readonly is_official: boolean;
+}

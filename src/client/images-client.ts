@@ -1,6 +1,14 @@
 /** Images over the Engine API. */
 import type { Call, EngineClient } from "./engine-client.ts";
-import type { Filters, ImageSummary, ProgressMessage } from "./image-types.ts";
+import type {
+  Filters,
+  FoundRepository,
+  HistoryEntry,
+  ImagePruned,
+  ImageSummary,
+  ProgressMessage,
+  RemovedImage,
+} from "./image-types.ts";
 import { readProgress } from "./progress-stream.ts";
 
 export interface PullOptions {
@@ -28,8 +36,46 @@ export class ImagesClient {
     return this.#engine.json({ method: "GET", path: "/images/json", query: { all: options.all, filters } });
   }
 
-  async *#progress(call: Call, auth: string | undefined): AsyncGenerator<ProgressMessage, void> {
-    const headers = auth === undefined ? {} : { "X-Registry-Auth": auth };
-    yield* readProgress(await this.#engine.call({ ...call, headers }));
+  /** Everything about an image, as the engine says it. */
+  inspect(name: string): Promise<Readonly<Record<string, unknown>>> {
+    return this.#engine.json({ method: "GET", path: pathOf(name, "json") });
   }
+
+  history(name: string): Promise<readonly HistoryEntry[]> {
+    return this.#engine.json({ method: "GET", path: pathOf(name, "history") });
+  }
+
+  tag(name: string, repo: string, tag: string | undefined): Promise<void> {
+    return this.#engine.done({ method: "POST", path: pathOf(name, "tag"), query: { repo, tag } });
+  }
+
+  remove(name: string, force: boolean): Promise<readonly RemovedImage[]> {
+    return this.#engine.json({ method: "DELETE", path: `/images/${encodeURIComponent(name)}`, query: { force } });
+  }
+
+  prune(filters: Filters): Promise<ImagePruned> {
+    return this.#engine.json({ method: "POST", path: "/images/prune", query: { filters: JSON.stringify(filters) } });
+  }
+
+  /** Pushes, and tells how it goes. tag: undefined for every tag that the repository has here */
+  push(name: string, tag: string | undefined, auth: string | undefined): AsyncGenerator<ProgressMessage, void> {
+    return this.#progress({ method: "POST", path: pathOf(name, "push"), query: { tag } }, auth);
+  }
+
+  search(term: string, limit: number, filters: Filters, auth?: string): Promise<readonly FoundRepository[]> {
+    const query = { term, limit, filters: JSON.stringify(filters) };
+    return this.#engine.json({ method: "GET", path: "/images/search", query, headers: headersOf(auth) });
+  }
+
+  async *#progress(call: Call, auth: string | undefined): AsyncGenerator<ProgressMessage, void> {
+    yield* readProgress(await this.#engine.call({ ...call, headers: headersOf(auth) }));
+  }
+}
+
+function headersOf(auth: string | undefined): Record<string, string> {
+  return auth === undefined ? {} : { "X-Registry-Auth": auth };
+}
+
+function pathOf(name: string, verb: string): string {
+  return `/images/${encodeURIComponent(name)}/${verb}`;
 }

@@ -1,4 +1,5 @@
 /** The engine itself over the Engine API. */
+import type { Login } from "./docker-config.ts";
 import type { EngineClient } from "./engine-client.ts";
 import { readLines } from "./json-lines.ts";
 
@@ -48,5 +49,10 @@ export class SystemClient {
       query: { ...query, ...(filters === undefined ? {} : { filters: JSON.stringify(filters) }) },
     });
     return readLines(response.stream());
+  }
+
+  /** Asks the registry whether a login is right. What is to be kept instead of the password, if the registry gave that. */
+  async auth(login: Login): Promise<{ readonly Status: string; readonly IdentityToken: string }> {
+    return this.#engine.json({ method: "POST", path: "/auth", json: login });
   }
 }

@@ -58,8 +58,8 @@ export class Containers {
     const id = newContainerId();
     const chosen = this.#reserve(id, name);
     try {
-      const { body, image } = await this.#parts.images.apply(asked, platform);
-      if (image !== undefined) this.#making.set(id, image);
+      const use = (image: ContainerImage) => this.#making.set(id, image);
+      const { body, image } = await this.#parts.images.apply(asked, platform, use);
       const { plan, mounts } = this.#choose(id, body, image);
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
       const origin = image === undefined ? {} : { image };
@@ -103,7 +103,7 @@ export class Containers {
   usersOf(image: Digest): { readonly id: string; readonly isRunning: boolean }[] {
     const making = [...this.#making].filter(([, { id }]) => id === image).map(([id]) => ({ id, isRunning: false }));
     const made = this.all().filter(({ record }) => record.image?.id === image);
-    return [...made.map(({ id, status }) => ({ id, isRunning: status === "running" })), ...making];
+    return [...made.map(({ id, isRunning }) => ({ id, isRunning })), ...making];
   }
 
   /** Every image that a container needs: its layers stay, whatever becomes of its names. */

@@ -41,7 +41,7 @@ export class Engine {
     this.machine = machine;
     this.places = options.places;
     this.#stores = stores;
-    this.images = new Images({ ...options, store: stores.durable, environment: process.env });
+    this.images = new Images({ ...options, store: stores.durable, events: this.events, environment: process.env });
     this.#parts = this.#partsOf(options);
     this.volumes = new Volumes(this.#parts, stores.durable);
     this.containers = new Containers(this.#parts);

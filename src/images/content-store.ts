@@ -8,7 +8,7 @@
  * So existence is proof, after a power loss too. What lies in `ingest` proves nothing: it is hashed again when it goes on.
  */
 import { createHash, type Hash } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, renameSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OrlopError } from "../base/errors.ts";
@@ -36,6 +36,8 @@ export class ContentStore {
     const store = new ContentStore(root);
     await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
     await mkdir(store.#ingest, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(store.#ingest))
+      if (name.endsWith(".gone")) await rm(join(store.#ingest, name), { force: true });
     if ((await sizeOf(join(root, "index.json"))) === undefined) {
       await store.#replace("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
       await store.writeIndex([]);
@@ -122,9 +124,18 @@ export class ContentStore {
     return digestOfHex(hash.digest("hex")) === digest;
   }
 
-  /** Removes a blob; one that is missing is fine. */
+  /**
+   * Removes a blob; one that is missing is fine. It is out of sight before this returns: who looks for a blob after taking a
+   * lease finds it whole or not at all.
+   */
   async remove(digest: Digest): Promise<void> {
-    await rm(this.pathOf(digest), { force: true });
+    const gone = join(this.#ingest, `${hexOf(digest)}.gone`);
+    try {
+      renameSync(this.pathOf(digest), gone);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+    await rm(gone, { force: true });
   }
 
   /** Removes what unfinished downloads left, but for those in `keep`. Bytes that came free. */

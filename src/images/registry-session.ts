@@ -32,12 +32,12 @@ export interface SessionOptions {
 
 export interface SessionRequest {
   readonly method: HttpRequest["method"];
-  /** Absolute, or from the endpoint's `/v2/REPOSITORY/` on. */
+  /** Absolute; or the endpoint's own, with a slash in front; or from its `/v2/REPOSITORY/` on. */
   readonly path: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | Blob;
   /** What the token must allow; "pull" unless said otherwise. */
-  readonly actions?: "pull" | "pull,push" | "delete";
+  readonly actions?: "pull" | "pull,push" | "delete" | "none";
   /** A second repository to read from, for a mount. */
   readonly from?: string;
   /** Statuses that are answers. Others become errors. */
@@ -128,7 +128,9 @@ export class RegistrySession {
 
   #sendOnce(request: SessionRequest, authorization: string | undefined): Promise<HttpAnswer> {
     const { endpoint, transport, repository } = this.options;
-    const url = request.path instanceof URL ? request.path : new URL(`${this.#base}/v2/${repository}/${request.path}`);
+    const { path } = request;
+    const below = `${path}`.startsWith("/") ? path : `/v2/${repository}/${path}`;
+    const url = path instanceof URL ? path : new URL(`${this.#base}${below}`);
     const isOwn = url.origin === new URL(this.#base).origin;
     return transport.send(endpoint, {
       method: request.method,
@@ -141,6 +143,7 @@ export class RegistrySession {
   }
 
   #scopeOf({ actions = "pull", from }: SessionRequest): string {
+    if (actions === "none") return "";
     const own = `repository:${this.options.repository}:${actions}`;
     return from === undefined ? own : `${own} repository:${from}:pull`;
   }
@@ -183,8 +186,14 @@ export class RegistrySession {
       return OrlopError.of("registry_denied", {
         repository,
         reason,
-        doing: request.actions === undefined ? "pull" : "push",
+        doing: doingOf(request.actions),
       });
     return OrlopError.of("registry_failed", { url: shown(url), status, reason });
   }
+}
+
+/** What the caller was about, as Docker's message has it. */
+function doingOf(actions: SessionRequest["actions"] = "pull"): string {
+  if (actions === "none") return "registry";
+  return actions === "pull" ? "pull" : "push";
 }

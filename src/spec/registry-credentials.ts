@@ -1,7 +1,7 @@
 /** Who asks a registry: comes with each request from the client, in `X-Registry-Auth` (Engine API, "Authentication"). */
 
 import { OrlopError } from "../base/errors.ts";
-import { asText, optional, parseJsonObject, ShapeFault } from "./json-shape.ts";
+import { asObject, asText, optional, parseJsonObject, ShapeFault } from "./json-shape.ts";
 
 export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
@@ -39,4 +39,19 @@ export function credentialsOf(document: Readonly<Record<string, unknown>>): Cred
   if (given.identity) return { kind: "identity", token: given.identity };
   if (!given.username && !given.password) return undefined;
   return { kind: "password", username: given.username ?? "", password: given.password ?? "" };
+}
+
+/** The body of `POST /auth`. @throws {OrlopError} bad_value */
+export function parseAuthBody(body: unknown): { readonly address: string; readonly credentials?: Credentials } {
+  try {
+    const document = asObject(body, "the body");
+    const credentials = credentialsOf(document);
+    return {
+      address: optional(document, "serveraddress", "address", asText).address ?? "",
+      ...(credentials === undefined ? {} : { credentials }),
+    };
+  } catch (error) {
+    if (!(error instanceof ShapeFault)) throw error;
+    throw OrlopError.of("bad_value", { what: "request body", value: "…", expected: `credentials: ${error.message}` });
+  }
 }

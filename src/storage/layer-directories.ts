@@ -8,7 +8,8 @@
  * A directory under its final name is whole, verified and on the disk: it is renamed only after the executor has verified
  * its content and synced the file system. So existence is proof, after a power loss too.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { point } from "../base/point.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
@@ -30,6 +31,7 @@ export class LayerDirectories {
   readonly #root: string;
   readonly #new: string;
   readonly #removeTree: RemoveTree;
+  #removals = 0;
   readonly #underWay = new Map<Digest, Promise<LayerFacts>>();
 
   private constructor(root: string, removeTree: RemoveTree) {
@@ -108,12 +110,16 @@ export class LayerDirectories {
     }
   }
 
-  /** Removes a layer that no container uses: out of sight first, so that half of one is never found. */
+  /** Removes a layer that no container uses. It is out of sight before this returns: half of one is never found. */
   async remove(diffId: Digest): Promise<void> {
-    const temporary = join(this.#new, hexOf(diffId));
-    const moved = await rename(this.pathOf(diffId), temporary).then(() => true, missing);
-    await rm(`${this.pathOf(diffId)}.json`, { force: true });
-    if (moved === true) await this.#removeTree(temporary);
+    const temporary = join(this.#new, `${hexOf(diffId)}.gone${this.#removals++}`);
+    try {
+      renameSync(this.pathOf(diffId), temporary);
+    } catch (error) {
+      missing(error as NodeJS.ErrnoException);
+      return;
+    }
+    await this.#removeTree(temporary);
   }
 }
 

@@ -3,6 +3,7 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Events } from "../../src/engine/events.ts";
 import { addMadeImage } from "../../src/engine/images/add-image.ts";
 import { layerDirectory } from "../../src/engine/images/image-stores.ts";
 import { Images } from "../../src/engine/images/images.ts";
@@ -19,7 +20,8 @@ kernelTest("a made image is unpacked, named, and there for the next engine", ["r
   const places = { runDir: runDirectory, stateDir: stateDirectory };
   const store = new RunStore(join(scratch.directory, "db"));
   scratch.defer(() => store.close());
-  const open = () => new Images({ places, executor: openExecutor(runDirectory), store, environment: {} });
+  const open = () =>
+    new Images({ places, executor: openExecutor(runDirectory), store, events: new Events(), environment: {} });
   const images = open();
   const { content, leases } = await images.stores();
   using lease = leases.open();

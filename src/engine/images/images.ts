@@ -8,11 +8,13 @@ import { point } from "../../base/point.ts";
 import { Serial } from "../../base/serial.ts";
 import { Leases } from "../../images/leases.ts";
 import type { Executor } from "../../kernel/executor.ts";
+import type { Digest } from "../../spec/digest.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { ImageConfig } from "../../spec/oci-image.ts";
 import { configMax, parseImageConfig } from "../../spec/oci-image-parse.ts";
 import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
 import type { Change, RecordStore } from "../../store/rows.ts";
+import type { Events } from "../events.ts";
 import { isHostImage, withHostDefaults } from "../host-image.ts";
 import type { Places } from "../places.ts";
 import type { ContainerImage } from "./container-image.ts";
@@ -26,6 +28,7 @@ export interface ImagesOptions {
   readonly places: Places;
   readonly executor: Executor;
   readonly store: RecordStore;
+  readonly events: Pick<Events, "publish">;
   /** The engine's. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -44,6 +47,8 @@ const configsMax = 64;
 export class Images {
   readonly table = new ImageTable();
   readonly registrySettings: RegistrySettings;
+  /** Images whose removal is being written down: no container begins to use them. */
+  readonly leaving = new Set<Digest>();
   readonly #options: ImagesOptions;
   readonly #leases = { blobs: new Leases(), layers: new Leases() };
   readonly #commits = new Serial();
@@ -94,11 +99,13 @@ export class Images {
    * A create request with its image's defaults.
    *
    * @param platform what the image must be for
+   * @param use      told of the image while it is certain to be there
    * @throws {OrlopError} no_such_image, platform_mismatch
    */
   async apply(
     body: ContainerCreateBody,
     platform?: Platform,
+    use: (image: ContainerImage) => void = () => undefined,
   ): Promise<{ readonly body: ContainerCreateBody; readonly image?: ContainerImage }> {
     const isMachine = body.HostConfig.Rootfs !== "" || body.Image === "" || isHostImage(body.Image);
     const image = isMachine ? undefined : this.table.get(body.Image);
@@ -111,15 +118,16 @@ export class Images {
       });
     if (image === undefined) return { body: withHostDefaults(body) };
     const { config } = await this.config(image);
-    return {
-      body: withImageDefaults(body, config),
-      image: {
-        id: image.id,
-        layers: image.layers.map(({ diffId }) => diffId),
-        hidingEtc: image.layers.filter(({ hidesEtc }) => hidesEtc).map(({ diffId }) => diffId),
-        config,
-      },
+    if (this.table.image(image.id) === undefined || this.leaving.has(image.id))
+      throw OrlopError.of("no_such_image", { reference: withTag(body.Image) });
+    const used: ContainerImage = {
+      id: image.id,
+      layers: image.layers.map(({ diffId }) => diffId),
+      hidingEtc: image.layers.filter(({ hidesEtc }) => hidesEtc).map(({ diffId }) => diffId),
+      config,
     };
+    use(used);
+    return { body: withImageDefaults(body, config), image: used };
   }
 
   /** Writes changes down, then makes them, then tells other tools (index.json). One after the other. */
@@ -139,6 +147,16 @@ export class Images {
       await content.writeIndex(this.#indexEntries());
       point("images.change.indexed");
     });
+  }
+
+  /** Tells what happened to an image. id: its own, or its name where a registry is meant. */
+  tell(action: string, id: string, name: string, labels: Readonly<Record<string, string>>): void {
+    this.#options.events.publish({ type: "image", action, id, attributes: { ...labels, name } });
+  }
+
+  tellPruned(reclaimedBytes: number): void {
+    const attributes = { reclaimed: String(reclaimedBytes) };
+    this.#options.events.publish({ type: "image", action: "prune", id: "", attributes });
   }
 
   /** One entry for each name; an image without one is there all the same. */

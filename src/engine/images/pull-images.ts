@@ -6,7 +6,7 @@ import type { RegistrySession } from "../../images/registry-session.ts";
 import type { Digest } from "../../spec/digest.ts";
 import type { Descriptor } from "../../spec/oci-image.ts";
 import type { Platform } from "../../spec/platform.ts";
-import type { Reference } from "../../spec/reference.ts";
+import { familiarName, familiarReference, type Reference } from "../../spec/reference.ts";
 import type { Credentials } from "../../spec/registry-credentials.ts";
 import { addImage, layerOf } from "./add-image.ts";
 import type { ImageRecord } from "./image-record.ts";
@@ -67,6 +67,7 @@ export async function pull(images: Images, request: PullRequest): Promise<Pulled
     names: namesOf(reference, pulled.target.digest),
     target: pulled.target.digest,
   });
+  images.tell("pull", familiarReference(reference), familiarName(reference), image.labels);
   return { image, digest: pulled.target.digest, isUpToDate };
 }
 

@@ -1,0 +1,38 @@
+/** `orlop push`. */
+import { OrlopError } from "../base/errors.ts";
+import { parseReference } from "../spec/reference.ts";
+import { command } from "./context.ts";
+import { columnsOf } from "./pull-image.ts";
+import { authFor } from "./registry-auth.ts";
+import { showProgress } from "./show-progress.ts";
+
+export const push = command({
+  name: "push",
+  summary: "Upload an image to a registry",
+  args: "NAME[:TAG]",
+  flags: {
+    allTags: { type: "switch", short: "a", help: "Every tag that the repository has here" },
+    quiet: { type: "switch", short: "q", help: "Print nothing but the name" },
+    disableContentTrust: { type: "later", takesValue: false, help: "" },
+    platform: { type: "later", takesValue: true, help: "" },
+  },
+  examples: ["orlop tag web localhost:5000/web:2", "orlop push localhost:5000/web:2"],
+  async run({ args, flags, engine, print, stdout }) {
+    const [name = ""] = args;
+    const { tag, digest } = parseReference(name);
+    const isTagged = name.endsWith(`:${tag}`);
+    if (digest !== undefined || (flags.allTags && isTagged))
+      throw OrlopError.of("bad_value", {
+        what: "name",
+        value: name,
+        expected: digest === undefined ? "no tag together with --all-tags" : "a name without a digest",
+      });
+    const repository = isTagged ? name.slice(0, -`:${tag}`.length) : name;
+    const { auth } = await authFor(name);
+    const messages = engine.images.push(repository, flags.allTags ? undefined : tag, auth);
+    if (flags.quiet) for await (const _ of messages);
+    else await showProgress(messages, stdout, await columnsOf(1));
+    if (flags.quiet) await print(name);
+    return 0;
+  },
+});

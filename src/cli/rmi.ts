@@ -1,0 +1,33 @@
+/** `orlop rmi`. */
+import { EngineError } from "../client/engine-error.ts";
+import { command } from "./context.ts";
+
+export const rmi = command({
+  name: "rmi",
+  summary: "Remove names of images, and images with their last name",
+  args: "IMAGE...",
+  flags: {
+    force: {
+      type: "switch",
+      short: "f",
+      help: "Even if a stopped container uses it, or it has names in several repositories",
+    },
+    noPrune: { type: "switch", help: "The same as without: there are no images in between" },
+    platform: { type: "later", takesValue: true, help: "" },
+  },
+  examples: ["orlop rmi debian:12", "orlop rmi -f $(orlop images -q --filter dangling=true)"],
+  async run({ args, flags, engine, print, warn }) {
+    let exitCode = 0;
+    for (const name of args)
+      try {
+        for (const { Untagged, Deleted } of await engine.images.remove(name, flags.force))
+          await print(Untagged === undefined ? `Deleted: ${Deleted}` : `Untagged: ${Untagged}`);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        const isMissing = error.status === 404 && flags.force;
+        await warn(`orlop: ${error.message}`);
+        if (!isMissing) exitCode = 1;
+      }
+    return exitCode;
+  },
+});
