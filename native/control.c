@@ -59,6 +59,10 @@ void control_fail(const struct channel_message *message) {
   EACH_CONTROL(peer) say_failed(peer, message->step, message->error, message->detail);
 }
 
+void control_leave(void) {
+  EACH_CONTROL(peer) peer_close(peer);
+}
+
 bool control_any(void) {
   EACH_CONTROL(peer) return true;
   return false;

@@ -34,7 +34,7 @@ struct monitor *monitor_of(struct task *task) {
     return m;
   task->monitor = m;
   m->task = task;
-  m->epoll = m->listen_dir = m->slave = m->log.file.fd = -1;
+  m->epoll = m->listen_dir = m->slave = m->mounts = m->log.file.fd = -1;
   for (int i = 0; i < 3; i++)
     m->child_end[i] = -1;
   source_clear(&m->channel, SOURCE_CHANNEL, 0);
@@ -169,6 +169,22 @@ static void drain_output(int index) {
   source_close(source);
 }
 
+/* ── mounts ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* Held, the container's mounts outlive its last process, whose exit else takes them apart before anybody hears of it. */
+static void hold_mounts(void) {
+  char path[40];
+  snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)monitor.pid);
+  monitor.mounts = open(path, O_RDONLY | O_CLOEXEC); /* -1: it has ended already, and its mounts with it */
+}
+
+/* The end of the connections is what says that they are gone. */
+static void release_mounts(void) {
+  close_fd(&monitor.mounts);
+  (void)POINT("monitor.exit.unmounted");
+  control_leave();
+}
+
 /* ── start and exit ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void container_started(void) {
@@ -182,6 +198,7 @@ static void container_started(void) {
   memcpy(payload, &pid, 4);
   memcpy(payload + 4, &m->started, 8);
   control_tell(F_STARTED, payload, sizeof payload);
+  hold_mounts();
 }
 
 /* What the child reports; the end of it means that execve succeeded. */
@@ -385,6 +402,7 @@ int monitor_run(struct task *task, struct inbox *box) {
       control_fail(&m->failure);
     return 1;
   }
+  release_mounts();
   for (int timeout; (timeout = attach_linger()) >= 0;)
     wait_and_dispatch(timeout);
   return m->unheard ? MONITOR_ENDED : 0;

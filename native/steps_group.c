@@ -53,6 +53,8 @@ static int kill_listed(const char *tasks) {
 int step_kill_group(struct task *task, union argument *arg) {
   const char *tasks = arg[0].s, *freezer = arg[1].s;
   long pause_ms = 1;
+  if (kill_listed(tasks) == 0)
+    return 0; /* nothing to stop: the end of most containers */
   for (long waited_ms = 0; waited_ms < KILL_PATIENCE_MS; waited_ms += pause_ms) {
     if (freezer[0] != 0 && write_text(freezer, "FROZEN") < 0 && errno != ENOENT)
       return fail(task, errno, "%s", freezer);

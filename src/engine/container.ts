@@ -66,7 +66,9 @@ export class Container {
   #process: ContainerProcess | undefined;
   /** The program's end is taken note of; resolved while none runs. */
   #ended: Promise<void> = Promise.resolve();
-  /** What the last run left behind is cleared away (false: it could not be); undefined where an earlier engine knew. */
+  /** The last run's monitor has let go: the root's mounts are gone. Never rejects. */
+  #left: Promise<void> = Promise.resolve();
+  /** What the last run left behind is cleared away (false: it could not be); undefined where that is not begun or not known. */
   #cleared: Promise<boolean> | undefined;
   /** Made by this engine and never started: its folders are there, and nothing is in them. */
   #isFresh = false;
@@ -199,6 +201,7 @@ export class Container {
       if (arrivals.length > 0) await this.#io.letIn(process, arrivals);
       const started = await process.link.started;
       this.#process = process;
+      this.#cleared = undefined;
       this.#status = "running";
       this.#mustEnd = false;
       await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
@@ -260,13 +263,12 @@ export class Container {
 
   async #takeEnd(end: End, groupPath: string): Promise<void> {
     point("container.exit.known");
-    this.#process?.[Symbol.dispose]();
+    this.#left = this.#process?.link.closed ?? Promise.resolve();
     this.#process = undefined;
     this.#isPaused = false;
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
-    this.#clear();
     // Only its first process is known to be gone where the monitor said so.
-    if (end.kind === "lost") await this.#cleared;
+    if (end.kind === "lost") await this.#clear();
     this.#status = "exited";
     if (this.isTransient) {
       this.#record = { ...this.#record, run: ended };
@@ -275,6 +277,7 @@ export class Container {
       await this.#vanish(ended);
       return;
     }
+    this.#clear();
     await this.#write(ended);
     point("container.exit.recorded");
     this.#tellEnd(ended);
@@ -456,19 +459,24 @@ export class Container {
     this.#tell("destroy");
     this.#waiters.tell("removed", last);
     this.#waiters.tell("exit", last);
-    const cleared = this.#cleared ?? this.#clear();
-    void this.#parts.background(`removing the files of ${this.id}`, async () => {
-      // As long as the folders are there, the next engine knows that something is left, and clears it away.
-      if (await cleared) await this.#parts.removeFiles(this.places.owned);
+    const cleared = this.#cleared;
+    // As long as the folders are there, the next engine knows that something is left, and clears it away.
+    void this.#parts.background(`removing what is left of ${this.id}`, async () => {
+      if (cleared === undefined) await this.#clearAway(this.places.owned);
+      else if (await cleared) await this.#parts.removeFiles(this.places.owned);
     });
   }
 
   #clear(): Promise<boolean> {
-    this.#cleared = this.#parts.background(`clearing ${this.id}`, async () => {
-      await this.#parts.endGroup(groupPathOfRecord(this.#record));
-      await this.#volumes.release();
-    });
+    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#clearAway([]));
     return this.#cleared;
+  }
+
+  /** Its group goes, and these folders behind it. */
+  async #clearAway(paths: readonly string[]): Promise<void> {
+    await this.#left;
+    await this.#parts.clearAway(groupPathOfRecord(this.#record), paths);
+    await this.#volumes.release();
   }
 
   #tell(action: ContainerAction, more?: Readonly<Record<string, string>>): void {

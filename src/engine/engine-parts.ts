@@ -24,7 +24,7 @@ export interface EngineParts {
   forget(container: Container): void;
   /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects; false when it failed. */
   background(what: string, work: () => Promise<void>): Promise<boolean>;
-  /** Ends what is left of a group, and removes it. */
-  endGroup(groupPath: string): Promise<void>;
+  /** Ends what is left of a group, removes it, and then these paths. */
+  clearAway(groupPath: string, paths: readonly string[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
 }

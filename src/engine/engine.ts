@@ -5,7 +5,7 @@ import { log } from "../base/log.ts";
 import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Executor } from "../kernel/executor.ts";
-import { planGroupEnd } from "../runtime/plan-removal.ts";
+import { planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
 import { RunStore } from "../store/run-store.ts";
 import { isTransient } from "./container-record.ts";
@@ -96,8 +96,8 @@ export class Engine {
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
       forget: (container) => this.containers.forget(container),
       background: (what, work) => this.#background(what, work),
-      endGroup: async (groupPath) => {
-        await executor.run(planGroupEnd({ cgroups: this.machine.cgroups, groupPath }));
+      clearAway: async (groupPath, owned) => {
+        await executor.run(planRemoval({ cgroups: this.machine.cgroups, groupPath, owned }));
       },
       removeFiles: async (paths) => {
         await executor.run(paths.map((path) => ({ op: "remove", path, why: "the container's own files go with it" })));

@@ -79,8 +79,10 @@ function removeStrays(parts: EngineParts, known: ReadonlySet<string>): void {
   const names = folders.flatMap(namesIn).filter((name) => /^[0-9a-f]{64}$/.test(name) && !known.has(name));
   for (const id of new Set(names)) {
     void parts.background(`removing what was left of ${id}`, async () => {
-      await parts.endGroup(groupOfStray(parts, id));
-      await parts.removeFiles(folders.map((folder) => `${folder}/${id}`));
+      await parts.clearAway(
+        groupOfStray(parts, id),
+        folders.map((folder) => `${folder}/${id}`),
+      );
     });
   }
 }

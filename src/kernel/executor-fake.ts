@@ -133,6 +133,7 @@ export class FakeMonitor implements MonitorLink {
   exit(status: number, endedNs = 2_000_000_000n): void {
     this.#exited.resolve({ status, endedNs });
     this.#log.resolve();
+    this.#closed.resolve();
   }
 }
 

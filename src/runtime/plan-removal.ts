@@ -8,19 +8,15 @@ export interface RemovalInput {
   readonly cgroups: CgroupLayout;
   /** As `groupPathOf` gives it. */
   readonly groupPath: string;
-  /** Host paths that were the container's alone: the root source's `owned`, and what the engine made. */
+  /** Host paths that were the container's alone; none of them when they stay for the next start. */
   readonly owned: readonly string[];
 }
 
-/** After the end of a container's processes: its group goes, its files stay for the next start. */
-export function planGroupEnd(input: Pick<RemovalInput, "cgroups" | "groupPath">): Step[] {
-  return [...planGroupKill(input.cgroups, input.groupPath), ...planGroupRemoval(input.cgroups, input.groupPath)];
-}
-
-/** Everything. Each step is fine with what is missing, so a removal that was interrupted is just done again. */
-export function planRemoval(input: RemovalInput): Step[] {
+/** Each step is fine with what is missing, so a removal that was interrupted is just done again. */
+export function planRemoval({ cgroups, groupPath, owned }: RemovalInput): Step[] {
+  const hasGroup = groupDirectories(cgroups, groupPath).length > 0;
   return [
-    ...(groupDirectories(input.cgroups, input.groupPath).length === 0 ? [] : planGroupEnd(input)),
-    ...input.owned.map((path): Step => ({ op: "remove", path, why: "the container's own files go with it" })),
+    ...(hasGroup ? [...planGroupKill(cgroups, groupPath), ...planGroupRemoval(cgroups, groupPath)] : []),
+    ...owned.map((path): Step => ({ op: "remove", path, why: "the container's own files go with it" })),
   ];
 }
