@@ -197,12 +197,15 @@ void peer_ready(struct peer *peer, uint32_t events) {
     inbox_free(&peer->box);
 }
 
-/* The engine that leaves before the program runs takes the container with it. */
+/* The engine that leaves before the program runs takes the container with it. Its connection ends with this process: then
+ * it knows that nothing is left. */
 void peer_close(struct peer *peer) {
   if (peer->source.fd < 0)
     return;
-  if (peer->engine && monitor.state == WAITING)
+  if (peer->engine && monitor.state == WAITING) {
     monitor.failed = true;
+    return;
+  }
   source_close(&peer->source);
   inbox_free(&peer->box);
   attach_forget(peer);

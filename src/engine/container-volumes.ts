@@ -17,6 +17,10 @@ export class ContainerVolumes {
     this.#volumes = volumes;
   }
 
+  get areAny(): boolean {
+    return this.#names.length > 0;
+  }
+
   /** The container is written down: its volumes cannot be removed. */
   refer(): void {
     for (const name of this.#names) this.#volumes.find(name)?.references.add(this.#id);

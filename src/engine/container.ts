@@ -34,6 +34,7 @@ import { mustAct, type Status } from "./container-state.ts";
 import { updateHostConfig } from "./container-update.ts";
 import { ContainerVolumes } from "./container-volumes.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import { ExpectedStart } from "./expected-start.ts";
 import type { LogQuery } from "./log-reader.ts";
 import { type ContainerPlaces, containerPlaces, GROUP_FILE, volumePath } from "./places.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
@@ -74,6 +75,7 @@ export class Container {
   #isFresh = false;
   /** Made at create, for a start that follows at once. */
   #plan: { readonly plan: StartPlan; readonly madeMs: number } | undefined;
+  #expected: ExpectedStart | undefined;
 
   constructor(parts: EngineParts, record: ContainerRecord, plan?: StartPlan) {
     this.#parts = parts;
@@ -166,14 +168,43 @@ export class Container {
     return this.#queue.run(async () => {
       if (!mustAct("start", this.status, this)) return false;
       await this.#cleared;
-      const plan = this.#takePlan();
+      const expected = this.#expected;
+      this.#expected = undefined;
+      const plan = expected?.plan ?? this.#takePlan();
       try {
-        await this.#launch(plan);
+        await this.#launch(plan, expected);
       } catch (failure) {
         throw await this.#startFailed(failure, plan);
       }
       return true;
     });
+  }
+
+  /** Begins what the client of a new `--rm` container is about to ask for. */
+  expectStart(): void {
+    const plan = this.#plan?.plan;
+    // Volumes are mounted first.
+    if (!this.isTransient || !this.#isFresh || plan === undefined || this.#volumes.areAny) return;
+    this.#plan = undefined;
+    this.#isFresh = false;
+    point("container.start.planned");
+    const expected = new ExpectedStart(this.#parts.executor, plan, this.places.socket);
+    this.#expected = expected;
+    void this.#parts.background(`expecting the start of ${this.id}`, async () => {
+      if (!(await expected.isOverdue())) return;
+      await this.#queue.run(async () => {
+        if (this.#expected === expected) await this.#withdraw();
+      });
+    });
+  }
+
+  /** The start that was begun is not to be. */
+  async #withdraw(): Promise<void> {
+    const expected = this.#expected;
+    this.#expected = this.#plan = undefined;
+    if (expected === undefined) return;
+    await expected.withdraw();
+    this.#clear();
   }
 
   #takePlan(): StartPlan {
@@ -184,21 +215,14 @@ export class Container {
     return planStart(this.id, this.#record, this.#parts);
   }
 
-  async #launch(plan: StartPlan): Promise<void> {
-    if (!this.#isFresh) {
-      rmSync(this.places.exitRecord, { force: true });
-      mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 }); // gone after a reboot
-    }
-    this.#isFresh = false;
+  async #launch(plan: StartPlan, expected: ExpectedStart | undefined): Promise<void> {
     this.execs.clear();
-    point("container.start.planned");
-    const { executor } = this.#parts;
     const arrivals = this.#io.takeArrivals();
-    const begin = arrivals.length === 0 ? ContainerProcess.spawnThrough : ContainerProcess.spawn;
+    const waits = expected !== undefined || arrivals.length > 0;
     try {
       await this.#volumes.acquire();
-      const process = await begin(executor, plan.steps, this.places.socket);
-      if (arrivals.length > 0) await this.#io.letIn(process, arrivals);
+      const process = await (expected?.take() ?? this.#begin(plan, waits));
+      if (waits) await this.#io.letIn(process, arrivals);
       const started = await process.link.started;
       this.#process = process;
       this.#cleared = undefined;
@@ -212,6 +236,18 @@ export class Container {
       this.#io.dismiss(arrivals);
       throw error;
     }
+  }
+
+  /** @param waits at its gate */
+  #begin(plan: StartPlan, waits: boolean): Promise<ContainerProcess> {
+    if (!this.#isFresh) {
+      rmSync(this.places.exitRecord, { force: true });
+      mkdirSync(this.places.runDir, { recursive: true, mode: 0o700 }); // gone after a reboot
+    }
+    this.#isFresh = false;
+    point("container.start.planned");
+    const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;
+    return begin(this.#parts.executor, plan.steps, this.places.socket);
   }
 
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
@@ -268,7 +304,9 @@ export class Container {
     this.#isPaused = false;
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     // Only its first process is known to be gone where the monitor said so.
-    if (end.kind === "lost") await this.#clear();
+    const isAwaited = end.kind === "lost";
+    if (isAwaited || !this.isTransient || this.#volumes.areAny) this.#clear(); // else in one with its files
+    if (isAwaited) await this.#cleared;
     this.#status = "exited";
     if (this.isTransient) {
       this.#record = { ...this.#record, run: ended };
@@ -277,7 +315,6 @@ export class Container {
       await this.#vanish(ended);
       return;
     }
-    this.#clear();
     await this.#write(ended);
     point("container.exit.recorded");
     this.#tellEnd(ended);
@@ -389,7 +426,7 @@ export class Container {
       const limits = (host: ContainerCreateBody["HostConfig"]) => limitsOf(host, this.#parts.machine, findBlockDevice);
       const after = limits(HostConfig);
       if (this.isRunning) await this.#group.changeLimits(limits(this.body.HostConfig), after);
-      this.#plan = undefined;
+      await this.#withdraw();
       await this.#change({ body: { ...this.body, HostConfig } });
       this.#tell("update");
     });
@@ -442,6 +479,7 @@ export class Container {
     }
     await this.#queue.run(async () => {
       mustAct("remove", this.status, this);
+      await this.#withdraw();
       await this.#vanish(this.run, withVolumes);
     });
   }

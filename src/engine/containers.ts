@@ -73,6 +73,7 @@ export class Containers {
         throw error;
       }
       this.#byId.set(id, container);
+      setImmediate(() => container.expectStart()); // the answer goes out first
       return { container, warnings: plan.warnings };
     } catch (error) {
       this.#byName.delete(chosen);

@@ -110,6 +110,11 @@ export class FakeMonitor implements MonitorLink {
     return this.#log.promise;
   }
 
+  async withdraw(): Promise<void> {
+    this.calls.push("withdraw");
+    this.#closed.resolve();
+  }
+
   [Symbol.dispose](): void {
     this.calls.push("dispose");
     this.#closed.resolve();

@@ -84,6 +84,8 @@ export interface MonitorLink extends Disposable {
    * container exits. Rejects with executor_lost.
    */
   watchLog(): Promise<void>;
+  /** Before the start: undoes the container. Resolves when nothing of it is there any more. */
+  withdraw(): Promise<void>;
   /** Ends the connection. */
   [Symbol.dispose](): void;
 }

@@ -88,6 +88,11 @@ export class SocketMonitorLink implements MonitorLink {
     return this.#logged.promise;
   }
 
+  withdraw(): Promise<void> {
+    this.#socket.end();
+    return this.closed;
+  }
+
   [Symbol.dispose](): void {
     this.#socket.destroy();
   }

@@ -132,6 +132,15 @@ test("attach with logs first: what was printed before, then what comes, without 
   await ask("DELETE", `/containers/${id}?force=1`);
 });
 
+test("a --rm container that nobody starts has no process, and can be started late", async () => {
+  const id = await create({ Cmd: ["true"], HostConfig: { AutoRemove: true } });
+  await waitUntil(() => product().monitorPids().length === 1, 5000, "its start is expected");
+  await waitUntil(() => product().monitorPids().length === 0, 5000, "its start is not expected any more");
+  expect((await ask("POST", `/containers/${id}/start`)).status).toBe(204);
+  await waitUntil(() => product().monitorPids().length === 0, 5000, "it is gone");
+  expect((await ask("GET", `/containers/${id}/json`)).status).toBe(404);
+});
+
 test("what a start would do is told, and not done", async () => {
   const answer = await ask("POST", "/orlop/explain", { Image: "host", Cmd: ["true"] });
   const { steps } = JSON.parse(answer.body) as { steps: { side: string; op: string; why: string; calls: string[] }[] };
