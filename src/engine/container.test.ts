@@ -8,7 +8,9 @@ import { PassThrough } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
 import { StepFailure } from "../kernel/executor.ts";
 import { FakeExecutor } from "../kernel/executor-fake.ts";
+import type { Step } from "../kernel/step.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
+import { parseContainerUpdate } from "../spec/engine-api-update.ts";
 import type { Container } from "./container.ts";
 import { Engine } from "./engine.ts";
 
@@ -108,7 +110,7 @@ test("the start of a --rm container begins when it is made, and waits at its gat
 test("a begun start is taken back when the container changes, goes, or is not started in time; a later one is another", async () => {
   const changed = await create(transient);
   await expectedStart();
-  await changed.update({ Memory: 2 ** 26 });
+  await changed.update(parseContainerUpdate({ Memory: 2 ** 26 }));
   expect(monitor(0).calls).toEqual(["withdraw"]);
   await changed.remove(false);
 
@@ -127,10 +129,16 @@ test("a begun start is taken back when the container changes, goes, or is not st
 });
 
 test("what fails before its start is asked for is told when it is", async () => {
-  const fail = new StepFailure([{ op: "exec", path: "x", args: ["x"], env: [], why: "" }], 0, 2, "x");
+  const fail = (steps: readonly Step[]) =>
+    new StepFailure(
+      steps,
+      steps.findIndex(({ op }) => op === "exec"),
+      2,
+      "",
+    );
   const container = await create(transient);
   executor.onRun = (steps) => {
-    if (steps.some(({ op }) => op === "spawn")) throw fail;
+    if (steps.some(({ op }) => op === "spawn")) throw fail(steps);
     return new Map();
   };
   await expectedStart();

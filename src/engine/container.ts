@@ -204,7 +204,7 @@ export class Container {
     this.#expected = this.#plan = undefined;
     if (expected === undefined) return;
     await expected.withdraw();
-    this.#clear();
+    this.#clear([this.places.layers]); // the kernel takes a volatile overlay's directories once
   }
 
   #takePlan(): StartPlan {
@@ -505,8 +505,8 @@ export class Container {
     });
   }
 
-  #clear(): Promise<boolean> {
-    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#clearAway([]));
+  #clear(paths: readonly string[] = []): Promise<boolean> {
+    this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#clearAway(paths));
     return this.#cleared;
   }
 

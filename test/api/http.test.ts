@@ -134,9 +134,10 @@ test("attach with logs first: what was printed before, then what comes, without 
 
 test("a --rm container that nobody starts has no process, and can be started late", async () => {
   const id = await create({ Cmd: ["true"], HostConfig: { AutoRemove: true } });
-  await waitUntil(() => product().monitorPids().length === 1, 5000, "its start is expected");
+  await waitUntil(() => product().monitorPids().length > 0, 5000, "its start is expected");
   await waitUntil(() => product().monitorPids().length === 0, 5000, "its start is not expected any more");
-  expect((await ask("POST", `/containers/${id}/start`)).status).toBe(204);
+  const answer = await ask("POST", `/containers/${id}/start`);
+  expect([answer.status, answer.body]).toEqual([204, ""]);
   await waitUntil(() => product().monitorPids().length === 0, 5000, "it is gone");
   expect((await ask("GET", `/containers/${id}/json`)).status).toBe(404);
 });
