@@ -66,8 +66,8 @@ int64_t netd_now_ms(void) {
 
 int64_t sooner(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
-uint32_t netd_random(void) {
-  uint32_t value = 0;
+uint16_t netd_random(void) {
+  uint16_t value = 0;
   if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
     abort(); /* cannot happen once the pool is ready; a guessable id must not */
   return value;
@@ -76,11 +76,14 @@ uint32_t netd_random(void) {
 /* ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Nothing that anybody would miss: the next engine starts another. */
-static bool is_needless(void) { return !engine_connected() && ports_owners() == 0 && relay_count() == 0; }
+static bool is_needless(void) {
+  return !engine_connected() && ports_owners() == 0 && relay_count() == 0 && resolvers_count() == 0;
+}
 
 static int keep_time(void) {
   int64_t now = netd_now_ms();
   int64_t next = sooner(flow_keep_time(now), engine_keep_time(now));
+  next = sooner(next, sooner(conn_keep_time(now), forward_keep_time(now)));
   if (next == 0)
     return -1;
   return next <= now ? 0 : (int)(next - now);

@@ -36,8 +36,8 @@ void free_later(struct mortal *mortal);
 int64_t netd_now_ms(void);
 /* The earlier of two times, of which 0 is never. */
 int64_t sooner(int64_t a, int64_t b);
-/* Random bytes, from the kernel; for ids that nobody shall guess. */
-uint32_t netd_random(void);
+/* From the kernel, for ids that nobody shall guess. */
+uint16_t netd_random(void);
 
 /* ── tables (netd_table.c) ─────────────────────────────────────────────────────────────────────────────────────── */
 
@@ -53,6 +53,17 @@ void table_put(struct table *table, struct keyed *keyed);
 void table_take(struct table *table, struct keyed *keyed);
 /* Calls `let_go` for each that was not named since the last SYNC; it takes it out of the table. */
 void table_sweep(struct table *table, uint32_t generation, void (*let_go)(struct keyed *));
+
+/* ── ages (netd_ages.c) ────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* at: when it was used last; 0: in no list. */
+struct age { struct age *older, *newer; int64_t at; };
+struct ages { struct age *oldest, *newest; };
+
+void ages_use(struct ages *ages, struct age *age);
+void ages_leave(struct ages *ages, struct age *age);
+/* Calls `expire` for what was not used for so long, which has to leave; when the next one is due, 0 never. */
+int64_t ages_expire(struct ages *ages, int64_t now, int64_t life_ms, void (*expire)(struct age *));
 
 /* ── addresses (netd_address.c) ────────────────────────────────────────────────────────────────────────────────── */
 
@@ -98,6 +109,68 @@ void flow_forget(const struct held *held);
 uint32_t flow_count(void);
 /* Ends what has been idle; when the next one is due, 0 never. */
 int64_t flow_keep_time(int64_t now);
+
+/* ── names (netd_names.c), and who asks for them (netd_resolver.c and its parts) ───────────────────────────────── */
+
+
+enum { FOUND_MAX = 256, UPSTREAMS_MAX = 8, QUERY_MAX = 2048 };
+
+struct endpoint;
+struct endpoint_name { struct keyed keyed; struct endpoint *endpoint; };
+struct endpoint_address { struct keyed keyed; struct endpoint *endpoint; struct in6_addr address; };
+struct endpoint_service { struct keyed keyed; const char *target; uint16_t port; };
+struct found_addresses { uint32_t count; struct in6_addr address[FOUND_MAX]; };
+
+/* What one owner is called within a scope, in place of what it was called. -1: errno. */
+int names_set(struct span payload);
+void names_sweep(void);
+uint32_t names_count(void);
+/* Whether the scope has the name, and which addresses. */
+bool names_find(const char *scope, const char *name, struct found_addresses *found);
+const char *names_find_pointer(const char *scope, const struct in6_addr *address);
+/* The first one, or the one behind `after`. */
+const struct endpoint_service *names_find_service(const char *scope, const char *name, const struct endpoint_service *after);
+
+enum { RESOLVER_KEEPS_SINGLE = 1 };
+
+/* How a resolver answers: whose names, and whom it asks for all others. */
+struct policy { uint8_t flags; uint32_t scope_count, upstream_count; struct place upstream[UPSTREAMS_MAX]; char **scopes; };
+
+/* Sockets at 127.0.0.11 in a container's network namespace. */
+struct resolver {
+  struct keyed keyed;
+  uint64_t inode;           /* of the namespace */
+  struct watched udp, tcp;
+  uint16_t port;            /* of both */
+  struct policy *policy;
+  uint32_t turns;           /* so that several addresses take turns at being first */
+  uint32_t flights, conns;
+  char name[];
+};
+
+struct conn;
+
+/* Who waits for an answer: a connection, or a peer. */
+struct asker { struct conn *conn; struct sockaddr_storage peer; socklen_t peer_size; size_t limit; };
+
+/* -1: errno. *port: where it is asked. */
+int resolver_set(const char *owner, struct span payload, uint16_t *port);
+void resolvers_sweep(void);
+uint32_t resolvers_count(void);
+/* netd_answer.c: a question; and an answer, with two bytes in front of it that may be written. */
+void resolver_ask(struct resolver *resolver, struct asker *asker, struct span query);
+void resolver_answer(struct resolver *resolver, const struct asker *asker, uint8_t *message, size_t size);
+
+/* netd_conn.c: containers that ask over TCP. A connection that cannot take its answer ends. */
+void conn_accept(struct resolver *resolver);
+void conn_answer(struct conn *conn, uint8_t *message, size_t size);
+void conn_forget(const struct resolver *resolver);
+int64_t conn_keep_time(int64_t now);
+
+/* Asks the upstream servers, one after the other; question_end: as dns_read has it. false: too many are on their way. */
+bool forward(struct resolver *resolver, const struct asker *asker, struct span query, size_t question_end);
+void forward_forget(const struct resolver *resolver, const struct conn *conn);
+int64_t forward_keep_time(int64_t now);
 
 /* ── the engine's connections (netd_engine.c) ──────────────────────────────────────────────────────────────────── */
 

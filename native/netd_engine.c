@@ -11,7 +11,7 @@
 
 #include "netd.h"
 
-enum { ENGINES_MAX = 8, TELL_MS = 200, RETRY_MS = 1000, STATE_NUMBERS = 3 };
+enum { ENGINES_MAX = 8, TELL_MS = 200, RETRY_MS = 1000, STATE_NUMBERS = 5 };
 
 struct engine { struct watched socket; bool greeted; struct inbox box; };
 
@@ -118,9 +118,10 @@ static int refuse(struct engine *engine, uint32_t request, int error, const char
   return send_failed(engine->socket.fd, (int32_t)request, error, detail);
 }
 
-/* Owners of ports, sockets that hold them, relayed connections and peers: `u32` each. */
+/* Owners of ports, sockets that hold them, relayed connections and peers, resolvers, endpoints with names: `u32` each. */
 static int answer_state(struct engine *engine, uint32_t request) {
-  const uint32_t numbers[STATE_NUMBERS] = {ports_owners(), ports_held(), relay_count() + flow_count()};
+  const uint32_t numbers[STATE_NUMBERS] = {ports_owners(), ports_held(), relay_count() + flow_count(),
+                                           resolvers_count(), names_count()};
   uint8_t value[sizeof numbers + 1] = {0};
   memcpy(value, numbers, sizeof numbers);
   return answer(engine, request, (struct span){value, sizeof numbers});
@@ -136,9 +137,31 @@ static int hold(struct engine *engine, uint32_t request, struct span payload) {
   return answer_empty(engine, request);
 }
 
+static int resolver(struct engine *engine, uint32_t request, struct span payload) {
+  char *owner;
+  uint16_t port;
+  uint8_t value[sizeof port + 1] = {0};
+  if (!take_string(&payload, &owner))
+    return -1;
+  if (resolver_set(owner, payload, &port) < 0)
+    return errno == EPROTO ? -1 : refuse(engine, request, errno, "");
+  (void)POINT("netd.resolver.set");
+  memcpy(value, &port, sizeof port);
+  return answer(engine, request, (struct span){value, sizeof port});
+}
+
+static int name(struct engine *engine, uint32_t request, struct span payload) {
+  if (names_set(payload) < 0)
+    return errno == EPROTO ? -1 : refuse(engine, request, errno, "");
+  (void)POINT("netd.names.set");
+  return answer_empty(engine, request);
+}
+
 static int end_sync(struct engine *engine, uint32_t request) {
   (void)POINT("netd.sync");
   ports_sweep();
+  resolvers_sweep();
+  names_sweep();
   return answer_empty(engine, request);
 }
 
@@ -155,6 +178,10 @@ static int take_request(struct engine *engine, uint8_t kind, struct span payload
     return end_sync(engine, request);
   case F_HOLD:
     return hold(engine, request, payload);
+  case F_RESOLVER:
+    return resolver(engine, request, payload);
+  case F_NAMES:
+    return name(engine, request, payload);
   case F_STATE:
     return answer_state(engine, request);
   default:

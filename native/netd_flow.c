@@ -11,20 +11,21 @@
 
 enum { FLOW_IDLE_MS = 90 * 1000, FLOW_BUCKETS = 1 << 12, DATAGRAMS_AT_ONCE = 64, DATAGRAM_MAX = 1 << 16 };
 
-/* A peer of a port. Least recently used first in the list of all. `local`: which of our addresses it asked. */
+/* A peer of a port. `local`: which of our addresses it asked. */
 struct flow {
   struct mortal mortal;
   struct watched target;
   struct held *held;
   struct place peer, local;
-  struct flow *next, *older, *newer;
+  struct flow *next;
+  struct age age;
   uint32_t bucket;
-  int64_t used_ms;
 };
 
 union control { struct cmsghdr header; char space[CMSG_SPACE(sizeof(struct in6_pktinfo))]; };
 
-static struct flow *buckets[FLOW_BUCKETS], *oldest, *newest;
+static struct flow *buckets[FLOW_BUCKETS];
+static struct ages ages;
 static uint32_t count;
 static uint8_t datagram[DATAGRAM_MAX];
 
@@ -41,48 +42,29 @@ static uint32_t bucket_of(const struct held *held, const struct place *peer) {
   return ((hash ^ peer->port) * 16777619U) % FLOW_BUCKETS;
 }
 
-/* ── the list of all, by use ───────────────────────────────────────────────────────────────────────────────────── */
-
-static void unlink_use(struct flow *flow) {
-  *(flow->older == NULL ? &oldest : &flow->older->newer) = flow->newer;
-  *(flow->newer == NULL ? &newest : &flow->newer->older) = flow->older;
-  flow->older = flow->newer = NULL;
-}
-
-static void link_use(struct flow *flow) {
-  flow->older = newest;
-  *(newest == NULL ? &oldest : &newest->newer) = flow;
-  newest = flow;
-  flow->used_ms = netd_now_ms();
-}
-
-static void use(struct flow *flow) {
-  unlink_use(flow);
-  link_use(flow);
-}
+/* ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void flow_end(struct flow *flow) {
   struct flow **at = &buckets[flow->bucket];
   while (*at != flow)
     at = &(*at)->next;
   *at = flow->next;
-  unlink_use(flow);
+  ages_leave(&ages, &flow->age);
   watched_close(&flow->target);
   count--;
   free_later(&flow->mortal);
 }
 
-int64_t flow_keep_time(int64_t now) {
-  while (oldest != NULL && oldest->used_ms + FLOW_IDLE_MS <= now)
-    flow_end(oldest);
-  return oldest == NULL ? 0 : oldest->used_ms + FLOW_IDLE_MS;
-}
+static void flow_expire(struct age *age) { flow_end(HOLDER(struct flow, age, age)); }
+
+int64_t flow_keep_time(int64_t now) { return ages_expire(&ages, now, FLOW_IDLE_MS, flow_expire); }
 
 void flow_forget(const struct held *held) {
   if (held->range->protocol != IPPROTO_UDP)
     return;
-  for (struct flow *flow = oldest, *next; flow != NULL; flow = next) {
-    next = flow->newer;
+  for (struct age *age = ages.oldest, *next; age != NULL; age = next) {
+    struct flow *flow = HOLDER(struct flow, age, age);
+    next = age->newer;
     if (flow->held == held)
       flow_end(flow);
   }
@@ -128,7 +110,7 @@ static void flow_ready(struct watched *target, uint32_t events) {
     if (got < 0)
       return;
     send_answer(flow, (size_t)got);
-    use(flow);
+    ages_use(&ages, &flow->age);
   }
 }
 
@@ -148,7 +130,7 @@ static int connect_target(const struct held *held) {
 
 static struct flow *flow_begin(struct held *held, const struct place *peer, uint32_t bucket) {
   if (count == FLOWS_MAX)
-    flow_end(oldest);
+    flow_expire(ages.oldest);
   struct flow *flow = calloc(1, sizeof *flow);
   int fd = flow == NULL ? -1 : connect_target(held);
   if (fd < 0) {
@@ -158,7 +140,7 @@ static struct flow *flow_begin(struct held *held, const struct place *peer, uint
   *flow = (struct flow){.target = {fd, UNARMED, flow_ready}, .held = held, .peer = *peer, .bucket = bucket};
   flow->next = buckets[bucket];
   buckets[bucket] = flow;
-  link_use(flow);
+  ages_use(&ages, &flow->age);
   count++;
   watched_arm(&flow->target, EPOLLIN);
   return flow;
@@ -207,7 +189,7 @@ static bool receive_one(struct held *held) {
   if (flow == NULL)
     return true;
   flow->local = asked_address(&message);
-  use(flow);
+  ages_use(&ages, &flow->age);
   send(flow->target.fd, datagram, (size_t)got, MSG_DONTWAIT);
   return true;
 }

@@ -1,6 +1,6 @@
 /**
- * Fuzzes the executor's plan decoder: bun scripts/fuzz-native.ts [SECONDS, default 60]. Needs clang and libclang-rt-14-dev.
- * Starts from real plans; a crash is written beside the corpus, and its path printed.
+ * Fuzzes what C reads of others' bytes: bun scripts/fuzz-native.ts [SECONDS, default 60] [plan|dns]. Needs clang and
+ * libclang-rt-14-dev. Starts from real input; a crash is written beside the corpus, and its path printed.
  */
 
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
@@ -10,8 +10,10 @@ import { type Step, type StepName, stepTable } from "../src/kernel/step.ts";
 
 const root = join(import.meta.dir, "..");
 const directory = join(root, ".cache/fuzz");
-const target = join(directory, "plan");
-const corpus = join(directory, "corpus");
+
+/** native/fuzz/NAME.c, and what it starts from: name → bytes. */
+const targets = { plan: planSeeds, dns: dnsSeeds } as const satisfies Record<string, () => Record<string, Uint8Array>>;
+export type FuzzTarget = keyof typeof targets;
 
 /** A value of each kind of argument. */
 const sampleOf = { s: "/path", n: 7n, b: Uint8Array.of(1, 0, 255), l: ["one", "", "three"] };
@@ -24,15 +26,31 @@ export function everyStep(): Step[] {
   });
 }
 
-/** Builds the target and fuzzes for this long. Throws with libFuzzer's own words when it found something. */
-export async function fuzzNative(seconds: number): Promise<string> {
-  mkdirSync(corpus, { recursive: true });
+function planSeeds(): Record<string, Uint8Array> {
   const steps = everyStep();
-  writeFileSync(join(corpus, "every-step"), encodePlan(steps));
-  for (const step of steps) writeFileSync(join(corpus, step.op), encodePlan([step]));
+  return { "every-step": encodePlan(steps), ...Object.fromEntries(steps.map((step) => [step.op, encodePlan([step])])) };
+}
+
+/** Questions as clients send them, one with EDNS, one malformed. */
+function dnsSeeds(): Record<string, Uint8Array> {
+  const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"));
+  return {
+    a: hex("1234 0100 0001 0000 0000 0000 03776562 036e6574 00 0001 0001"),
+    edns: hex("1234 0100 0001 0000 0000 0001 03776562 00 001c 0001 00 0029 1000 00000000 0000"),
+    ptr: hex("1234 0100 0001 0000 0000 0000 0135 0130 0130 023130 07696e2d61646472 0461727061 00 000c 0001"),
+    compressed: hex("1234 0100 0001 0000 0000 0000 c00c 0001 0001"),
+  };
+}
+
+/** Builds the target and fuzzes for this long. Throws with libFuzzer's own words when it found something. */
+export async function fuzzNative(seconds: number, name: FuzzTarget = "plan"): Promise<string> {
+  const target = join(directory, name);
+  const corpus = join(directory, name === "plan" ? "corpus" : `corpus-${name}`);
+  mkdirSync(corpus, { recursive: true });
+  for (const [seed, bytes] of Object.entries(targets[name]())) writeFileSync(join(corpus, seed), bytes);
   const native = join(root, "native");
-  const sources = readdirSync(native).filter((name) => name.endsWith(".c") && name !== "main.c");
-  const paths = [...sources, "fuzz/plan.c"].map((name) => join(native, name));
+  const sources = readdirSync(native).filter((file) => file.endsWith(".c") && file !== "main.c");
+  const paths = [...sources, `fuzz/${name}.c`].map((file) => join(native, file));
   const sanitizers = "-fsanitize=fuzzer,address,undefined";
   await words(["clang", "-std=gnu17", "-g", "-O1", sanitizers, "-fno-sanitize-recover=all", "-o", target, ...paths]);
   const limits = [
@@ -53,4 +71,7 @@ async function words(command: readonly string[]): Promise<string> {
   return said;
 }
 
-if (import.meta.main) process.stderr.write(await fuzzNative(Number(process.argv[2] ?? 60)));
+if (import.meta.main) {
+  const [seconds = "60", name = "plan"] = process.argv.slice(2);
+  process.stderr.write(await fuzzNative(Number(seconds), name as FuzzTarget));
+}

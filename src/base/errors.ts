@@ -117,6 +117,11 @@ export const errorTable = {
   ),
   remote_failure: row<{ reason: string }>("unavailable", (p) => p.reason),
   executor_lost: row<{ reason: string }>("unavailable", (p) => `the executor ended the conversation: ${p.reason}`),
+  resolver_refused: row<{ owner: string; errno: string }>(
+    "internal",
+    (p) => `names for ${p.owner} cannot be answered: ${p.errno}`,
+    () => "its network namespace may be gone: start the container again",
+  ),
   step_failed: row<{ step: string; errno: string; why: string }>(
     "internal",
     (p) => `${p.step}: ${p.errno}`,

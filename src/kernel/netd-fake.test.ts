@@ -7,7 +7,7 @@ const ports: HeldPorts = { protocol: "tcp", address: new Uint8Array(4), first: 8
 test("the fake holds what it is told, as the real one does", async () => {
   using netd = new FakeNetd();
   await netd.hold("web", [ports]);
-  expect(await netd.state()).toEqual({ owners: 1, ports: 10, relays: 0 });
+  expect(await netd.state()).toEqual({ owners: 1, ports: 10, relays: 0, resolvers: 0, named: 0 });
   netd.onHold = () => {
     throw new PortRefused(ports, 85, "EADDRINUSE", { owner: "other" });
   };

@@ -1,10 +1,13 @@
 /** A recording netd: keeps what it was told, and refuses what a test says. No process, no sockets. */
 
-import type { HeldPorts, Netd, NetdState } from "./netd.ts";
+import type { HeldPorts, Netd, NetdState, Resolver, ScopedNames } from "./netd.ts";
 
 export class FakeNetd implements Netd {
   /** Owner → its ports. */
   readonly ports = new Map<string, readonly HeldPorts[]>();
+  readonly resolvers = new Map<string, Resolver>();
+  /** "SCOPE OWNER" → what it is called there. */
+  readonly names = new Map<string, ScopedNames>();
   /** Throw a PortRefused to refuse. */
   onHold: (owner: string, ports: readonly HeldPorts[]) => void = () => undefined;
   isSynced = false;
@@ -15,13 +18,26 @@ export class FakeNetd implements Netd {
     if (ports.length > 0) this.ports.set(owner, ports);
   }
 
+  async resolve(owner: string, resolver: Resolver | undefined): Promise<number> {
+    this.resolvers.delete(owner);
+    if (resolver === undefined) return 0;
+    this.resolvers.set(owner, resolver);
+    return resolver.port || 40_000 + this.resolvers.size;
+  }
+
+  async name(scope: string, owner: string, names: ScopedNames | undefined): Promise<void> {
+    this.names.delete(`${scope} ${owner}`);
+    if (names !== undefined) this.names.set(`${scope} ${owner}`, names);
+  }
+
   async sync(): Promise<void> {
     this.isSynced = true;
   }
 
   async state(): Promise<NetdState> {
     const held = [...this.ports.values()].flat().reduce((sum, { first, last }) => sum + last - first + 1, 0);
-    return { owners: this.ports.size, ports: held, relays: 0 };
+    const [resolvers, named] = [this.resolvers.size, this.names.size];
+    return { owners: this.ports.size, ports: held, relays: 0, resolvers, named };
   }
 
   [Symbol.dispose](): void {

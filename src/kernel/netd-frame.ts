@@ -1,9 +1,9 @@
 /** netd's requests as bytes (native/README.md, "netd"). Each begins with its number, which the answer carries. */
 
 import { encodeFrame, frameKind } from "./frame.ts";
-import type { HeldPorts } from "./netd.ts";
+import type { HeldPorts, Resolver, ScopedNames } from "./netd.ts";
 
-export type NetdRequestKind = "SYNC" | "SYNC_END" | "HOLD" | "STATE";
+export type NetdRequestKind = "SYNC" | "SYNC_END" | "HOLD" | "RESOLVER" | "NAMES" | "STATE";
 
 /** HOLD's flag: what reaches the socket itself is relayed. */
 const HOLD_RELAY = 1;
@@ -31,6 +31,36 @@ export function encodeHold(owner: string, ports: readonly HeldPorts[]): Uint8Arr
   return writer.bytes();
 }
 
+const DNS_PORT = 53;
+/** RESOLVER's flag. */
+const RESOLVER_KEEPS_SINGLE = 1;
+
+/** RESOLVER's payload. */
+export function encodeResolver(owner: string, resolver: Resolver | undefined): Uint8Array {
+  const { namespace = "", inode = 0n, port = 0, scopes = [], upstream = [] } = resolver ?? {};
+  const writer = new PayloadWriter().text(owner).text(namespace).u64(inode).u16(port);
+  writer.u8(resolver?.keepsSingleLabels === true ? RESOLVER_KEEPS_SINGLE : 0).list(scopes);
+  writer.u32(upstream.length);
+  for (const server of upstream) {
+    writer
+      .address(server.address)
+      .u16(server.port ?? DNS_PORT)
+      .u32(server.zone ?? 0);
+  }
+  return writer.bytes();
+}
+
+/** NAMES' payload. */
+export function encodeNames(scope: string, owner: string, named: ScopedNames | undefined): Uint8Array {
+  const { names = [], addresses = [], pointer = "", services = [] } = named ?? {};
+  const writer = new PayloadWriter().text(scope).text(owner).text(pointer).list(names);
+  writer.u32(addresses.length);
+  for (const address of addresses) writer.address(address);
+  writer.u32(services.length);
+  for (const { name, port, target } of services) writer.text(name).u16(port).text(target);
+  return writer.bytes();
+}
+
 /** Appends values as native/README.md, "Frames", has them. */
 class PayloadWriter {
   #bytes = new Uint8Array(256);
@@ -50,6 +80,19 @@ class PayloadWriter {
   u32(value: number): this {
     const at = this.#grow(4);
     new DataView(this.#bytes.buffer).setUint32(at, value, true);
+    return this;
+  }
+
+  u64(value: bigint): this {
+    const at = this.#grow(8);
+    new DataView(this.#bytes.buffer).setBigUint64(at, value, true);
+    return this;
+  }
+
+  /** An `l`. */
+  list(values: readonly string[]): this {
+    this.u32(values.length);
+    for (const value of values) this.text(value);
     return this;
   }
 

@@ -7,19 +7,22 @@ import { log } from "../base/log.ts";
 import { connectUnix } from "./connect-unix.ts";
 import { errnoName } from "./executor.ts";
 import { type Answer, encodeBare, encodeHello, FrameDecoder } from "./frame.ts";
-import { type HeldPorts, type Netd, type NetdState, PortRefused } from "./netd.ts";
-import { encodeHold, encodeNetdRequest, type NetdRequestKind } from "./netd-frame.ts";
+import { type HeldPorts, type Netd, type NetdState, PortRefused, type Resolver, type ScopedNames } from "./netd.ts";
+import { encodeHold, encodeNames, encodeNetdRequest, encodeResolver, type NetdRequestKind } from "./netd-frame.ts";
 import { findPortHolder } from "./port-holder.ts";
 
 /** A netd that dies while it is being told everything is started again so many times. */
 const ATTEMPTS = 5;
 
+/** The answer to STATE where no netd runs, and to whoever wanted something let go. */
+const nothingHeld = new Uint8Array(20);
+
 /** What netd shall know as long as this process wants it. */
 interface Wish {
   readonly kind: NetdRequestKind;
   readonly payload: Uint8Array;
-  /** The request's meaning, for the answer. */
   readonly owner: string;
+  /** Of HOLD, for the answer. */
   readonly ports: readonly HeldPorts[];
 }
 
@@ -54,22 +57,49 @@ export class NetdLink implements Netd {
   }
 
   async hold(owner: string, ports: readonly HeldPorts[]): Promise<void> {
-    const key = `ports ${owner}`;
     const wish: Wish = { kind: "HOLD", payload: encodeHold(owner, ports), owner, ports };
-    if (ports.length > 0) this.#wishes.set(key, wish);
+    await this.#tell(`ports ${owner}`, wish, ports.length > 0);
+  }
+
+  async resolve(owner: string, resolver: Resolver | undefined): Promise<number> {
+    const key = `resolver ${owner}`;
+    const wishFor = (wanted: Resolver | undefined): Wish => ({
+      kind: "RESOLVER",
+      payload: encodeResolver(owner, wanted),
+      owner,
+      ports: [],
+    });
+    const wish = wishFor(resolver);
+    const answer = await this.#tell(key, wish, resolver !== undefined);
+    if (resolver === undefined) return 0;
+    const port = new DataView(answer.buffer, answer.byteOffset).getUint16(0, true);
+    // The next netd shall take the same one.
+    if (this.#wishes.get(key) === wish) this.#wishes.set(key, wishFor({ ...resolver, port }));
+    return port;
+  }
+
+  async name(scope: string, owner: string, names: ScopedNames | undefined): Promise<void> {
+    const wish: Wish = { kind: "NAMES", payload: encodeNames(scope, owner, names), owner, ports: [] };
+    await this.#tell(`names ${scope} ${owner}`, wish, names !== undefined);
+  }
+
+  /** @param isWanted else the wish takes an earlier one back */
+  async #tell(key: string, wish: Wish, isWanted: boolean): Promise<Uint8Array> {
+    if (isWanted) this.#wishes.set(key, wish);
     else {
       this.#wishes.delete(key);
-      if (await this.#isNeedless()) return;
+      if (await this.#isNeedless()) return nothingHeld;
     }
-    await this.#ask({ kind: wish.kind, payload: wish.payload, wish: { key, wish }, settle: settleable() });
+    return this.#ask({ kind: wish.kind, payload: wish.payload, wish: { key, wish }, settle: settleable() });
   }
 
   async state(): Promise<NetdState> {
-    if (await this.#isNeedless()) return { owners: 0, ports: 0, relays: 0 };
-    const value = await this.#ask({ kind: "STATE", payload: new Uint8Array(0), settle: settleable() });
+    const value = (await this.#isNeedless())
+      ? nothingHeld
+      : await this.#ask({ kind: "STATE", payload: new Uint8Array(0), settle: settleable() });
     const view = new DataView(value.buffer, value.byteOffset);
-    const [owners, ports, relays] = [0, 4, 8].map((at) => view.getUint32(at, true));
-    return { owners: owners ?? 0, ports: ports ?? 0, relays: relays ?? 0 };
+    const number = (index: number): number => view.getUint32(4 * index, true);
+    return { owners: number(0), ports: number(1), relays: number(2), resolvers: number(3), named: number(4) };
   }
 
   async sync(): Promise<void> {
@@ -104,7 +134,7 @@ export class NetdLink implements Netd {
   #answerNothing(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { settle } of waiting) settle.resolve(new Uint8Array(12));
+    for (const { settle } of waiting) settle.resolve(nothingHeld);
   }
 
   #take(answer: Answer): void {
@@ -122,7 +152,10 @@ export class NetdLink implements Netd {
     if (wanted !== undefined && this.#wishes.get(wanted.key) === wanted.wish) this.#wishes.delete(wanted.key);
     const [entry = 0, port = 0] = detail.split(" ").map(Number);
     const ports = wanted?.wish.ports[entry];
-    pending.settle.reject(ports === undefined ? lost(`netd: ${errno}`) : this.#portRefused(ports, port, errno));
+    const { kind, owner } = wanted?.wish ?? { kind: pending.kind, owner: "" };
+    if (ports !== undefined) pending.settle.reject(this.#portRefused(ports, port, errno));
+    else if (kind === "HOLD") pending.settle.reject(lost(`netd: ${errno}`));
+    else pending.settle.reject(OrlopError.of("resolver_refused", { owner, errno }));
   }
 
   #portRefused(ports: HeldPorts, port: number, errno: string): PortRefused {
@@ -236,7 +269,7 @@ export class NetdLink implements Netd {
 /** Tells a new netd what the old one knew. */
 function againOf(key: string, wish: Wish): Pending {
   const settle = settleable();
-  settle.promise.catch((error: unknown) => log("error", `${wish.owner} lost its ports to somebody else`, error));
+  settle.promise.catch((error: unknown) => log("error", `netd lost what ${wish.owner} had`, error));
   return { kind: wish.kind, payload: wish.payload, wish: { key, wish }, settle };
 }
 

@@ -18,12 +18,50 @@ export interface HeldPorts {
   readonly relay?: { readonly address: Uint8Array; readonly port: number };
 }
 
+/** A server at 127.0.0.11, UDP and TCP, inside a network namespace. */
+export interface Resolver {
+  /** A path of the namespace: what it is mounted on, or /proc/PID/ns/net. */
+  readonly namespace: string;
+  /** Its inode, where the path may come to mean another one: then it is refused (ESTALE). */
+  readonly inode?: bigint;
+  /** Of both protocols; 0: any that is free. Rules lead port 53 there, so that a container may have a server of its own. */
+  readonly port: number;
+  /** Whose names it answers; the first that has a name answers it. */
+  readonly scopes: readonly string[];
+  /** Asked for everything else, from the host's namespace, one after the other, at most 8. None: SERVFAIL. */
+  readonly upstream: readonly Upstream[];
+  /** Names without a dot are not asked upstream: the user has set ndots. */
+  readonly keepsSingleLabels?: boolean;
+}
+
+export interface Upstream {
+  readonly address: Uint8Array;
+  /** 53 unless told otherwise. */
+  readonly port?: number;
+  /** Number of the host's link, for a link-local address. */
+  readonly zone?: number;
+}
+
+/** What somebody is called within a scope. Names are in lower case, whole (`web`, `web.frontend`), without a last dot. */
+export interface ScopedNames {
+  readonly names: readonly string[];
+  /** A and AAAA of each name: 4 or 16 bytes. */
+  readonly addresses: readonly Uint8Array[];
+  /** What each address is called (PTR). */
+  readonly pointer: string;
+  /** SRV records, e.g. `_http._tcp.web`. */
+  readonly services?: readonly { readonly name: string; readonly port: number; readonly target: string }[];
+}
+
 /** What is held at the moment. */
 export interface NetdState {
   readonly owners: number;
   readonly ports: number;
   /** Connections and udp peers that are being relayed. */
   readonly relays: number;
+  readonly resolvers: number;
+  /** Owners of names, counted once for each scope. */
+  readonly named: number;
 }
 
 export interface Netd extends Disposable {
@@ -34,6 +72,21 @@ export interface Netd extends Disposable {
    * @throws {OrlopError} executor_lost
    */
   hold(owner: string, ports: readonly HeldPorts[]): Promise<void>;
+
+  /**
+   * Answers in this owner's namespace, in place of what was said before; undefined ends it. A namespace lives at least as long.
+   *
+   * @returns the port, which stays the same when netd is started anew
+   * @throws {OrlopError} resolver_refused, executor_lost
+   */
+  resolve(owner: string, resolver: Resolver | undefined): Promise<number>;
+
+  /**
+   * What this owner is called within the scope, in place of what was said before; undefined takes it away.
+   *
+   * @throws {OrlopError} resolver_refused, executor_lost
+   */
+  name(scope: string, owner: string, names: ScopedNames | undefined): Promise<void>;
 
   /**
    * To be called once, when everything that this engine knows of has been asked for: what an earlier engine held besides is let

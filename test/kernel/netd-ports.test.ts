@@ -33,7 +33,7 @@ async function refusal(promise: Promise<void>): Promise<PortRefused> {
 kernelTest("no process of the host can take a held port, until it is let go", needs, async (scratch) => {
   const { link } = await startNetd(scratch);
   await link.hold("web", [ports(any4, 18080), ports(any6, 18080), ports(any4, 18081, { protocol: "udp" })]);
-  expect(await link.state()).toEqual({ owners: 1, ports: 3, relays: 0 });
+  expect(await link.state()).toMatchObject({ owners: 1, ports: 3, relays: 0 });
   for (const host of ["0.0.0.0", "127.0.0.1", "::", "::1"]) expect(await canListen(host, 18080)).toBe(false);
   await expect(openUdp({ ...scratch, defer: () => undefined }, "127.0.0.1", 18081)).rejects.toThrow("EADDRINUSE");
   await link.hold("web", []);
@@ -190,7 +190,7 @@ kernelTest("no netd is started for nothing", needs, async (scratch) => {
   using link = new NetdLink(runDirectory);
   await link.sync();
   await link.hold("web", []);
-  expect(await link.state()).toEqual({ owners: 0, ports: 0, relays: 0 });
+  expect(await link.state()).toMatchObject({ owners: 0, ports: 0, relays: 0 });
   expect(() => netdPid(runDirectory)).toThrow("ENOENT");
 });
 
