@@ -16,18 +16,24 @@ enum { LOG_NONBLOCKING = 1 };
 enum { ROTATE_RETRY = 1 << 20 }; /* bytes until a rotation that failed is tried again */
 
 uint8_t batch_buffer[BATCH_MAX] __attribute__((aligned(4096)));
+static uint8_t attribute_bytes[ATTRIBUTES_MAX];
 uint8_t line_bytes[2][LINE_BYTES] __attribute__((aligned(4096)));
 
 static const char *const stream_names[] = {"stdout", "stderr"};
 
-/* driver: "json-file" or "local". maxSize: bytes, 0 never rotates. maxFiles: at least 1. flags: 1 drops when the disk is slow. */
+/* driver: "json-file" or "local". maxSize: bytes, 0 never rotates. maxFiles: at least 1. flags: 1 drops when the disk is slow.
+ * buffer: bytes that wait for it then. attributes: what each json-file record has between its stream and its time. */
 int step_log(struct task *task, union argument *arg) {
   struct log *log = &monitor_of(task)->log;
   bool json = strcmp(arg[0].s, "json-file") == 0;
   if (!json && strcmp(arg[0].s, "local") != 0)
     return fail(task, EINVAL, "log driver %s", arg[0].s);
-  if (log->on || arg[3].n < 1 || arg[3].n > 10000 || arg[4].n > LOG_NONBLOCKING)
+  if (log->on || arg[3].n < 1 || arg[3].n > 10000 || arg[4].n > LOG_NONBLOCKING || arg[5].n < RING_LEAST ||
+      arg[5].n > RING_MOST || arg[6].b.size > ATTRIBUTES_MAX)
     return fail(task, EINVAL, "log");
+  memcpy(attribute_bytes, arg[6].b.at, arg[6].b.size);
+  log->attributes = (struct span){attribute_bytes, arg[6].b.size};
+  log->ring_bytes = arg[5].n;
   log->encode = json ? encode_json_record : encode_local_record;
   log->file.measure = json ? measure_json_file : measure_local_file;
   log->file.max_size = log->file.rotate_at = arg[2].n;
@@ -56,7 +62,7 @@ static void add_record(const struct record *record) {
   struct log *log = &monitor.log;
   if (log->file.rotate_at != 0 && log->file.size + log->batch_size >= log->file.rotate_at)
     rotate(log);
-  if (BATCH_MAX - log->batch_size < 6 * record->size + 512)
+  if (BATCH_MAX - log->batch_size < 6 * record->size + 512 + record->attributes.size)
     log_flush();
   log->batch_size += log->encode(batch_buffer + log->batch_size, record);
   log->batch_records++;
@@ -76,7 +82,8 @@ static void begin_partial(struct partial *partial) {
 /* A whole line, or a piece of one; ended: its newline came. */
 static void add_line(int index, const uint8_t *bytes, size_t size, bool ended) {
   struct line_buffer *line = &monitor.log.line[index];
-  struct record record = {.stream = stream_names[index], .line = bytes, .size = size, .last = ended};
+  struct record record = {
+      .stream = stream_names[index], .line = bytes, .size = size, .last = ended, .attributes = monitor.log.attributes};
   if (!ended && !line->cut)
     begin_partial(&line->partial);
   if (!ended || line->cut) {

@@ -172,7 +172,9 @@ size_t encode_json_record(uint8_t *out, const struct record *record) {
     at = PUT(at, "\\n");
   at = PUT(at, "\",\"stream\":\"");
   at = put(at, record->stream, 6); /* "stdout" and "stderr" are equally long */
-  at = PUT(at, "\",\"time\":\"");
+  *at++ = '"';
+  at = put(at, (const char *)record->attributes.at, record->attributes.size);
+  at = PUT(at, ",\"time\":\"");
   at = put_time(at, record->time);
   at = PUT(at, "\"}\n");
   return (size_t)(at - out);

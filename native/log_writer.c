@@ -1,5 +1,5 @@
 /* A log that must never stop its container (flags 1): a second process writes the file, the monitor only copies into a ring
- * of 1 MiB. When the disk is so slow that the ring is full, records are dropped and counted.
+ * of bytes (1 MiB, unless more was asked for). When the disk is so slow that the ring is full, records are dropped and counted.
  *
  *   monitor ── ring (shared memory, one writer, one reader) ──▶ log writer ──▶ file
  *           ◀── a byte on a socket, each way, says "look" ──▶
@@ -19,8 +19,6 @@
 
 #include "monitor.h"
 
-enum { RING_BYTES = 1 << 20 };
-
 /* What stands before a batch in the ring. */
 struct batch { uint32_t size, records, rotate; };
 
@@ -29,13 +27,14 @@ struct ring {
   _Atomic uint64_t inode, size;    /* of the file, when tail was stored */
   _Atomic uint64_t lost;           /* records the disk refused; the monitor's to tell */
   _Atomic int lost_errno;
-  uint8_t bytes[RING_BYTES] __attribute__((aligned(4096)));
+  size_t capacity;
+  uint8_t bytes[] __attribute__((aligned(4096)));
 };
 
 static struct ring *ring;
 
 static void ring_copy(uint64_t position, void *bytes, size_t size, bool into_ring) {
-  size_t at = position % RING_BYTES, first = size < RING_BYTES - at ? size : RING_BYTES - at;
+  size_t at = position % ring->capacity, first = size < ring->capacity - at ? size : ring->capacity - at;
   uint8_t *other = bytes;
   if (into_ring) {
     memcpy(ring->bytes + at, other, first);
@@ -100,9 +99,10 @@ static void keep_only(struct log_file *file, int *socket) {
 
 int log_writer_start(struct log *log) {
   int pair[2];
-  ring = mmap(NULL, sizeof *ring, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ring = mmap(NULL, sizeof *ring + log->ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (ring == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
     return -1;
+  ring->capacity = log->ring_bytes;
   store_position(&log->file);
   pid_t child = fork();
   if (child == 0) {
@@ -116,7 +116,7 @@ int log_writer_start(struct log *log) {
 }
 
 bool log_writer_room(const struct log *log, size_t size) {
-  return log->writer.fd >= 0 && RING_BYTES - (ring->head - ring->tail) >= sizeof(struct batch) + size;
+  return log->writer.fd >= 0 && ring->capacity - (ring->head - ring->tail) >= sizeof(struct batch) + size;
 }
 
 bool log_writer_put(struct log *log, uint8_t *bytes, size_t size, uint32_t records, bool rotate) {
@@ -142,7 +142,7 @@ void log_writer_ready(struct log *log) {
   if (lost > 0)
     log->lost_errno = ring->lost_errno;
   if (ring->tail == ring->head) /* the ring's pages go back */
-    madvise(ring->bytes, RING_BYTES, MADV_REMOVE);
+    madvise(ring->bytes, ring->capacity & ~4095UL, MADV_REMOVE);
 }
 
 void log_writer_position(uint64_t *inode, uint64_t *offset) {

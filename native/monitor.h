@@ -14,6 +14,9 @@ enum {
   RECORD_MAX = 6 * LINE_BYTES + 512, /* json-file: each byte may become \u00xx */
   BATCH_MAX = 128 << 10,  /* records that are written with one write(2) */
   PEERS_MAX = 64,
+  ATTRIBUTES_MAX = 16 << 10, /* with the longest record they fit a batch */
+  RING_LEAST = 1 << 20,    /* of a nonblocking log: holds several batches */
+  RING_MOST = 1 << 30,
   LINGER_MS = 10 * 1000,  /* a reader that takes nothing for this long after the exit is dropped */
 };
 
@@ -45,6 +48,7 @@ struct record {
   size_t size;
   const struct partial *partial; /* NULL: a whole line */
   bool last;               /* the piece that ends the line */
+  struct span attributes;  /* json-file: what stands between stream and time */
 };
 
 /* Both write at most RECORD_MAX bytes, and return how many. */
@@ -83,6 +87,8 @@ struct log {
   struct source writer;    /* nonblocking: the socket of the process that writes */
   struct log_file file;    /* nonblocking: as it will be once everything is written */
   record_encoder *encode;
+  struct span attributes;
+  size_t ring_bytes;
   struct line_buffer line[2];
   size_t batch_size;
   uint32_t batch_records;

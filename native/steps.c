@@ -39,7 +39,7 @@ const struct step_kind step_kinds[] = {
     {"tree-below", "s", step_tree_below},
     {"tree-walk", "snnnl", step_tree_walk},
     {"stdio", "nn", step_stdio},
-    {"log", "ssnnn", step_log},
+    {"log", "ssnnnnb", step_log},
     {"exit-record", "sns", step_exit_record},
     {"listen", "s", step_listen},
     {"spawn", "nsn", step_spawn},

@@ -5,7 +5,7 @@ import type { Container } from "../engine/container.ts";
 import type { ContainerSize } from "../engine/container-size.ts";
 import { hostnameOf } from "../engine/container-spec.ts";
 import { hostImageId } from "../engine/host-image.ts";
-import { formatTimeNs } from "../engine/log-reader.ts";
+import { formatTimeNs } from "../engine/log-format.ts";
 import { logSettingsOf } from "../engine/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
 import { mountsJson } from "./mount-json.ts";

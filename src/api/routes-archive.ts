@@ -3,7 +3,7 @@
 import { OrlopError } from "../base/errors.ts";
 import { goMode } from "../engine/archive-path.ts";
 import type { FileStatus } from "../engine/container-files.ts";
-import { formatTimeNs } from "../engine/log-reader.ts";
+import { formatTimeNs } from "../engine/log-format.ts";
 import { flag, type ParseParameter } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";

@@ -81,8 +81,7 @@ export const streamRoutes = [
       const container = engine.containers.get(params.id);
       if (!query.stdout && !query.stderr)
         throw OrlopError.of("bad_value", { what: "streams", value: "", expected: "stdout=1, stderr=1 or both" });
-      const { since, until, tail: lines, details, ...chosen } = query;
-      if (details) throw OrlopError.of("unknown_field", { field: "the parameter details" });
+      const { since, until, tail: lines, ...chosen } = query;
       const logs = container.logs(
         {
           ...chosen,

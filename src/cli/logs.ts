@@ -18,7 +18,7 @@ export const logs = command({
     },
     until: { type: "text", value: "TIME", help: "Only up to this time" },
     timestamps: { type: "switch", short: "t", help: "Begin each line with its time" },
-    details: { type: "later", takesValue: false, help: "" },
+    details: { type: "switch", help: "Begin each line with what the log's options labels, env and tag chose" },
   },
   examples: ["orlop logs web", "orlop logs -f --tail 10 web", "orlop logs --since 5m -t web"],
   async run({ args, flags, engine, stdout, stderr }) {
@@ -28,6 +28,7 @@ export const logs = command({
       stderr: true,
       follow: flags.follow,
       timestamps: flags.timestamps,
+      details: flags.details,
       tail: parseTail(flags.tail),
       ...(flags.since === undefined ? {} : { since: parseTime(flags.since, "--since", now) }),
       ...(flags.until === undefined ? {} : { until: parseTime(flags.until, "--until", now) }),

@@ -20,6 +20,7 @@ export interface LogsQuery {
   readonly stderr: boolean;
   readonly follow?: boolean;
   readonly timestamps?: boolean;
+  readonly details?: boolean;
   /** Unix time in seconds, with a fraction if need be. */
   readonly since?: string;
   readonly until?: string;

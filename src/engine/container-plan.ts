@@ -14,6 +14,7 @@ import { lookUpDevices } from "./asked-devices.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container-root.ts";
 import { containerSpec, hostnameOf } from "./container-spec.ts";
+import { logAttributesOf } from "./log-attributes.ts";
 import { logSettingsOf } from "./log-settings.ts";
 import { type Machine, readText } from "./machine.ts";
 import { type MountPoint, mountOf } from "./mount-point.ts";
@@ -37,7 +38,7 @@ export interface PlanSurroundings {
 /** @throws {OrlopError} everything that can be known to be wrong before the start */
 export function planStart(
   id: string,
-  { body, image, mounts }: Pick<ContainerRecord, "body" | "image" | "mounts">,
+  { name, body, image, mounts }: Pick<ContainerRecord, "name" | "body" | "image" | "mounts">,
   { machine, places }: PlanSurroundings,
 ): StartPlan {
   const host = body.HostConfig;
@@ -50,6 +51,7 @@ export function planStart(
   const spec = containerSpec({ id, body, user, machine, mounts: specMounts, devices, findDevice: findBlockDevice });
   const root = planRoot(choice, places, own.layers, isTransient);
   const log = logSettingsOf(host.LogConfig);
+  const attributes = logAttributesOf({ id, name, body, imageId: image?.id ?? "" });
   const steps = planContainer({
     id,
     spec,
@@ -62,7 +64,7 @@ export function planStart(
     monitor: {
       socketPath: own.socket,
       exitRecord: { path: own.exitRecord, sync: !isTransient, wake: `${places.runDir}/supervisor.sock` },
-      log: log.driver === "none" ? undefined : { ...log, driver: log.driver, path: own.log },
+      log: log.driver === "none" ? undefined : { ...log, driver: log.driver, path: own.log, attributes },
       streams: { stdin: body.OpenStdin, stdout: true, stderr: true },
       keepStdin: !body.StdinOnce,
     },

@@ -60,7 +60,7 @@ export class Containers {
     try {
       const use = (image: ContainerImage) => this.#making.set(id, image);
       const { body, image } = await this.#parts.images.apply(asked, platform, use);
-      const { plan, mounts } = this.#choose(id, body, image);
+      const { plan, mounts } = this.#choose(id, chosen, body, image);
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
       const origin = image === undefined ? {} : { image };
       const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
@@ -86,14 +86,14 @@ export class Containers {
   /** What a start would do. @throws {OrlopError} what is wrong with the request */
   async plan(asked: ContainerCreateBody): Promise<StartPlan> {
     const { body, image } = await this.#parts.images.apply(asked);
-    return this.#choose(newContainerId(), body, image).plan;
+    return this.#choose(newContainerId(), "explained", body, image).plan;
   }
 
-  #choose(id: ContainerId, body: ContainerCreateBody, image: ContainerImage | undefined): Choice {
+  #choose(id: ContainerId, name: string, body: ContainerCreateBody, image: ContainerImage | undefined): Choice {
     stopSignalOf(body);
     const origin = { body, ...(image && { image }) };
     const mounts = chooseMounts(origin, this.#parts.volumes, (other) => this.get(other).record.mounts);
-    return { mounts, plan: planStart(id, { ...origin, mounts }, this.#parts) };
+    return { mounts, plan: planStart(id, { name, ...origin, mounts }, this.#parts) };
   }
 
   has(id: string): boolean {

@@ -1,7 +1,7 @@
 /** Reading logs: streams, times, lines from the end, rotation, following. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AttachFrameDecoder } from "../spec/attach-frame.ts";
@@ -117,4 +117,51 @@ test("following goes on through rotation, and ends with the writer", async () =>
     return turn < 4 ? Promise.resolve() : undefined;
   };
   expect(await read({ follow: true }, { growth })).toBe("1\n2\n3\n4\n5\n");
+});
+
+/** A log of lines, pieces and both streams, from a seed. */
+function randomRecords(count: number): LogRecord[] {
+  let state = 7;
+  const random = (most: number): number => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return state % most;
+  };
+  return Array.from({ length: count }, (_, i) => {
+    const size = random(20) === 0 ? random(40_000) : random(120);
+    const stream = random(3) === 0 ? "stderr" : "stdout";
+    return record(`${i} ${'\\"x<\t'.repeat(size / 5)}`, i, stream, random(10) !== 0);
+  });
+}
+
+test.each([
+  ["json-file", encodeJsonFileRecord],
+  ["local", (one: LogRecord) => encodeLocalRecord(one.ended ? one : { ...one, piece: { id: "a", ordinal: 1 } })],
+] as const)(
+  "%s: lines from the end are the end of all lines, wherever the pieces of a file that are read begin",
+  async (driver, encode) => {
+    const records = randomRecords(400);
+    const bytes = (some: readonly LogRecord[]) => Buffer.concat(some.map(encode));
+    writeFileSync(`${path()}.1`, bytes(records.slice(0, 150)));
+    writeFileSync(path(), bytes(records.slice(150)));
+    for (const query of [{}, { stderr: false }, { sinceNs: startNs + 200_000_000_000n }]) {
+      const all = await read(query, { driver });
+      const ends = [0, ...[...all.matchAll(/\n/g)].map(({ index }) => index + 1)];
+      for (const tail of [0, 1, 2, 50, 199, 260, 399, 1000]) {
+        const wanted = all.slice(ends[Math.max(0, ends.length - 1 - tail)]);
+        expect([query, tail, (await read({ ...query, tail }, { driver })) === wanted]).toEqual([query, tail, true]);
+      }
+    }
+  },
+);
+
+test("details are the attributes, by name, as URLs have them", async () => {
+  append({ ...record("a"), attrs: { tier: "front end", app: "a=b" } }, record("b"));
+  expect(await read({ details: true })).toBe("app=a%3Db,tier=front+end a\n b\n");
+  expect(await read({ details: true, timestamps: true, tail: 1 })).toBe("2023-11-14T22:13:20.000000000Z  b\n");
+});
+
+test("half a record at the end, which a killed monitor left, hides no line", async () => {
+  append(record("a"), record("b"));
+  appendFileSync(path(), '{"log":"half');
+  expect(await read({ tail: 1 })).toBe("b\n");
 });

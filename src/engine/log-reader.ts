@@ -5,11 +5,12 @@
  * out across rotation, as long as a file is not rotated away before it was begun.
  */
 
-import { encodeAttachFrame } from "../spec/attach-frame.ts";
 import { JsonFileDecoder } from "../spec/log-json-file.ts";
 import { LocalDecoder } from "../spec/log-local.ts";
 import type { LogDecoder, LogRecord } from "../spec/log-record.ts";
 import { type LogFile, openLogFiles } from "./log-files.ts";
+import { LogFormat } from "./log-format.ts";
+import { findTail } from "./log-tail.ts";
 
 export interface LogQuery {
   readonly stdout: boolean;
@@ -21,6 +22,7 @@ export interface LogQuery {
   readonly sinceNs?: bigint;
   readonly untilNs?: bigint;
   readonly timestamps?: boolean;
+  readonly details?: boolean;
   /** Where in the files to end. */
   readonly until?: { readonly inode: bigint; readonly offset: bigint };
 }
@@ -34,7 +36,7 @@ export interface LogSource {
   growth(): Promise<void> | undefined;
 }
 
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** Ends when `signal` is aborted. */
 export async function* readLog(
@@ -45,7 +47,12 @@ export async function* readLog(
   const format = new LogFormat(query, source.framed);
   let grown = query.follow ? watch(source, signal) : undefined;
   let files = await openLogFiles(source.path);
-  let skip = query.tail === undefined ? 0 : (await countLines(files, source, query)) - query.tail;
+  const begin =
+    query.tail === undefined
+      ? { file: 0, offset: 0 }
+      : await findTail(files, source.driver, query.tail, (record) => isWanted(record, query));
+  for (const { handle } of files.splice(0, begin.file)) await handle.close();
+  let offset = begin.offset;
   let reader: FileReader | undefined;
   try {
     while (!signal.aborted) {
@@ -55,9 +62,11 @@ export async function* readLog(
           file,
           decoderOf(source),
           query.until?.inode === file.inode ? query.until.offset : undefined,
+          offset,
         );
+        offset = 0;
         for await (const records of reader.read()) {
-          const wanted = records.filter((record) => isWanted(record, query) && !(skip > 0 && skipOne(record)));
+          const wanted = records.filter((record) => isWanted(record, query));
           if (wanted.length > 0) yield format.encode(wanted);
           if (signal.aborted) return;
         }
@@ -80,11 +89,6 @@ export async function* readLog(
   } finally {
     await reader?.close();
     for (const { handle } of files) await handle.close();
-  }
-
-  function skipOne(record: LogRecord): boolean {
-    if (record.ended) skip--;
-    return true;
   }
 }
 
@@ -110,25 +114,17 @@ function isWanted(record: LogRecord, query: LogQuery): boolean {
   return query.untilNs === undefined || record.timeNs <= query.untilNs;
 }
 
-/** How many lines the files have now that the query wants. */
-async function countLines(files: readonly LogFile[], source: LogSource, query: LogQuery): Promise<number> {
-  let lines = 0;
-  for (const file of files)
-    for await (const records of new FileReader(file, decoderOf(source), undefined).read())
-      lines += records.filter((record) => record.ended && isWanted(record, query)).length;
-  return lines;
-}
-
-/** One file from its beginning; reads on where it stopped. */
+/** One file, from an offset on; reads on where it stopped. */
 class FileReader {
   readonly inode: bigint;
   readonly #file: LogFile;
   readonly #decoder: LogDecoder;
   readonly #end: bigint | undefined;
   readonly #buffer = new Uint8Array(CHUNK_BYTES);
-  #offset = 0;
+  #offset: number;
 
-  constructor(file: LogFile, decoder: LogDecoder, end: bigint | undefined) {
+  constructor(file: LogFile, decoder: LogDecoder, end: bigint | undefined, offset: number) {
+    this.#offset = offset;
     this.inode = file.inode;
     this.#file = file;
     this.#decoder = decoder;
@@ -150,37 +146,4 @@ class FileReader {
   close(): Promise<void> {
     return this.#file.handle.close();
   }
-}
-
-const newline = Uint8Array.of(0x0a);
-const encoder = new TextEncoder();
-
-/** Records as bytes. A line's pieces are put together again: one time, one newline. */
-class LogFormat {
-  readonly #query: LogQuery;
-  readonly #framed: boolean;
-  readonly #inLine = { stdout: false, stderr: false };
-
-  constructor(query: LogQuery, framed: boolean) {
-    this.#query = query;
-    this.#framed = framed;
-  }
-
-  encode(records: readonly LogRecord[]): Uint8Array {
-    return Buffer.concat(records.map((record) => this.#encodeOne(record)));
-  }
-
-  #encodeOne({ stream, timeNs, line, ended }: LogRecord): Uint8Array {
-    const time =
-      this.#query.timestamps && !this.#inLine[stream] ? encoder.encode(`${formatTimeNs(timeNs)} `) : undefined;
-    this.#inLine[stream] = !ended;
-    const bytes = Buffer.concat([...(time === undefined ? [] : [time]), line, ...(ended ? [newline] : [])]);
-    return this.#framed ? encodeAttachFrame(stream === "stdout" ? 1 : 2, bytes) : bytes;
-  }
-}
-
-/** RFC 3339 in UTC with all nine digits. */
-export function formatTimeNs(timeNs: bigint): string {
-  const seconds = new Date(Number(timeNs / 1_000_000n)).toISOString().slice(0, 19);
-  return `${seconds}.${String(timeNs % 1_000_000_000n).padStart(9, "0")}Z`;
 }

@@ -47,6 +47,9 @@ export interface MonitorInput {
         readonly maxSizeBytes: number;
         readonly maxFiles: number;
         readonly dropWhenSlow: boolean;
+        readonly bufferBytes: number;
+        /** Of json-file: each record has them. */
+        readonly attributes: Readonly<Record<string, string>>;
       }
     | undefined;
   /** Which of stdin, stdout and stderr get pipes; with `process.terminal` they are the terminal. */

@@ -1,6 +1,7 @@
 /** The monitor's part: what it writes down, where it listens, what the container's stdio is. Host side, before `spawn`. */
 
 import type { Step } from "../kernel/step.ts";
+import { encodeJsonFileAttributes } from "../spec/log-json-file.ts";
 import type { MonitorInput } from "./plan-container.ts";
 
 const STREAM = { stdin: 1, stdout: 2, stderr: 4 } as const;
@@ -30,6 +31,8 @@ export function planMonitor(monitor: MonitorInput, terminal: boolean): Step[] {
             maxSize: log.maxSizeBytes,
             maxFiles: log.maxFiles,
             flags: log.dropWhenSlow ? 1 : 0,
+            buffer: log.bufferBytes,
+            attributes: encodeJsonFileAttributes(log.attributes),
             why: "what it prints is kept, within bounds",
           } as const,
         ]),

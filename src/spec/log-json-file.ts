@@ -58,8 +58,72 @@ export class JsonFileDecoder implements LogDecoder {
 }
 
 /** One line without its newline; undefined when it is not a record. */
-function parseLine(line: Uint8Array): LogRecord | undefined {
+export function parseLine(line: Uint8Array): LogRecord | undefined {
   if (line.length > LINE_MAX) return undefined;
+  return parsePlain(line) ?? parseAny(line);
+}
+
+const BACKSLASH = 0x5c;
+const plainStart = encodeText.encode('{"log":"');
+/** What follows the text of a whole line, by its stream. */
+const plainEnds = (["stdout", "stderr"] as const).map((stream) => ({
+  stream,
+  bytes: encodeText.encode(`\\n","stream":"${stream}","time":"`),
+}));
+const SECOND_BYTES = "2006-01-02T15:04:05".length;
+
+/**
+ * A whole line without escapes and attrs, as most are, taken apart by its bytes: several times faster than JSON.parse.
+ * undefined: not of this shape.
+ */
+function parsePlain(line: Uint8Array): LogRecord | undefined {
+  if (!hasAt(line, 0, plainStart)) return undefined;
+  const end = line.indexOf(BACKSLASH, plainStart.length);
+  const shape = end < 0 ? undefined : plainEnds.find(({ bytes }) => hasAt(line, end, bytes));
+  if (shape === undefined) return undefined;
+  const timeNs = plainTime(line, end + shape.bytes.length);
+  if (timeNs === undefined) return undefined;
+  // A copy: the chunk that it is in is used again.
+  return { stream: shape.stream, timeNs, line: line.slice(plainStart.length, end), ended: true };
+}
+
+function hasAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  if (bytes.length - at < wanted.length) return false;
+  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false;
+  return true;
+}
+
+/** The last second that was read: lines come many in one. */
+let knownSecond = new Uint8Array(0);
+let knownSecondNs = 0n;
+
+/** `…174630001Z"}` from `at` to the end of the line. */
+function plainTime(line: Uint8Array, at: number): bigint | undefined {
+  const [DOT, Z, QUOTE, BRACE] = [0x2e, 0x5a, 0x22, 0x7d];
+  const end = line.length - 3;
+  if (line[end] !== Z || line[end + 1] !== QUOTE || line[end + 2] !== BRACE || end < at + SECOND_BYTES)
+    return undefined;
+  if (knownSecond.length === 0 || !hasAt(line, at, knownSecond)) {
+    const second = line.slice(at, at + SECOND_BYTES);
+    const secondNs = parseTime(`${decodeText.decode(second)}Z`);
+    if (secondNs === undefined) return undefined;
+    knownSecond = second;
+    knownSecondNs = secondNs;
+  }
+  const fraction = at + SECOND_BYTES;
+  if (fraction === end) return knownSecondNs;
+  const digits = end - fraction - 1;
+  if (line[fraction] !== DOT || digits < 1 || digits > 9) return undefined;
+  let value = 0;
+  for (let i = fraction + 1; i < end; i++) {
+    const digit = (line[i] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return knownSecondNs + BigInt(value * 10 ** (9 - digits));
+}
+
+function parseAny(line: Uint8Array): LogRecord | undefined {
   let value: unknown;
   try {
     value = JSON.parse(decodeText.decode(line));
@@ -104,9 +168,15 @@ function formatTime(timeNs: bigint): string {
 /** The record's line in the file, its newline included. */
 export function encodeJsonFileRecord(record: LogRecord): Uint8Array {
   const log = escapeText(record.line) + (record.ended ? "\\n" : "");
-  const attrs = record.attrs === undefined ? "" : `,"attrs":${escapeHtml(JSON.stringify(record.attrs))}`;
+  const attrs = decodeText.decode(encodeJsonFileAttributes(record.attrs ?? {}));
   const line = `{"log":"${log}","stream":"${record.stream}"${attrs},"time":"${formatTime(record.timeNs)}"}\n`;
   return encodeText.encode(line);
+}
+
+/** What stands between a record's stream and its time; nothing without any. */
+export function encodeJsonFileAttributes(attrs: Readonly<Record<string, string>>): Uint8Array {
+  if (Object.keys(attrs).length === 0) return new Uint8Array(0);
+  return encodeText.encode(`,"attrs":${escapeHtml(JSON.stringify(attrs))}`);
 }
 
 /** As Go's encoder does: what is special in HTML and JavaScript is escaped too. */

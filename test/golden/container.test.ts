@@ -99,6 +99,8 @@ function plan({ cgroups = v2, process, spec: asked, resources, change = (spec) =
         maxSizeBytes: 10_000_000,
         maxFiles: 3,
         dropWhenSlow: false,
+        bufferBytes: 1 << 20,
+        attributes: {},
       },
       streams: { stdin: false, stdout: true, stderr: true },
       keepStdin: false,

@@ -99,7 +99,15 @@ export async function runContainer(
     monitor: {
       socketPath: join(state, "monitor.sock"),
       exitRecord: { path: join(state, "exit"), sync: false, wake: "" },
-      log: { driver: "json-file", path: log, maxSizeBytes: 0, maxFiles: 1, dropWhenSlow: false },
+      log: {
+        driver: "json-file",
+        path: log,
+        maxSizeBytes: 0,
+        maxFiles: 1,
+        dropWhenSlow: false,
+        bufferBytes: 1 << 20,
+        attributes: {},
+      },
       streams: { stdin: false, stdout: true, stderr: true },
       keepStdin: false,
     },

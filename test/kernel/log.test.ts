@@ -50,6 +50,16 @@ kernelTest("json-file is what Docker writes, but for the time", ["root", "execut
   expect(timeless(join(scratch.directory, "log"))).toBe(timeless(join(golden, "docker.json-file")));
 });
 
+kernelTest("attributes stand in each record of a line, but not in notices", ["root", "executor"], async (scratch) => {
+  const attributes = ',"attrs":{"a":"b"}';
+  await runLogged(scratch, ["sh", "-c", "echo one; echo two >&2"], { driver: "json-file", attributes });
+  const records = readLog("json-file", join(scratch.directory, "log"));
+  expect(records.map((record) => [record.stream, text(record), record.attrs])).toEqual([
+    ["stdout", "one", { a: "b" }],
+    ["stderr", "two", { a: "b" }],
+  ]);
+});
+
 kernelTest("local is what Docker writes, but for times and ids", ["root", "executor"], async (scratch) => {
   await runLogged(scratch, ["cat", join(golden, "sample.bin")], { driver: "local" });
   const records = readLog("local", join(scratch.directory, "log"));

@@ -109,7 +109,14 @@ export interface Sketch {
   readonly streams?: number;
   /** 1 keep stdin open, 2 terminal. */
   readonly flags?: number;
-  readonly log?: { driver: "json-file" | "local"; maxSize?: number; maxFiles?: number; flags?: number; path?: string };
+  readonly log?: {
+    driver: "json-file" | "local";
+    maxSize?: number;
+    maxFiles?: number;
+    flags?: number;
+    path?: string;
+    attributes?: string;
+  };
   /** Steps of the child before its stdio. */
   readonly inside?: readonly Step[];
   readonly terminal?: { rows: number; columns: number; console: number };
@@ -144,7 +151,8 @@ export function planOf(sketch: Sketch): Step[] {
 
 function logStep(directory: string, log: NonNullable<Sketch["log"]>): Step {
   const { driver, maxSize = 0, maxFiles = 1, flags = 0, path = join(directory, "log") } = log;
-  return { op: "log", driver, path, maxSize, maxFiles, flags, why };
+  const attributes = new TextEncoder().encode(log.attributes ?? "");
+  return { op: "log", driver, path, maxSize, maxFiles, flags, buffer: 1 << 20, attributes, why };
 }
 
 /** Sends the plan. The container waits at its gate: `send(encodeBare("GO"))` opens it. */
