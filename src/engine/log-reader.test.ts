@@ -129,7 +129,7 @@ function randomRecords(count: number): LogRecord[] {
   return Array.from({ length: count }, (_, i) => {
     const size = random(20) === 0 ? random(40_000) : random(120);
     const stream = random(3) === 0 ? "stderr" : "stdout";
-    return record(`${i} ${'\\"x<\t'.repeat(size / 5)}`, i, stream, random(10) !== 0);
+    return record(`${i} "\\<${"x".repeat(size)}`, i, stream, random(10) !== 0);
   });
 }
 
