@@ -11,6 +11,7 @@ import { registryRoutes } from "./routes-registries.ts";
 import { statsRoutes } from "./routes-stats.ts";
 import { streamRoutes } from "./routes-streams.ts";
 import { systemRoutes } from "./routes-system.ts";
+import { topRoutes } from "./routes-top.ts";
 import { volumeRoutes } from "./routes-volumes.ts";
 
 export const routes: readonly Route[] = [
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...archiveRoutes,
   ...statsRoutes,
   ...execRoutes,
+  ...topRoutes,
   ...imageRoutes,
   ...volumeRoutes,
   ...registryRoutes,

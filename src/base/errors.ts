@@ -253,6 +253,12 @@ export const errorTable = {
     (p) => `${startFailures[p.started]}: chdir to ${JSON.stringify(p.path)}: ${p.reason}`,
     () => "choose another working directory (-w)",
   ),
+  no_pid_column: row<object>(
+    "invalid",
+    () => "Couldn't find PID field in ps output",
+    () => "add pid to the columns of -o",
+  ),
+
   // ── execs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
   no_such_exec: row<{ id: string }>("not_found", (p) => `No such exec instance: ${p.id}`),
   exec_running: row<{ id: string }>("conflict", (p) => `exec ${p.id} is running already`),

@@ -101,6 +101,7 @@ function hostConfig(flags: ContainerFlags, binds: readonly string[], around: Sur
     PidMode: flags.pid,
     UTSMode: flags.uts,
     CgroupnsMode: flags.cgroupns,
+    Init: flags.init ? true : undefined,
     CgroupParent: flags.cgroupParent,
     LogConfig: logConfig(flags),
     ...limits(flags),

@@ -39,7 +39,7 @@ export const containerFlags = {
   },
   label: { type: "list", short: "l", value: "KEY=VALUE", help: "Set a label" },
   labelFile: { type: "list", value: "FILE", help: "Read labels from a file" },
-  init: { type: "later", takesValue: false, help: "Run an init that forwards signals and reaps processes" },
+  init: { type: "switch", help: "Run an init that forwards signals and reaps processes" },
 
   // files
   volume: { type: "list", short: "v", value: "SOURCE:TARGET[:OPTIONS]", help: "Bind a directory or a volume" },

@@ -68,7 +68,21 @@ const layers: readonly Layer[] = [
   {
     title: "And then it is just your program",
     text: "The child gets its terminal or pipes, changes to its directory, and calls execve: from here on it is the program, with no Orlop code in it. A small process outside, its monitor, stays as its parent: it keeps the log and waits for the exit code.",
-    ops: ["stdio", "log", "exit-record", "listen", "terminal", "attach-stdio", "cwd", "gate", "exec"],
+    ops: [
+      "stdio",
+      "log",
+      "exit-record",
+      "listen",
+      "terminal",
+      "attach-stdio",
+      "cwd",
+      "gate",
+      "open-init",
+      "init",
+      "exec",
+      "target",
+      "join",
+    ],
     telling: /^(setsid|chdir|execve|dup2|close_range)/,
   },
 ];

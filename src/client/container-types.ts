@@ -50,6 +50,7 @@ export interface HostConfig {
   readonly UTSMode?: string;
   readonly CgroupnsMode?: string;
   readonly CgroupParent?: string;
+  readonly Init?: boolean;
   readonly LogConfig?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
   readonly Memory?: number;
   readonly MemorySwap?: number;

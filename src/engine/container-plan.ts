@@ -61,6 +61,7 @@ export function planStart(
     files: filesOf(id, body, machine),
     filesDirectory: own.dataDir,
     gate: true,
+    init: host.Init ?? false,
     monitor: {
       socketPath: own.socket,
       exitRecord: { path: own.exitRecord, sync: !isTransient, wake: `${places.runDir}/supervisor.sock` },

@@ -4,7 +4,7 @@ import { type ErrorCode, OrlopError } from "../base/errors.ts";
 
 export type Status = "created" | "running" | "paused" | "exited" | "removing";
 
-type Operation = "start" | "stop" | "kill" | "resize" | "pause" | "unpause" | "attach" | "exec" | "remove";
+type Operation = "start" | "stop" | "kill" | "resize" | "pause" | "unpause" | "attach" | "exec" | "top" | "remove";
 
 type Refusal = Extract<ErrorCode, `container_${string}`>;
 /** do: carry it out. nothing: it is so already, and the caller is told that. Else the error. */
@@ -30,6 +30,7 @@ const table: Readonly<Record<Operation, Readonly<Record<Status, Answer>>>> = {
   stop: { created: "nothing", running: "do", paused: "do", exited: "nothing", removing: "nothing" },
   kill: onlyRunning,
   resize: onlyRunning,
+  top: onlyRunning,
   pause: { ...onlyRunning, paused: "container_paused_already" },
   unpause: {
     created: "container_not_paused",

@@ -81,6 +81,8 @@ export interface ContainerPlanInput {
   readonly filesDirectory: string;
   /** Wait for GO before the program runs. */
   readonly gate: boolean;
+  /** Its first process is an init of ours, and the program that one's child. */
+  readonly init: boolean;
 }
 
 /** The container's group in every hierarchy, unless its specification names another. */
@@ -99,9 +101,10 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     ...namespaces.join,
     ...namespaces.awaitMaps,
     ...namespaces.unshareCgroup,
+    ...(input.init ? [openInit] : []),
     ...planRoot(input, linux),
     ...planProcess(spec.process, input.host, id),
-    ...planRights(spec.process, linux, input.host, input.gate),
+    ...planRights(spec.process, linux, input.host, input),
   ];
   return [
     ...planMonitor(monitor, spec.process.terminal === true),
@@ -113,6 +116,8 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     ...namespaces.writeMaps,
   ];
 }
+
+const openInit: Step = { op: "open-init", why: "the init is not a file of the container, and cannot be found later" };
 
 function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Step {
   return {

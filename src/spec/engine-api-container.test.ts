@@ -135,7 +135,6 @@ describe("refused by name", () => {
     [{ Healthcheck: { Test: ["CMD", "true"] } }, "Healthcheck"],
     [{ HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "80" }] } } }, "HostConfig.PortBindings"],
     [{ HostConfig: { RestartPolicy: { Name: "always" } } }, "HostConfig.RestartPolicy.Name=always"],
-    [{ HostConfig: { Init: true } }, "HostConfig.Init"],
     [{ HostConfig: { Dns: ["1.1.1.1"] } }, "HostConfig.Dns"],
     [{ HostConfig: { CpuRealtimeRuntime: 100 } }, "HostConfig.CpuRealtimeRuntime"],
     [{ HostConfig: { Mounts: [{ ImageOptions: { Subpath: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions"],

@@ -170,6 +170,7 @@ export const hostConfig = shape({
   UTSMode: field(oneOf("", "host"), ""),
   CgroupnsMode: field(oneOf("", "private", "host"), ""),
   UsernsMode: field(oneOf("", "host"), ""),
+  Init: field(truth, undefined as boolean | undefined),
   CgroupParent: field(text, ""),
   LogConfig: field(logConfig, { Type: "", Config: {} }),
   ConsoleSize: field(consoleSize, [0, 0] as readonly [number, number]),
@@ -181,7 +182,6 @@ export const hostConfig = shape({
   Runtime: field(oneOf("", "orlop", "runc"), ""),
   Isolation: field(oneOf("", "default"), ""),
   // Not carried out.
-  Init: none,
   PortBindings: none,
   PublishAllPorts: none,
   Dns: none,
