@@ -10,7 +10,7 @@ import type { ResolvedUser } from "../runtime/user.ts";
 import { parseDeviceCgroupRule } from "../spec/device-cgroup-rule.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
-import type { Device, DeviceRule, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
+import type { Device, DeviceRule, Linux, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
 import type { Machine } from "./machine.ts";
 import type { FindDevice } from "./spec-block-io.ts";
 import { limitsOf, rlimitsOf } from "./spec-limits.ts";
@@ -68,10 +68,18 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
         devices: deviceRules(linux.resources?.devices ?? [], input),
       },
       sysctl: { ...linux.sysctl, ...host.Sysctls },
+      ...rootPropagation(input.mounts),
       cgroupsPath: `${host.CgroupParent || "/orlop"}/${input.id}`,
       ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
     },
   };
+}
+
+/** The root's own propagation must let through what a mount in it is to give or take: as runc's callers have it. */
+function rootPropagation(mounts: readonly Mount[]): Pick<Linux, "rootfsPropagation"> {
+  const has = (...words: string[]) => mounts.some(({ options = [] }) => words.some((word) => options.includes(word)));
+  if (has("shared", "rshared")) return { rootfsPropagation: "shared" };
+  return has("slave", "rslave") ? { rootfsPropagation: "rslave" } : {};
 }
 
 /** Which signal `stop` sends. @throws {OrlopError} bad_value */

@@ -49,3 +49,8 @@ export function volumesDirectory(places: Places): string {
 export function volumePath(places: Places, name: string): string {
   return `${volumesDirectory(places)}/${name}/_data`;
 }
+
+/** A second place, beside the root's, that each container's process covers with mounts of its own. */
+export function partPlace(places: Places): string {
+  return `${places.runDir}/part`;
+}

@@ -137,7 +137,7 @@ describe("refused by name", () => {
     [{ HostConfig: { RestartPolicy: { Name: "always" } } }, "HostConfig.RestartPolicy.Name=always"],
     [{ HostConfig: { Dns: ["1.1.1.1"] } }, "HostConfig.Dns"],
     [{ HostConfig: { CpuRealtimeRuntime: 100 } }, "HostConfig.CpuRealtimeRuntime"],
-    [{ HostConfig: { Mounts: [{ ImageOptions: { Subpath: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions"],
+    [{ HostConfig: { Mounts: [{ ImageOptions: { Shape: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions.Shape"],
     [{ HostConfig: { Novelty: ["x"] } }, "HostConfig.Novelty"],
   ])("%j", (body, field) => {
     expect(() => parseContainerCreate(body)).toThrow(`${field} is not supported`);

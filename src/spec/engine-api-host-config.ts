@@ -65,7 +65,7 @@ const mount = shape({
     }),
     undefined,
   ),
-  ImageOptions: refused,
+  ImageOptions: field(shape({ Subpath: field(text, "") }), undefined),
   ClusterOptions: refused,
 });
 
