@@ -37,6 +37,7 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "netd.resolver.set": netd,
   "netd.started": netd,
   "netd.sync": netd,
+  "netd.watch.set": netd,
   "supervisor.netd.fork": netd,
   "supervisor.netd.started": netd,
   "step.layer": layer,
