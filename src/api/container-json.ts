@@ -8,6 +8,7 @@ import { hostImageId } from "../engine/host-image.ts";
 import { formatTimeNs } from "../engine/log-format.ts";
 import { logSettingsOf } from "../engine/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
+import { networkModeOf } from "../engine/network-mode.ts";
 import { mountsJson } from "./mount-json.ts";
 
 /** Go's zero time: never. */
@@ -17,7 +18,14 @@ function time(ns: string): string {
   return ns === "0" ? NEVER : formatTimeNs(BigInt(ns));
 }
 
-export function inspection(container: Container, machine: Machine, size?: ContainerSize): unknown {
+/** What other parts of the engine say of the container. */
+export interface Surroundings {
+  readonly networkSettings: unknown;
+  readonly size?: ContainerSize | undefined;
+}
+
+export function inspection(container: Container, machine: Machine, around: Surroundings): unknown {
+  const { size } = around;
   const { body, record, run, status, places } = container;
   const { HostConfig, NetworkingConfig: _, ...config } = body;
   const [path = "", ...args] = commandOf(container);
@@ -41,7 +49,7 @@ export function inspection(container: Container, machine: Machine, size?: Contai
       FinishedAt: time(run.endedNs),
     },
     Image: imageIdOf(container),
-    ResolvConfPath: "",
+    ResolvConfPath: networkModeOf(body).kind === "network" ? `${places.dataDir}/resolv.conf` : "",
     HostnamePath: `${places.dataDir}/hostname`,
     HostsPath: `${places.dataDir}/hosts`,
     LogPath: log.driver === "none" ? "" : places.log,
@@ -81,16 +89,16 @@ export function inspection(container: Container, machine: Machine, size?: Contai
       ExposedPorts: asSet(record.image?.config.ExposedPorts ?? []),
       OnBuild: null,
     },
-    NetworkSettings: {
-      SandboxID: "",
-      SandboxKey: run.pid === 0 ? "" : `/proc/${run.pid}/ns/net`,
-      Ports: {},
-      Networks: {},
-    },
+    NetworkSettings: around.networkSettings,
   };
 }
 
-export function summary(container: Container, nowMs: number, size?: ContainerSize): unknown {
+export function summary(
+  container: Container,
+  nowMs: number,
+  around: Surroundings & { readonly ports: unknown },
+): unknown {
+  const { size } = around;
   const { record, body, status } = container;
   return {
     Id: record.id,
@@ -99,13 +107,13 @@ export function summary(container: Container, nowMs: number, size?: ContainerSiz
     ImageID: imageIdOf(container),
     Command: commandOf(container).join(" "),
     Created: Number(BigInt(record.createdNs) / 1_000_000_000n),
-    Ports: [],
+    Ports: around.ports,
     ...sizeFields(size),
     Labels: body.Labels,
     State: status,
     Status: statusText(container, nowMs),
     HostConfig: { NetworkMode: body.HostConfig.NetworkMode || "default" },
-    NetworkSettings: { Networks: {} },
+    NetworkSettings: around.networkSettings,
     Mounts: mountsJson(container),
   };
 }

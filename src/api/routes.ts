@@ -6,6 +6,7 @@ import { containerRoutes } from "./routes-containers.ts";
 import { eventRoutes } from "./routes-events.ts";
 import { execRoutes } from "./routes-exec.ts";
 import { imageRoutes } from "./routes-images.ts";
+import { networkRoutes } from "./routes-networks.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
 import { registryRoutes } from "./routes-registries.ts";
 import { statsRoutes } from "./routes-stats.ts";
@@ -25,6 +26,7 @@ export const routes: readonly Route[] = [
   ...topRoutes,
   ...imageRoutes,
   ...volumeRoutes,
+  ...networkRoutes,
   ...registryRoutes,
   ...orlopRoutes,
 ];

@@ -6,6 +6,7 @@ import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import { visibleMounts } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
+import { parseExtraHost } from "../network/name-files.ts";
 import { identityFiles } from "../runtime/identity-files.ts";
 import { groupPathOf, type OwnFile, planContainer } from "../runtime/plan-container.ts";
 import { needsAccounts, type ResolvedUser, resolveUser } from "../runtime/user.ts";
@@ -21,8 +22,14 @@ import { layerDirectory, nothingIn } from "./images/image-stores.ts";
 import { logAttributesOf } from "./log-attributes.ts";
 import { logSettingsOf } from "./log-settings.ts";
 import { type Machine, readText } from "./machine.ts";
+<<<<<<< HEAD
 import { type BindPoint, type MountPlaces, type MountPoint, mountOf } from "./mount-point.ts";
 import { containerPlaces, type Places, partPlace, volumePath } from "./places.ts";
+=======
+import { type MountPoint, mountOf } from "./mount-point.ts";
+import { networkModeOf } from "./network-mode.ts";
+import { containerPlaces, type Places, volumePath } from "./places.ts";
+>>>>>>> 3d0b5df (Bridge networks in the engine and the API: containers attached by plan, ports published, networks made and removed)
 import { findBlockDevice } from "./spec-block-io.ts";
 
 export interface StartPlan {
@@ -52,7 +59,16 @@ export function planStart(
   const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, own.layers));
   const specMounts = mounts.map((point) => mountOf(point, mountPlaces(places)));
   const devices = lookUpDevices(host.Devices);
-  const spec = containerSpec({ id, body, user, machine, mounts: specMounts, devices, findDevice: findBlockDevice });
+  const spec = containerSpec({
+    id,
+    body,
+    user,
+    machine,
+    mounts: specMounts,
+    devices,
+    findDevice: findBlockDevice,
+    sandboxPath: own.sandbox,
+  });
   const root = planRoot(choice, places, own.layers, isTransient);
   const log = logSettingsOf(host.LogConfig);
   const attributes = logAttributesOf({ id, name, body, imageId: image?.id ?? "" });
@@ -64,6 +80,7 @@ export function planStart(
     host: machine.host,
     files: filesOf(id, body, machine),
     filesDirectory: own.dataDir,
+    sandboxPath: own.sandbox,
     gate: true,
     init: host.Init ?? false,
     monitor: {
@@ -84,7 +101,7 @@ export function planStart(
     spec,
     groupPath: groupPathOf(id, spec),
     root,
-    warnings: warningsOf(body, root.inMemory && !isTransient),
+    warnings: warningsOf(root.inMemory && !isTransient),
   };
 }
 
@@ -108,10 +125,19 @@ function planParent(parent: string, machine: Machine): Step[] {
   return parent === "" ? [] : planGroupParent(machine.cgroups, parent, readText);
 }
 
+/** The engine writes these when the addresses are known (`network-files.ts`). */
+const networkFiles: readonly OwnFile[] = [
+  { path: "/etc/hosts", mode: 0o644, content: undefined, why: "its own name leads to itself, in its networks" },
+  { path: "/etc/hostname", mode: 0o644, content: undefined, why: "its own name, for programs that read the file" },
+  { path: "/etc/resolv.conf", mode: 0o644, content: undefined, why: "whom it asks for names" },
+];
+
 /** With the host's network its names are the host's too, and the root has them already. */
-function filesOf(id: string, body: ContainerCreateBody, machine: Machine): OwnFile[] {
+function filesOf(id: string, body: ContainerCreateBody, machine: Machine): readonly OwnFile[] {
   const host = body.HostConfig;
-  if (host.NetworkMode === "host") return [];
+  const mode = networkModeOf(body);
+  if (mode.kind === "host") return [];
+  if (mode.kind === "network") return networkFiles;
   return identityFiles({
     hostname: hostnameOf({ id, body, machine }),
     domainname: body.Domainname,
@@ -120,6 +146,7 @@ function filesOf(id: string, body: ContainerCreateBody, machine: Machine): OwnFi
   });
 }
 
+<<<<<<< HEAD
 /** "NAME:ADDRESS"; an IPv6 address has colons itself. */
 function parseExtraHost(text: string): readonly [name: string, address: string] {
   const match = /^([^:=\s]+)[:=]\[?([0-9a-fA-F:.]+)\]?$/.exec(text);
@@ -143,6 +170,8 @@ function planPart(mounts: readonly MountPoint[], places: Places): Step[] {
   return [{ op: "mkdir", path: partPlace(places), mode: 0o700, why: "a place that each container covers for itself" }];
 }
 
+=======
+>>>>>>> 3d0b5df (Bridge networks in the engine and the API: containers attached by plan, ports published, networks made and removed)
 /** `-v` makes a directory of a source that is missing; `--mount` refuses. */
 function planBindSources(mounts: readonly MountPoint[]): Step[] {
   return mounts.flatMap((point): Step[] => {
@@ -154,6 +183,7 @@ function planBindSources(mounts: readonly MountPoint[]): Step[] {
   });
 }
 
+<<<<<<< HEAD
 const propagationNeeds = { shared: /^shared:/, slave: /^(shared|master):/ } as const;
 
 /** What is to reach the container, or come out of it, must be able to: Docker's check, and its words. @throws {OrlopError} not_shared */
@@ -173,10 +203,10 @@ function checkPropagation({ source, propagation }: BindPoint): [] {
 
 function warningsOf(body: ContainerCreateBody, changesInMemory: boolean): string[] {
   const { NetworkMode } = body.HostConfig;
+=======
+function warningsOf(changesInMemory: boolean): string[] {
+>>>>>>> 3d0b5df (Bridge networks in the engine and the API: containers attached by plan, ports published, networks made and removed)
   return [
-    ...(NetworkMode === "bridge"
-      ? ["bridge networks are not there yet: the container has a loopback interface alone"]
-      : []),
     ...(changesInMemory
       ? ["overlay cannot write to the state directory: changes to the root live in memory, and end with each run"]
       : []),

@@ -18,7 +18,16 @@ function specOf(body: Record<string, unknown>, devices: readonly AskedDevice[] =
   const request = parseContainerCreate({ Image: "host", Cmd: ["true"], ...body });
   const mounts = mountsOf(request.HostConfig, [], noMounts).map((point) => mountOf(point as MountPoint, testPlaces));
   const findDevice = () => ({ major: 254, minor: 1 });
-  return containerSpec({ id, body: request, user, machine: testMachine, mounts, devices, findDevice });
+  return containerSpec({
+    id,
+    body: request,
+    user,
+    machine: testMachine,
+    mounts,
+    devices,
+    findDevice,
+    sandboxPath: "/run/netns",
+  });
 }
 const host = (HostConfig: Record<string, unknown>) => specOf({ HostConfig });
 const types = (spec: ReturnType<typeof specOf>) => spec.linux?.namespaces?.map(({ type }) => type);

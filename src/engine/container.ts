@@ -11,6 +11,7 @@ import { point } from "../base/point.ts";
 import { Serial } from "../base/serial.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import type { EndpointSettings } from "../spec/engine-api-network.ts";
 import type { ContainerUpdate } from "../spec/engine-api-update.ts";
 import type { AttachRequest } from "./attach-session.ts";
 import { recordOfEnd } from "./container-end.ts";
@@ -36,6 +37,8 @@ import { ContainerVolumes } from "./container-volumes.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { ExpectedStart } from "./expected-start.ts";
 import type { LogQuery } from "./log-reader.ts";
+import type { Network } from "./network.ts";
+import { type AskedEndpoint, endpointsOf, networkModeOf } from "./network-mode.ts";
 import { type ContainerPlaces, containerPlaces, GROUP_FILE, volumePath } from "./places.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 import { limitsOf } from "./spec-limits.ts";
@@ -188,7 +191,7 @@ export class Container {
     this.#plan = undefined;
     this.#isFresh = false;
     point("container.start.planned");
-    const expected = new ExpectedStart(this.#parts.executor, plan, this.places.socket);
+    const expected = new ExpectedStart(plan, this.#spawn(plan, true));
     this.#expected = expected;
     void this.#parts.background(`expecting the start of ${this.id}`, async () => {
       if (!(await expected.isOverdue())) return;
@@ -246,8 +249,14 @@ export class Container {
     }
     this.#isFresh = false;
     point("container.start.planned");
+    return this.#spawn(plan, waits);
+  }
+
+  /** Its networks, and its process in them. @param waits at its gate */
+  async #spawn(plan: StartPlan, waits: boolean): Promise<ContainerProcess> {
+    const network = await this.#parts.networks.attach(this);
     const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;
-    return begin(this.#parts.executor, plan.steps, this.places.socket);
+    return begin(this.#parts.executor, [...network, ...plan.steps], this.places.socket);
   }
 
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
@@ -432,6 +441,50 @@ export class Container {
     });
   }
 
+  // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The networks that it is in while it runs. */
+  get endpoints(): readonly AskedEndpoint[] {
+    return endpointsOf(this.body, this.#record.endpoints);
+  }
+
+  /** "80/tcp" …: its image's and those asked for. */
+  get exposedPorts(): readonly string[] {
+    return [...new Set([...(this.#record.image?.config.ExposedPorts ?? []), ...Object.keys(this.body.ExposedPorts)])];
+  }
+
+  /** At once when it runs, else with its next start. @throws {OrlopError} connect_refused, already_connected … */
+  connect(network: Network, settings: EndpointSettings): Promise<void> {
+    return this.#queue.run(async () => {
+      const now = await this.#endpointsByName();
+      if (now[network.name] !== undefined)
+        throw OrlopError.of("already_connected", { name: this.name, network: network.name });
+      await this.#parts.networks.connect(this, network, settings);
+      this.#plan = undefined;
+      await this.#change({ endpoints: { ...now, [network.name]: settings } });
+    });
+  }
+
+  /** @throws {OrlopError} connect_refused, not_connected */
+  disconnect(network: Network): Promise<void> {
+    return this.#queue.run(async () => {
+      const { [network.name]: gone, ...rest } = await this.#endpointsByName();
+      if (gone === undefined) throw OrlopError.of("not_connected", { name: this.name, network: network.name });
+      await this.#parts.networks.disconnect(this, network);
+      await this.#change({ endpoints: rest });
+    });
+  }
+
+  async #endpointsByName(): Promise<Record<string, EndpointSettings>> {
+    if (networkModeOf(this.body).kind !== "network")
+      throw OrlopError.of("connect_refused", { name: this.name, mode: this.body.HostConfig.NetworkMode || "none" });
+    const named = this.endpoints.map(async ({ network, settings }) => {
+      const known = await this.#parts.networks.get(network).catch(() => undefined); // gone meanwhile
+      return [known?.name ?? network, settings] as const;
+    });
+    return Object.fromEntries(await Promise.all(named));
+  }
+
   /** @throws {OrlopError} container_not_running */
   resize(rows: number, columns: number): void {
     mustAct("resize", this.status, this);
@@ -513,7 +566,10 @@ export class Container {
   /** Its group goes, and these folders behind it. */
   async #clearAway(paths: readonly string[]): Promise<void> {
     await this.#left;
-    await this.#parts.clearAway(groupPathOfRecord(this.#record), paths);
+    await Promise.all([
+      this.#parts.networks.detach(this),
+      this.#parts.clearAway(groupPathOfRecord(this.#record), paths),
+    ]);
     await this.#volumes.release();
   }
 
@@ -538,13 +594,13 @@ export class Container {
   }
 
   /** What was asked for changes, also of a `--rm` container; all of it or nothing. */
-  async #change(change: Partial<Pick<ContainerRecord, "name" | "body">>): Promise<void> {
-    const { name, body } = this.#record;
+  async #change(change: Partial<Pick<ContainerRecord, "name" | "body" | "endpoints">>): Promise<void> {
+    const { name, body, endpoints } = this.#record;
     this.#record = { ...this.#record, ...change };
     try {
       await this.#store();
     } catch (error) {
-      this.#record = { ...this.#record, name, body };
+      this.#record = { ...this.#record, name, body, ...(endpoints && { endpoints }) };
       throw error;
     }
   }

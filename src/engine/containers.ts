@@ -60,6 +60,7 @@ export class Containers {
     try {
       const use = (image: ContainerImage) => this.#making.set(id, [image]);
       const { body, image } = await this.#parts.images.apply(asked, platform, use);
+      await this.#parts.networks.check(body);
       const { plan, mounts } = this.#choose(id, chosen, body, image);
       this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);

@@ -18,6 +18,8 @@ export interface ContainerPlaces {
   readonly dataDir: string;
   readonly socket: string;
   readonly exitRecord: string;
+  /** A link to its network namespace, while it is in networks and runs. */
+  readonly sandbox: string;
   readonly log: string;
   /** Upper directories of the root's overlays; on disk for a `--rm` container too, whose writes must not fill memory. */
   readonly layers: string;
@@ -34,6 +36,7 @@ export function containerPlaces(places: Places, id: string, isTransient: boolean
     dataDir,
     socket: `${runDir}/monitor.sock`,
     exitRecord: `${dataDir}/exit`,
+    sandbox: `${runDir}/netns`,
     log: `${dataDir}/log`,
     layers: `${stateDir}/layers`,
     owned: [runDir, stateDir],

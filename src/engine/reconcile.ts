@@ -31,6 +31,7 @@ export async function reconcile(input: Reconciliation): Promise<void> {
 
 async function reconcileOne(input: Reconciliation, record: ContainerRecord): Promise<void> {
   const container = input.containers.restore(record);
+  input.parts.networks.adopt(container);
   try {
     const process = await findProcess(input.parts, container);
     if (process === undefined) return await settle(container, record);

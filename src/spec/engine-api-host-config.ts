@@ -2,6 +2,7 @@
 
 import { OrlopError } from "../base/errors.ts";
 import { deviceCgroupRule } from "./device-cgroup-rule.ts";
+import { portBindings } from "./engine-api-network.ts";
 import {
   field,
   list,
@@ -164,7 +165,14 @@ export const hostConfig = shape({
   Sysctls: field(table(text), {}),
   Devices: field(list(device), []),
   // Namespaces.
-  NetworkMode: field(oneOf("", "default", "bridge", "none", "host"), ""),
+  /** "default", "bridge", "none", "host", "container:NAME", "ns:PATH", or a network's name or id. */
+  NetworkMode: field(text, ""),
+  PortBindings: field(portBindings, {}),
+  PublishAllPorts: field(truth, false),
+  Dns: field(texts, []),
+  DnsOptions: field(texts, []),
+  DnsSearch: field(texts, []),
+  Links: field(texts, []),
   IpcMode: field(oneOf("", "private", "shareable", "host"), ""),
   PidMode: field(oneOf("", "private", "host"), ""),
   UTSMode: field(oneOf("", "host"), ""),
@@ -182,13 +190,7 @@ export const hostConfig = shape({
   Runtime: field(oneOf("", "orlop", "runc"), ""),
   Isolation: field(oneOf("", "default"), ""),
   // Not carried out.
-  PortBindings: none,
-  PublishAllPorts: none,
-  Dns: none,
-  DnsOptions: none,
-  DnsSearch: none,
   Cgroup: none,
-  Links: none,
   StorageOpt: none,
   CpuRealtimePeriod: none,
   CpuRealtimeRuntime: none,

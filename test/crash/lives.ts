@@ -112,6 +112,12 @@ export const lives: Readonly<Record<string, Life>> = {
     stops: true,
     config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
   },
+  "in a network, with a port": {
+    config: (Rootfs) => ({
+      Cmd: script("exit 3"),
+      HostConfig: { NetworkMode: "bridge", PortBindings: { "80/tcp": [{ HostPort: "" }] }, Rootfs },
+    }),
+  },
   "not startable": {
     fails: true,
     config: (Rootfs) => ({ Cmd: ["/no/such/program"], HostConfig: { Rootfs } }),
