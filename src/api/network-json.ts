@@ -2,7 +2,7 @@
 
 import type { Container } from "../engine/container.ts";
 import type { Engine } from "../engine/engine.ts";
-import { formatTimeNs } from "../engine/log-reader.ts";
+import { formatTimeNs } from "../engine/log-format.ts";
 import type { Network } from "../engine/network.ts";
 import { networkModeOf } from "../engine/network-mode.ts";
 import { addressOf, type EndpointRecord, leadingEndpoint, type PublishedPort } from "../engine/sandbox-record.ts";

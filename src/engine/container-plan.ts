@@ -22,14 +22,9 @@ import { layerDirectory, nothingIn } from "./images/image-stores.ts";
 import { logAttributesOf } from "./log-attributes.ts";
 import { logSettingsOf } from "./log-settings.ts";
 import { type Machine, readText } from "./machine.ts";
-<<<<<<< HEAD
 import { type BindPoint, type MountPlaces, type MountPoint, mountOf } from "./mount-point.ts";
-import { containerPlaces, type Places, partPlace, volumePath } from "./places.ts";
-=======
-import { type MountPoint, mountOf } from "./mount-point.ts";
 import { networkModeOf } from "./network-mode.ts";
-import { containerPlaces, type Places, volumePath } from "./places.ts";
->>>>>>> 3d0b5df (Bridge networks in the engine and the API: containers attached by plan, ports published, networks made and removed)
+import { containerPlaces, type Places, partPlace, volumePath } from "./places.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 
 export interface StartPlan {
@@ -146,15 +141,6 @@ function filesOf(id: string, body: ContainerCreateBody, machine: Machine): reado
   });
 }
 
-<<<<<<< HEAD
-/** "NAME:ADDRESS"; an IPv6 address has colons itself. */
-function parseExtraHost(text: string): readonly [name: string, address: string] {
-  const match = /^([^:=\s]+)[:=]\[?([0-9a-fA-F:.]+)\]?$/.exec(text);
-  if (match === null)
-    throw OrlopError.of("bad_value", { what: "HostConfig.ExtraHosts", value: text, expected: "NAME:ADDRESS" });
-  return [match[1] ?? "", match[2] ?? ""];
-}
-
 function mountPlaces(places: Places): MountPlaces {
   return {
     volume: (name) => volumePath(places, name),
@@ -170,8 +156,6 @@ function planPart(mounts: readonly MountPoint[], places: Places): Step[] {
   return [{ op: "mkdir", path: partPlace(places), mode: 0o700, why: "a place that each container covers for itself" }];
 }
 
-=======
->>>>>>> 3d0b5df (Bridge networks in the engine and the API: containers attached by plan, ports published, networks made and removed)
 /** `-v` makes a directory of a source that is missing; `--mount` refuses. */
 function planBindSources(mounts: readonly MountPoint[]): Step[] {
   return mounts.flatMap((point): Step[] => {
@@ -183,7 +167,6 @@ function planBindSources(mounts: readonly MountPoint[]): Step[] {
   });
 }
 
-<<<<<<< HEAD
 const propagationNeeds = { shared: /^shared:/, slave: /^(shared|master):/ } as const;
 
 /** What is to reach the container, or come out of it, must be able to: Docker's check, and its words. @throws {OrlopError} not_shared */
@@ -201,11 +184,7 @@ function checkPropagation({ source, propagation }: BindPoint): [] {
   return [];
 }
 
-function warningsOf(body: ContainerCreateBody, changesInMemory: boolean): string[] {
-  const { NetworkMode } = body.HostConfig;
-=======
 function warningsOf(changesInMemory: boolean): string[] {
->>>>>>> 3d0b5df (Bridge networks in the engine and the API: containers attached by plan, ports published, networks made and removed)
   return [
     ...(changesInMemory
       ? ["overlay cannot write to the state directory: changes to the root live in memory, and end with each run"]
