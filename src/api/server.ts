@@ -33,7 +33,7 @@ export class ApiServer {
     http.on("upgrade", (request: IncomingMessage, socket: Socket, head: Uint8Array) => {
       void this.#upgrade(request, socket, head);
     });
-    http.on("clientError", (_error, socket) => socket.destroy());
+    http.on("clientError", (error, socket) => refuseBytes(error, socket as Socket));
     // No timers of our own: the socket is local, its clients are root's.
     http.keepAliveTimeout = 0;
     http.requestTimeout = 0;
@@ -106,6 +106,13 @@ export class ApiServer {
       return errorReply(error);
     }
   }
+}
+
+/** What is no HTTP, or more of it than is read: an answer where one can be understood, and the end. */
+function refuseBytes(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (!socket.writable) return void socket.destroy();
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
 async function send(
