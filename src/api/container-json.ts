@@ -63,6 +63,8 @@ export function inspection(container: Container, machine: Machine, around: Surro
     ExecIDs: execIdsOf(container),
     HostConfig: {
       ...HostConfig,
+      Binds: nullIfNone(HostConfig.Binds),
+      VolumesFrom: nullIfNone(HostConfig.VolumesFrom),
       NetworkMode: HostConfig.NetworkMode || "default",
       IpcMode: HostConfig.IpcMode || "private",
       CgroupnsMode: HostConfig.CgroupnsMode || "private",
@@ -139,6 +141,11 @@ function statusText({ status, run }: Container, nowMs: number): string {
 
 function commandOf({ body }: Container): string[] {
   return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
+}
+
+/** As Go writes a list that nobody made. */
+function nullIfNone(list: readonly string[]): readonly string[] | null {
+  return list.length === 0 ? null : list;
 }
 
 /** Destinations of anonymous volumes: the request's, and the image's. */

@@ -297,6 +297,8 @@ export const errorTable = {
     "invalid",
     (p) => `invalid mount config for type ${JSON.stringify(p.type)}: ${p.reason}`,
   ),
+  // Not 404: the docker CLI would take it for the image's and pull.
+  no_lender: row<{ container: string }>("invalid", (p) => `No such container: ${p.container}`),
   bad_mode: row<{ mode: string }>("invalid", (p) => `invalid mode: ${p.mode}`),
   volume_over_file: row<{ path: string }>(
     "invalid",

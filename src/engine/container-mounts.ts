@@ -59,7 +59,7 @@ export async function prepareVolumes(
 async function makeVolumes(id: ContainerId, mounts: readonly ChosenMount[], volumes: Volumes): Promise<void> {
   for (const mount of mounts) {
     if (mount.type !== "volume") continue;
-    const making = mount.making ?? { driver: "local", options: {}, labels: null };
+    const making = mount.making ?? { driver: "local", options: null, labels: null };
     const owner = mount.anonymous && mount.making !== undefined ? { madeFor: id } : {};
     await volumes.create({ name: mount.name, ...making, ...owner }, id);
     point("container.create.volume");

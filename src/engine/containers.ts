@@ -94,8 +94,19 @@ export class Containers {
   #choose(id: ContainerId, name: string, body: ContainerCreateBody, image: ContainerImage | undefined): Choice {
     stopSignalOf(body);
     const origin = { body, ...(image && { image }) };
-    const mounts = chooseMounts(origin, this.#parts, (other) => this.get(other).record.mounts);
+    const mounts = chooseMounts(origin, this.#parts, (other) => this.#lend(other));
     return { mounts, plan: planStart(id, { name, ...origin, mounts }, this.#parts) };
+  }
+
+  /** The mounts of a container that VolumesFrom names. @throws {OrlopError} no_lender, ambiguous_id */
+  #lend(container: string): readonly MountPoint[] {
+    try {
+      return this.get(container).record.mounts;
+    } catch (error) {
+      if (error instanceof OrlopError && error.code === "no_such_container")
+        throw OrlopError.of("no_lender", { container }, error);
+      throw error;
+    }
   }
 
   has(id: string): boolean {

@@ -63,7 +63,7 @@ export type MountPoint = BindPoint | VolumePoint | TmpfsPoint | ImagePoint;
 /** How to make a volume that is not there. */
 export interface VolumeMaking {
   readonly driver: string;
-  readonly options: VolumeOptions;
+  readonly options: VolumeOptions | null;
   readonly labels: Readonly<Record<string, string>> | null;
 }
 

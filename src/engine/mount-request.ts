@@ -96,7 +96,7 @@ function volumeOf(request: MountRequest, destination: string, driver: string, re
     subpath,
     making: {
       driver: VolumeOptions?.DriverConfig?.Name || driver,
-      options: VolumeOptions?.DriverConfig?.Options ?? {},
+      options: VolumeOptions?.DriverConfig?.Options ?? null,
       labels: VolumeOptions?.Labels ?? null,
     },
   };

@@ -83,7 +83,7 @@ function anonymousVolume(target: string, driver: string): AskedMount {
     mode: "",
     copyUp: true,
     subpath: "",
-    making: { driver, options: {}, labels: null },
+    making: { driver, options: null, labels: null },
   };
 }
 

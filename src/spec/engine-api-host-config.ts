@@ -53,7 +53,10 @@ const mount = shape({
     shape({
       NoCopy: field(truth, false),
       Labels: field(table(text), null as Readonly<Record<string, string>> | null),
-      DriverConfig: field(shape({ Name: field(text, ""), Options: field(table(text), {}) }), undefined),
+      DriverConfig: field(
+        shape({ Name: field(text, ""), Options: field(table(text), null as Readonly<Record<string, string>> | null) }),
+        undefined,
+      ),
       Subpath: field(text, ""),
     }),
     undefined,
