@@ -422,6 +422,7 @@ export class Container {
       if (this.#status === "removing") throw OrlopError.of("container_removing", { id: this.id, name: old });
       if (old === name) throw OrlopError.of("same_name", { name });
       await this.#change({ name });
+      await this.#parts.networks.renamed(this);
       this.#tell("rename", { oldName: `/${old}` });
       return old;
     });

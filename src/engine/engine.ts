@@ -55,6 +55,7 @@ export class Engine {
       events: this.events,
       rows: stores.durable.load("network"),
       background: async (what, work) => void (await this.#background(what, work)),
+      find: (reference) => this.containers.get(reference),
       container: (id) => (this.containers.has(id) ? this.containers.get(id) : undefined),
     });
     this.#parts = this.#partsOf(options);

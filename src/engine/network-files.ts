@@ -27,12 +27,12 @@ export interface NetworkFilesInput {
 const RESOLVED = "/run/systemd/resolve/resolv.conf";
 
 /** The engine's embedded server inside a container's namespace. */
-export const EMBEDDED_SERVER = "127.0.0.11";
+const EMBEDDED_SERVER = "127.0.0.11";
 
 /** Written in place: the container has them as mounts. @throws {OrlopError} bad_value */
-export function writeNetworkFiles(input: NetworkFilesInput, hasEmbeddedServer: boolean): void {
+export function writeNetworkFiles(input: NetworkFilesInput): void {
   const { body, hostname, directory, sandbox } = input;
-  const { Dns, DnsSearch, DnsOptions, ExtraHosts } = body.HostConfig;
+  const { ExtraHosts } = body.HostConfig;
   const endpoints = sandbox.endpoints.toSorted((one, other) => one.number - other.number);
   const hosts = hostsFile({
     hostname,
@@ -44,13 +44,26 @@ export function writeNetworkFiles(input: NetworkFilesInput, hasEmbeddedServer: b
     hostGateways: hostGatewaysOf(sandbox),
     others: input.others,
   });
-  const resolvers = resolversOf({ host: hostResolvers(), servers: Dns, search: DnsSearch, options: DnsOptions });
-  const asked: Resolvers = hasEmbeddedServer
-    ? { ...resolvers, servers: [EMBEDDED_SERVER], options: withDots(resolvers.options) }
-    : resolvers;
+  const resolvers = resolversOfBody(body);
+  const asked: Resolvers =
+    sandbox.resolverPort === undefined
+      ? { ...resolvers, servers: resolvers.servers.filter((server) => !isLoopback(server)) }
+      : { servers: [EMBEDDED_SERVER], search: resolvers.search, options: withDots(resolvers.options) };
   writeFileSync(`${directory}/hosts`, hosts);
   writeFileSync(`${directory}/hostname`, `${hostname}\n`);
   writeFileSync(`${directory}/resolv.conf`, resolvConfFile(asked));
+}
+
+/** Whom the container's names are asked of, were it on the host. @throws {OrlopError} bad_value */
+export function resolversOfBody({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): Resolvers {
+  const { Dns, DnsSearch, DnsOptions } = HostConfig;
+  return resolversOf({ host: hostResolvers(), servers: Dns, search: DnsSearch, options: DnsOptions });
+}
+
+/** Whether it can ask none of them itself: then the embedded server does, on the host. */
+export function needsEmbeddedServer(body: Pick<ContainerCreateBody, "HostConfig">): boolean {
+  const { servers } = resolversOfBody(body);
+  return servers.length > 0 && servers.every(isLoopback);
 }
 
 /** Names without a dot are containers'. */
@@ -67,7 +80,7 @@ function hostGatewaysOf(sandbox: SandboxRecord): string[] {
 }
 
 /** The servers that the host asks, but for a local stub whose own servers are known. */
-export function hostResolvers(): Resolvers {
+function hostResolvers(): Resolvers {
   const own = parseResolvConf(readText("/etc/resolv.conf") ?? "");
   if (own.servers.length === 0 || !own.servers.every(isLoopback)) return own;
   const behind = readText(RESOLVED);

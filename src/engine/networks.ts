@@ -8,15 +8,17 @@ import type { Netd } from "../kernel/netd.ts";
 import type { Step } from "../kernel/step.ts";
 import { type LinkNames, linkNamesOf } from "../network/link-names.ts";
 import { parseMac } from "../network/mac-address.ts";
+import { parseExtraHost } from "../network/name-files.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import { type EndpointSettings, type NetworkCreateBody, noEndpointSettings } from "../spec/engine-api-network.ts";
 import type { RecordStore, Row } from "../store/rows.ts";
 import type { Events } from "./events.ts";
 import { HostNetwork, hasIpv6, routedSubnets } from "./host-network.ts";
 import { readText } from "./machine.ts";
+import { type NamedContainer, NameService } from "./name-service.ts";
 import { Network } from "./network.ts";
 import { type NetworkSurroundings, settleNetwork, settleSubnets } from "./network-create.ts";
-import { writeNetworkFiles } from "./network-files.ts";
+import { needsEmbeddedServer, resolversOfBody, writeNetworkFiles } from "./network-files.ts";
 import { type AskedEndpoint, checkMode, endpointsOf, networkModeOf } from "./network-mode.ts";
 import {
   builtInNetworks,
@@ -28,7 +30,7 @@ import {
   type NetworkRecord,
 } from "./network-record.ts";
 import { ReadySandboxes } from "./ready-sandboxes.ts";
-import type { SandboxRecord } from "./sandbox-record.ts";
+import { addressOf, type EndpointRecord, type SandboxRecord } from "./sandbox-record.ts";
 import { type EndpointWish, Sandboxes } from "./sandboxes.ts";
 
 export interface NetworksOptions {
@@ -43,6 +45,14 @@ export interface NetworksOptions {
   readonly hostname: string;
   /** undefined for one that is gone. */
   container(id: string): NetworkedContainer | undefined;
+  /** By id or name. @throws {OrlopError} no_such_container */
+  find(reference: string): { readonly id: string; readonly name: string };
+}
+
+/** `--link`: another name for a container. */
+interface Link {
+  readonly target: string;
+  readonly aliases: readonly string[];
 }
 
 /** A container as its networks see it. */
@@ -52,6 +62,7 @@ export interface NetworkedContainer {
   readonly body: ContainerCreateBody;
   readonly places: { readonly runDir: string; readonly dataDir: string };
   readonly isRunning: boolean;
+  readonly run: { readonly status: string };
   readonly endpoints: readonly AskedEndpoint[];
   /** "80/tcp" … */
   readonly exposedPorts: readonly string[];
@@ -64,12 +75,16 @@ export class Networks {
   readonly #host: HostNetwork;
   readonly #sandboxes: Sandboxes;
   readonly #ready: ReadySandboxes;
+  readonly #nameService: NameService;
+  /** Containers with links → the containers that those lead to. */
+  readonly #links = new Map<string, readonly Link[]>();
   readonly #machineId = readText("/etc/machine-id")?.trim() || "unknown";
   #default: Promise<Network> | undefined;
 
   constructor(options: NetworksOptions) {
     this.#options = options;
     this.#names = linkNamesOf(options.runDir);
+    this.#nameService = new NameService(options.netd, options.executor);
     this.#host = new HostNetwork({ executor: options.executor, names: this.#names, runDir: options.runDir });
     this.#sandboxes = new Sandboxes({
       executor: options.executor,
@@ -78,6 +93,7 @@ export class Networks {
       netd: options.netd,
       runDir: options.runDir,
       networkOf: (id) => this.#byId.get(id),
+      forgetNames: (id, record) => this.#nameService.withdraw(id, record, this.#linkedTo(id)),
       nameOf: (id) => this.#nameOf(id),
     });
     this.#ready = new ReadySandboxes({
@@ -200,10 +216,9 @@ export class Networks {
   /** @throws {OrlopError} network_built_in, network_in_use */
   async remove(network: Network): Promise<void> {
     if (isBuiltIn(network.name)) throw OrlopError.of("network_built_in", { name: network.name });
-    if (network.members.size > 0) {
-      const members = [...network.members].map(
-        (id) => `name:${JSON.stringify(this.#nameOf(id))} id:"${id.slice(0, 12)}"`,
-      );
+    const active = [...network.members].filter((id) => this.#isActive(id));
+    if (active.length > 0) {
+      const members = active.map((id) => `name:${JSON.stringify(this.#nameOf(id))} id:"${id.slice(0, 12)}"`);
       throw OrlopError.of("network_in_use", { name: network.name, members: members.join(", ") });
     }
     this.#byId.delete(network.id);
@@ -213,12 +228,21 @@ export class Networks {
     this.#tell("destroy", network);
   }
 
+  /** What has ended gives its endpoints back behind the answer, and is in nobody's way. */
+  #isActive(id: string): boolean {
+    const container = this.#options.container(id);
+    return container !== undefined && (container.isRunning || container.run.status !== "exited");
+  }
+
   // ── containers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** What can be known to be wrong before the start. @throws {OrlopError} */
   async check(body: ContainerCreateBody): Promise<void> {
     checkMode(body);
     for (const { network: name, settings } of endpointsOf(body)) checkEndpoint(await this.get(name), settings);
+    for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
+    resolversOfBody(body);
+    for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
   }
 
   /** Before the start; steps that come first in the container's plan. @throws {OrlopError} */
@@ -234,7 +258,13 @@ export class Networks {
     const ports = { bindings: PortBindings, exposed: container.exposedPorts, publishAll: PublishAllPorts };
     const wish = { containerId: id, containerName: name, runDir: places.runDir, endpoints, ports };
     const steps = await this.#sandboxes.attach(wish, this.#takeReady(endpoints));
-    this.#writeFiles(container);
+    try {
+      await this.#serveNames(container);
+      this.#writeFiles(container);
+    } catch (error) {
+      await this.detach(container);
+      throw error;
+    }
     for (const { network } of endpoints) this.#tell("connect", network, id);
     return steps;
   }
@@ -248,7 +278,94 @@ export class Networks {
     const sandbox = this.#sandboxes.of(id);
     if (sandbox === undefined) return;
     const hostname = body.Hostname || (body.HostConfig.UTSMode === "host" ? this.#options.hostname : id.slice(0, 12));
-    writeNetworkFiles({ body, hostname, directory: places.dataDir, sandbox, others: [] }, false);
+    writeNetworkFiles({ body, hostname, directory: places.dataDir, sandbox, others: this.#linkedHosts(id) });
+  }
+
+  // ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Tells netd the container's names, and serves others' names to it. */
+  async #serveNames(container: NetworkedContainer): Promise<void> {
+    const named = this.#named(container);
+    if (named === undefined) return;
+    this.#links.set(container.id, this.#linksOf(container));
+    const hasServer = named.sandbox.resolverPort !== undefined;
+    if (hasServer || named.named.length > 0 || needsEmbeddedServer(container.body)) {
+      const port = await this.#nameService.serve(named);
+      this.#sandboxes.noteResolver(container.id, container.places.runDir, port);
+    }
+    await this.#tellLinks(container.id);
+    for (const [id, links] of this.#links)
+      if (id !== container.id && links.some(({ target }) => target === container.id)) await this.#tellLinks(id);
+  }
+
+  #named({ id, name, body }: NetworkedContainer): NamedContainer | undefined {
+    const sandbox = this.#sandboxes.of(id);
+    if (sandbox === undefined) return undefined;
+    return {
+      id,
+      name,
+      hostname: body.Hostname,
+      namespace: this.#sandboxes.pathOf(sandbox.id),
+      sandbox,
+      named: sandbox.endpoints.filter(({ networkId }) => this.#byId.get(networkId)?.isDefault === false),
+      servers: resolversOfBody(body).servers,
+      setsDots: body.HostConfig.DnsOptions.some((option) => option.startsWith("ndots:")),
+    };
+  }
+
+  /** `--link`, of the default network and those of each endpoint. @throws {OrlopError} no_such_container */
+  #linksOf({ body, endpoints }: NetworkedContainer): Link[] {
+    const written = [...body.HostConfig.Links, ...endpoints.flatMap(({ settings }) => settings.Links)];
+    return written.map((text) => {
+      const [reference = "", alias = reference] = text.split(":");
+      const target = this.#options.find(reference);
+      return { target: target.id, aliases: [...new Set([alias, target.id.slice(0, 12), target.name])] };
+    });
+  }
+
+  /** As `#linksOf`; those to containers that are gone lead nowhere. */
+  #knownLinksOf(container: NetworkedContainer): Link[] {
+    try {
+      return this.#linksOf(container);
+    } catch {
+      return [];
+    }
+  }
+
+  #linkedTo(id: string): string[] {
+    return (this.#links.get(id) ?? []).map(({ target }) => target);
+  }
+
+  async #tellLinks(id: string): Promise<void> {
+    if (this.#sandboxes.of(id)?.resolverPort === undefined) return;
+    for (const { target, aliases } of this.#links.get(id) ?? []) {
+      const endpoint = this.#sharedEndpoint(id, target);
+      if (endpoint !== undefined) await this.#nameService.tellLink(id, target, aliases, endpoint);
+    }
+  }
+
+  /** The target's endpoint in a network that both are in. */
+  #sharedEndpoint(id: string, target: string): EndpointRecord | undefined {
+    const own = new Set(this.#sandboxes.of(id)?.endpoints.map(({ networkId }) => networkId));
+    return this.#sandboxes.of(target)?.endpoints.find(({ networkId }) => own.has(networkId));
+  }
+
+  /** Lines of /etc/hosts for links in the default network, which has no names. */
+  #linkedHosts(id: string): (readonly [string, ...string[]])[] {
+    return (this.#links.get(id) ?? []).flatMap(({ target, aliases }) => {
+      const endpoint = this.#sharedEndpoint(id, target);
+      if (endpoint === undefined || this.#byId.get(endpoint.networkId)?.isDefault !== true) return [];
+      return ([4, 6] as const).flatMap((version) => {
+        const address = addressOf(endpoint, version);
+        return address === "" ? [] : [[address, ...aliases] as const];
+      });
+    });
+  }
+
+  /** It has another name now. */
+  async renamed(container: NetworkedContainer): Promise<void> {
+    const named = this.#named(container);
+    if (named !== undefined) await this.#nameService.tellNames(container.id, named);
   }
 
   #takeReady(endpoints: readonly EndpointWish[]): SandboxRecord | undefined {
@@ -262,6 +379,7 @@ export class Networks {
   async detach({ id, places }: Pick<NetworkedContainer, "id" | "places">): Promise<void> {
     const record = this.#sandboxes.of(id);
     await this.#sandboxes.detach(id, places.runDir);
+    this.#links.delete(id);
     for (const { networkId } of record?.endpoints ?? []) {
       const network = this.#byId.get(networkId);
       if (network !== undefined) this.#tell("disconnect", network, id);
@@ -283,6 +401,7 @@ export class Networks {
     checkEndpoint(network, settings);
     if (!container.isRunning) return;
     await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
+    await this.#serveNames(container);
     this.#writeFiles(container);
     this.#tell("connect", network, container.id);
   }
@@ -290,6 +409,8 @@ export class Networks {
   async disconnect(container: NetworkedContainer, network: Network): Promise<void> {
     if (!container.isRunning) return;
     await this.#sandboxes.disconnect(container.id, container.places.runDir, network.id);
+    await this.#nameService.leave(container.id, network.id);
+    await this.#serveNames(container);
     this.#writeFiles(container);
     this.#tell("disconnect", network, container.id);
   }
@@ -309,7 +430,15 @@ export class Networks {
 
   /** When every container has been adopted, and is known to run or not: the kernel is made to agree. */
   async reconcile(): Promise<void> {
+    for (const id of this.#sandboxes.containerIds) {
+      const container = this.#options.container(id);
+      const named = container?.isRunning ? this.#named(container) : undefined;
+      if (container === undefined || named === undefined) continue;
+      this.#links.set(id, this.#knownLinksOf(container));
+      this.#nameService.adopt(named);
+    }
     await this.#options.netd.sync();
+    for (const id of this.#links.keys()) await this.#tellLinks(id);
     for (const id of this.#sandboxes.containerIds) {
       const container = this.#options.container(id);
       if (container !== undefined && !container.isRunning) await this.detach(container);

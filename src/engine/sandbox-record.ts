@@ -10,6 +10,8 @@ export interface SandboxRecord {
   /** Of the next endpoint. */
   readonly nextNumber: number;
   readonly ports: readonly PublishedPort[];
+  /** Where the embedded resolver listens inside; undefined without one. */
+  readonly resolverPort?: number;
 }
 
 /** What a container has of one network. */

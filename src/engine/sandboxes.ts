@@ -60,6 +60,8 @@ export interface SandboxParts {
   readonly names: LinkNames;
   readonly netd: Netd;
   readonly runDir: string;
+  /** Names are taken back before the namespace goes. */
+  forgetNames(containerId: string, record: SandboxRecord): Promise<void>;
   /** undefined for one that is gone. */
   networkOf(id: string): Network | undefined;
   /** For people: who has a port. */
@@ -151,6 +153,7 @@ export class Sandboxes {
       await netd.hold(containerId, []);
     }
     this.#ports.release(containerId);
+    await this.#parts.forgetNames(containerId, record);
     await this.removeSandbox(record);
     point("network.detach.removed");
     for (const name of ["network.json", "netns"]) rmSync(`${runDir}/${name}`, { force: true });
@@ -165,6 +168,14 @@ export class Sandboxes {
 
   #releaseAddresses({ networkId, addresses }: EndpointRecord): void {
     this.#parts.networkOf(networkId)?.releaseAddresses(addresses.map(parsed));
+  }
+
+  /** Notes where the embedded resolver listens. */
+  noteResolver(containerId: string, runDir: string, resolverPort: number): void {
+    const record = this.#live.get(containerId);
+    if (record === undefined || record.resolverPort === resolverPort) return;
+    this.#live.set(containerId, { ...record, resolverPort });
+    writeSandbox(runDir, { ...record, resolverPort });
   }
 
   // ── namespaces and links ─────────────────────────────────────────────────────────────────────────────────────────

@@ -91,18 +91,14 @@ export interface ResolvConfInput {
   readonly options: readonly string[];
 }
 
-/**
- * What the container asks. Servers on the host's loopback are not its: without others it has none of the host's.
- *
- * @throws {OrlopError} bad_value
- */
+/** Whom names are asked of, as seen from the host. @throws {OrlopError} bad_value */
 export function resolversOf({ host, servers, search, options }: ResolvConfInput): Resolvers {
   for (const server of servers)
     if (parseAddress(server) === undefined)
       throw OrlopError.of("bad_value", { what: "HostConfig.Dns", value: server, expected: "an IP address" });
   for (const word of [...search, ...options]) checkWord(word);
   return {
-    servers: servers.length > 0 ? servers : host.servers.filter((server) => !isLoopback(server)),
+    servers: servers.length > 0 ? servers : host.servers,
     // "." alone takes the host's away
     search: search.length > 0 ? search.filter((domain) => domain !== ".") : host.search,
     options: options.length > 0 ? options : host.options,

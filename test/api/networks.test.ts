@@ -246,3 +246,44 @@ kernelTest(
   },
   timeoutMs,
 );
+
+kernelTest(
+  "containers of a network find each other by name, alias, link and short id, also while no engine lives",
+  needs,
+  async (scratch) => {
+    const fixture = await openFixture(scratch);
+    const { ask, product } = fixture;
+    await ask("POST", "/networks/create", { Name: "Lan", EnableIPv6: false });
+    const inLan = (more = {}) => ({
+      HostConfig: { NetworkMode: "Lan" },
+      NetworkingConfig: { EndpointsConfig: { Lan: more } },
+    });
+    const web = await start(fixture, "web", inLan({ Aliases: ["www"] }));
+    const client = await start(fixture, "client", inLan({ Links: ["web:db"] }));
+    const other = await start(fixture, "stranger", { HostConfig: { NetworkMode: "bridge" } });
+    const address = web.NetworkSettings.Networks.Lan.IPAddress;
+    const lookUp = (from: Answer, name: string) => inside(from, "busybox", "nslookup", name, "127.0.0.11");
+    const names = ["web", "WWW", "web.lan", web.Id.slice(0, 12), "db"];
+    for (const name of names) expect([name, lookUp(client, name)]).toEqual([name, expect.stringContaining(address)]);
+    expect(lookUp(client, address)).toContain("web.lan");
+    expect(lookUp(web, "db")).not.toContain(address); // a link is only the one's who asked for it
+    expect(lookUp(other, "web")).not.toContain(address);
+    const engine = product.pids().filter((pid) =>
+      Bun.spawnSync(["cat", `/proc/${pid}/cmdline`])
+        .stdout.toString()
+        .includes("\0engine\0"),
+    );
+    for (const pid of engine) process.kill(pid, "SIGSTOP");
+    try {
+      expect(lookUp(client, "web")).toContain(address);
+    } finally {
+      for (const pid of engine) process.kill(pid, "SIGCONT");
+    }
+    await ask("POST", "/containers/web/rename?name=site");
+    expect(lookUp(client, "site")).toContain(address);
+    expect(lookUp(client, "web")).not.toContain(address);
+    await ask("POST", "/networks/Lan/connect", { Container: "stranger" });
+    expect(lookUp(other, "site")).toContain(address);
+  },
+  timeoutMs,
+);
