@@ -37,9 +37,9 @@ export function inspection(container: Container, machine: Machine, around: Surro
     Args: args,
     State: {
       Status: status,
-      Running: container.isRunning,
+      Running: container.isRunning || status === "restarting", // Docker's word for it
       Paused: status === "paused",
-      Restarting: false,
+      Restarting: status === "restarting",
       OOMKilled: run.oomKilled,
       Dead: false,
       Pid: run.pid,
@@ -54,7 +54,7 @@ export function inspection(container: Container, machine: Machine, around: Surro
     HostsPath: `${places.dataDir}/hosts`,
     LogPath: log.driver === "none" ? "" : places.log,
     Name: `/${record.name}`,
-    RestartCount: 0,
+    RestartCount: container.restarts.state.count,
     Driver: "overlay",
     Platform: "linux",
     MountLabel: "",
@@ -135,6 +135,7 @@ function statusText({ status, run }: Container, nowMs: number): string {
   const since = (ns: string) => formatAge(nowMs - Number(BigInt(ns) / 1_000_000n));
   if (status === "running") return `Up ${since(run.startedNs)}`;
   if (status === "paused") return `Up ${since(run.startedNs)} (Paused)`;
+  if (status === "restarting") return `Restarting (${run.exitCode}) ${since(run.endedNs)} ago`;
   if (status === "exited") return `Exited (${run.exitCode}) ${since(run.endedNs)} ago`;
   return status === "created" ? "Created" : "Removal In Progress";
 }

@@ -259,6 +259,18 @@ export const errorTable = {
     () => "add pid to the columns of -o",
   ),
 
+  bad_restart_policy: row<{ reason: string }>("invalid", (p) => `invalid restart policy: ${p.reason}`),
+  restart_and_remove: row<object>("invalid", () => "can't create 'AutoRemove' container with restart policy"),
+  container_restarting: row<{ id: string; name: string }>(
+    "conflict",
+    (p) => `Container ${p.id} is restarting, wait until the container is running`,
+  ),
+  container_restarting_remove: row<{ id: string; name: string }>(
+    "conflict",
+    (p) =>
+      `cannot remove container "${p.name}": container is restarting: stop the container before removing or force remove`,
+  ),
+
   // ── execs ──────────────────────────────────────────────────────────────────────────────────────────────────────────
   no_such_exec: row<{ id: string }>("not_found", (p) => `No such exec instance: ${p.id}`),
   exec_running: row<{ id: string }>("conflict", (p) => `exec ${p.id} is running already`),

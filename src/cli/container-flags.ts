@@ -31,6 +31,11 @@ export const containerFlags = {
   groupAdd: { type: "list", value: "GROUP", help: "Join another group" },
   entrypoint: { type: "text", value: "PROGRAM", help: "Run this instead of the image's entrypoint" },
   stopSignal: { type: "text", value: "SIGNAL", help: "Signal that stops the container" },
+  restart: {
+    type: "text",
+    value: "POLICY",
+    help: "When it ended: no, on-failure[:RETRIES], always or unless-stopped: start it again",
+  },
   stopTimeout: {
     type: "integer",
     value: "SECONDS",
@@ -144,7 +149,6 @@ export const containerFlags = {
   noHealthcheck: { type: "later", takesValue: false, help: "" },
   publish: { type: "later", short: "p", takesValue: true, help: "" },
   publishAll: { type: "later", short: "P", takesValue: false, help: "" },
-  restart: { type: "later", takesValue: true, help: "" },
   runtime: { type: "later", takesValue: true, help: "" },
   storageOpt: { type: "later", takesValue: true, help: "" },
   useApiSocket: { type: "later", takesValue: false, help: "" },

@@ -57,6 +57,7 @@ export interface HostConfig {
   readonly CgroupnsMode?: string;
   readonly CgroupParent?: string;
   readonly Init?: boolean;
+  readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount: number };
   readonly LogConfig?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
   readonly Memory?: number;
   readonly MemorySwap?: number;

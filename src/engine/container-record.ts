@@ -6,6 +6,7 @@ import type { EndpointSettings } from "../spec/engine-api-network.ts";
 import type { Row } from "../store/rows.ts";
 import type { ContainerImage } from "./images/container-image.ts";
 import type { MountPoint } from "./mount-point.ts";
+import type { RestartState } from "./restart-policy.ts";
 
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -20,6 +21,8 @@ export interface ContainerRecord {
   readonly run: RunRecord;
   /** The networks that it is in, by name, once they are others than those that `body` asks for. */
   readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
+  /** Absent while nothing was restarted, stopped or killed. */
+  readonly restarts?: RestartState;
 }
 
 /** The last start, and what became of it. */

@@ -189,7 +189,8 @@ export class Containers {
       const ids: string[] = [];
       let reclaimedBytes = 0;
       for (const container of this.all()) {
-        if (container.isRunning || container.status === "removing" || !isChosen(container)) continue;
+        if (container.isRunning || ["removing", "restarting"].includes(container.status) || !isChosen(container))
+          continue;
         const { changesBytes } = await this.sizeOf(container);
         // It may have been started or removed meanwhile: then it is left alone.
         const isGone = await container.remove(false).then(

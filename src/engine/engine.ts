@@ -9,6 +9,7 @@ import type { Netd } from "../kernel/netd.ts";
 import { planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
 import { RunStore } from "../store/run-store.ts";
+import { noteBoot } from "./boot.ts";
 import { isTransient } from "./container-record.ts";
 import { Containers } from "./containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -80,6 +81,7 @@ export class Engine {
       containers: engine.containers,
       rows: [...stores.durable.load("container"), ...stores.run.load("container")],
       watch: options.watch,
+      afterBoot: noteBoot(places),
     });
     await engine.networks.reconcile();
     await engine.volumes.reconcile((id) => engine.containers.has(id));
@@ -88,7 +90,7 @@ export class Engine {
 
   /** Whether nothing is under way that would be lost with this process. Running containers do not need it. */
   get isIdle(): boolean {
-    return this.#pending.size === 0;
+    return this.#pending.size === 0 && !this.containers.all().some(({ restarts }) => restarts.isWaiting);
   }
 
   /**
@@ -97,6 +99,7 @@ export class Engine {
    * @param final the engine will not be back soon: of the networks nothing stays that no container uses
    */
   async close(final = false): Promise<void> {
+    for (const { restarts } of this.containers.all()) restarts.rest();
     await Promise.all(this.#pending);
     await this.networks.close(final).catch((error: unknown) => log("warn", "networks are left", error));
     this.events.save(historyOf(this.places));

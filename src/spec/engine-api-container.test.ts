@@ -132,7 +132,6 @@ describe("refused by name", () => {
     [{ OnBuild: ["RUN x"] }, "OnBuild"],
     [{ Novelty: 1 }, "Novelty"],
     [{ Healthcheck: { Test: ["CMD", "true"] } }, "Healthcheck"],
-    [{ HostConfig: { RestartPolicy: { Name: "always" } } }, "HostConfig.RestartPolicy.Name=always"],
     [{ HostConfig: { CpuRealtimeRuntime: 100 } }, "HostConfig.CpuRealtimeRuntime"],
     [{ HostConfig: { Mounts: [{ ImageOptions: { Shape: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions.Shape"],
     [{ HostConfig: { Novelty: ["x"] } }, "HostConfig.Novelty"],

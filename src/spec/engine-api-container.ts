@@ -3,6 +3,7 @@
  * by name. Spelling as in Docker's API; absent fields have the values that mean "nothing was asked for".
  */
 
+import { OrlopError } from "../base/errors.ts";
 import { hostConfig, hostConfigDefaults } from "./engine-api-host-config.ts";
 import { endpointSettings, exposedPorts } from "./engine-api-network.ts";
 import {
@@ -88,5 +89,9 @@ export type ContainerCreateBody = ReturnType<typeof body>;
 
 /** @throws {OrlopError} unknown_field, bad_value: both name the field, e.g. "HostConfig.Memory" */
 export function parseContainerCreate(value: unknown): ContainerCreateBody {
-  return body(value, "");
+  const parsed = body(value, "");
+  const { AutoRemove, RestartPolicy } = parsed.HostConfig;
+  if (AutoRemove && RestartPolicy.Name !== "" && RestartPolicy.Name !== "no")
+    throw OrlopError.of("restart_and_remove", {});
+  return parsed;
 }

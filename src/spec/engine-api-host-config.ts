@@ -26,11 +26,30 @@ const logConfig = shape({
   Config: field(table(text), {}),
 });
 
-export const restartPolicy: Read<{ readonly Name: string; readonly MaximumRetryCount: number }> = (value, path) => {
-  const policy = shape({ Name: field(text, ""), MaximumRetryCount: field(whole(0), 0) })(value, path);
-  if (policy.Name !== "" && policy.Name !== "no") refused.read(policy.Name, `${path}.Name=${policy.Name}`);
-  refused.read(policy.MaximumRetryCount, `${path}.MaximumRetryCount`);
-  return policy;
+const policyNames = ["no", "always", "on-failure", "unless-stopped"] as const;
+
+export const restartPolicy: Read<{
+  readonly Name: "" | (typeof policyNames)[number];
+  readonly MaximumRetryCount: number;
+}> = (value, path) => {
+  const policy = shape({ Name: field(text, ""), MaximumRetryCount: field(retryCount, 0) })(value, path);
+  const Name = ["", ...policyNames].find((name) => name === policy.Name) as
+    | ""
+    | (typeof policyNames)[number]
+    | undefined;
+  if (Name === undefined)
+    throw OrlopError.of("bad_restart_policy", {
+      reason: `unknown policy '${policy.Name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+    });
+  if (policy.MaximumRetryCount > 0 && Name !== "on-failure")
+    throw OrlopError.of("bad_restart_policy", { reason: "maximum retry count can only be used with 'on-failure'" });
+  return { Name, MaximumRetryCount: policy.MaximumRetryCount };
+};
+
+const retryCount: Read<number> = (value, path) => {
+  if (typeof value === "number" && value < 0)
+    throw OrlopError.of("bad_restart_policy", { reason: "maximum retry count cannot be negative" });
+  return whole(0)(value, path);
 };
 
 const mount = shape({
@@ -185,7 +204,7 @@ export const hostConfig = shape({
   CgroupParent: field(text, ""),
   LogConfig: field(logConfig, { Type: "", Config: {} }),
   ConsoleSize: field(consoleSize, [0, 0] as readonly [number, number]),
-  RestartPolicy: field(restartPolicy, { Name: "no", MaximumRetryCount: 0 }),
+  RestartPolicy: field(restartPolicy, { Name: "no" as const, MaximumRetryCount: 0 }),
   ExtraHosts: field(texts, []),
   /** Kept for `inspect`: the client writes the file. */
   ContainerIDFile: field(text, ""),
