@@ -77,8 +77,7 @@ uint16_t netd_random(void) {
 
 /* Nothing that anybody would miss: the next engine starts another. */
 static bool is_needless(void) {
-  return !engine_connected() && ports_owners() == 0 && relay_count() == 0 && resolvers_count() == 0 &&
-         !watch_is_on();
+  return !engine_connected() && ports_owners() == 0 && relay_count() == 0 && resolvers_count() == 0;
 }
 
 static int keep_time(void) {

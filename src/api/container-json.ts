@@ -8,7 +8,6 @@ import { hostImageId } from "../engine/host-image.ts";
 import { formatTimeNs } from "../engine/log-format.ts";
 import { logSettingsOf } from "../engine/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
-import { networkModeOf } from "../engine/network-mode.ts";
 import { mountsJson } from "./mount-json.ts";
 
 /** Go's zero time: never. */
@@ -18,14 +17,7 @@ function time(ns: string): string {
   return ns === "0" ? NEVER : formatTimeNs(BigInt(ns));
 }
 
-/** What other parts of the engine say of the container. */
-export interface Surroundings {
-  readonly networkSettings: unknown;
-  readonly size?: ContainerSize | undefined;
-}
-
-export function inspection(container: Container, machine: Machine, around: Surroundings): unknown {
-  const { size } = around;
+export function inspection(container: Container, machine: Machine, size?: ContainerSize): unknown {
   const { body, record, run, status, places } = container;
   const { HostConfig, NetworkingConfig: _, ...config } = body;
   const [path = "", ...args] = commandOf(container);
@@ -37,9 +29,9 @@ export function inspection(container: Container, machine: Machine, around: Surro
     Args: args,
     State: {
       Status: status,
-      Running: container.isRunning || status === "restarting", // Docker's word for it
+      Running: container.isRunning,
       Paused: status === "paused",
-      Restarting: status === "restarting",
+      Restarting: false,
       OOMKilled: run.oomKilled,
       Dead: false,
       Pid: run.pid,
@@ -49,12 +41,12 @@ export function inspection(container: Container, machine: Machine, around: Surro
       FinishedAt: time(run.endedNs),
     },
     Image: imageIdOf(container),
-    ResolvConfPath: networkModeOf(body).kind === "network" ? `${places.dataDir}/resolv.conf` : "",
+    ResolvConfPath: "",
     HostnamePath: `${places.dataDir}/hostname`,
     HostsPath: `${places.dataDir}/hosts`,
     LogPath: log.driver === "none" ? "" : places.log,
     Name: `/${record.name}`,
-    RestartCount: container.restarts.state.count,
+    RestartCount: 0,
     Driver: "overlay",
     Platform: "linux",
     MountLabel: "",
@@ -63,8 +55,6 @@ export function inspection(container: Container, machine: Machine, around: Surro
     ExecIDs: execIdsOf(container),
     HostConfig: {
       ...HostConfig,
-      Binds: nullIfNone(HostConfig.Binds),
-      VolumesFrom: nullIfNone(HostConfig.VolumesFrom),
       NetworkMode: HostConfig.NetworkMode || "default",
       IpcMode: HostConfig.IpcMode || "private",
       CgroupnsMode: HostConfig.CgroupnsMode || "private",
@@ -91,16 +81,16 @@ export function inspection(container: Container, machine: Machine, around: Surro
       ExposedPorts: asSet(record.image?.config.ExposedPorts ?? []),
       OnBuild: null,
     },
-    NetworkSettings: around.networkSettings,
+    NetworkSettings: {
+      SandboxID: "",
+      SandboxKey: run.pid === 0 ? "" : `/proc/${run.pid}/ns/net`,
+      Ports: {},
+      Networks: {},
+    },
   };
 }
 
-export function summary(
-  container: Container,
-  nowMs: number,
-  around: Surroundings & { readonly ports: unknown },
-): unknown {
-  const { size } = around;
+export function summary(container: Container, nowMs: number, size?: ContainerSize): unknown {
   const { record, body, status } = container;
   return {
     Id: record.id,
@@ -109,13 +99,13 @@ export function summary(
     ImageID: imageIdOf(container),
     Command: commandOf(container).join(" "),
     Created: Number(BigInt(record.createdNs) / 1_000_000_000n),
-    Ports: around.ports,
+    Ports: [],
     ...sizeFields(size),
     Labels: body.Labels,
     State: status,
     Status: statusText(container, nowMs),
     HostConfig: { NetworkMode: body.HostConfig.NetworkMode || "default" },
-    NetworkSettings: around.networkSettings,
+    NetworkSettings: { Networks: {} },
     Mounts: mountsJson(container),
   };
 }
@@ -135,18 +125,12 @@ function statusText({ status, run }: Container, nowMs: number): string {
   const since = (ns: string) => formatAge(nowMs - Number(BigInt(ns) / 1_000_000n));
   if (status === "running") return `Up ${since(run.startedNs)}`;
   if (status === "paused") return `Up ${since(run.startedNs)} (Paused)`;
-  if (status === "restarting") return `Restarting (${run.exitCode}) ${since(run.endedNs)} ago`;
   if (status === "exited") return `Exited (${run.exitCode}) ${since(run.endedNs)} ago`;
   return status === "created" ? "Created" : "Removal In Progress";
 }
 
 function commandOf({ body }: Container): string[] {
   return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
-}
-
-/** As Go writes a list that nobody made. */
-function nullIfNone(list: readonly string[]): readonly string[] | null {
-  return list.length === 0 ? null : list;
 }
 
 /** Destinations of anonymous volumes: the request's, and the image's. */

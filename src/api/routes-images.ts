@@ -145,7 +145,6 @@ export const imageRoutes = [
       const { table } = engine.images;
       const removal = await pruneImages(
         engine.images,
-        engine.containers,
         (image) =>
           (!onlyDangling || table.namesOf(image.id).length === 0) &&
           hasLabels(image.labels) &&
@@ -179,7 +178,7 @@ export const imageRoutes = [
     query: { force: flag, noprune: flag, platforms: refused },
     async handle({ params, query, engine }) {
       const request = { written: params.name, force: query.force };
-      return json(removalJson(await removeImage(engine.images, engine.containers, request)));
+      return json(removalJson(await removeImage(engine.images, request)));
     },
   }),
 ];

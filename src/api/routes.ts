@@ -6,13 +6,11 @@ import { containerRoutes } from "./routes-containers.ts";
 import { eventRoutes } from "./routes-events.ts";
 import { execRoutes } from "./routes-exec.ts";
 import { imageRoutes } from "./routes-images.ts";
-import { networkRoutes } from "./routes-networks.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
 import { registryRoutes } from "./routes-registries.ts";
 import { statsRoutes } from "./routes-stats.ts";
 import { streamRoutes } from "./routes-streams.ts";
 import { systemRoutes } from "./routes-system.ts";
-import { topRoutes } from "./routes-top.ts";
 import { volumeRoutes } from "./routes-volumes.ts";
 
 export const routes: readonly Route[] = [
@@ -23,10 +21,8 @@ export const routes: readonly Route[] = [
   ...archiveRoutes,
   ...statsRoutes,
   ...execRoutes,
-  ...topRoutes,
   ...imageRoutes,
   ...volumeRoutes,
-  ...networkRoutes,
   ...registryRoutes,
   ...orlopRoutes,
 ];

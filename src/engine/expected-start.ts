@@ -3,8 +3,9 @@
  * gate while the client's next requests are under way, and is taken back when nobody starts it.
  */
 
+import type { Executor } from "../kernel/executor.ts";
 import type { StartPlan } from "./container-plan.ts";
-import type { ContainerProcess } from "./container-process.ts";
+import { ContainerProcess } from "./container-process.ts";
 
 /** Clients that start what they made do so at once. */
 const PATIENCE_MS = 1000;
@@ -14,10 +15,9 @@ export class ExpectedStart {
   readonly #process: Promise<ContainerProcess>;
   readonly #settled = Promise.withResolvers<"settled">();
 
-  /** @param process that of `plan`, which will wait at its gate */
-  constructor(plan: StartPlan, process: Promise<ContainerProcess>) {
+  constructor(executor: Executor, plan: StartPlan, socketPath: string) {
     this.plan = plan;
-    this.#process = process;
+    this.#process = ContainerProcess.spawn(executor, plan.steps, socketPath);
     this.#process.catch(() => undefined); // `take` tells
   }
 

@@ -12,6 +12,7 @@ import { constants, renameSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OrlopError } from "../base/errors.ts";
+import { point } from "../base/point.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 import type { Descriptor } from "../spec/oci-image.ts";
 
@@ -22,7 +23,7 @@ export class ContentStore {
   readonly #blobs: string;
   readonly #ingest: string;
   readonly #puts = new Map<Digest, Promise<void>>();
-  /** index.json as this engine wrote it. */
+  /** index.json as it is. */
   #index = "";
 
   private constructor(root: string) {
@@ -42,6 +43,7 @@ export class ContentStore {
       await store.#replace("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
       await store.writeIndex([]);
     }
+    store.#index = await readFile(join(root, "index.json"), "utf8");
     return store;
   }
 
@@ -151,6 +153,11 @@ export class ContentStore {
     return freed;
   }
 
+  /** Removes what came of a blob that is not whole. The caller knows that nobody is at it. */
+  async removeIngest(digest: Digest): Promise<void> {
+    await rm(join(this.#ingest, hexOf(digest)), { force: true });
+  }
+
   /** Names the layout's images for other tools: written whole, replaced at once. */
   async writeIndex(images: readonly (Descriptor & { readonly name?: string })[]): Promise<void> {
     const manifests = images.map(({ name, platform, mediaType, digest, size }) => ({
@@ -170,6 +177,7 @@ export class ContentStore {
   async #replace(name: string, text: string): Promise<void> {
     const temporary = join(this.#ingest, `${name}.new`);
     await writeFile(temporary, text, { flush: true });
+    point("layout.written");
     await rename(temporary, join(this.root, name));
     await syncFolder(this.root);
   }
@@ -234,8 +242,11 @@ export class Ingest implements AsyncDisposable {
       await rm(path, { force: true });
       throw OrlopError.of("digest_mismatch", { what, expected: blob.digest, actual });
     }
+    point("blob.received");
     await file.sync();
+    point("blob.synced");
     await rename(path, target);
+    point("blob.renamed");
     await syncFolder(folder);
   }
 

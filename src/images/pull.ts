@@ -1,5 +1,6 @@
 /** Pull: from a reference to an image whose manifest, configuration and layers are in the store, every byte verified. */
 import { OrlopError } from "../base/errors.ts";
+import { point } from "../base/point.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Descriptor, ImageConfig, Index, Manifest } from "../spec/oci-image.ts";
 import { checkIsImage, configMax, isManifestType, parseImageConfig } from "../spec/oci-image-parse.ts";
@@ -60,6 +61,7 @@ export async function pullImage(options: PullOptions): Promise<PulledImage> {
   const { documents, manifest } = await resolve(options, name);
   checkIsImage(manifest, name);
   const blobs = [...documents, manifest.config, ...manifest.layers];
+  point("pull.resolved");
   options.lease.hold(blobs.map(({ digest }) => digest));
   onEvent({ kind: "resolved", digest: documents[0]?.digest ?? manifest.digest, layers: manifest.layers });
   const common = { sessions, ...(signal === undefined ? {} : { signal }) };
@@ -70,6 +72,7 @@ export async function pullImage(options: PullOptions): Promise<PulledImage> {
   const image: PulledImage = { target, documents, manifest, config };
   await fetchLayers(options, image);
   // the documents come last: whoever finds a manifest in the store finds all that it names
+  point("pull.layers");
   for (const document of documents.toReversed()) await store.put(document.raw);
   return image;
 }

@@ -31,22 +31,29 @@ function report(message: UnpackReport): void {
 }
 
 async function unpack(order: UnpackOrder & { kind: "unpack" }, signal: AbortSignal): Promise<UnpackReport> {
-  let reported = 0;
   const source = createReadStream(order.blob, { highWaterMark: readBytes });
-  const layer = await unpackLayer({
-    source,
-    diffId: order.diffId,
-    directory: order.directory,
-    plan: new PlanStream(await connectUnix(order.controlSocket)),
-    limits: order.limits,
-    sync: true,
-    signal,
-    onProgress: () => {
-      const doneBytes = source.bytesRead;
-      if (doneBytes - reported < reportBytes) return;
-      reported = doneBytes;
-      report({ kind: "progress", doneBytes });
-    },
-  });
-  return { kind: "unpacked", layer };
+  const closed = new Promise((resolve) => source.once("close", resolve));
+  let reported = 0;
+  try {
+    const layer = await unpackLayer({
+      source,
+      diffId: order.diffId,
+      directory: order.directory,
+      plan: new PlanStream(await connectUnix(order.controlSocket)),
+      limits: order.limits,
+      sync: true,
+      signal,
+      onProgress: () => {
+        const doneBytes = source.bytesRead;
+        if (doneBytes - reported < reportBytes) return;
+        reported = doneBytes;
+        report({ kind: "progress", doneBytes });
+      },
+    });
+    return { kind: "unpacked", layer };
+  } finally {
+    // before the report: a thread that is ended behind it would leave the file open, and a removed blob's space taken
+    source.destroy();
+    await closed;
+  }
 }

@@ -38,12 +38,7 @@ export function planPlace(process: Process, makeDirectory: boolean): Step[] {
 }
 
 /** The last steps: after them there is only the program. */
-export function planRights(
-  process: Process,
-  linux: Pick<Linux, "seccomp">,
-  host: HostFacts,
-  { gate, init }: { readonly gate: boolean; readonly init: boolean },
-): Step[] {
+export function planRights(process: Process, linux: Pick<Linux, "seccomp">, host: HostFacts, gate: boolean): Step[] {
   const { user, capabilities = {} } = process;
   // What nobody has here cannot be given: "all" is all that there is.
   const mask = (set: keyof CapabilitySets) => capabilityMask(capabilities[set] ?? []) & host.capabilities;
@@ -67,7 +62,14 @@ export function planRights(
       why: "what it may do beyond its user's rights",
     },
   ];
-  const last = [init ? planInit(process) : planProgram(process)];
+  const last: Step[] = [
+    {
+      op: "exec",
+      argv: process.args,
+      env: process.env ?? [],
+      why: "the program itself: nothing of Orlop is left in it",
+    },
+  ];
   if (process.noNewPrivileges === true)
     return [
       ...wait,
@@ -77,21 +79,6 @@ export function planRights(
       ...last,
     ];
   return [...wait, ...filter, ...identity, ...last];
-}
-
-function planProgram({ args, env = [] }: Process): Step {
-  return { op: "exec", argv: args, env, why: "the program itself: nothing of Orlop is left in it" };
-}
-
-/** As Docker's is called: it is what people look for in lists of processes. */
-function planInit({ args, env = [] }: Process): Step {
-  return {
-    op: "init",
-    argv: ["/sbin/docker-init", "--", ...args],
-    program: args,
-    env,
-    why: "an init that passes signals on and reaps processes (--init), and the program as its child",
-  };
 }
 
 function planRlimit(rlimit: Rlimit): Step {

@@ -5,7 +5,7 @@ import { field, refused, shape, table, text } from "./engine-api-read.ts";
 const body = shape({
   Name: field(text, ""),
   Driver: field(text, ""),
-  DriverOpts: field(table(text), null as Readonly<Record<string, string>> | null),
+  DriverOpts: field(table(text), {}),
   Labels: field(table(text), null as Readonly<Record<string, string>> | null),
   ClusterVolumeSpec: refused,
 });

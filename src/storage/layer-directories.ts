@@ -8,7 +8,7 @@
  * A directory under its final name is whole, verified and on the disk: it is renamed only after the executor has verified
  * its content and synced the file system. So existence is proof, after a power loss too.
  */
-import { renameSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { point } from "../base/point.ts";
@@ -45,6 +45,10 @@ export class LayerDirectories {
     const layers = new LayerDirectories(root, removeTree);
     await mkdir(layers.#new, { recursive: true, mode: 0o700 });
     for (const name of await readdir(layers.#new)) await removeTree(join(layers.#new, name));
+    const names = new Set(await readdir(root));
+    for (const name of names)
+      if (name.endsWith(".json") && !names.has(name.slice(0, -".json".length)))
+        rmSync(join(root, name), { force: true });
     return layers;
   }
 
@@ -115,6 +119,7 @@ export class LayerDirectories {
     const temporary = join(this.#new, `${hexOf(diffId)}.gone${this.#removals++}`);
     try {
       renameSync(this.pathOf(diffId), temporary);
+      rmSync(`${this.pathOf(diffId)}.json`, { force: true });
     } catch (error) {
       missing(error as NodeJS.ErrnoException);
       return;

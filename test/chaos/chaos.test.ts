@@ -8,9 +8,11 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { makeBusyboxRoot } from "../busybox-root.ts";
+import { tarOfFiles } from "../images/layer-tar.ts";
 import { kernelTest } from "../kernel/harness.ts";
 import { expectNoLeaks, takeSnapshot } from "../leakcheck.ts";
 import { Product } from "../product.ts";
+import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { waitUntil } from "../wait-until.ts";
 import { kinds, runClient } from "./clients.ts";
 import type { Promised } from "./model.ts";
@@ -36,6 +38,11 @@ kernelTest(
     const rootfs = makeBusyboxRoot(directory);
     await product.ok("run", "--name", "first", "--rootfs", rootfs, "/bin/true");
     await product.ok("rm", "first"); // the store's writer is there from now on
+    const registry = await ScriptedRegistry.open();
+    defer(() => registry[Symbol.asyncDispose]());
+    registry.addImage("1", [tarOfFiles({ a: "b" })]);
+    const image = `${registry.host}/chaos:1`;
+    await product.ok("pull", "-q", image);
     const watch = { directory, folders: [product.runDir, product.stateDir] };
     product.disconnect();
     const before = takeSnapshot(watch);
@@ -46,7 +53,10 @@ kernelTest(
     const working = Array.from({ length: clients }, async (_, number) => {
       const engine = product.connect();
       const revive = async (): Promise<void> => void (await product.run(["info"]));
-      const own = await runClient({ engine, random: new Random(seed + number + 1), rootfs, isOver, revive }, number);
+      const own = await runClient(
+        { engine, random: new Random(seed + number + 1), rootfs, image, isOver, revive },
+        number,
+      );
       engine.close();
       return own;
     });

@@ -8,6 +8,8 @@ export interface World {
   readonly engine: EngineClient;
   readonly random: Random;
   readonly rootfs: string;
+  /** Of a registry that is there all the time. */
+  readonly image: string;
   /** Turns true when it is time to end. */
   readonly isOver: () => boolean;
   /** Nobody answers: somebody has to start the supervisor. */
@@ -52,32 +54,25 @@ const containers: Kind = {
     (await engine.containers.list({ all: true })).flatMap(({ Names }) => Names.map((one) => one.slice(1))),
 };
 
-const volumes: Kind = {
-  make: ({ engine, random }, name) =>
-    engine.volumes.create({
-      Name: name,
-      ...(random.next() < 0.5 ? {} : { DriverOpts: { type: "tmpfs", device: "tmpfs", o: "size=1m" } }),
-    }),
-  remove: ({ engine }, name) => engine.volumes.remove(name),
+/** Names of an image that is there from the beginning; with the last one of a client nothing else goes. */
+const tags: Kind = {
+  make: async ({ engine, image }, name) => {
+    for await (const _ of engine.images.pull(image, {}));
+    await engine.images.tag(image, name, "1");
+  },
+  remove: ({ engine }, name) => engine.images.remove(`${name}:1`, false),
   uses: [
-    { ask: ({ engine }, name) => engine.volumes.inspect(name), refusals: [] },
-    { ask: runWithVolume, refusals: [] },
+    { ask: ({ engine }, name) => engine.images.inspect(`${name}:1`), refusals: [] },
+    { ask: ({ engine }, name) => engine.images.history(`${name}:1`), refusals: [] },
   ],
-  list: async (engine) => (await engine.volumes.list()).map(({ Name }) => Name),
+  list: async (engine) =>
+    (await engine.images.list())
+      .flatMap(({ RepoTags }) => RepoTags ?? [])
+      .filter((name) => name.startsWith("chaos-"))
+      .map((name) => name.replace(/:1$/, "")),
 };
 
-/** A container that is gone afterwards, whatever becomes of this request. */
-async function runWithVolume({ engine, rootfs }: World, name: string): Promise<void> {
-  const { Id } = await engine.containers.create({
-    Cmd: ["/bin/sh", "-c", "echo x >> /volume/file"],
-    HostConfig: { Rootfs: rootfs, NetworkMode: "none", AutoRemove: true, Binds: [`${name}:/volume`] },
-  });
-  const wait = await engine.containers.wait(Id, "removed");
-  await engine.containers.start(Id);
-  await wait.exit();
-}
-
-export const kinds: Readonly<Record<string, Kind>> = { container: containers, volume: volumes };
+export const kinds: Readonly<Record<string, Kind>> = { container: containers, tag: tags };
 
 async function readLogs(engine: EngineClient, name: string): Promise<void> {
   for await (const _ of await engine.containers.logs(name, { stdout: true, stderr: true, tail: "10" }));

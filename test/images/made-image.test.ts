@@ -20,8 +20,9 @@ kernelTest("a made image is unpacked, named, and there for the next engine", ["r
   const places = { runDir: runDirectory, stateDir: stateDirectory };
   const store = new RunStore(join(scratch.directory, "db"));
   scratch.defer(() => store.close());
+  const users = { usersOf: () => [], images: () => [] };
   const open = () =>
-    new Images({ places, executor: openExecutor(runDirectory), store, events: new Events(), environment: {} });
+    new Images({ places, executor: openExecutor(runDirectory), store, events: new Events(), users, environment: {} });
   const images = open();
   const { content, leases } = await images.stores();
   using lease = leases.open();

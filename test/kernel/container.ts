@@ -115,7 +115,6 @@ export async function runContainer(
     files: [],
     filesDirectory: state,
     gate: false,
-    init: false,
     ...options.input,
   });
   try {

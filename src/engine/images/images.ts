@@ -22,6 +22,7 @@ import { withImageDefaults } from "./image-defaults.ts";
 import { decodeImage, decodeName, encodeImage, encodeName, type ImageRecord, type NameRecord } from "./image-record.ts";
 import { ImageStores } from "./image-stores.ts";
 import { ImageTable, withTag } from "./image-table.ts";
+import type { ImageUsers } from "./reclaim.ts";
 import { RegistrySettings } from "./registry-settings.ts";
 
 export interface ImagesOptions {
@@ -29,6 +30,7 @@ export interface ImagesOptions {
   readonly executor: Executor;
   readonly store: RecordStore;
   readonly events: Pick<Events, "publish">;
+  readonly users: ImageUsers;
   /** The engine's. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -46,6 +48,7 @@ const configsMax = 64;
 
 export class Images {
   readonly table = new ImageTable();
+  readonly users: ImageUsers;
   readonly registrySettings: RegistrySettings;
   /** Images whose removal is being written down: no container begins to use them. */
   readonly leaving = new Set<Digest>();
@@ -57,6 +60,7 @@ export class Images {
 
   constructor(options: ImagesOptions) {
     this.#options = options;
+    this.users = options.users;
     this.registrySettings = new RegistrySettings(options.environment);
     for (const row of options.store.load("image")) this.table.putImage(decodeImage(row));
     for (const row of options.store.load("tag")) this.table.putName(decodeName(row));

@@ -2,7 +2,6 @@
 
 import { OrlopError } from "../../base/errors.ts";
 import { type PullEvent, type PulledImage, pullImage } from "../../images/pull.ts";
-import type { RegistrySession } from "../../images/registry-session.ts";
 import type { Digest } from "../../spec/digest.ts";
 import type { Descriptor } from "../../spec/oci-image.ts";
 import type { Platform } from "../../spec/platform.ts";
@@ -13,6 +12,7 @@ import type { ImageRecord } from "./image-record.ts";
 import type { ImageStores } from "./image-stores.ts";
 import { nameKey } from "./image-table.ts";
 import type { Images } from "./images.ts";
+import { reclaimPull } from "./reclaim.ts";
 
 export type PullStep =
   | PullEvent
@@ -36,25 +36,51 @@ export interface Pulled {
   readonly isUpToDate: boolean;
 }
 
-/** Settles when the image is whole, unpacked and durable. @throws {OrlopError} as pullImage and unpackLayer */
+/**
+ * Settles when the image is whole, unpacked and durable. When the disk is full, what came is given back; else it stays for the
+ * next pull to go on with.
+ *
+ * @throws {OrlopError} disk_full; as pullImage and unpackLayer
+ */
 export async function pull(images: Images, request: PullRequest): Promise<Pulled> {
+  const brought = { blobs: new Set<Digest>(), layers: new Set<Digest>() };
+  try {
+    return await pullAll(images, request, brought);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    await reclaimPull(images, [...brought.blobs], [...brought.layers]);
+    throw OrlopError.of("disk_full", { doing: `pulling ${familiarReference(request.reference)}` }, error);
+  }
+}
+
+/** What a pull is about to bring. */
+interface Brought {
+  readonly blobs: Set<Digest>;
+  readonly layers: Set<Digest>;
+}
+
+async function pullAll(images: Images, request: PullRequest, brought: Brought): Promise<Pulled> {
   const { reference, platform, credentials, onStep, signal } = request;
   const stores = await images.stores();
   const registries = await images.registrySettings.registries();
-  const sessions: readonly RegistrySession[] = registries.sessions(reference, credentials);
   using lease = stores.leases.open();
   using layerLease = stores.layerLeases.open();
   const pulled = await pullImage({
     reference,
     platform,
-    sessions,
+    sessions: registries.sessions(reference, credentials),
     store: stores.content,
     fetcher: stores.fetcher,
     lease,
-    onEvent: onStep,
+    onEvent: (event) => {
+      if (event.kind === "resolved") for (const { digest } of event.layers) brought.blobs.add(digest);
+      onStep(event);
+    },
     onLayer: async ({ layer, position, image, signal }) => {
       const { diffIds } = image.config;
       layerLease.hold(diffIds);
+      for (const id of diffIds) brought.layers.add(id);
+      for (const { digest } of [...image.documents, image.config]) brought.blobs.add(digest);
       await unpack(stores, { layer, diffId: diffIds[position], onStep, signal });
     },
     ...(signal && { signal }),
@@ -69,6 +95,17 @@ export async function pull(images: Images, request: PullRequest): Promise<Pulled
   });
   images.tell("pull", familiarReference(reference), familiarName(reference), image.labels);
   return { image, digest: pulled.target.digest, isUpToDate };
+}
+
+/** Whichever part met the end of the disk: our own writes, the executor's, the database's. */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (
+    (error as NodeJS.ErrnoException).code === "ENOSPC" ||
+    /no space left|database or disk is full/i.test(error.message)
+  )
+    return true;
+  return isDiskFull(error.cause);
 }
 
 interface LayerWork {

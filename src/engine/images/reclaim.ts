@@ -8,8 +8,8 @@ import type { Images } from "./images.ts";
 /** Who uses images: the engine's containers. */
 export interface ImageUsers {
   usersOf(image: Digest): readonly { readonly id: string; readonly isRunning: boolean }[];
-  /** What every container runs from, and has mounted. */
-  images(): readonly Pick<ContainerImage, "layers">[];
+  /** The image of every container. */
+  images(): readonly ContainerImage[];
 }
 
 export interface Reclaimed {
@@ -24,42 +24,44 @@ export function blobsOf({ id, manifest, indexes, layers }: ImageRecord): Digest[
 }
 
 /** What must stay. */
-function needsOf(images: Images, users: ImageUsers): { blobs: Set<Digest>; layers: Set<Digest> } {
+function needsOf(images: Images): { blobs: Set<Digest>; layers: Set<Digest> } {
   const all = images.table.all();
   return {
     blobs: new Set(all.flatMap(blobsOf)),
     layers: new Set([
       ...all.flatMap(({ layers }) => layers.map(({ diffId }) => diffId)),
-      ...users.images().flatMap(({ layers }) => layers),
+      ...images.users.images().flatMap(({ layers }) => layers),
     ]),
   };
 }
 
 /** Frees what only these images had. Each is looked at right before it goes: a pull that needs it holds a lease by then. */
-export async function reclaimImages(
-  images: Images,
-  users: ImageUsers,
-  removed: readonly ImageRecord[],
-): Promise<Reclaimed> {
+export async function reclaimImages(images: Images, removed: readonly ImageRecord[]): Promise<Reclaimed> {
   const layers = new Map(removed.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer.contentBytes])));
-  return reclaim(images, users, { blobs: removed.flatMap(blobsOf), layers: [...layers.keys()] }, layers);
+  return reclaim(images, { blobs: removed.flatMap(blobsOf), layers: [...layers.keys()] }, layers);
+}
+
+/** Frees what a pull brought that did not end well, its unfinished downloads included. The caller's leases have ended. */
+export async function reclaimPull(images: Images, blobs: readonly Digest[], layers: readonly Digest[]): Promise<void> {
+  const { content, fetcher } = await images.stores();
+  await reclaim(images, { blobs, layers }, new Map());
+  for (const digest of blobs) if (!fetcher.underWay.has(digest)) await content.removeIngest(digest);
 }
 
 /** Frees everything that nobody needs, what killed engines and failed pulls left included. */
-export async function reclaimAll(images: Images, users: ImageUsers): Promise<Reclaimed> {
+export async function reclaimAll(images: Images): Promise<Reclaimed> {
   const { content, layers, fetcher } = await images.stores();
   const blobs = (await content.list()).map(({ digest }) => digest);
   const unfinished = await content.removeIngests(fetcher.underWay);
   const strays = await layers.list();
   const sizes = new Map<Digest, number>();
   for (const id of strays) sizes.set(id, (await layers.facts(id)).contentBytes);
-  const freed = await reclaim(images, users, { blobs, layers: strays }, sizes);
+  const freed = await reclaim(images, { blobs, layers: strays }, sizes);
   return { ...freed, bytes: freed.bytes + unfinished };
 }
 
 async function reclaim(
   images: Images,
-  users: ImageUsers,
   candidates: { readonly blobs: readonly Digest[]; readonly layers: readonly Digest[] },
   contentBytes: ReadonlyMap<Digest, number>,
 ): Promise<Reclaimed> {
@@ -68,12 +70,12 @@ async function reclaim(
   let bytes = 0;
   for (const digest of new Set(candidates.blobs)) {
     const size = (await content.sizeOf(digest)) ?? 0;
-    if (needsOf(images, users).blobs.has(digest) || leases.has(digest)) continue;
+    if (needsOf(images).blobs.has(digest) || leases.has(digest)) continue;
     await content.remove(digest);
     bytes += size;
   }
   for (const diffId of new Set(candidates.layers)) {
-    if (needsOf(images, users).layers.has(diffId) || layerLeases.has(diffId)) continue;
+    if (needsOf(images).layers.has(diffId) || layerLeases.has(diffId)) continue;
     await layers.remove(diffId);
     bytes += contentBytes.get(diffId) ?? 0;
     freedLayers.push(diffId);

@@ -7,7 +7,7 @@ import { familiarReference, parseReference } from "../../spec/reference.ts";
 import { isHostImage } from "../host-image.ts";
 import type { ImageRecord, NameRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
-import { type ImageUsers, type Reclaimed, reclaimImages } from "./reclaim.ts";
+import { type Reclaimed, reclaimImages } from "./reclaim.ts";
 import { shortId } from "./short-id.ts";
 
 export interface Removal {
@@ -23,28 +23,24 @@ export interface RemovalRequest {
 }
 
 /** @throws {OrlopError} no_such_image, image_name_used, image_running, image_stopped_user, image_names */
-export async function removeImage(
-  images: Images,
-  users: ImageUsers,
-  { written, force }: RemovalRequest,
-): Promise<Removal> {
+export async function removeImage(images: Images, { written, force }: RemovalRequest): Promise<Removal> {
   if (isHostImage(written)) throw OrlopError.of("image_built_in", { name: "host", doing: "remove" });
   const image = images.table.get(written);
   const { name } = images.table.find(written) ?? {};
   const names = images.table.namesOf(image.id);
   if (name !== undefined) {
-    if (!force && isOneName(names)) checkNoContainer(users, image, written);
+    if (!force && isOneName(names)) checkNoContainer(images, image, written);
     const untagged = [name, ...digestsLeft(name, names)];
-    if (untagged.length < names.length || blocks(users, image, force)) return endNames(images, image, untagged);
-    return endImage(images, users, image);
+    if (untagged.length < names.length || blocks(images, image, force)) return endNames(images, image, untagged);
+    return endImage(images, image);
   }
-  if (!force || users.usersOf(image.id).some(({ isRunning }) => isRunning)) checkUnused(users, image);
+  if (!force || images.users.usersOf(image.id).some(({ isRunning }) => isRunning)) checkUnused(images, image);
   if (!force && !isOneName(names)) throw OrlopError.of("image_names", { image: shortId(image.id) });
-  return endImage(images, users, image);
+  return endImage(images, image);
 }
 
 /** Removes the image and every name of it. The caller has seen to it that it may go. */
-export async function endImage(images: Images, users: ImageUsers, image: ImageRecord): Promise<Removal> {
+export async function endImage(images: Images, image: ImageRecord): Promise<Removal> {
   const names = images.table.namesOf(image.id);
   images.leaving.add(image.id);
   try {
@@ -54,7 +50,7 @@ export async function endImage(images: Images, users: ImageUsers, image: ImageRe
   }
   tellUntagged(images, image, names);
   images.tell("delete", image.id, image.id, image.labels);
-  const freed = await reclaimImages(images, users, [image]);
+  const freed = await reclaimImages(images, [image]);
   return { untagged: names.map(shown), deleted: [image.id, ...chainsOf(image, freed)], bytes: freed.bytes };
 }
 
@@ -72,14 +68,14 @@ function shown({ reference }: NameRecord): string {
   return familiarReference(parseReference(reference));
 }
 
-function checkNoContainer(users: ImageUsers, image: ImageRecord, name: string): void {
-  const [user] = users.usersOf(image.id);
+function checkNoContainer(images: Images, image: ImageRecord, name: string): void {
+  const [user] = images.users.usersOf(image.id);
   if (user !== undefined)
     throw OrlopError.of("image_name_used", { name, container: shortId(user.id), image: shortId(image.id) });
 }
 
-function checkUnused(users: ImageUsers, image: ImageRecord): void {
-  const all = users.usersOf(image.id);
+function checkUnused(images: Images, image: ImageRecord): void {
+  const all = images.users.usersOf(image.id);
   const user = all.find(({ isRunning }) => isRunning) ?? all[0];
   if (user === undefined) return;
   const values = { image: shortId(image.id), container: shortId(user.id) };
@@ -87,8 +83,8 @@ function checkUnused(users: ImageUsers, image: ImageRecord): void {
 }
 
 /** Its last name may go, but not the image: it stays without a name. */
-function blocks(users: ImageUsers, image: ImageRecord, force: boolean): boolean {
-  return users.usersOf(image.id).some(({ isRunning }) => isRunning || !force);
+function blocks(images: Images, image: ImageRecord, force: boolean): boolean {
+  return images.users.usersOf(image.id).some(({ isRunning }) => isRunning || !force);
 }
 
 /** With a repository's last tag its digests go too: the user never gave those. */
