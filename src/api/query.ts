@@ -2,14 +2,17 @@
 
 import { OrlopError } from "../base/errors.ts";
 
-/** One parameter's meaning. `text` is undefined when it was not given. */
-export type ParseParameter<T> = (text: string | undefined, name: string) => T;
+/** One parameter's meaning. `text` is undefined when it was not given; `all` has it each time that it was. */
+export type ParseParameter<T> = (text: string | undefined, name: string, all?: readonly string[]) => T;
 
 /** "", "0", "no", "false" and "none" are false, anything else is true (moby httputils.BoolValue). */
 export const flag: ParseParameter<boolean> = (text) =>
   !["", "0", "no", "false", "none"].includes((text ?? "").trim().toLowerCase());
 
 export const text: ParseParameter<string | undefined> = (given) => (given === "" ? undefined : given);
+
+/** As often as it is given. */
+export const textList: ParseParameter<readonly string[]> = (_text, _name, all = []) => all.filter((one) => one !== "");
 
 /** A whole number; undefined when not given. */
 export const whole: ParseParameter<number | undefined> = (given, name) => {

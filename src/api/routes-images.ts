@@ -17,9 +17,10 @@ import { progressReply } from "./progress-reply.ts";
 import { pruneChoiceOf, pruneFilterKeys } from "./prune-filters.ts";
 import { allTagsEnd, PullMessages } from "./pull-messages.ts";
 import { PushMessages } from "./push-messages.ts";
-import { filters, flag, refused, text, whole } from "./query.ts";
+import { filters, flag, refused, text, textList, whole } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";
+import { importReply } from "./routes-image-archives.ts";
 import { foundJson, searchFilter } from "./search-json.ts";
 
 export const imageRoutes = [
@@ -29,14 +30,16 @@ export const imageRoutes = [
     operation: "ImageCreate",
     query: {
       fromImage: text,
-      fromSrc: refused,
+      fromSrc: text,
       repo: text,
       tag: text,
-      message: refused,
-      changes: refused,
+      message: text,
+      changes: textList,
       platform: text,
     },
-    handle({ query, engine, registryAuth, signal }) {
+    body: "stream",
+    handle({ query, engine, registryAuth, signal, upload }) {
+      if (query.fromSrc !== undefined) return importReply(engine, query.fromSrc, query, upload);
       if (query.fromImage === undefined)
         throw OrlopError.of("bad_value", { what: "fromImage", value: "", expected: "the name of an image" });
       const platform = query.platform === undefined ? hostPlatform() : parsePlatform(query.platform);

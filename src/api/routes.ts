@@ -5,6 +5,7 @@ import { archiveRoutes } from "./routes-archive.ts";
 import { containerRoutes } from "./routes-containers.ts";
 import { eventRoutes } from "./routes-events.ts";
 import { execRoutes } from "./routes-exec.ts";
+import { imageArchiveRoutes } from "./routes-image-archives.ts";
 import { imageRoutes } from "./routes-images.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
 import { registryRoutes } from "./routes-registries.ts";
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...statsRoutes,
   ...execRoutes,
   ...imageRoutes,
+  ...imageArchiveRoutes,
   ...volumeRoutes,
   ...registryRoutes,
   ...orlopRoutes,

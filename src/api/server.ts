@@ -94,7 +94,10 @@ export class ApiServer {
       if (request.headers.origin !== undefined)
         throw OrlopError.of("origin_refused", { origin: request.headers.origin });
       const values = Object.fromEntries(
-        Object.entries(route.query).map(([name, parse]) => [name, parse(query.get(name) ?? undefined, name)]),
+        Object.entries(route.query).map(([name, parse]) => [
+          name,
+          parse(query.get(name) ?? undefined, name, query.getAll(name)),
+        ]),
       );
       const body = route.body === true ? await readJson(request, upgrade) : undefined;
       const accept = request.headers.accept ?? "";

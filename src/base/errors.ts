@@ -403,6 +403,17 @@ export const errorTable = {
     "not_found",
     (p) => `manifest for ${p.reference} not found: manifest unknown: manifest unknown`,
   ),
+  bad_change: row<{ change: string; reason: string }>(
+    "invalid",
+    (p) => `the change ${JSON.stringify(p.change)} is refused: ${p.reason}`,
+    () =>
+      "CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR can be changed",
+  ),
+  bad_image_archive: row<{ reason: string }>(
+    "invalid",
+    (p) => `the archive holds no image: ${p.reason}`,
+    () => "expected what docker save, podman save, skopeo (docker-archive, oci-archive) or umoci make",
+  ),
   layer_refused: row<{ entry: string; reason: string }>(
     "invalid",
     (p) => `the layer's entry ${p.entry} is refused: ${p.reason}`,

@@ -30,7 +30,10 @@ export interface FilesSource {
   /** Its monitor's. */
   readonly socket: string;
   /** Of what clients do. */
-  readonly tell: (action: "archive-path" | "extract-to-dir" | "export") => void;
+  readonly tell: (
+    action: "archive-path" | "commit" | "export" | "extract-to-dir",
+    more?: Readonly<Record<string, string>>,
+  ) => void;
   /** Nothing else happens to the container until this has settled. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -148,6 +151,11 @@ export class ContainerFiles {
           if (change !== undefined) changes.push({ ...change, path: `${layer.place}/${change.path}` });
         }
     return changes.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** An image was made of it. */
+  noteCommit(attributes: Readonly<Record<string, string>>): void {
+    this.#source().tell("commit", attributes);
   }
 
   /** Each of the root's overlays, with the records of what was changed in it. @param content files' content, too */

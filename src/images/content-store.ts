@@ -3,6 +3,7 @@
  *
  *     oci-layout  index.json  blobs/sha256/HEX     the layout
  *     ingest/HEX                                   blobs on their way; never read by others
+ *     ingest/stream-N                              the same, while their digest is not known
  *
  * A blob under its final name is whole and verified: its bytes were hashed while they came, and synced before the rename.
  * So existence is proof, after a power loss too. What lies in `ingest` proves nothing: it is hashed again when it goes on.
@@ -17,11 +18,19 @@ import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 import type { Descriptor } from "../spec/oci-image.ts";
 
 const readPieceBytes = 1 << 20;
+/** Of files in `ingest` whose digest is not known yet: nobody can go on with them. */
+const streamPrefix = "stream-";
+
+export interface StoredBlob {
+  readonly digest: Digest;
+  readonly size: number;
+}
 
 export class ContentStore {
   readonly root: string;
   readonly #blobs: string;
   readonly #ingest: string;
+  #streams = 0;
   readonly #puts = new Map<Digest, Promise<void>>();
   /** index.json as it is. */
   #index = "";
@@ -37,6 +46,8 @@ export class ContentStore {
     const store = new ContentStore(root);
     await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
     await mkdir(store.#ingest, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(store.#ingest))
+      if (name.startsWith(streamPrefix)) await rm(join(store.#ingest, name), { force: true });
     for (const name of await readdir(store.#ingest))
       if (name.endsWith(".gone")) await rm(join(store.#ingest, name), { force: true });
     if ((await sizeOf(join(root, "index.json"))) === undefined) {
@@ -85,6 +96,36 @@ export class ContentStore {
     if (ingest.offset > 0) await ingest.restart();
     await ingest.write(bytes);
     await ingest.commit();
+  }
+
+  /**
+   * Stores a blob whose digest is known when its last byte has come.
+   *
+   * @param hold called before the blob has its name: a lease that keeps it
+   */
+  async add(source: AsyncIterable<Uint8Array>, hold: (digest: Digest) => void): Promise<StoredBlob> {
+    const path = join(this.#ingest, `${streamPrefix}${this.#streams++}`);
+    const hash = createHash("sha256");
+    let size = 0;
+    try {
+      await using file = await open(path, "wx", 0o600);
+      for await (const bytes of source) {
+        hash.update(bytes);
+        for (let done = 0; done < bytes.length; )
+          done += (await file.write(bytes, done, bytes.length - done, size + done)).bytesWritten;
+        size += bytes.length;
+      }
+      const digest = digestOfHex(hash.digest("hex"));
+      hold(digest);
+      if ((await this.sizeOf(digest)) === undefined) {
+        await file.sync();
+        await rename(path, this.pathOf(digest));
+        await syncFolder(this.#blobs);
+      }
+      return { digest, size };
+    } finally {
+      await rm(path, { force: true });
+    }
   }
 
   /** Goes on with a blob, or begins it. At most one at a time for a digest: the caller sees to that. */

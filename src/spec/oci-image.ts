@@ -30,6 +30,11 @@ export const layerCompressions: Readonly<Record<string, Compression>> = {
   "application/vnd.docker.image.rootfs.diff.tar.zstd": "zstd",
 };
 
+/** OCI's type of a layer that is compressed so. */
+export function layerTypeOf(compression: Compression): string {
+  return `application/vnd.oci.image.layer.v1.tar${compression === "none" ? "" : `+${compression}`}`;
+}
+
 /** Points to a blob. */
 export interface Descriptor {
   readonly mediaType: string;

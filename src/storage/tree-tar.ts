@@ -9,7 +9,9 @@ import { encodeTarHeader, tarEnd, tarPadding } from "../spec/tar-writer.ts";
 
 export interface TreeTarOptions {
   /** The name in the archive of what is at `path` below the start; undefined leaves it out, and not what is in it. */
-  readonly nameOf: (path: string) => string | undefined;
+  readonly nameOf: (path: string, node: TreeNode) => string | undefined;
+  /** Whiteouts and opaque directories as image layers have them (OCI image-spec layer.md), instead of what is in the tree. */
+  readonly isLayer?: boolean;
 }
 
 /** From so many bytes of holes on a file is written as sparse: not every reader knows them, and below it hardly matters. */
@@ -54,6 +56,7 @@ export class TreeTar {
   #isSparse = false;
   #isBegun = false;
   #isLink = false;
+  #count = 0;
   /** Of the content of the entry under way: how much there must be, and how much there is. */
   #wanted = 0;
   #done = 0;
@@ -86,12 +89,6 @@ export class TreeTar {
     }
   }
 
-  /** An entry of the archive's own making, e.g. a whiteout: before or behind what was taken. */
-  add(entry: TarEntry): void {
-    this.#finish();
-    this.#pieces.push(encodeTarHeader(entry));
-  }
-
   end(): void {
     this.#finish();
     this.#pieces.push(tarEnd);
@@ -111,8 +108,18 @@ export class TreeTar {
     if (ready.length > 0) yield Buffer.concat(ready);
   }
 
+  /** How many entries were written. */
+  get count(): number {
+    return this.#count;
+  }
+
   #begin(node: TreeNode): void {
-    const name = kindOf[node.mode & S_IFMT] === undefined ? undefined : this.#options.nameOf(node.path); // sockets
+    if (this.#options.isLayer === true && (node.isWhiteout || node.isHidden)) {
+      const slash = node.path.lastIndexOf("/") + 1;
+      if (node.isWhiteout) this.#mark(`${node.path.slice(0, slash)}${whiteoutPrefix}${node.path.slice(slash)}`);
+      return;
+    }
+    const name = kindOf[node.mode & S_IFMT] === undefined ? undefined : this.#options.nameOf(node.path, node); // sockets
     this.#node = name === undefined ? undefined : node;
     this.#name = name;
     this.#xattrs = [];
@@ -129,6 +136,7 @@ export class TreeTar {
     const first = this.#firstName(node);
     this.#isLink = first !== undefined;
     const entry = entryOf(node, this.#name as string, first, this.#xattrs);
+    this.#count++;
     const extents = this.#isSparse && !this.#isLink ? { extents: this.#extents } : {};
     this.#pieces.push(encodeTarHeader({ ...entry, ...extents }));
     this.#wanted = this.#isSparse ? this.#extents.reduce((sum, { size }) => sum + size, 0) : entry.size;
@@ -140,6 +148,12 @@ export class TreeTar {
     const first = this.#names.get(node.identity);
     if (first === undefined) this.#names.set(node.identity, this.#name as string);
     return first;
+  }
+
+  /** A layer's mark: an empty file of a name that says it. */
+  #mark(name: string): void {
+    this.#count++;
+    this.#pieces.push(encodeTarHeader({ ...mark, path: name as ByteString }));
   }
 
   #content(bytes: Uint8Array): void {
@@ -154,12 +168,33 @@ export class TreeTar {
     this.#write();
     if (this.#wanted > this.#done) this.#pieces.push(this.#wanted - this.#done);
     if (this.#wanted > 0) this.#pieces.push(tarPadding(this.#wanted));
+    if (this.#options.isLayer === true && this.#node?.isOpaque === true)
+      this.#mark(this.#node.path === "" ? opaqueName : `${this.#node.path}/${opaqueName}`);
     this.#node = undefined;
     this.#wanted = this.#done = 0;
   }
 }
 
+const whiteoutPrefix = ".wh.";
+const opaqueName = ".wh..wh..opq";
+
 const zeros = new Uint8Array(64 * 1024);
+
+const mark: TarEntry = {
+  kind: "file",
+  path: "" as ByteString,
+  link: "" as ByteString,
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  user: "" as ByteString,
+  group: "" as ByteString,
+  size: 0,
+  mtimeNs: 0n,
+  major: 0,
+  minor: 0,
+  xattrs: [],
+};
 
 function entryOf(node: TreeNode, name: string, first: string | undefined, xattrs: TarEntry["xattrs"]): TarEntry {
   const own = kindOf[node.mode & S_IFMT] ?? "file";

@@ -12,6 +12,8 @@ export interface Excuse {
 const userNamespace = { why: "user namespaces are for rootless use", testedIn: "kernel/steps-namespace.test.ts" };
 const volume = { why: "no life asks for this of a volume or mount", testedIn: "kernel/steps-volume.test.ts" };
 const layer = { why: "layers are unpacked, no container's life has that", testedIn: "kernel/layers.test.ts" };
+const copy = { why: "nothing is copied into a container in a life", testedIn: "kernel/copy.test.ts" };
+const tree = { why: "nothing is read out of a container in a life", testedIn: "kernel/tree.test.ts" };
 
 const netd = { why: "no container of a life publishes a port yet", testedIn: "kernel/netd-crash.test.ts" };
 
@@ -54,6 +56,13 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "layout.written": pull,
   "pull.layers": pull,
   "pull.resolved": pull,
+  "step.layer-into": copy,
+  "step.layer-parent": copy,
+  "step.layer-place": copy,
+  "step.tree-below": tree,
+  "step.tree-stat": tree,
+  "step.tree-walk": tree,
+  "tree.entry": tree,
   "step.layer": layer,
   "step.layer-data": layer,
   "step.layer-directory": layer,

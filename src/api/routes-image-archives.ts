@@ -1,0 +1,150 @@
+/** Images made here, and images as archives: commit, import, save, load. */
+
+import { OrlopError } from "../base/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { commit } from "../engine/images/commit.ts";
+import { importImage } from "../engine/images/import-image.ts";
+import { loadImages } from "../engine/images/load.ts";
+import { chooseImages, saveImages } from "../engine/images/save.ts";
+import { hostPlatform, type Platform, parsePlatform } from "../spec/platform.ts";
+import { familiarReference, parseReference, type Reference } from "../spec/reference.ts";
+import { progressReply } from "./progress-reply.ts";
+import { flag, type ParseParameter, text, textList } from "./query.ts";
+import { json, type Reply } from "./reply.ts";
+import { route } from "./route.ts";
+
+/** True unless it is said otherwise. */
+const flagOrTrue: ParseParameter<boolean> = (given, name, all) =>
+  given === undefined || given === "" || flag(given, name, all);
+
+const platform: ParseParameter<Platform | undefined> = (given) =>
+  given === undefined || given === "" ? undefined : platformOf(given);
+
+/** As text, or as the JSON that the API has for it. */
+function platformOf(given: string): Platform {
+  if (!given.startsWith("{")) return parsePlatform(given);
+  try {
+    const { os, architecture, variant } = JSON.parse(given) as Partial<Record<keyof Platform, string>>;
+    return parsePlatform([os, architecture, variant].filter(Boolean).join("/"));
+  } catch (error) {
+    if (error instanceof OrlopError) throw error;
+    throw OrlopError.of("bad_value", {
+      what: "parameter platform",
+      value: given.slice(0, 100),
+      expected: "a platform",
+    });
+  }
+}
+
+/** The name that `repo` and `tag` give; undefined without one. */
+function nameOf(repo: string | undefined, tag: string | undefined): Reference | undefined {
+  if (repo === undefined) return undefined;
+  const reference = parseReference(tag === undefined ? repo : `${repo}:${tag}`);
+  if (reference.digest !== undefined)
+    throw OrlopError.of("bad_value", { what: "repo", value: repo, expected: "a name without a digest" });
+  return reference;
+}
+
+export const imageArchiveRoutes = [
+  route({
+    method: "POST",
+    path: "/commit",
+    operation: "ImageCommit",
+    query: {
+      container: text,
+      repo: text,
+      tag: text,
+      comment: text,
+      author: text,
+      pause: flagOrTrue,
+      changes: textList,
+    },
+    body: true,
+    async handle({ query, body, engine }) {
+      if (body !== null && body !== undefined && Object.keys(body).length > 0)
+        throw OrlopError.of("unknown_field", {
+          field: "a configuration in the body of a commit (changes says the same)",
+        });
+      const image = await commit(engine.images, engine.containers.get(query.container ?? ""), {
+        name: nameOf(query.repo, query.tag),
+        author: query.author ?? "",
+        comment: query.comment ?? "",
+        changes: query.changes,
+        pause: query.pause,
+      });
+      return json({ Id: image.id }, 201);
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/images/get",
+    operation: "ImageGetAll",
+    query: { names: textList, platform },
+    handle: ({ query, engine }) =>
+      saveReply(
+        engine,
+        query.names.flatMap((names) => names.split(",")),
+        query.platform,
+      ),
+  }),
+  route({
+    method: "GET",
+    path: "/images/*name/get",
+    operation: "ImageGet",
+    query: { platform },
+    handle: ({ params, query, engine }) => saveReply(engine, [params.name], query.platform),
+  }),
+  route({
+    method: "POST",
+    path: "/images/load",
+    operation: "ImageLoad",
+    query: { quiet: flag, platform },
+    body: "stream",
+    handle: ({ query, engine, upload }) =>
+      progressReply(async (send) => {
+        for (const { image, names } of await loadImages(engine.images, upload, query.platform ?? hostPlatform())) {
+          for (const name of names) send({ stream: `Loaded image: ${familiarReference(name)}\n` });
+          if (names.length === 0) send({ stream: `Loaded image ID: ${image.id}\n` });
+        }
+      }),
+  }),
+];
+
+function saveReply(engine: Engine, names: readonly string[], wanted: Platform | undefined): Reply {
+  if (names.length === 0)
+    throw OrlopError.of("bad_value", { what: "names", value: "", expected: "at least one image" });
+  const chosen = chooseImages(engine.images, names);
+  for (const { image } of chosen)
+    if (wanted !== undefined && JSON.stringify(image.platform) !== JSON.stringify(wanted))
+      throw OrlopError.of("unknown_field", { field: "saving another platform than the one that is here" });
+  return { kind: "stream", contentType: "application/x-tar", chunks: saveImages(engine.images, chosen) };
+}
+
+interface ImportQuery {
+  readonly repo: string | undefined;
+  readonly tag: string | undefined;
+  readonly message: string | undefined;
+  readonly changes: readonly string[];
+  readonly platform: string | undefined;
+}
+
+/** `POST /images/create?fromSrc=-`: the body is the archive. */
+export function importReply(
+  { images }: Engine,
+  source: string,
+  { repo, tag, message = "", changes, platform: wanted }: ImportQuery,
+  upload: AsyncIterable<Uint8Array>,
+): Promise<Reply> {
+  if (source !== "-")
+    throw OrlopError.of("bad_value", {
+      what: "fromSrc",
+      value: source,
+      expected: '"-" and the archive in the body: the engine downloads no URL (orlop import does)',
+    });
+  const name = nameOf(repo, tag);
+  const request = { name, message, changes, platform: wanted === undefined ? hostPlatform() : platformOf(wanted) };
+  return progressReply(async (send) => {
+    const image = await importImage(images, upload, request);
+    send({ status: image.id });
+  });
+}

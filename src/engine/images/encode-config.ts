@@ -1,0 +1,37 @@
+/** An image configuration as bytes (OCI image-spec config.md), of an image that is made here. */
+
+import type { Digest } from "../../spec/digest.ts";
+import type { ContainerDefaults } from "../../spec/oci-image.ts";
+import type { Platform } from "../../spec/platform.ts";
+
+export interface NewConfig {
+  readonly platform: Platform;
+  readonly config: ContainerDefaults;
+  readonly author: string;
+  /** The lowest first. */
+  readonly diffIds: readonly Digest[];
+  /** As the specification writes its entries. */
+  readonly history: readonly unknown[];
+}
+
+export function encodeImageConfig({ platform, config, author, diffIds, history }: NewConfig): Uint8Array {
+  const { ExposedPorts, Volumes, ...plain } = config;
+  const document = {
+    created: new Date().toISOString(),
+    ...(author === "" ? {} : { author }),
+    ...platform,
+    config: {
+      ...plain,
+      ...(ExposedPorts === undefined ? {} : { ExposedPorts: setOf(ExposedPorts) }),
+      ...(Volumes === undefined ? {} : { Volumes: setOf(Volumes) }),
+    },
+    rootfs: { type: "layers", diff_ids: diffIds },
+    history,
+  };
+  return new TextEncoder().encode(JSON.stringify(document));
+}
+
+/** Go writes a set as an object with empty values. */
+function setOf(names: readonly string[]): Readonly<Record<string, object>> {
+  return Object.fromEntries(names.map((name) => [name, {}]));
+}

@@ -1,0 +1,182 @@
+/**
+ * `load`: images of an archive, whoever wrote it. An OCI layout's manifests are taken as they are; a docker-archive has none, and
+ * gets one of its configuration and layers.
+ */
+
+import { OrlopError } from "../../base/errors.ts";
+import { chooseManifest } from "../../images/choose-manifest.ts";
+import { ImageArchive } from "../../images/image-archive.ts";
+import { describeLayer } from "../../images/layer-blob.ts";
+import type { Lease } from "../../images/leases.ts";
+import { type Digest, hexOf } from "../../spec/digest.ts";
+import { asList, asObject, asText, asTextList, ShapeFault } from "../../spec/json-shape.ts";
+import { type Descriptor, type Index, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
+import { checkIsImage, configMax, parseImageConfig, parseManifest } from "../../spec/oci-image-parse.ts";
+import type { Platform } from "../../spec/platform.ts";
+import { parseReference, type Reference } from "../../spec/reference.ts";
+import { addImage, addMadeImage } from "./add-image.ts";
+import type { ImageRecord } from "./image-record.ts";
+import type { Images } from "./images.ts";
+
+export interface LoadedImage {
+  readonly image: ImageRecord;
+  readonly names: readonly Reference[];
+}
+
+/** @throws {OrlopError} bad_image_archive, bad_manifest, bad_tar, digest_mismatch, unsupported_compression … */
+export async function loadImages(
+  images: Images,
+  source: AsyncIterable<Uint8Array>,
+  platform: Platform,
+): Promise<LoadedImage[]> {
+  const { content, leases } = await images.stores();
+  using lease = leases.open();
+  const archive = await ImageArchive.read(source, content, lease);
+  const loader = { images, archive, lease, platform };
+  if (archive.document("index.json") !== undefined) return loadLayout(loader);
+  if (archive.document("manifest.json") !== undefined) return loadDocker(loader);
+  throw OrlopError.of("bad_image_archive", { reason: "neither index.json nor manifest.json is in it" });
+}
+
+interface Loader {
+  readonly images: Images;
+  readonly archive: ImageArchive;
+  readonly lease: Lease;
+  readonly platform: Platform;
+}
+
+// ── OCI layout ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function loadLayout(loader: Loader): Promise<LoadedImage[]> {
+  const raw = loader.archive.document("index.json") as Uint8Array;
+  const digest = loader.archive.blob("index.json")?.digest as Digest;
+  const index = parseManifest(raw, digest, { name: "index.json", contentType: mediaTypes.ociIndex });
+  if (index.kind !== "index") throw OrlopError.of("bad_image_archive", { reason: "its index.json is no index" });
+  const names = dockerNames(loader.archive);
+  const byManifest = new Map<Digest, { descriptor: Descriptor; names: Map<string, Reference> }>();
+  for (const descriptor of index.manifests) {
+    const known = byManifest.get(descriptor.digest) ?? { descriptor, names: new Map<string, Reference>() };
+    const name = nameOf(descriptor);
+    if (name !== undefined) known.names.set(JSON.stringify(name), name);
+    byManifest.set(descriptor.digest, known);
+  }
+  const loaded: LoadedImage[] = [];
+  for (const { descriptor, names: own } of byManifest.values()) {
+    const { manifest, indexes } = findManifest(descriptor, loader, []);
+    const config = configOf(manifest, loader.archive);
+    const all = own.size > 0 ? [...own.values()] : (names.get(config.digest) ?? []);
+    for (const { digest: layer } of manifest.layers) await checkLayer(layer, loader);
+    const image = await addImage(loader.images, { manifest, config, indexes, names: all, target: descriptor.digest });
+    loaded.push({ image, names: all });
+  }
+  if (loaded.length === 0) throw OrlopError.of("bad_image_archive", { reason: "its index names no image" });
+  return loaded;
+}
+
+/** Down to the manifest for this platform. */
+function findManifest(
+  { digest }: Descriptor,
+  loader: Loader,
+  above: readonly Index[],
+): { readonly manifest: Manifest; readonly indexes: readonly Digest[] } {
+  if (above.length > 3) throw OrlopError.of("bad_image_archive", { reason: "its indexes are nested over 3 deep" });
+  const document = parseManifest(documentOf(digest, loader.archive), digest, { name: digest });
+  if (document.kind === "index") {
+    const next = chooseManifest(document, loader.platform, digest);
+    return findManifest(next, loader, [...above, document]);
+  }
+  checkIsImage(document, digest);
+  return { manifest: document, indexes: above.map((index) => index.digest) };
+}
+
+function configOf(manifest: Manifest, archive: ImageArchive) {
+  const { digest } = manifest.config;
+  return parseImageConfig(documentOf(digest, archive), digest, manifest.layers.length, digest);
+}
+
+function documentOf(digest: Digest, archive: ImageArchive): Uint8Array {
+  const document = archive.document(`blobs/sha256/${hexOf(digest)}`);
+  if (document === undefined) throw missing(digest);
+  return document;
+}
+
+async function checkLayer(digest: Digest, { images, archive }: Loader): Promise<void> {
+  const { content } = await images.stores();
+  const isThere = archive.blob(`blobs/sha256/${hexOf(digest)}`) !== undefined;
+  if (!isThere && (await content.sizeOf(digest)) === undefined) throw missing(digest);
+}
+
+function missing(digest: Digest): OrlopError {
+  return OrlopError.of("bad_image_archive", { reason: `blob ${digest} is not in it` });
+}
+
+/** containerd's annotation, or a whole reference in OCI's; a tag alone names nothing. */
+function nameOf({ annotations = {} }: Descriptor): Reference | undefined {
+  const given = annotations["io.containerd.image.name"];
+  if (given !== undefined) return parseReference(given);
+  const name = annotations["org.opencontainers.image.ref.name"];
+  return name !== undefined && /[:/]/.test(name) ? parseReference(name) : undefined;
+}
+
+/** Names that a docker-archive beside the layout gives, by configuration. */
+function dockerNames(archive: ImageArchive): Map<Digest, Reference[]> {
+  const names = new Map<Digest, Reference[]>();
+  for (const { config, tags } of archive.document("manifest.json") === undefined ? [] : dockerEntries(archive)) {
+    const blob = archive.blob(config);
+    if (blob !== undefined) names.set(blob.digest, tags.map(parseReference));
+  }
+  return names;
+}
+
+// ── docker-archive ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface DockerEntry {
+  readonly config: string;
+  readonly tags: readonly string[];
+  readonly layers: readonly string[];
+}
+
+/** moby image/tarexport: `[{"Config": …, "RepoTags": …, "Layers": …}]`. */
+function dockerEntries(archive: ImageArchive): DockerEntry[] {
+  const raw = archive.document("manifest.json") as Uint8Array;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw));
+    return asList(value, "manifest.json", 1000, (entry, at) => {
+      const object = asObject(entry, at);
+      return {
+        config: asText(object["Config"], `${at}.Config`),
+        tags: asTextList(object["RepoTags"] ?? [], `${at}.RepoTags`),
+        layers: asTextList(object["Layers"] ?? [], `${at}.Layers`),
+      };
+    });
+  } catch (error) {
+    if (error instanceof ShapeFault || error instanceof SyntaxError || error instanceof TypeError)
+      throw OrlopError.of("bad_image_archive", { reason: `its manifest.json: ${error.message}` }, error);
+    throw error;
+  }
+}
+
+async function loadDocker(loader: Loader): Promise<LoadedImage[]> {
+  const { images, archive, lease } = loader;
+  const { content } = await images.stores();
+  const loaded: LoadedImage[] = [];
+  for (const { config, tags, layers } of dockerEntries(archive)) {
+    const names = tags.map(parseReference);
+    const document = archive.document(config);
+    if (document === undefined || document.length > configMax) throw notThere(config);
+    const descriptors: Descriptor[] = [];
+    for (const path of layers) {
+      const blob = archive.blob(path);
+      if (blob === undefined) throw notThere(path);
+      descriptors.push(await describeLayer(blob, content));
+    }
+    const image = await addMadeImage(images, { config: document, layers: descriptors, names, lease });
+    loaded.push({ image, names });
+  }
+  if (loaded.length === 0) throw OrlopError.of("bad_image_archive", { reason: "its manifest.json names no image" });
+  return loaded;
+}
+
+function notThere(path: string): OrlopError {
+  return OrlopError.of("bad_image_archive", { reason: `${JSON.stringify(path)} is not in it` });
+}

@@ -1,0 +1,222 @@
+/**
+ * Reads an archive of images as it streams by: files go into the content store under their digests, small ones stay at hand, and
+ * what leads where is remembered. Which of them are images is `load`'s business.
+ */
+import { createHash } from "node:crypto";
+import { OrlopError } from "../base/errors.ts";
+import { digestOfHex, hexOf } from "../spec/digest.ts";
+import { bytesOf, displayOf, type TarEntry } from "../spec/tar-entry.ts";
+import { TarReader, type TarSink } from "../spec/tar-reader.ts";
+import type { ContentStore, StoredBlob } from "./content-store.ts";
+import { decompress } from "./decompress.ts";
+import type { Lease } from "./leases.ts";
+
+/** Documents: manifests, configurations, indexes. A layer may be smaller, which does no harm. */
+const documentMax = 4 << 20;
+/** Of all documents together. */
+const documentsMax = 64 << 20;
+const entriesMax = 100_000;
+
+export class ImageArchive {
+  readonly #blobs = new Map<string, StoredBlob>();
+  readonly #documents = new Map<string, Uint8Array>();
+  readonly #links = new Map<string, string>();
+
+  /** Reads all of it. @throws {OrlopError} bad_tar, bad_image_archive, unsupported_compression, digest_mismatch */
+  static async read(source: AsyncIterable<Uint8Array>, content: ContentStore, lease: Lease): Promise<ImageArchive> {
+    const archive = new ImageArchive();
+    const sink = new BlobSink(archive, content, lease);
+    const reader = new TarReader(sink);
+    try {
+      for await (const piece of decompress(source)) {
+        reader.write(piece);
+        await sink.settled();
+      }
+      reader.end();
+      await sink.settled();
+    } catch (error) {
+      await sink.abandon(error);
+      throw error;
+    }
+    return archive;
+  }
+
+  /** A file that was stored, links followed. */
+  blob(path: string): StoredBlob | undefined {
+    return this.#blobs.get(this.#resolve(path));
+  }
+
+  /** A small file's content. */
+  document(path: string): Uint8Array | undefined {
+    return this.#documents.get(this.#resolve(path));
+  }
+
+  add(path: string, blob: StoredBlob, document: Uint8Array | undefined): void {
+    this.#blobs.set(path, blob);
+    if (document !== undefined) this.#documents.set(path, document);
+  }
+
+  link(path: string, target: string): void {
+    this.#links.set(path, target);
+  }
+
+  get size(): number {
+    return this.#blobs.size + this.#links.size;
+  }
+
+  get documentBytes(): number {
+    return [...this.#documents.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  #resolve(path: string): string {
+    let at = clean(path);
+    for (let hops = 0; hops < 10 && !this.#blobs.has(at); hops++) at = this.#links.get(at) ?? at;
+    return at;
+  }
+}
+
+/** Hands each file's content to the content store as it comes. */
+class BlobSink implements TarSink {
+  readonly #archive: ImageArchive;
+  readonly #content: ContentStore;
+  readonly #lease: Lease;
+  #storing: Promise<void> | undefined;
+  #pieces: Pieces | undefined;
+
+  constructor(archive: ImageArchive, content: ContentStore, lease: Lease) {
+    this.#archive = archive;
+    this.#content = content;
+    this.#lease = lease;
+  }
+
+  #waiting: Promise<void>[] = [];
+
+  entry(entry: TarEntry): void {
+    if (this.#archive.size > entriesMax) throw fault(`over ${entriesMax} files`);
+    const path = clean(bytesOf(entry.path).toString());
+    if (entry.kind === "symlink" || entry.kind === "hardlink") {
+      const target = bytesOf(entry.link).toString();
+      const folder = path.slice(0, path.lastIndexOf("/") + 1);
+      this.#archive.link(path, clean(entry.kind === "symlink" ? `${folder}${target}` : target));
+      return;
+    }
+    if (entry.kind !== "file") return;
+    if (entry.extents !== undefined) throw fault(`${displayOf(entry.path)} is a sparse file`);
+    this.#pieces = new Pieces();
+    this.#storing = this.#store(path, this.#pieces, entry.size <= documentMax && isDocument(path));
+    this.#storing.catch(() => undefined); // heard in `settled`
+    this.#waiting.push(this.#storing);
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#pieces?.push(Buffer.from(chunk));
+  }
+
+  finish(): void {
+    this.#pieces?.end();
+    this.#pieces = undefined;
+  }
+
+  /** What was read so far is written. */
+  async settled(): Promise<void> {
+    const last = this.#pieces === undefined ? undefined : this.#storing;
+    for (const done of this.#waiting) if (done !== last) await done;
+    this.#waiting = last === undefined ? [] : [last];
+    if (last !== undefined) await Promise.race([this.#pieces?.drained(), last]);
+  }
+
+  async abandon(error: unknown): Promise<void> {
+    this.#pieces?.fail(error);
+    await Promise.allSettled(this.#waiting);
+  }
+
+  async #store(path: string, pieces: Pieces, isDocument: boolean): Promise<void> {
+    const kept: Uint8Array[] = [];
+    async function* watched(): AsyncGenerator<Uint8Array> {
+      for await (const piece of pieces) {
+        if (isDocument) kept.push(piece);
+        yield piece;
+      }
+    }
+    const named = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
+    const blob =
+      isDocument && named === undefined
+        ? await hashOf(watched()) // index.json and its like are the archive's, not an image's
+        : await this.#content.add(watched(), (digest) => this.#lease.hold([digest]));
+    if (named !== undefined && named !== hexOf(blob.digest))
+      throw OrlopError.of("digest_mismatch", { what: path, expected: digestOfHex(named), actual: blob.digest });
+    this.#archive.add(path, blob, isDocument ? Buffer.concat(kept) : undefined);
+    if (this.#archive.documentBytes > documentsMax) throw fault(`over ${documentsMax} bytes of documents`);
+  }
+}
+
+async function hashOf(source: AsyncIterable<Uint8Array>): Promise<StoredBlob> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const piece of source) {
+    hash.update(piece);
+    size += piece.length;
+  }
+  return { digest: digestOfHex(hash.digest("hex")), size };
+}
+
+/** Pieces on their way from a reader that pushes to a writer that pulls. */
+class Pieces implements AsyncIterable<Uint8Array> {
+  readonly #queue: Uint8Array[] = [];
+  #isOver = false;
+  #failure: unknown;
+  #wake = Promise.withResolvers<void>();
+  #drained = Promise.withResolvers<void>();
+
+  push(piece: Uint8Array): void {
+    if (this.#queue.length === 0) this.#drained = Promise.withResolvers();
+    this.#queue.push(piece);
+    this.#wake.resolve();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#wake.resolve();
+  }
+
+  fail(error: unknown): void {
+    this.#failure = error;
+    this.#wake.resolve();
+  }
+
+  drained(): Promise<void> {
+    return this.#queue.length === 0 ? Promise.resolve() : this.#drained.promise;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const piece = this.#queue.shift();
+      if (piece !== undefined) {
+        yield piece;
+        continue;
+      }
+      this.#drained.resolve();
+      if (this.#isOver) return;
+      this.#wake = Promise.withResolvers();
+      if (this.#queue.length === 0 && !this.#isOver && this.#failure === undefined) await this.#wake.promise;
+    }
+  }
+}
+
+/** What a manifest may name, by how archives call it. */
+function isDocument(path: string): boolean {
+  return !/\.(tar|tgz)(\.\w+)?$/.test(path);
+}
+
+function clean(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/"))
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  return parts.join("/");
+}
+
+function fault(reason: string): OrlopError {
+  return OrlopError.of("bad_image_archive", { reason });
+}
