@@ -33,32 +33,42 @@ const { values: options } = parseArgs({
     output: { type: "string", default: join(import.meta.dir, "../docs/benchmarks.md") },
     /** Given by the outer process to the inner one. */
     directory: { type: "string" },
+    "run-directory": { type: "string" },
   },
 });
 
-if (options.directory === undefined) await runOuter();
-else await runInner(options.directory);
+if (options.directory === undefined || options["run-directory"] === undefined) await runOuter();
+else await runInner(options.directory, options["run-directory"]);
 
 async function runOuter(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "orlop-bench-"));
-  const product = new Product(directory);
+  const runDir = mkdtempSync("/run/orlop-bench-"); // in memory, as an installed one is
+  const product = new Product(directory, { runDir });
   try {
     await product.ok("info");
     const inner = `umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"`;
-    const words = [process.execPath, import.meta.path, ...process.argv.slice(2), "--directory", directory];
+    const words = [
+      process.execPath,
+      import.meta.path,
+      ...process.argv.slice(2),
+      "--directory",
+      directory,
+      "--run-directory",
+      runDir,
+    ];
     const child = Bun.spawn(["unshare", "-m", "sh", "-c", inner, "sh", ...words], {
       stdio: ["ignore", "inherit", "inherit"],
     });
     process.exitCode = await child.exited;
   } finally {
     await product.stop();
-    rmSync(directory, { recursive: true, force: true });
+    for (const each of [directory, runDir]) rmSync(each, { recursive: true, force: true });
   }
 }
 
-async function runInner(directory: string): Promise<void> {
+async function runInner(directory: string, runDir: string): Promise<void> {
   const machine = describeMachine(); // before our own load
-  const product = new Product(directory);
+  const product = new Product(directory, { runDir });
   const bundle = makeBundle(join(directory, "bundle"));
   await using stack = new AsyncDisposableStack();
   const peers: Peer[] = [];

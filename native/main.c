@@ -40,6 +40,8 @@ static int one_shot(void) {
 
 int main(int argc, char **argv) {
   const char *role = argc > 1 ? argv[1] : "";
+  if (argc > 0 && strcmp(argv[0], INIT_NAME) == 0)
+    return init_main();
   if (strcmp(role, "steps") == 0)
     return print_steps();
   if (strcmp(role, "points") == 0) {

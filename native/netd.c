@@ -77,7 +77,8 @@ uint16_t netd_random(void) {
 
 /* Nothing that anybody would miss: the next engine starts another. */
 static bool is_needless(void) {
-  return !engine_connected() && ports_owners() == 0 && relay_count() == 0 && resolvers_count() == 0;
+  return !engine_connected() && ports_owners() == 0 && relay_count() == 0 && resolvers_count() == 0 &&
+         !watch_is_on();
 }
 
 static int keep_time(void) {

@@ -172,6 +172,16 @@ bool forward(struct resolver *resolver, const struct asker *asker, struct span q
 void forward_forget(const struct resolver *resolver, const struct conn *conn);
 int64_t forward_keep_time(int64_t now);
 
+/* ── the watch (netd_watch.c) ──────────────────────────────────────────────────────────────────────────────────── */
+
+/* As CHANGED has them. */
+enum { CHANGED_OWN_RULES = 1, CHANGED_ADDRESSES = 2, CHANGED_OTHER_RULES = 4 };
+
+/* Watches the host's rules, of which this table is ours, and its addresses; "": no more. -1: errno. */
+int watch_set(const char *table);
+void watch_sweep(void);
+bool watch_is_on(void);
+
 /* ── the engine's connections (netd_engine.c) ──────────────────────────────────────────────────────────────────── */
 
 void engine_accept(struct watched *listener, uint32_t events);

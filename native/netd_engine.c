@@ -157,11 +157,22 @@ static int name(struct engine *engine, uint32_t request, struct span payload) {
   return answer_empty(engine, request);
 }
 
+static int watch_rules(struct engine *engine, uint32_t request, struct span payload) {
+  char *table;
+  if (!take_string(&payload, &table))
+    return -1;
+  if (watch_set(table) < 0)
+    return refuse(engine, request, errno, "");
+  (void)POINT("netd.watch.set");
+  return answer_empty(engine, request);
+}
+
 static int end_sync(struct engine *engine, uint32_t request) {
   (void)POINT("netd.sync");
   ports_sweep();
   resolvers_sweep();
   names_sweep();
+  watch_sweep();
   return answer_empty(engine, request);
 }
 
@@ -182,6 +193,8 @@ static int take_request(struct engine *engine, uint8_t kind, struct span payload
     return resolver(engine, request, payload);
   case F_NAMES:
     return name(engine, request, payload);
+  case F_WATCH_RULES:
+    return watch_rules(engine, request, payload);
   case F_STATE:
     return answer_state(engine, request);
   default:

@@ -109,6 +109,7 @@ struct task {
   int proc;                 /* a private procfs; -1 until needed */
   int held[HELD_MOUNTS_MAX], holding, released; /* mounts that `hold` copied, and how many `root-bind` has taken */
   int empty;                /* the read-only tmpfs that hides directories; -1 until needed */
+  int self;                 /* O_PATH of this program, for `init`; -1 before `open-init` */
   int target;               /* pidfd of the process whose namespaces are joined; -1 before `target` */
   uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
   bool in_child;
@@ -177,6 +178,12 @@ int supervisor_main(int argc, char **argv);
 
 /* Serves the engine's connections until nothing is held any more; the process's exit status. */
 int netd_run(int listener, const char *run_directory);
+
+/* ── init.c ────────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+/* The role of a container's init (`--init`); its exit status is the program's. */
+int init_main(void);
+#define INIT_NAME "/sbin/docker-init"
 
 /* ── sealed.c ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 

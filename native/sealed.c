@@ -41,7 +41,7 @@ static int sealed_copy(int self) {
       return -1;
     left -= sent;
   }
-  if (fcntl(copy, F_ADD_SEALS, all_seals) < 0 || fchmod(copy, 0700) < 0)
+  if (fcntl(copy, F_ADD_SEALS, all_seals) < 0 || fchmod(copy, 0711) < 0) /* an init runs as its container's user */
     return -1;
   return copy;
 }

@@ -87,6 +87,8 @@ const struct step_kind step_kinds[] = {
     {"seccomp", "nb", step_seccomp},
     {"cwd", "sn", step_cwd},
     {"gate", "", step_gate},
+    {"open-init", "", step_open_init},
+    {"init", "lll", step_init},
     {"exec", "ll", step_exec},
     {0},
 };

@@ -32,6 +32,8 @@ step_function step_layer_node, step_layer_xattr, step_layer_whiteout, step_layer
 step_function step_layer_into, step_layer_parent, step_layer_place;
 /* steps_tree.c */
 step_function step_tree_stat, step_tree_below, step_tree_walk;
+/* init.c */
+step_function step_open_init, step_init;
 /* steps_exec.c */
 step_function step_rlimit, step_umask, step_cwd, step_exec;
 

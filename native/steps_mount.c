@@ -283,9 +283,14 @@ int step_root(struct task *task, union argument *arg) {
 int step_pivot(struct task *task, union argument *arg) {
   if (task->root < 0)
     return fail(task, EBADF, "no root");
-  if (fchdir(task->root) < 0)
+  int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0 || fchdir(task->root) < 0)
     return -1;
   if (syscall(SYS_pivot_root, ".", ".") < 0) /* the old root is now mounted over the new one: pivot_root(2), NOTES */
+    return close_after(old, -1);
+  /* "." must be the old root: mount(2), unlike umount2, does not go up to what is mounted on top, and the new root's
+   * shared mounts are to stay so */
+  if (close_after(old, fchdir(old)) < 0)
     return -1;
   close(task->root);
   task->root = -1;

@@ -81,6 +81,8 @@ static int bind_tree(struct task *task, int tree, const char *target) {
   if (onto < 0)
     return close_after(tree, fail(task, errno, "%s", target));
   int result = onto_place(task, onto, target);
+  if (result == 0 && fstat(onto, &stat) == 0 && S_ISDIR(stat.st_mode) != directory) /* the kernel says only EINVAL */
+    result = fail(task, directory ? ENOTDIR : EISDIR, "%s", target);
   if (result == 0)
     result = attach_mount(tree, onto) < 0 ? fail(task, errno, "%s", target) : 0;
   return close_after(tree, close_after(onto, result));

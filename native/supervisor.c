@@ -26,6 +26,7 @@ enum {
   BACKOFF_MAX_MS = 5000,
   SHORT_LIFE_MS = 1000,       /* an engine that lived less is restarted with a delay */
   STOP_PATIENCE_MS = 10000,
+  TASK_END_MS = 100,
 };
 
 /* What an epoll event is about; the descriptor is in the low half. */
@@ -177,14 +178,17 @@ static void fork_task(void) {
   int conn = accept4(self.listeners.control, NULL, NULL, SOCK_CLOEXEC);
   if (conn < 0)
     return;
-  pid_t child = fork();
+  pid_t supervisor = getpid(), child = fork();
   if (child == 0) {
     if (conn != 3 && dup3(conn, 3, O_CLOEXEC) < 0)
       _exit(1);
     syscall(SYS_close_range, 4U, ~0U, 0U);
     restore_signals();
     prctl(PR_SET_NAME, "orlop-task");
-    _exit(task_serve(3));
+    int code = task_serve(3);
+    if (getppid() != supervisor)
+      supervisor_leave_groups(); /* the last one out removes them */
+    _exit(code);
   }
   if (child < 0)
     send_failed(conn, NO_STEP, errno, "fork");
@@ -368,7 +372,9 @@ static int run(void) {
       handle(&events[i]);
   }
   supervisor_unlink_sockets(self.places);
-  supervisor_leave_groups();
+  /* A task that is just ending may hold them a moment longer; a monitor that stays does this at its own end. */
+  for (int waited_ms = 0; !supervisor_leave_groups() && waited_ms < TASK_END_MS; waited_ms++)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   return 0;
 }
 

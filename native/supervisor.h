@@ -22,8 +22,8 @@ int supervisor_daemonize(struct places places);
 /* A listening socket of this name in a directory, 0600; replaces what is there. Afterwards we are in "/". */
 int supervisor_listen_in(const char *directory, const char *name);
 void supervisor_unlink_sockets(struct places places);
-/* Back to the root of each hierarchy, and the own cgroup removed unless a monitor still lives in it. */
-void supervisor_leave_groups(void);
+/* Back to the root of each hierarchy, and the own cgroup removed; false: another process of ours still lives in it. */
+bool supervisor_leave_groups(void);
 
 /* supervisor_netd.c: sees that a netd runs. Its pid; *found: it ran already. -1: errno. */
 pid_t supervisor_netd(struct places places, bool *found);

@@ -163,42 +163,42 @@ static void copy_file(int from, int to, const char *name) {
   write_at(to, name, value);
 }
 
-/* One hierarchy: in, or out of, our own group. A hierarchy that refuses (read-only, not ours) is left as it is. */
-static void change_group(int hierarchy, bool enter) {
+/* One hierarchy: in, or out of, our own group. A hierarchy that refuses (read-only, not ours) is left as it is.
+ * false: others are in the group that we left. */
+static bool change_group(int hierarchy, bool enter) {
   struct statfs fs;
   if (fstatfs(hierarchy, &fs) < 0)
-    return;
+    return true;
   /* v1: `tasks`, because `cgroup.procs` waits for an RCU grace period (11 to 16 ms) */
   const char *list = fs.f_type == CGROUP_SUPER_MAGIC ? "tasks" : fs.f_type == CGROUP2_SUPER_MAGIC ? "cgroup.procs" : NULL;
   if (list == NULL)
-    return;
-  if (!enter) {
-    if (write_at(hierarchy, list, "0") == 0)
-      unlinkat(hierarchy, group_name, AT_REMOVEDIR);
-    return;
-  }
+    return true;
+  if (!enter)
+    return write_at(hierarchy, list, "0") < 0 || unlinkat(hierarchy, group_name, AT_REMOVEDIR) == 0 || errno != EBUSY;
   if (mkdirat(hierarchy, group_name, 0755) < 0 && errno != EEXIST)
-    return;
+    return true;
   int group = openat(hierarchy, group_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (group < 0)
-    return;
+    return true;
   copy_file(hierarchy, group, "cpuset.cpus");
   copy_file(hierarchy, group, "cpuset.mems");
   write_at(group, list, "0");
   close(group);
+  return true;
 }
 
 /* v1 and hybrid: the directories below /sys/fs/cgroup; v2: that directory itself. */
-static void change_groups(bool enter) {
+static bool change_groups(bool enter) {
   DIR *all = opendir("/sys/fs/cgroup");
   struct dirent *entry;
   struct statfs fs;
+  bool alone = true;
   if (all == NULL)
-    return;
+    return true;
   if (fstatfs(dirfd(all), &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
-    change_group(dirfd(all), enter);
+    alone = change_group(dirfd(all), enter);
     closedir(all);
-    return;
+    return alone;
   }
   while ((entry = readdir(all)) != NULL) {
     if (entry->d_name[0] == '.')
@@ -206,13 +206,14 @@ static void change_groups(bool enter) {
     int hierarchy = openat(dirfd(all), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (hierarchy < 0)
       continue; /* a link to another hierarchy, as cpu to cpu,cpuacct */
-    change_group(hierarchy, enter);
+    alone &= change_group(hierarchy, enter);
     close(hierarchy);
   }
   closedir(all);
+  return alone;
 }
 
-void supervisor_leave_groups(void) { change_groups(false); }
+bool supervisor_leave_groups(void) { return change_groups(false); }
 
 /* Limits as a service has them: PID 1's. Raising may be refused (no CAP_SYS_RESOURCE): then ours stay. */
 static void take_limits(void) {
@@ -253,7 +254,7 @@ void supervisor_normalise(void) {
   }
   take_limits();
   scrub_environment();
-  change_groups(true);
+  (void)change_groups(true);
 }
 
 /* ── the daemon ────────────────────────────────────────────────────────────────────────────────────────────────── */

@@ -8,7 +8,8 @@ const sourceDirectory = join(root, "native");
 
 /** Warnings are errors: this program runs as root. */
 const warningFlags = ["-std=gnu17", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fPIE"];
-const linkerFlags = ["-static-pie", "-Wl,-z,relro,-z,now", "-Wl,--build-id=none", "-s"];
+/** Aligned as the kernel maps pages around a fault (64 KiB): a waiting monitor has the same few wherever it is loaded. */
+const linkerFlags = ["-static-pie", "-Wl,-z,relro,-z,now", "-Wl,-z,max-page-size=0x10000", "-Wl,--build-id=none", "-s"];
 
 export interface NativeBuild {
   readonly output: string;

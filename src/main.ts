@@ -28,13 +28,15 @@ async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 async function runEngine(places: Places): Promise<void> {
-  const [{ Engine }, { ApiServer }, { routes }, { connectSupervisor, openExecutor }, { log }] = await Promise.all([
-    import("./engine/engine.ts"),
-    import("./api/server.ts"),
-    import("./api/routes.ts"),
-    import("./kernel/executor-socket.ts"),
-    import("./base/log.ts"),
-  ]);
+  const [{ Engine }, { ApiServer }, { routes }, { connectSupervisor, openExecutor }, { NetdLink }, { log }] =
+    await Promise.all([
+      import("./engine/engine.ts"),
+      import("./api/server.ts"),
+      import("./api/routes.ts"),
+      import("./kernel/executor-socket.ts"),
+      import("./kernel/netd-link.ts"),
+      import("./base/log.ts"),
+    ]);
   const leave = async (): Promise<void> => {
     if (!server.isIdle || !engine.isIdle) return supervisor.busy();
     server.close();
@@ -45,6 +47,7 @@ async function runEngine(places: Places): Promise<void> {
   const engine = await Engine.open({
     places,
     executor: openExecutor(places.runDir),
+    netd: new NetdLink(places.runDir),
     watch: (pid) => supervisor.watch(pid),
   });
   const server = new ApiServer(engine, routes);
@@ -53,7 +56,7 @@ async function runEngine(places: Places): Promise<void> {
   process.on("SIGTERM", () => {
     isStopping = true;
     server.close();
-    void engine.close().finally(() => process.exit(0));
+    void engine.close(true).finally(() => process.exit(0));
   });
   await supervisor.closed;
   if (isStopping) return;

@@ -43,7 +43,10 @@ const pollMs = 20;
 /** Everything of ours that exists now. */
 export function takeSnapshot(watch: Watch): Snapshot {
   const counts = new Map<string, number>();
-  const count = (thing: string): void => void counts.set(thing, (counts.get(thing) ?? 0) + 1);
+  const count = (name: string): void => {
+    const thing = withoutSandboxId(name);
+    counts.set(thing, (counts.get(thing) ?? 0) + 1);
+  };
   const processes = ourProcesses(watch.directory);
   for (const mount of hostMounts(watch.directory)) count(`mount: ${mount}`);
   for (const group of controlGroups()) count(`${groupKind}${group}`);
@@ -56,7 +59,27 @@ export function takeSnapshot(watch: Watch): Snapshot {
     for (const descriptor of descriptorsOf(process.pid)) count(`descriptor: ${descriptor} of ${process.name}`);
   }
   for (const folder of watch.folders ?? []) for (const file of filesBelow(folder)) count(`file: ${file}`);
-  return counts;
+  return withoutStanding(counts);
+}
+
+/** What an engine keeps while it runs: so many networks at most that wait for their container, and its default bridge. */
+const readyNetworks = 4;
+const standing = /^network link: (orlop0|ol[0-9a-f]{4}-0)$|^file: .*\/guarded-links\.json$/;
+
+function withoutStanding(counts: ReadonlyMap<string, number>): Snapshot {
+  const kept = [...counts].filter(([thing]) => !standing.test(thing));
+  return new Map(
+    kept
+      .map(([thing, times]) => [thing, thing.includes("*") ? times - readyNetworks : times] as const)
+      .filter(([, times]) => times > 0),
+  );
+}
+
+/** Networks that wait for their container have an id of their own each. */
+function withoutSandboxId(thing: string): string {
+  return thing
+    .replace(/(?<=\/netns\/)[0-9a-f]{7}$/, "*")
+    .replace(/(?<=^network link: olv[0-9a-f]*)[0-9a-f]{7}(?=[0-9a-z]$)/, "*");
 }
 
 /** What there is more of now than before, one line each. */
@@ -118,7 +141,16 @@ function isOthersGroup(thing: string, watch: Watch): boolean {
 function nftablesRules(): string[] {
   if (Bun.which("nft") === null) return [];
   const text = execFileSync("nft", ["--stateless", "list", "ruleset"], { encoding: "utf8" });
-  return text.split("\n").filter((line) => line.trim() !== "");
+  const table = /^table inet orlop(_[0-9a-f]{4})? \{\n[\s\S]*?^\}\n/gm;
+  // The static rules of an engine stay as long as it runs; what counts is which ports they lead somewhere.
+  const ports = [...text.matchAll(table)].flatMap(([own]) =>
+    [...own.matchAll(/[a-z]+ \. [^,{}]* : [^,{}]*/g)].map(String),
+  );
+  const others = text
+    .replace(table, "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return [...ports.filter((line) => !line.includes("\n")).map((line) => line.trim()), ...others];
 }
 
 /** Processes that this test started, directly or not. The test's own process is not one of them. */

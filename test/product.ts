@@ -21,6 +21,8 @@ export interface ProductOptions {
   readonly program?: string;
   /** Of every command, and so of the supervisor and the engine that the first one starts. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Instead of one in `directory`. */
+  readonly runDir?: string;
 }
 
 /** The program under test. */
@@ -39,7 +41,7 @@ export class Product {
 
   /** @param directory where its folders are */
   constructor(directory: string, options: ProductOptions = {}) {
-    this.runDir = join(directory, "run");
+    this.runDir = options.runDir ?? join(directory, "run");
     this.stateDir = join(directory, "state");
     this.#engine = this.connect();
     this.#program = options.program ?? orlopPath;

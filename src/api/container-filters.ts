@@ -58,7 +58,7 @@ export function filterContainers(
   const running = !all && !hasLimit && filters["status"] === undefined && filters["exited"] === undefined;
   const found = containers.filter(
     (container, at) =>
-      (!running || container.isRunning) &&
+      (!running || container.isRunning || container.status === "restarting") &&
       holds(filters["id"], (id) => container.id.startsWith(id)) &&
       holds(names, (name) => name.test(container.name) || name.test(`/${container.name}`)) &&
       holds(filters["status"], (status) => container.status === status) &&

@@ -8,6 +8,7 @@ import { hostImageId } from "../engine/host-image.ts";
 import { formatTimeNs } from "../engine/log-format.ts";
 import { logSettingsOf } from "../engine/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
+import { networkModeOf } from "../engine/network-mode.ts";
 import { mountsJson } from "./mount-json.ts";
 
 /** Go's zero time: never. */
@@ -17,7 +18,14 @@ function time(ns: string): string {
   return ns === "0" ? NEVER : formatTimeNs(BigInt(ns));
 }
 
-export function inspection(container: Container, machine: Machine, size?: ContainerSize): unknown {
+/** What other parts of the engine say of the container. */
+export interface Surroundings {
+  readonly networkSettings: unknown;
+  readonly size?: ContainerSize | undefined;
+}
+
+export function inspection(container: Container, machine: Machine, around: Surroundings): unknown {
+  const { size } = around;
   const { body, record, run, status, places } = container;
   const { HostConfig, NetworkingConfig: _, ...config } = body;
   const [path = "", ...args] = commandOf(container);
@@ -29,9 +37,9 @@ export function inspection(container: Container, machine: Machine, size?: Contai
     Args: args,
     State: {
       Status: status,
-      Running: container.isRunning,
+      Running: container.isRunning || status === "restarting", // Docker's word for it
       Paused: status === "paused",
-      Restarting: false,
+      Restarting: status === "restarting",
       OOMKilled: run.oomKilled,
       Dead: false,
       Pid: run.pid,
@@ -41,12 +49,12 @@ export function inspection(container: Container, machine: Machine, size?: Contai
       FinishedAt: time(run.endedNs),
     },
     Image: imageIdOf(container),
-    ResolvConfPath: "",
+    ResolvConfPath: networkModeOf(body).kind === "network" ? `${places.dataDir}/resolv.conf` : "",
     HostnamePath: `${places.dataDir}/hostname`,
     HostsPath: `${places.dataDir}/hosts`,
     LogPath: log.driver === "none" ? "" : places.log,
     Name: `/${record.name}`,
-    RestartCount: 0,
+    RestartCount: container.restarts.state.count,
     Driver: "overlay",
     Platform: "linux",
     MountLabel: "",
@@ -55,6 +63,8 @@ export function inspection(container: Container, machine: Machine, size?: Contai
     ExecIDs: execIdsOf(container),
     HostConfig: {
       ...HostConfig,
+      Binds: nullIfNone(HostConfig.Binds),
+      VolumesFrom: nullIfNone(HostConfig.VolumesFrom),
       NetworkMode: HostConfig.NetworkMode || "default",
       IpcMode: HostConfig.IpcMode || "private",
       CgroupnsMode: HostConfig.CgroupnsMode || "private",
@@ -81,16 +91,16 @@ export function inspection(container: Container, machine: Machine, size?: Contai
       ExposedPorts: asSet(record.image?.config.ExposedPorts ?? []),
       OnBuild: null,
     },
-    NetworkSettings: {
-      SandboxID: "",
-      SandboxKey: run.pid === 0 ? "" : `/proc/${run.pid}/ns/net`,
-      Ports: {},
-      Networks: {},
-    },
+    NetworkSettings: around.networkSettings,
   };
 }
 
-export function summary(container: Container, nowMs: number, size?: ContainerSize): unknown {
+export function summary(
+  container: Container,
+  nowMs: number,
+  around: Surroundings & { readonly ports: unknown },
+): unknown {
+  const { size } = around;
   const { record, body, status } = container;
   return {
     Id: record.id,
@@ -99,13 +109,13 @@ export function summary(container: Container, nowMs: number, size?: ContainerSiz
     ImageID: imageIdOf(container),
     Command: commandOf(container).join(" "),
     Created: Number(BigInt(record.createdNs) / 1_000_000_000n),
-    Ports: [],
+    Ports: around.ports,
     ...sizeFields(size),
     Labels: body.Labels,
     State: status,
     Status: statusText(container, nowMs),
     HostConfig: { NetworkMode: body.HostConfig.NetworkMode || "default" },
-    NetworkSettings: { Networks: {} },
+    NetworkSettings: around.networkSettings,
     Mounts: mountsJson(container),
   };
 }
@@ -125,12 +135,18 @@ function statusText({ status, run }: Container, nowMs: number): string {
   const since = (ns: string) => formatAge(nowMs - Number(BigInt(ns) / 1_000_000n));
   if (status === "running") return `Up ${since(run.startedNs)}`;
   if (status === "paused") return `Up ${since(run.startedNs)} (Paused)`;
+  if (status === "restarting") return `Restarting (${run.exitCode}) ${since(run.endedNs)} ago`;
   if (status === "exited") return `Exited (${run.exitCode}) ${since(run.endedNs)} ago`;
   return status === "created" ? "Created" : "Removal In Progress";
 }
 
 function commandOf({ body }: Container): string[] {
   return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
+}
+
+/** As Go writes a list that nobody made. */
+function nullIfNone(list: readonly string[]): readonly string[] | null {
+  return list.length === 0 ? null : list;
 }
 
 /** Destinations of anonymous volumes: the request's, and the image's. */

@@ -18,7 +18,7 @@ export function mountsJson(container: Container): unknown[] {
         Propagation: "",
       };
     if (point.type === "bind") return { Type: "bind", Source: point.source, ...place, Propagation: point.propagation };
-    return { Type: point.type, Source: "", ...place, Propagation: "" };
+    return { Type: point.type, Source: point.type === "image" ? point.source : "", ...place, Propagation: "" };
   });
 }
 

@@ -7,6 +7,7 @@ import { parsePlatform } from "../spec/platform.ts";
 import { containerFilterKeys, filterContainers } from "./container-filters.ts";
 
 import { inspection, summary } from "./container-json.ts";
+import { networkSettings, summaryNetworks, summaryPorts } from "./network-json.ts";
 import { pruneChoiceOf, pruneFilters } from "./prune-filters.ts";
 import { filters, flag, refused, text, whole } from "./query.ts";
 import { json, noContent, notModified } from "./reply.ts";
@@ -40,9 +41,12 @@ export const containerRoutes = [
       const newestFirst = engine.containers.all().toReversed();
       const found = filterContainers(newestFirst, query, (reference) => engine.containers.get(reference));
       const nowMs = Date.now();
-      if (!query.size) return json(found.map((container) => summary(container, nowMs)));
-      const sizes = await Promise.all(found.map((container) => engine.containers.sizeOf(container)));
-      return json(found.map((container, at) => summary(container, nowMs, sizes[at])));
+      const summaries = found.map(async (container) => {
+        const size = query.size ? await engine.containers.sizeOf(container) : undefined;
+        const networkSettings = await summaryNetworks(container, engine);
+        return summary(container, nowMs, { networkSettings, ports: summaryPorts(container, engine), size });
+      });
+      return json(await Promise.all(summaries));
     },
   }),
   route({
@@ -53,7 +57,9 @@ export const containerRoutes = [
     async handle({ params, query, engine }) {
       const container = engine.containers.get(params.id);
       const size = query.size ? await engine.containers.sizeOf(container) : undefined;
-      return json(inspection(container, engine.machine, size));
+      return json(
+        inspection(container, engine.machine, { networkSettings: await networkSettings(container, engine), size }),
+      );
     },
   }),
   route({

@@ -7,11 +7,13 @@ import { eventRoutes } from "./routes-events.ts";
 import { execRoutes } from "./routes-exec.ts";
 import { imageArchiveRoutes } from "./routes-image-archives.ts";
 import { imageRoutes } from "./routes-images.ts";
+import { networkRoutes } from "./routes-networks.ts";
 import { orlopRoutes } from "./routes-orlop.ts";
 import { registryRoutes } from "./routes-registries.ts";
 import { statsRoutes } from "./routes-stats.ts";
 import { streamRoutes } from "./routes-streams.ts";
 import { systemRoutes } from "./routes-system.ts";
+import { topRoutes } from "./routes-top.ts";
 import { volumeRoutes } from "./routes-volumes.ts";
 
 export const routes: readonly Route[] = [
@@ -22,9 +24,11 @@ export const routes: readonly Route[] = [
   ...archiveRoutes,
   ...statsRoutes,
   ...execRoutes,
+  ...topRoutes,
   ...imageRoutes,
   ...imageArchiveRoutes,
   ...volumeRoutes,
+  ...networkRoutes,
   ...registryRoutes,
   ...orlopRoutes,
 ];

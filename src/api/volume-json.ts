@@ -10,7 +10,7 @@ export function volumeJson({ record, path }: Volume): Record<string, unknown> {
     Labels: record.labels,
     Mountpoint: path,
     Name: record.name,
-    Options: Object.keys(record.options).length === 0 ? null : record.options,
+    Options: record.options,
     Scope: "local",
   };
 }

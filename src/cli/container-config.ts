@@ -9,6 +9,7 @@ import { environmentOf, linesOf, parseKeyValues, parseOptions, type ReadFile } f
 import { parseCpus, parseUlimit } from "./limit-flags.ts";
 import { parseMount } from "./mount-flag.ts";
 import { parseDevice, parseTmpfs, parseVolumes } from "./mount-flags.ts";
+import { parseRestartPolicy } from "./restart-flag.ts";
 
 export type ContainerFlags = FlagValues<typeof containerFlags>;
 
@@ -101,6 +102,8 @@ function hostConfig(flags: ContainerFlags, binds: readonly string[], around: Sur
     PidMode: flags.pid,
     UTSMode: flags.uts,
     CgroupnsMode: flags.cgroupns,
+    RestartPolicy: flags.restart === undefined ? undefined : parseRestartPolicy(flags.restart),
+    Init: flags.init ? true : undefined,
     CgroupParent: flags.cgroupParent,
     LogConfig: logConfig(flags),
     ...limits(flags),

@@ -31,6 +31,11 @@ export const containerFlags = {
   groupAdd: { type: "list", value: "GROUP", help: "Join another group" },
   entrypoint: { type: "text", value: "PROGRAM", help: "Run this instead of the image's entrypoint" },
   stopSignal: { type: "text", value: "SIGNAL", help: "Signal that stops the container" },
+  restart: {
+    type: "text",
+    value: "POLICY",
+    help: "When it ended: no, on-failure[:RETRIES], always or unless-stopped: start it again",
+  },
   stopTimeout: {
     type: "integer",
     value: "SECONDS",
@@ -39,7 +44,7 @@ export const containerFlags = {
   },
   label: { type: "list", short: "l", value: "KEY=VALUE", help: "Set a label" },
   labelFile: { type: "list", value: "FILE", help: "Read labels from a file" },
-  init: { type: "later", takesValue: false, help: "Run an init that forwards signals and reaps processes" },
+  init: { type: "switch", help: "Run an init that forwards signals and reaps processes" },
 
   // files
   volume: { type: "list", short: "v", value: "SOURCE:TARGET[:OPTIONS]", help: "Bind a directory or a volume" },
@@ -144,7 +149,6 @@ export const containerFlags = {
   noHealthcheck: { type: "later", takesValue: false, help: "" },
   publish: { type: "later", short: "p", takesValue: true, help: "" },
   publishAll: { type: "later", short: "P", takesValue: false, help: "" },
-  restart: { type: "later", takesValue: true, help: "" },
   runtime: { type: "later", takesValue: true, help: "" },
   storageOpt: { type: "later", takesValue: true, help: "" },
   useApiSocket: { type: "later", takesValue: false, help: "" },

@@ -5,6 +5,7 @@ import { command } from "./context.ts";
 import { forEachContainer } from "./each.ts";
 import { parseCpus } from "./limit-flags.ts";
 
+import { parseRestartPolicy } from "./restart-flag.ts";
 export const update = command({
   name: "update",
   summary: "Change the limits of containers, also of running ones",
@@ -24,7 +25,11 @@ export const update = command({
     cpuRtPeriod: { type: "later", takesValue: true, help: "" },
     cpuRtRuntime: { type: "later", takesValue: true, help: "" },
     kernelMemory: { type: "later", takesValue: true, help: "" },
-    restart: { type: "later", takesValue: true, help: "" },
+    restart: {
+      type: "text",
+      value: "POLICY",
+      help: "When it ended: no, on-failure[:RETRIES], always or unless-stopped: start it again",
+    },
   },
   examples: ["orlop update -m 512m --memory-swap 1g web", "orlop update --cpus 0.5 web db"],
   async run({ args, flags, ...context }) {
@@ -40,6 +45,7 @@ export const update = command({
       CpusetMems: flags.cpusetMems,
       PidsLimit: flags.pidsLimit,
       BlkioWeight: flags.blkioWeight,
+      RestartPolicy: flags.restart === undefined ? undefined : parseRestartPolicy(flags.restart),
     };
     const change: ContainerChange = Object.fromEntries(
       Object.entries(fields).filter(([, value]) => value !== undefined),

@@ -45,11 +45,19 @@ export interface HostConfig {
   readonly SecurityOpt?: readonly string[];
   readonly GroupAdd?: readonly string[];
   readonly NetworkMode?: string;
+  readonly PortBindings?: Readonly<Record<string, readonly PortBinding[]>>;
+  readonly PublishAllPorts?: boolean;
+  readonly Dns?: readonly string[];
+  readonly DnsOptions?: readonly string[];
+  readonly DnsSearch?: readonly string[];
+  readonly Links?: readonly string[];
   readonly IpcMode?: string;
   readonly PidMode?: string;
   readonly UTSMode?: string;
   readonly CgroupnsMode?: string;
   readonly CgroupParent?: string;
+  readonly Init?: boolean;
+  readonly RestartPolicy?: { readonly Name: string; readonly MaximumRetryCount: number };
   readonly LogConfig?: { readonly Type: string; readonly Config: Readonly<Record<string, string>> };
   readonly Memory?: number;
   readonly MemorySwap?: number;
@@ -82,6 +90,12 @@ export interface HostConfig {
     readonly CgroupPermissions: string;
   }[];
   readonly ConsoleSize?: readonly [rows: number, columns: number];
+}
+
+export interface PortBinding {
+  readonly HostIp?: string;
+  /** "" for any that is free; "8000-8010" for one of these. */
+  readonly HostPort?: string;
 }
 
 export interface Mount {

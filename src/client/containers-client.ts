@@ -15,6 +15,11 @@ import type { ExplainedPlan } from "./explained-plan.ts";
 import { readLines } from "./json-lines.ts";
 import type { StatsFrame } from "./stats-types.ts";
 
+export interface ProcessTable {
+  readonly Titles: readonly string[];
+  readonly Processes: readonly (readonly string[])[];
+}
+
 export interface LogsQuery {
   readonly stdout: boolean;
   readonly stderr: boolean;
@@ -99,6 +104,12 @@ export class ContainersClient {
       path: "/containers/json",
       query: { all: options.all, limit: options.limit, size: options.size, filters },
     });
+  }
+
+  /** Its processes, with the columns that these options of ps ask for. */
+  top(id: string, psArguments: string): Promise<ProcessTable> {
+    const query = { ps_args: psArguments === "" ? undefined : psArguments };
+    return this.#engine.json({ method: "GET", path: pathOf(id, "top"), query });
   }
 
   inspect(id: string, options: { readonly size?: boolean } = {}): Promise<ContainerInspection> {

@@ -1,8 +1,9 @@
 /** HostConfig.Devices, looked up on the host. */
 
 import { statSync } from "node:fs";
+import { normalize } from "node:path";
 import { OrlopError } from "../base/errors.ts";
-import { hostDevices } from "../runtime/machine-facts.ts";
+import { deviceAt, hostDevices } from "../runtime/machine-facts.ts";
 import type { DeviceRequest } from "../spec/engine-api-host-config.ts";
 import type { Device } from "../spec/runtime-spec.ts";
 import type { AskedDevice } from "./container-spec.ts";
@@ -24,9 +25,9 @@ function nodesAt(source: string, target: string): Device[] {
   if (!source.startsWith("/") || !target.startsWith("/")) throw refuse("paths must be absolute");
   const status = statSync(source, { throwIfNoEntry: false });
   if (status === undefined) throw refuse("there is nothing of this name");
-  const directory = status.isDirectory() ? source : source.slice(0, source.lastIndexOf("/")) || "/";
-  const below = hostDevices(directory);
-  const nodes = status.isDirectory() ? below : below.filter((device) => device.path === source);
+  // Elsewhere no directory is one of devices, and some are endless.
+  if (status.isDirectory() && !/^\/dev(\/|$)/.test(normalize(source))) throw refuse("a directory must be one of /dev");
+  const nodes = status.isDirectory() ? hostDevices(source) : [deviceAt(source)].filter((node) => node !== undefined);
   if (nodes.length === 0) throw refuse("it is none");
   return nodes.map((device) => ({ ...device, path: target + device.path.slice(source.length) }));
 }

@@ -53,6 +53,8 @@ export function relay(
     .on("error", finish)
     .on("close", () => void lastWait().then(finish));
   client.on("error", finish).on("close", finish);
+  // It may have left while it was being connected: then no event will say so.
+  if (client.destroyed) finish();
   if (!request.stdin) {
     client.resume(); // to notice when the client leaves; what it sends has nowhere to go
     return finished.promise;

@@ -71,6 +71,6 @@ export function parseBind(text: string, driver: string): AskedMount {
     anonymous: source === "",
     copyUp: !nocopy,
     subpath: "",
-    making: { driver, options: {}, labels: null },
+    making: { driver, options: null, labels: null },
   };
 }

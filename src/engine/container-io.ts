@@ -53,6 +53,7 @@ export class ContainerIo {
       await this.#connect(process, arrival);
     } else if (request.stream && !isLeaving) {
       // The client will start the container, and must not miss its first line.
+      if (client.destroyed) return;
       this.#arrivals.add(arrival);
       client.once("close", () => {
         if (this.#arrivals.delete(arrival)) arrival.done.resolve();

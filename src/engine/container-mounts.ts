@@ -8,33 +8,42 @@ import { planCopyUp } from "../runtime/plan-copy-up.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { chooseRoot, planPristineRoot } from "./container-root.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { type AskedMount, anonymousOf, type MountPoint, type VolumePoint } from "./mount-point.ts";
+import { isHostImage } from "./host-image.ts";
+import { anonymousOf, type ChosenMount, type MountedImage, type MountPoint, type VolumePoint } from "./mount-point.ts";
 import { mountsOf } from "./spec-mounts.ts";
 import { inventVolumeName, type Volumes } from "./volumes.ts";
 
 /** What is asked for, each volume with a name. Changes nothing. @throws {OrlopError} what cannot be given */
 export function chooseMounts(
   { body, image }: Pick<ContainerRecord, "body" | "image">,
-  volumes: Volumes,
+  { volumes, images }: Pick<EngineParts, "volumes" | "images">,
   mountsFrom: (container: string) => readonly MountPoint[],
-): AskedMount[] {
+): ChosenMount[] {
   const targets = [...Object.keys(body.Volumes), ...(image?.config.Volumes ?? [])];
-  return mountsOf(body.HostConfig, targets, mountsFrom).map((mount): AskedMount => {
+  return mountsOf(body.HostConfig, targets, mountsFrom).map((mount): ChosenMount => {
+    if (mount.type === "image") return { ...mount, image: mount.image ?? findImage(mount.source, images) };
     if (mount.type !== "volume" || mount.making === undefined) return mount;
     volumes.check({ name: mount.name, ...mount.making });
     return { ...mount, name: mount.name || inventVolumeName() };
   });
 }
 
+/** @throws {OrlopError} no_such_image; unknown_field for the machine itself, which has no layers */
+function findImage(reference: string, { table }: EngineParts["images"]): MountedImage {
+  if (isHostImage(reference)) throw OrlopError.of("unknown_field", { field: "a mount of the image host" });
+  const { id, layers } = table.get(reference);
+  return { id, layers: layers.map(({ diffId }) => diffId) };
+}
+
 /** Without how to make volumes: for the record. */
-export function withoutMaking(mounts: readonly AskedMount[]): MountPoint[] {
+export function withoutMaking(mounts: readonly ChosenMount[]): MountPoint[] {
   return mounts.map(({ making: _, ...mount }) => mount);
 }
 
 /** Makes the volumes that are not there; all of them are the container's from then on. When that fails, nothing is left. */
 export async function prepareVolumes(
   record: ContainerRecord,
-  mounts: readonly AskedMount[],
+  mounts: readonly ChosenMount[],
   parts: EngineParts,
 ): Promise<void> {
   const { volumes } = parts;
@@ -47,10 +56,10 @@ export async function prepareVolumes(
   }
 }
 
-async function makeVolumes(id: ContainerId, mounts: readonly AskedMount[], volumes: Volumes): Promise<void> {
+async function makeVolumes(id: ContainerId, mounts: readonly ChosenMount[], volumes: Volumes): Promise<void> {
   for (const mount of mounts) {
     if (mount.type !== "volume") continue;
-    const making = mount.making ?? { driver: "local", options: {}, labels: null };
+    const making = mount.making ?? { driver: "local", options: null, labels: null };
     const owner = mount.anonymous && mount.making !== undefined ? { madeFor: id } : {};
     await volumes.create({ name: mount.name, ...making, ...owner }, id);
     point("container.create.volume");
@@ -83,7 +92,7 @@ function explain(error: unknown, { name, destination }: VolumePoint): unknown {
 }
 
 /** What `prepareVolumes` made goes again, but for volumes that have a name. */
-export async function unmakeVolumes(id: ContainerId, mounts: readonly AskedMount[], volumes: Volumes): Promise<void> {
+export async function unmakeVolumes(id: ContainerId, mounts: readonly ChosenMount[], volumes: Volumes): Promise<void> {
   const made = mounts.filter((mount) => mount.making !== undefined);
   await volumes.forget(id, anonymousOf(made));
 }

@@ -1,24 +1,30 @@
 /** Everything that a container's start does, as a plan: request, machine and root put together. Reads, changes nothing. */
 
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
+import { visibleMounts } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
+import { parseExtraHost } from "../network/name-files.ts";
 import { identityFiles } from "../runtime/identity-files.ts";
 import { groupPathOf, type OwnFile, planContainer } from "../runtime/plan-container.ts";
 import { needsAccounts, type ResolvedUser, resolveUser } from "../runtime/user.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
+import { readHostView } from "../storage/host-view.ts";
+import { mountOf as lookUpMount } from "../storage/upper.ts";
 import { lookUpDevices } from "./asked-devices.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container-root.ts";
 import { containerSpec, hostnameOf } from "./container-spec.ts";
+import { layerDirectory, nothingIn } from "./images/image-stores.ts";
 import { logAttributesOf } from "./log-attributes.ts";
 import { logSettingsOf } from "./log-settings.ts";
 import { type Machine, readText } from "./machine.ts";
-import { type MountPoint, mountOf } from "./mount-point.ts";
-import { containerPlaces, type Places, volumePath } from "./places.ts";
+import { type BindPoint, type MountPlaces, type MountPoint, mountOf } from "./mount-point.ts";
+import { networkModeOf } from "./network-mode.ts";
+import { containerPlaces, type Places, partPlace, volumePath } from "./places.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 
 export interface StartPlan {
@@ -46,9 +52,18 @@ export function planStart(
   const own = containerPlaces(places, id, isTransient);
   const choice = chooseRoot(body, image, places);
   const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, own.layers));
-  const specMounts = mounts.map((point) => mountOf(point, (volume) => volumePath(places, volume)));
+  const specMounts = mounts.map((point) => mountOf(point, mountPlaces(places)));
   const devices = lookUpDevices(host.Devices);
-  const spec = containerSpec({ id, body, user, machine, mounts: specMounts, devices, findDevice: findBlockDevice });
+  const spec = containerSpec({
+    id,
+    body,
+    user,
+    machine,
+    mounts: specMounts,
+    devices,
+    findDevice: findBlockDevice,
+    sandboxPath: own.sandbox,
+  });
   const root = planRoot(choice, places, own.layers, isTransient);
   const log = logSettingsOf(host.LogConfig);
   const attributes = logAttributesOf({ id, name, body, imageId: image?.id ?? "" });
@@ -60,7 +75,9 @@ export function planStart(
     host: machine.host,
     files: filesOf(id, body, machine),
     filesDirectory: own.dataDir,
+    sandboxPath: own.sandbox,
     gate: true,
+    init: host.Init ?? false,
     monitor: {
       socketPath: own.socket,
       exitRecord: { path: own.exitRecord, sync: !isTransient, wake: `${places.runDir}/supervisor.sock` },
@@ -70,11 +87,16 @@ export function planStart(
     },
   });
   return {
-    steps: [...planParent(host.CgroupParent, machine), ...planBindSources(mounts), ...steps],
+    steps: [
+      ...planParent(host.CgroupParent, machine),
+      ...planPart(mounts, places),
+      ...planBindSources(mounts),
+      ...steps,
+    ],
     spec,
     groupPath: groupPathOf(id, spec),
     root,
-    warnings: warningsOf(body, root.inMemory && !isTransient),
+    warnings: warningsOf(root.inMemory && !isTransient),
   };
 }
 
@@ -98,10 +120,19 @@ function planParent(parent: string, machine: Machine): Step[] {
   return parent === "" ? [] : planGroupParent(machine.cgroups, parent, readText);
 }
 
+/** The engine writes these when the addresses are known (`network-files.ts`). */
+const networkFiles: readonly OwnFile[] = [
+  { path: "/etc/hosts", mode: 0o644, content: undefined, why: "its own name leads to itself, in its networks" },
+  { path: "/etc/hostname", mode: 0o644, content: undefined, why: "its own name, for programs that read the file" },
+  { path: "/etc/resolv.conf", mode: 0o644, content: undefined, why: "whom it asks for names" },
+];
+
 /** With the host's network its names are the host's too, and the root has them already. */
-function filesOf(id: string, body: ContainerCreateBody, machine: Machine): OwnFile[] {
+function filesOf(id: string, body: ContainerCreateBody, machine: Machine): readonly OwnFile[] {
   const host = body.HostConfig;
-  if (host.NetworkMode === "host") return [];
+  const mode = networkModeOf(body);
+  if (mode.kind === "host") return [];
+  if (mode.kind === "network") return networkFiles;
   return identityFiles({
     hostname: hostnameOf({ id, body, machine }),
     domainname: body.Domainname,
@@ -110,30 +141,51 @@ function filesOf(id: string, body: ContainerCreateBody, machine: Machine): OwnFi
   });
 }
 
-/** "NAME:ADDRESS"; an IPv6 address has colons itself. */
-function parseExtraHost(text: string): readonly [name: string, address: string] {
-  const match = /^([^:=\s]+)[:=]\[?([0-9a-fA-F:.]+)\]?$/.exec(text);
-  if (match === null)
-    throw OrlopError.of("bad_value", { what: "HostConfig.ExtraHosts", value: text, expected: "NAME:ADDRESS" });
-  return [match[1] ?? "", match[2] ?? ""];
+function mountPlaces(places: Places): MountPlaces {
+  return {
+    volume: (name) => volumePath(places, name),
+    layer: (diffId) => layerDirectory(places, diffId),
+    nothing: nothingIn(places),
+    part: partPlace(places),
+  };
+}
+
+/** Where the layers of mounted images are put together. */
+function planPart(mounts: readonly MountPoint[], places: Places): Step[] {
+  if (!mounts.some(({ type }) => type === "image")) return [];
+  return [{ op: "mkdir", path: partPlace(places), mode: 0o700, why: "a place that each container covers for itself" }];
 }
 
 /** `-v` makes a directory of a source that is missing; `--mount` refuses. */
 function planBindSources(mounts: readonly MountPoint[]): Step[] {
   return mounts.flatMap((point): Step[] => {
-    if (point.type !== "bind" || existsSync(point.source)) return [];
+    if (point.type !== "bind") return [];
+    if (existsSync(point.source)) return checkPropagation(point);
     const { source } = point;
     if (point.missingSource === "refuse") throw OrlopError.of("bind_source_missing", { path: source });
     return [{ op: "mkdir", path: source, mode: 0o755, why: "the source of a bind that is not there yet (-v)" }];
   });
 }
 
-function warningsOf(body: ContainerCreateBody, changesInMemory: boolean): string[] {
-  const { NetworkMode } = body.HostConfig;
+const propagationNeeds = { shared: /^shared:/, slave: /^(shared|master):/ } as const;
+
+/** What is to reach the container, or come out of it, must be able to: Docker's check, and its words. @throws {OrlopError} not_shared */
+function checkPropagation({ source, propagation }: BindPoint): [] {
+  const kind = propagation.replace(/^r(?=sh|sl)/, "");
+  if (kind !== "shared" && kind !== "slave") return [];
+  const path = realpathSync(source);
+  const mount = lookUpMount(visibleMounts(readHostView().mounts), path);
+  if (!mount?.propagation.some((word) => propagationNeeds[kind].test(word)))
+    throw OrlopError.of("not_shared", {
+      path: source,
+      mount: mount?.mountPoint ?? "/",
+      needed: kind === "shared" ? "shared" : "shared or slave",
+    });
+  return [];
+}
+
+function warningsOf(changesInMemory: boolean): string[] {
   return [
-    ...(NetworkMode === "bridge"
-      ? ["bridge networks are not there yet: the container has a loopback interface alone"]
-      : []),
     ...(changesInMemory
       ? ["overlay cannot write to the state directory: changes to the root live in memory, and end with each run"]
       : []),

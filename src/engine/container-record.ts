@@ -2,9 +2,11 @@
 
 import type { ContainerId } from "../base/id.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import type { EndpointSettings } from "../spec/engine-api-network.ts";
 import type { Row } from "../store/rows.ts";
 import type { ContainerImage } from "./images/container-image.ts";
 import type { MountPoint } from "./mount-point.ts";
+import type { RestartState } from "./restart-policy.ts";
 
 export interface ContainerRecord {
   readonly id: ContainerId;
@@ -17,6 +19,10 @@ export interface ContainerRecord {
   /** What the body says of mounts, with the volumes that were found or made for it. */
   readonly mounts: readonly MountPoint[];
   readonly run: RunRecord;
+  /** The networks that it is in, by name, once they are others than those that `body` asks for. */
+  readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
+  /** Absent while nothing was restarted, stopped or killed. */
+  readonly restarts?: RestartState;
 }
 
 /** The last start, and what became of it. */

@@ -14,7 +14,7 @@ import { isHostImage } from "./host-image.ts";
 import type { ContainerImage } from "./images/container-image.ts";
 import { layerDirectory, nothingIn } from "./images/image-stores.ts";
 import { withTag } from "./images/image-table.ts";
-import type { Places } from "./places.ts";
+import { type Places, partPlace } from "./places.ts";
 
 /** What is below the container's changes. */
 export type RootChoice =
@@ -95,7 +95,7 @@ export function planPristineRoot(choice: RootChoice, places: Places): RootSource
 }
 
 function planSource(choice: RootChoice, places: Places, input: Omit<HostInput, "partPoint">): RootSource {
-  if (choice.kind === "host") return planHost({ ...input, partPoint: `${places.runDir}/part` });
+  if (choice.kind === "host") return planHost({ ...input, partPoint: partPlace(places) });
   if (choice.kind === "directory") return planDirectory({ ...input, directory: choice.path });
   const layers = choice.layers.map(({ path }) => path);
   return planImageLayers({ ...input, layers, nothing: nothingIn(places), name: choice.name });

@@ -3,8 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
 import { type AskedDevice, containerSpec } from "./container-spec.ts";
-import { testMachine } from "./fixture-machine.ts";
-import { mountOf } from "./mount-point.ts";
+import { testMachine, testPlaces } from "./fixture-machine.ts";
+import { type MountPoint, mountOf } from "./mount-point.ts";
 import { mountsOf } from "./spec-mounts.ts";
 
 const id = "0123456789abcdef".repeat(4);
@@ -16,11 +16,18 @@ const noMounts = (): never => {
 function specOf(body: Record<string, unknown>, devices: readonly AskedDevice[] = [], uid = 0) {
   const user = { uid, gid: uid, additionalGids: [uid], home: uid === 0 ? "/root" : "/" };
   const request = parseContainerCreate({ Image: "host", Cmd: ["true"], ...body });
-  const mounts = mountsOf(request.HostConfig, [], noMounts).map((point) =>
-    mountOf(point, (volume) => `/volumes/${volume}`),
-  );
+  const mounts = mountsOf(request.HostConfig, [], noMounts).map((point) => mountOf(point as MountPoint, testPlaces));
   const findDevice = () => ({ major: 254, minor: 1 });
-  return containerSpec({ id, body: request, user, machine: testMachine, mounts, devices, findDevice });
+  return containerSpec({
+    id,
+    body: request,
+    user,
+    machine: testMachine,
+    mounts,
+    devices,
+    findDevice,
+    sandboxPath: "/run/netns",
+  });
 }
 const host = (HostConfig: Record<string, unknown>) => specOf({ HostConfig });
 const types = (spec: ReturnType<typeof specOf>) => spec.linux?.namespaces?.map(({ type }) => type);

@@ -10,8 +10,9 @@ import type { ResolvedUser } from "../runtime/user.ts";
 import { parseDeviceCgroupRule } from "../spec/device-cgroup-rule.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
-import type { Device, DeviceRule, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
+import type { Device, DeviceRule, Linux, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
 import type { Machine } from "./machine.ts";
+import { networkModeOf } from "./network-mode.ts";
 import type { FindDevice } from "./spec-block-io.ts";
 import { limitsOf, rlimitsOf } from "./spec-limits.ts";
 import { withMounts } from "./spec-mounts.ts";
@@ -22,6 +23,8 @@ export interface SpecInput {
   readonly body: ContainerCreateBody;
   readonly user: ResolvedUser;
   readonly machine: Machine;
+  /** Where the container's own network namespace is found, when it is in a network. */
+  readonly sandboxPath: string;
   /** What was asked for, in order. */
   readonly mounts: readonly Mount[];
   /** The nodes that HostConfig.Devices names, looked up. */
@@ -50,7 +53,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     privileged: host.Privileged,
     readonlyRoot: host.ReadonlyRootfs,
     shmSizeBytes: host.ShmSize || SHM_SIZE_BYTES,
-    namespaces: sharedNamespaces(host),
+    namespaces: sharedNamespaces(input),
     machine: machine.facts,
   });
   const linux = base.linux ?? {};
@@ -68,10 +71,18 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
         devices: deviceRules(linux.resources?.devices ?? [], input),
       },
       sysctl: { ...linux.sysctl, ...host.Sysctls },
+      ...rootPropagation(input.mounts),
       cgroupsPath: `${host.CgroupParent || "/orlop"}/${input.id}`,
       ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
     },
   };
+}
+
+/** The root's own propagation must let through what a mount in it is to give or take: as runc's callers have it. */
+function rootPropagation(mounts: readonly Mount[]): Pick<Linux, "rootfsPropagation"> {
+  const has = (...words: string[]) => mounts.some(({ options = [] }) => words.some((word) => options.includes(word)));
+  if (has("shared", "rshared")) return { rootfsPropagation: "shared" };
+  return has("slave", "rslave") ? { rootfsPropagation: "rslave" } : {};
 }
 
 /** Which signal `stop` sends. @throws {OrlopError} bad_value */
@@ -125,9 +136,13 @@ function environmentOf(input: SpecInput): string[] {
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 
-function sharedNamespaces(host: HostConfig): DefaultSpecInput["namespaces"] {
+function sharedNamespaces({ body, sandboxPath }: SpecInput): DefaultSpecInput["namespaces"] {
+  const host = body.HostConfig;
+  const mode = networkModeOf(body);
   return {
-    ...(host.NetworkMode === "host" ? { network: "host" } : {}),
+    ...(mode.kind === "host" ? { network: "host" } : {}),
+    ...(mode.kind === "namespace" ? { network: { path: mode.path } } : {}),
+    ...(mode.kind === "network" ? { network: { path: sandboxPath } } : {}),
     ...(host.IpcMode === "host" ? { ipc: "host" } : {}),
     ...(host.PidMode === "host" ? { pid: "host" } : {}),
     ...(host.UTSMode === "host" ? { uts: "host" } : {}),

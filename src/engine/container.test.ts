@@ -8,6 +8,7 @@ import { PassThrough } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
 import { StepFailure } from "../kernel/executor.ts";
 import { FakeExecutor } from "../kernel/executor-fake.ts";
+import { FakeNetd } from "../kernel/netd-fake.ts";
 import type { Step } from "../kernel/step.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
 import { parseContainerUpdate } from "../spec/engine-api-update.ts";
@@ -23,6 +24,7 @@ async function openEngine(): Promise<void> {
   engine = await Engine.open({
     places: { runDir: join(directory, "run"), stateDir: join(directory, "state") },
     executor,
+    netd: new FakeNetd(),
     watch: () => undefined,
   });
 }

@@ -11,6 +11,7 @@ import { point } from "../base/point.ts";
 import { Serial } from "../base/serial.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
+import type { EndpointSettings } from "../spec/engine-api-network.ts";
 import type { ContainerUpdate } from "../spec/engine-api-update.ts";
 import type { AttachRequest } from "./attach-session.ts";
 import { recordOfEnd } from "./container-end.ts";
@@ -29,6 +30,7 @@ import {
   neverRun,
   type RunRecord,
 } from "./container-record.ts";
+import { ContainerRestarts } from "./container-restarts.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import { mustAct, type Status } from "./container-state.ts";
 import { updateHostConfig } from "./container-update.ts";
@@ -36,7 +38,10 @@ import { ContainerVolumes } from "./container-volumes.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { ExpectedStart } from "./expected-start.ts";
 import type { LogQuery } from "./log-reader.ts";
+import type { Network } from "./network.ts";
+import { type AskedEndpoint, endpointsOf, networkModeOf } from "./network-mode.ts";
 import { type ContainerPlaces, containerPlaces, GROUP_FILE, volumePath } from "./places.ts";
+import { noRestarts, type RestartState } from "./restart-policy.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 import { limitsOf } from "./spec-limits.ts";
 import { explainFailure } from "./start-failure.ts";
@@ -59,8 +64,9 @@ export class Container {
   readonly #volumes: ContainerVolumes;
   readonly places: ContainerPlaces;
   readonly execs: ContainerExecs;
+  readonly restarts: ContainerRestarts;
   #record: ContainerRecord;
-  #status: Exclude<Status, "paused">;
+  #status: Exclude<Status, "paused" | "restarting">;
   #isPaused = false;
   /** It was killed, and must not stand still any more: on cgroup v1 SIGKILL waits for that. */
   #mustEnd = false;
@@ -87,6 +93,10 @@ export class Container {
     this.#volumes = new ContainerVolumes(record.id, record.mounts, parts.volumes);
     this.#volumes.refer();
     this.execs = new ContainerExecs(parts, this);
+    this.restarts = new ContainerRestarts({
+      record: () => this.#record,
+      restart: () => void parts.background(`restarting ${this.id}`, () => this.#startAgain()),
+    });
     this.#io = new ContainerIo(() => ({
       body: this.body,
       logPath: this.places.log,
@@ -124,7 +134,8 @@ export class Container {
   }
 
   get status(): Status {
-    return this.#isPaused ? "paused" : this.#status;
+    if (this.#isPaused) return "paused";
+    return this.#status === "exited" && this.restarts.isWaiting ? "restarting" : this.#status;
   }
 
   /** Its program is there: running or paused. */
@@ -167,17 +178,38 @@ export class Container {
   start(): Promise<boolean> {
     return this.#queue.run(async () => {
       if (!mustAct("start", this.status, this)) return false;
-      await this.#cleared;
-      const expected = this.#expected;
-      this.#expected = undefined;
-      const plan = expected?.plan ?? this.#takePlan();
-      try {
-        await this.#launch(plan, expected);
-      } catch (failure) {
-        throw await this.#startFailed(failure, plan);
-      }
+      this.restarts.cancelTimer();
+      if (this.#record.restarts !== undefined) this.#record = { ...this.#record, restarts: noRestarts };
+      await this.#startNow();
       return true;
     });
+  }
+
+  /** By its restart policy, unless it was stopped, started or removed meanwhile. A start that fails ends the restarting. */
+  #startAgain(): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.status !== "restarting") return;
+      try {
+        await this.#startNow();
+      } catch (error) {
+        log("warn", `container ${this.id} could not be started again`, error);
+        const reason = error instanceof Error ? error.message : String(error);
+        const last = { ...this.run, error: `it could not be started again: ${reason}` };
+        await this.#write(last, this.#withRestarts({ isWaiting: false }));
+      }
+    });
+  }
+
+  async #startNow(): Promise<void> {
+    await this.#cleared;
+    const expected = this.#expected;
+    this.#expected = undefined;
+    const plan = expected?.plan ?? this.#takePlan();
+    try {
+      await this.#launch(plan, expected);
+    } catch (failure) {
+      throw await this.#startFailed(failure, plan);
+    }
   }
 
   /** Begins what the client of a new `--rm` container is about to ask for. */
@@ -188,7 +220,7 @@ export class Container {
     this.#plan = undefined;
     this.#isFresh = false;
     point("container.start.planned");
-    const expected = new ExpectedStart(this.#parts.executor, plan, this.places.socket);
+    const expected = new ExpectedStart(plan, this.#spawn(plan, true));
     this.#expected = expected;
     void this.#parts.background(`expecting the start of ${this.id}`, async () => {
       if (!(await expected.isOverdue())) return;
@@ -228,7 +260,8 @@ export class Container {
       this.#cleared = undefined;
       this.#status = "running";
       this.#mustEnd = false;
-      await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
+      const run = { ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) } as const;
+      await this.#write(run, this.#withRestarts({ isWaiting: false }));
       point("container.start.recorded");
       this.#tell("start");
       this.#watch(process, plan.groupPath);
@@ -246,8 +279,14 @@ export class Container {
     }
     this.#isFresh = false;
     point("container.start.planned");
+    return this.#spawn(plan, waits);
+  }
+
+  /** Its networks, and its process in them. @param waits at its gate */
+  async #spawn(plan: StartPlan, waits: boolean): Promise<ContainerProcess> {
+    const network = await this.#parts.networks.attach(this);
     const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;
-    return begin(this.#parts.executor, plan.steps, this.places.socket);
+    return begin(this.#parts.executor, [...network, ...plan.steps], this.places.socket);
   }
 
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
@@ -257,7 +296,7 @@ export class Container {
     if (this.isTransient) {
       await this.#vanish({ ...this.run, exitCode, error: error.message });
     } else {
-      await this.#write({ ...this.run, exitCode, error: error.message });
+      await this.#write({ ...this.run, exitCode, error: error.message }, this.#withRestarts({ isWaiting: false }));
     }
     return error;
   }
@@ -315,10 +354,12 @@ export class Container {
       await this.#vanish(ended);
       return;
     }
-    await this.#write(ended);
+    const { run, restarts } = this.restarts.afterEnd(ended);
+    await this.#write(run, this.#withRestarts(restarts));
     point("container.exit.recorded");
     this.#tellEnd(ended);
     this.#waiters.tell("exit", ended);
+    this.restarts.schedule();
   }
 
   /**
@@ -329,6 +370,7 @@ export class Container {
   async kill(signal: string): Promise<void> {
     const number = parseSignal(signal);
     mustAct("kill", this.status, this);
+    if (this.restarts.hasPolicy) await this.#stayStopped();
     await this.#signal(number);
   }
 
@@ -343,6 +385,9 @@ export class Container {
     const number = signal === undefined ? stopSignalOf(this.body) : parseSignal(signal);
     return this.#queue.run(async () => {
       if (!mustAct("stop", this.status, this)) return false;
+      const isWaiting = this.restarts.isWaiting;
+      await this.#stayStopped();
+      if (isWaiting) return true;
       const timeout = seconds ?? this.body.StopTimeout ?? STOP_SECONDS;
       await this.#signal(number, true);
       const timer = timeout < 0 ? undefined : setTimeout(() => void this.#signal(SIGKILL), timeout * 1000);
@@ -351,6 +396,27 @@ export class Container {
       this.#tell("stop");
       return true;
     });
+  }
+
+  /** Its restart policy is not to undo what is being done by hand; written down first, as this engine may not see the end. */
+  async #stayStopped(): Promise<void> {
+    this.restarts.cancelTimer();
+    if (!this.restarts.hasPolicy || this.restarts.state.isStopped) return;
+    await this.#change(this.#withRestarts({ isStopped: true, isWaiting: false }));
+  }
+
+  /** Nothing where nothing is kept. */
+  #withRestarts(change: Partial<RestartState>): Pick<ContainerRecord, "restarts"> {
+    if (!this.restarts.hasPolicy && this.#record.restarts === undefined) return {};
+    return { restarts: { ...this.restarts.state, ...change } };
+  }
+
+  /** The machine was started since the last run. */
+  async takeBoot(): Promise<void> {
+    const restarts = this.restarts.afterBoot();
+    if (restarts === undefined) return;
+    await this.#change({ restarts });
+    this.restarts.schedule();
   }
 
   /** `stop`, where it runs, and `start`. */
@@ -413,6 +479,7 @@ export class Container {
       if (this.#status === "removing") throw OrlopError.of("container_removing", { id: this.id, name: old });
       if (old === name) throw OrlopError.of("same_name", { name });
       await this.#change({ name });
+      await this.#parts.networks.renamed(this);
       this.#tell("rename", { oldName: `/${old}` });
       return old;
     });
@@ -430,6 +497,50 @@ export class Container {
       await this.#change({ body: { ...this.body, HostConfig } });
       this.#tell("update");
     });
+  }
+
+  // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The networks that it is in while it runs. */
+  get endpoints(): readonly AskedEndpoint[] {
+    return endpointsOf(this.body, this.#record.endpoints);
+  }
+
+  /** "80/tcp" …: its image's and those asked for. */
+  get exposedPorts(): readonly string[] {
+    return [...new Set([...(this.#record.image?.config.ExposedPorts ?? []), ...Object.keys(this.body.ExposedPorts)])];
+  }
+
+  /** At once when it runs, else with its next start. @throws {OrlopError} connect_refused, already_connected … */
+  connect(network: Network, settings: EndpointSettings): Promise<void> {
+    return this.#queue.run(async () => {
+      const now = await this.#endpointsByName();
+      if (now[network.name] !== undefined)
+        throw OrlopError.of("already_connected", { name: this.name, network: network.name });
+      await this.#parts.networks.connect(this, network, settings);
+      this.#plan = undefined;
+      await this.#change({ endpoints: { ...now, [network.name]: settings } });
+    });
+  }
+
+  /** @throws {OrlopError} connect_refused, not_connected */
+  disconnect(network: Network): Promise<void> {
+    return this.#queue.run(async () => {
+      const { [network.name]: gone, ...rest } = await this.#endpointsByName();
+      if (gone === undefined) throw OrlopError.of("not_connected", { name: this.name, network: network.name });
+      await this.#parts.networks.disconnect(this, network);
+      await this.#change({ endpoints: rest });
+    });
+  }
+
+  async #endpointsByName(): Promise<Record<string, EndpointSettings>> {
+    if (networkModeOf(this.body).kind !== "network")
+      throw OrlopError.of("connect_refused", { name: this.name, mode: this.body.HostConfig.NetworkMode || "none" });
+    const named = this.endpoints.map(async ({ network, settings }) => {
+      const known = await this.#parts.networks.get(network).catch(() => undefined); // gone meanwhile
+      return [known?.name ?? network, settings] as const;
+    });
+    return Object.fromEntries(await Promise.all(named));
   }
 
   /** @throws {OrlopError} container_not_running */
@@ -472,6 +583,7 @@ export class Container {
    * @throws {OrlopError} container_running without force, container_removing
    */
   async remove(force: boolean, withVolumes = false): Promise<void> {
+    if (force) await this.#stayStopped();
     if (force && this.#status === "running") {
       await this.#signal(SIGKILL);
       await this.#ended;
@@ -487,6 +599,7 @@ export class Container {
   /** The name is free and the record gone when this resolves; the files follow. */
   async #vanish(last: RunRecord, withVolumes = this.isTransient): Promise<void> {
     this.#status = "removing";
+    this.restarts.cancelTimer();
     point("container.remove.begun");
     await this.#volumes.detach(!withVolumes);
     await this.#parts.storeOf(this.#record).apply({ remove: { kind: "container", id: this.id } });
@@ -513,7 +626,10 @@ export class Container {
   /** Its group goes, and these folders behind it. */
   async #clearAway(paths: readonly string[]): Promise<void> {
     await this.#left;
-    await this.#parts.clearAway(groupPathOfRecord(this.#record), paths);
+    await Promise.all([
+      this.#parts.networks.detach(this),
+      this.#parts.clearAway(groupPathOfRecord(this.#record), paths),
+    ]);
     await this.#volumes.release();
   }
 
@@ -528,8 +644,8 @@ export class Container {
   }
 
   /** Of a `--rm` container only its being there is stored: its monitor's socket and exit record say the rest. */
-  async #write(run: RunRecord): Promise<void> {
-    this.#record = { ...this.#record, run };
+  async #write(run: RunRecord, more: Pick<ContainerRecord, "restarts"> = {}): Promise<void> {
+    this.#record = { ...this.#record, run, ...more };
     if (!this.isTransient) await this.#store();
   }
 
@@ -538,13 +654,13 @@ export class Container {
   }
 
   /** What was asked for changes, also of a `--rm` container; all of it or nothing. */
-  async #change(change: Partial<Pick<ContainerRecord, "name" | "body">>): Promise<void> {
-    const { name, body } = this.#record;
+  async #change(change: Partial<Pick<ContainerRecord, "name" | "body" | "endpoints" | "restarts">>): Promise<void> {
+    const { name, body, endpoints } = this.#record;
     this.#record = { ...this.#record, ...change };
     try {
       await this.#store();
     } catch (error) {
-      this.#record = { ...this.#record, name, body };
+      this.#record = { ...this.#record, name, body, ...(endpoints && { endpoints }) };
       throw error;
     }
   }

@@ -15,12 +15,12 @@ import { stopSignalOf } from "./container-spec.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { Exec } from "./exec.ts";
 import type { ContainerImage } from "./images/container-image.ts";
-import type { AskedMount } from "./mount-point.ts";
+import type { ChosenMount, MountedImage, MountPoint } from "./mount-point.ts";
 
 /** What a new container will be, before anything is made. */
 interface Choice {
   readonly plan: StartPlan;
-  readonly mounts: readonly AskedMount[];
+  readonly mounts: readonly ChosenMount[];
 }
 
 export interface Created {
@@ -39,7 +39,7 @@ export class Containers {
   readonly #byName = new Map<string, string>();
   #isPruning = false;
   /** Images of containers that are not recorded yet. */
-  readonly #making = new Map<string, ContainerImage>();
+  readonly #making = new Map<string, readonly MountedImage[]>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -58,9 +58,11 @@ export class Containers {
     const id = newContainerId();
     const chosen = this.#reserve(id, name);
     try {
-      const use = (image: ContainerImage) => this.#making.set(id, image);
+      const use = (image: ContainerImage) => this.#making.set(id, [image]);
       const { body, image } = await this.#parts.images.apply(asked, platform, use);
+      await this.#parts.networks.check(body);
       const { plan, mounts } = this.#choose(id, chosen, body, image);
+      this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
       const origin = image === undefined ? {} : { image };
       const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
@@ -92,8 +94,19 @@ export class Containers {
   #choose(id: ContainerId, name: string, body: ContainerCreateBody, image: ContainerImage | undefined): Choice {
     stopSignalOf(body);
     const origin = { body, ...(image && { image }) };
-    const mounts = chooseMounts(origin, this.#parts.volumes, (other) => this.get(other).record.mounts);
+    const mounts = chooseMounts(origin, this.#parts, (other) => this.#lend(other));
     return { mounts, plan: planStart(id, { name, ...origin, mounts }, this.#parts) };
+  }
+
+  /** The mounts of a container that VolumesFrom names. @throws {OrlopError} no_lender, ambiguous_id */
+  #lend(container: string): readonly MountPoint[] {
+    try {
+      return this.get(container).record.mounts;
+    } catch (error) {
+      if (error instanceof OrlopError && error.code === "no_such_container")
+        throw OrlopError.of("no_lender", { container }, error);
+      throw error;
+    }
   }
 
   has(id: string): boolean {
@@ -102,14 +115,15 @@ export class Containers {
 
   /** Containers of an image, those that are just being made included. */
   usersOf(image: Digest): { readonly id: string; readonly isRunning: boolean }[] {
-    const making = [...this.#making].filter(([, { id }]) => id === image).map(([id]) => ({ id, isRunning: false }));
-    const made = this.all().filter(({ record }) => record.image?.id === image);
+    const has = (images: readonly MountedImage[]): boolean => images.some(({ id }) => id === image);
+    const making = [...this.#making].filter(([, images]) => has(images)).map(([id]) => ({ id, isRunning: false }));
+    const made = this.all().filter(({ record }) => has(imagesOf(record)));
     return [...made.map(({ id, isRunning }) => ({ id, isRunning })), ...making];
   }
 
   /** Every image that a container needs: its layers stay, whatever becomes of its names. */
-  images(): ContainerImage[] {
-    return [...this.#making.values(), ...this.all().flatMap(({ record }) => record.image ?? [])];
+  images(): MountedImage[] {
+    return [...this.#making.values(), ...this.all().map(({ record }) => imagesOf(record))].flat();
   }
 
   /** One that an earlier engine has written down. */
@@ -175,7 +189,8 @@ export class Containers {
       const ids: string[] = [];
       let reclaimedBytes = 0;
       for (const container of this.all()) {
-        if (container.isRunning || container.status === "removing" || !isChosen(container)) continue;
+        if (container.isRunning || ["removing", "restarting"].includes(container.status) || !isChosen(container))
+          continue;
         const { changesBytes } = await this.sizeOf(container);
         // It may have been started or removed meanwhile: then it is left alone.
         const isGone = await container.remove(false).then(
@@ -224,4 +239,9 @@ export class Containers {
     this.#byName.set(chosen, id);
     return chosen;
   }
+}
+
+/** The image that it runs from, and those that it has mounted. */
+function imagesOf({ image, mounts }: { image?: ContainerImage; mounts: readonly MountPoint[] }): MountedImage[] {
+  return [...(image === undefined ? [] : [image]), ...mounts.flatMap((point) => ("image" in point ? point.image : []))];
 }

@@ -7,6 +7,7 @@ import type { ContainerRecord } from "./container-record.ts";
 import type { Events } from "./events.ts";
 import type { Images } from "./images/images.ts";
 import type { Machine } from "./machine.ts";
+import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import type { Volumes } from "./volumes.ts";
 
@@ -24,6 +25,7 @@ export interface EngineParts {
   forget(container: Container): void;
   /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects; false when it failed. */
   background(what: string, work: () => Promise<void>): Promise<boolean>;
+  readonly networks: Networks;
   /** Ends what is left of a group, removes it, and then these paths. */
   clearAway(groupPath: string, paths: readonly string[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;

@@ -5,15 +5,18 @@ import { log } from "../base/log.ts";
 import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Executor } from "../kernel/executor.ts";
+import type { Netd } from "../kernel/netd.ts";
 import { planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
 import { RunStore } from "../store/run-store.ts";
+import { noteBoot } from "./boot.ts";
 import { isTransient } from "./container-record.ts";
 import { Containers } from "./containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { Events } from "./events.ts";
 import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
+import { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import { reconcile } from "./reconcile.ts";
 import { Volumes } from "./volumes.ts";
@@ -21,6 +24,7 @@ import { Volumes } from "./volumes.ts";
 export interface EngineOptions {
   readonly places: Places;
   readonly executor: Executor;
+  readonly netd: Netd;
   /** See `Reconciliation.watch`. */
   watch(pid: number): void;
 }
@@ -29,6 +33,7 @@ export class Engine {
   readonly containers: Containers;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly networks: Networks;
   readonly machine: Machine;
   readonly places: Places;
   readonly events = new Events();
@@ -47,6 +52,18 @@ export class Engine {
       events: this.events,
       users: { usersOf: (image) => this.containers.usersOf(image), images: () => this.containers.images() },
       environment: process.env,
+    });
+    this.networks = new Networks({
+      executor: options.executor,
+      netd: options.netd,
+      runDir: options.places.runDir,
+      hostname: machine.hostname,
+      store: stores.durable,
+      events: this.events,
+      rows: stores.durable.load("network"),
+      background: async (what, work) => void (await this.#background(what, work)),
+      find: (reference) => this.containers.get(reference),
+      container: (id) => (this.containers.has(id) ? this.containers.get(id) : undefined),
     });
     this.#parts = this.#partsOf(options);
     this.volumes = new Volumes(this.#parts, stores.durable);
@@ -70,19 +87,27 @@ export class Engine {
       containers: engine.containers,
       rows: [...stores.durable.load("container"), ...stores.run.load("container")],
       watch: options.watch,
+      afterBoot: noteBoot(places),
     });
+    await engine.networks.reconcile();
     await engine.volumes.reconcile((id) => engine.containers.has(id));
     return engine;
   }
 
   /** Whether nothing is under way that would be lost with this process. Running containers do not need it. */
   get isIdle(): boolean {
-    return this.#pending.size === 0;
+    return this.#pending.size === 0 && !this.containers.all().some(({ restarts }) => restarts.isWaiting);
   }
 
-  /** After what is under way. */
-  async close(): Promise<void> {
+  /**
+   * After what is under way.
+   *
+   * @param final the engine will not be back soon: of the networks nothing stays that no container uses
+   */
+  async close(final = false): Promise<void> {
+    for (const { restarts } of this.containers.all()) restarts.rest();
     await Promise.all(this.#pending);
+    await this.networks.close(final).catch((error: unknown) => log("warn", "networks are left", error));
     this.events.save(historyOf(this.places));
     await this.#stores.durable.close();
     await this.#stores.run.close();
@@ -98,6 +123,7 @@ export class Engine {
       places,
       executor,
       images: this.images,
+      networks: this.networks,
       events: this.events,
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
       forget: (container) => this.containers.forget(container),

@@ -37,7 +37,7 @@ export function planExecStart(request: ExecPlanRequest, surroundings: PlanSurrou
   const asked = bodyOf(container.body, body, request.consoleSize);
   const user = resolveUserOf(container.id, { ...container, body: asked }, surroundings);
   // Mounts, devices and limits are there already: the exec joins them.
-  const there = { devices: [], mounts: [], findDevice: () => ({ major: 0, minor: 0 }) };
+  const there = { devices: [], mounts: [], sandboxPath: "", findDevice: () => ({ major: 0, minor: 0 }) };
   const spec = containerSpec({ id: container.id, body: asked, user, machine, ...there });
   const attaches = (stream: boolean): boolean => stream && !detached;
   const steps = planExec({

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { StepFailure } from "../kernel/executor.ts";
 import { FakeExecutor } from "../kernel/executor-fake.ts";
+import { FakeNetd } from "../kernel/netd-fake.ts";
 import type { Step, StepName } from "../kernel/step.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
 import { parseExecCreate } from "../spec/engine-api-exec.ts";
@@ -25,6 +26,7 @@ beforeEach(async () => {
   engine = await Engine.open({
     places: { runDir: join(directory, "run"), stateDir: join(directory, "state") },
     executor,
+    netd: new FakeNetd(),
     watch: () => undefined,
   });
   const body = {

@@ -3,9 +3,8 @@
  * gate while the client's next requests are under way, and is taken back when nobody starts it.
  */
 
-import type { Executor } from "../kernel/executor.ts";
 import type { StartPlan } from "./container-plan.ts";
-import { ContainerProcess } from "./container-process.ts";
+import type { ContainerProcess } from "./container-process.ts";
 
 /** Clients that start what they made do so at once. */
 const PATIENCE_MS = 1000;
@@ -15,9 +14,10 @@ export class ExpectedStart {
   readonly #process: Promise<ContainerProcess>;
   readonly #settled = Promise.withResolvers<"settled">();
 
-  constructor(executor: Executor, plan: StartPlan, socketPath: string) {
+  /** @param process that of `plan`, which will wait at its gate */
+  constructor(plan: StartPlan, process: Promise<ContainerProcess>) {
     this.plan = plan;
-    this.#process = ContainerProcess.spawn(executor, plan.steps, socketPath);
+    this.#process = process;
     this.#process.catch(() => undefined); // `take` tells
   }
 

@@ -1,6 +1,7 @@
 /** A machine for tests: four CPUs, cgroup v1, nothing special. */
 
 import type { Machine } from "./machine.ts";
+import type { MountPlaces } from "./mount-point.ts";
 
 export const testMachine: Machine = {
   facts: { timeNamespaces: true, thermalThrottle: [], devices: [] },
@@ -18,4 +19,12 @@ export const testMachine: Machine = {
   hostname: "machine",
   kernelRelease: "6.1.0-18-amd64",
   lastCapability: 40,
+};
+
+/** Where mounts lie on it. */
+export const testPlaces: MountPlaces = {
+  volume: (name) => `/volumes/${name}`,
+  layer: (diffId) => `/layers/${diffId}`,
+  nothing: "/nothing",
+  part: "/part",
 };

@@ -12,13 +12,13 @@ type Refuse = (reason: string) => OrlopError;
 export function parseMountRequest(request: MountRequest, driver: string): AskedMount {
   const type = request.Type || "volume";
   const refuse: Refuse = (reason) => OrlopError.of("bad_mount", { type, reason });
-  if (type === "image" || type === "cluster")
-    throw OrlopError.of("unknown_field", { field: `a mount of type ${type}` });
-  if (type !== "bind" && type !== "volume" && type !== "tmpfs") throw refuse("mount type unknown");
+  if (type === "cluster") throw OrlopError.of("unknown_field", { field: `a mount of type ${type}` });
+  if (type !== "bind" && type !== "volume" && type !== "tmpfs" && type !== "image") throw refuse("mount type unknown");
   checkOptions(request, type, refuse);
   const destination = cleanTarget(request.Target, refuse);
   if (type === "bind") return bindOf(request, destination, refuse);
   if (type === "volume") return volumeOf(request, destination, driver, refuse);
+  if (type === "image") return imageOf(request, destination, refuse);
   if (request.Source !== "") throw refuse("field Source must not be specified");
   const { SizeBytes = 0, Mode = 0, Options = [] } = request.TmpfsOptions ?? {};
   const options = [
@@ -66,12 +66,25 @@ function bindOf(request: MountRequest, destination: string, refuse: Refuse): Ask
   };
 }
 
+function checkSubpath(subpath: string, within: string, refuse: Refuse): void {
+  if (subpath.startsWith("/") || subpath.split("/").includes(".."))
+    throw refuse(`Subpath must be a relative path within the ${within}`);
+}
+
+/** Which image that is, is the engine's to find. */
+function imageOf(request: MountRequest, destination: string, refuse: Refuse): AskedMount {
+  const { Source, ImageOptions } = request;
+  const subpath = ImageOptions?.Subpath ?? "";
+  if (Source === "") throw refuse("field Source must not be empty");
+  checkSubpath(subpath, "image", refuse);
+  return { type: "image", source: Source, destination, readonly: true, mode: "", subpath, image: undefined };
+}
+
 function volumeOf(request: MountRequest, destination: string, driver: string, refuse: Refuse): AskedMount {
   const { Source, ReadOnly, VolumeOptions } = request;
   const subpath = VolumeOptions?.Subpath ?? "";
   if (subpath !== "" && Source === "") throw refuse("Subpath needs a volume with a name: a new one has no directories");
-  if (subpath.startsWith("/") || subpath.split("/").includes(".."))
-    throw refuse("Subpath must be a relative path within the volume");
+  checkSubpath(subpath, "volume", refuse);
   return {
     type: "volume",
     name: Source,
@@ -83,7 +96,7 @@ function volumeOf(request: MountRequest, destination: string, driver: string, re
     subpath,
     making: {
       driver: VolumeOptions?.DriverConfig?.Name || driver,
-      options: VolumeOptions?.DriverConfig?.Options ?? {},
+      options: VolumeOptions?.DriverConfig?.Options ?? null,
       labels: VolumeOptions?.Labels ?? null,
     },
   };

@@ -18,6 +18,8 @@ export interface ContainerPlaces {
   readonly dataDir: string;
   readonly socket: string;
   readonly exitRecord: string;
+  /** A link to its network namespace, while it is in networks and runs. */
+  readonly sandbox: string;
   readonly log: string;
   /** Upper directories of the root's overlays; on disk for a `--rm` container too, whose writes must not fill memory. */
   readonly layers: string;
@@ -34,6 +36,7 @@ export function containerPlaces(places: Places, id: string, isTransient: boolean
     dataDir,
     socket: `${runDir}/monitor.sock`,
     exitRecord: `${dataDir}/exit`,
+    sandbox: `${runDir}/netns`,
     log: `${dataDir}/log`,
     layers: `${stateDir}/layers`,
     owned: [runDir, stateDir],
@@ -48,4 +51,9 @@ export function volumesDirectory(places: Places): string {
 /** Where a volume's data lies. */
 export function volumePath(places: Places, name: string): string {
   return `${volumesDirectory(places)}/${name}/_data`;
+}
+
+/** A second place, beside the root's, that each container's process covers with mounts of its own. */
+export function partPlace(places: Places): string {
+  return `${places.runDir}/part`;
 }

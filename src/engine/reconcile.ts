@@ -19,6 +19,8 @@ export interface Reconciliation {
   readonly parts: EngineParts;
   readonly containers: Containers;
   readonly rows: readonly Row[];
+  /** The machine was started since the last engine. */
+  readonly afterBoot: boolean;
   /** Told of a monitor that is not the supervisor's child: nobody else would notice its end. */
   watch(pid: number): void;
 }
@@ -26,11 +28,14 @@ export interface Reconciliation {
 export async function reconcile(input: Reconciliation): Promise<void> {
   const records = input.rows.map(decodeRecord);
   await Promise.all(records.map((record) => reconcileOne(input, record)));
+  for (const container of input.containers.all()) container.restarts.schedule(); // what the last engine was waiting for
+  if (input.afterBoot) await Promise.all(input.containers.all().map((container) => container.takeBoot()));
   removeStrays(input.parts, new Set(records.map(({ id }) => id)));
 }
 
 async function reconcileOne(input: Reconciliation, record: ContainerRecord): Promise<void> {
   const container = input.containers.restore(record);
+  input.parts.networks.adopt(container);
   try {
     const process = await findProcess(input.parts, container);
     if (process === undefined) return await settle(container, record);

@@ -1,30 +1,22 @@
 /** HostConfig's block I/O limits as the runtime specification's, with Docker's rules. The devices' numbers come in. */
 
-import { statSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import type { DeviceNumbers, IoLimits } from "../kernel/cgroup/io-limits.ts";
+import { deviceAt } from "../runtime/machine-facts.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
 
 /** The numbers of a block device of this machine. @throws {OrlopError} bad_value */
 export type FindDevice = (path: string) => DeviceNumbers;
 
-const S_IFMT = 0o170_000;
-const S_IFBLK = 0o060_000;
-
 export const findBlockDevice: FindDevice = (path) => {
-  const status = path.startsWith("/") ? statSync(path, { throwIfNoEntry: false }) : undefined;
-  if (status === undefined || (status.mode & S_IFMT) !== S_IFBLK)
+  const device = path.startsWith("/") ? deviceAt(path) : undefined;
+  if (device?.type !== "b" || device.major === undefined || device.minor === undefined)
     throw OrlopError.of("bad_value", {
       what: "block device",
       value: path,
       expected: "one of this machine, by its path",
     });
-  // dev_t as the C library packs it: makedev(3).
-  const packed = BigInt(status.rdev);
-  return {
-    major: Number(((packed >> 8n) & 0xfffn) | ((packed >> 32n) & ~0xfffn)),
-    minor: Number((packed & 0xffn) | ((packed >> 12n) & ~0xffn)),
-  };
+  return { major: device.major, minor: device.minor };
 };
 
 export function blockIoOf(host: HostConfig, find: FindDevice): IoLimits | undefined {

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
+import { testPlaces } from "./fixture-machine.ts";
 import { type MountPoint, mountOf } from "./mount-point.ts";
 import { mountsOf, withMounts } from "./spec-mounts.ts";
 
@@ -20,7 +21,7 @@ const lent: readonly MountPoint[] = [
 const asked = (fields: Record<string, unknown>, Volumes: Record<string, object> = {}) =>
   mountsOf(parseContainerCreate({ HostConfig: fields }).HostConfig, Object.keys(Volumes), () => lent);
 const mounts = (fields: Record<string, unknown>) =>
-  asked(fields).map((point) => mountOf(point, (volume) => `/volumes/${volume}`));
+  asked(fields).map((point) => mountOf(point as MountPoint, testPlaces));
 
 test.each([
   ["/a:/b", { source: "/a", destination: "/b", options: ["rbind", "rprivate"] }],
@@ -144,6 +145,7 @@ test.each([
   [{ Binds: ["/a:/x"], Mounts: [{ Target: "/x" }] }, "Duplicate mount point: /x"],
   [{ Tmpfs: { "/x": "uid=me" } }, 'invalid option of the tmpfs on /x "uid=me"'],
   [{ Tmpfs: { x: "" } }, "invalid mount path: 'x' mount path must be absolute"],
+  [{ Binds: ["/a:/b:rshared", "data:/b/c"] }, 'invalid mount config for type "volume": /b/c lies below /b'],
   [{ VolumesFrom: ["other:foo"] }, "invalid mode: foo"],
   [{ VolumesFrom: [":ro"] }, "invalid mode: :ro"],
   [{ Mounts: [{ Type: "npipe", Target: "/b" }] }, 'invalid mount config for type "npipe": mount type unknown'],

@@ -33,7 +33,20 @@ export function mountsOf(
   if (twice !== undefined) throw OrlopError.of("duplicate_mount", { target: twice });
   const others = host.VolumesFrom.flatMap((text) => borrowed(text, mountsFrom));
   const anonymous = volumes.map((target) => anonymousVolume(target, host.VolumeDriver));
-  return inOrder(firstOfEach([...own, ...others.toReversed(), ...anonymous]));
+  const mounts = inOrder(firstOfEach([...own, ...others.toReversed(), ...anonymous]));
+  checkShared(mounts);
+  return mounts;
+}
+
+/** What is mounted on a shared mount is mounted on the host too, and stays there. @throws {OrlopError} bad_mount */
+function checkShared(mounts: readonly AskedMount[]): void {
+  for (const shared of mounts) {
+    if (shared.type !== "bind" || !shared.propagation.endsWith("shared")) continue;
+    const inner = mounts.find(({ destination }) => destination.startsWith(`${shared.destination}/`));
+    if (inner === undefined) continue;
+    const reason = `${inner.destination} lies below ${shared.destination}, whose mounts the host has too (${shared.propagation})`;
+    throw OrlopError.of("bad_mount", { type: inner.type, reason });
+  }
 }
 
 function firstOfEach(mounts: readonly AskedMount[]): AskedMount[] {
@@ -70,7 +83,7 @@ function anonymousVolume(target: string, driver: string): AskedMount {
     mode: "",
     copyUp: true,
     subpath: "",
-    making: { driver, options: {}, labels: null },
+    making: { driver, options: null, labels: null },
   };
 }
 

@@ -21,7 +21,7 @@ export function explainFailure(
     return { error: asOrlopError(failure), exitCode: started === "exec" ? 126 : 128 };
   const { step, errno, detail } = failure;
   const command = spec?.process.args[0] ?? "";
-  if (step?.op === "exec") {
+  if (step?.op === "exec" || step?.op === "init") {
     if (errno === "ENOENT" && !command.includes("/"))
       return { error: OrlopError.of("exec_not_in_path", { command, started }, failure), exitCode: 127 };
     if (errno === "ENOENT" || errno === "ENOTDIR")

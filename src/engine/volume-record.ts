@@ -9,7 +9,8 @@ export interface VolumeRecord {
   readonly createdNs: string;
   /** null: none were given, which Docker shows so. */
   readonly labels: Readonly<Record<string, string>> | null;
-  readonly options: VolumeOptions;
+  /** null as for labels. */
+  readonly options: VolumeOptions | null;
   /** Made without a name, for a container that wanted one: what `prune` may take without being asked for all. */
   readonly anonymous: boolean;
   /** The container that it was made for. While this is written here, the volume goes when that container is not there. */

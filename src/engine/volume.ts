@@ -90,7 +90,7 @@ export class Volume {
   }
 
   async #mount(): Promise<void> {
-    const { options } = this.record;
+    const options = this.record.options ?? {};
     try {
       // What an engine that was killed had mounted is taken away first: mounts on one place pile up.
       await this.#executor.run([...planVolumeUnmount(this.path), ...planVolumeMount(this.name, options, this.path)]);

@@ -16,7 +16,7 @@ export interface VolumeRequest {
   readonly name: string;
   /** "": local, which is the only one. */
   readonly driver: string;
-  readonly options: VolumeOptions;
+  readonly options: VolumeOptions | null;
   readonly labels: Readonly<Record<string, string>> | null;
   /** Without a name, for this container. */
   readonly madeFor?: string;
@@ -244,7 +244,7 @@ export class Volumes {
   async #adoptStray(name: string): Promise<void> {
     if (await this.directories.removeEmpty(name)) return;
     log("warn", `there is data of a volume ${name} that nothing is written down of: it is a volume again`);
-    await this.#make({ name, driver: "local", options: {}, labels: null });
+    await this.#make({ name, driver: "local", options: null, labels: null });
   }
 }
 

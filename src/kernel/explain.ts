@@ -241,6 +241,12 @@ const explanations = {
   seccomp: (s) => [`seccomp(SECCOMP_SET_MODE_FILTER, ${s.flags}, ${s.program.length / 8} instructions)`],
   cwd: (s) => [...(BigInt(s.make) === 0n ? [] : [`mkdir(${quote(s.path)})`]), `chdir(${quote(s.path)})`, "getcwd()"],
   gate: () => ["recv(parent)"],
+  "open-init": () => ['open("/proc/self/exe")'],
+  init: (s) => [
+    "fork()",
+    `execve(${quote(s.program[0] ?? "")}, ${list(s.program)}, ${s.env.length} variables)`,
+    `execveat(self, ${list(s.argv)})`,
+  ],
   exec: (s) => [
     "close_range(3, ~0, 0)",
     `execve(${quote(s.argv[0] ?? "")}, ${list(s.argv)}, ${s.env.length} variables)`,

@@ -1,5 +1,7 @@
 /** /proc/self/mountinfo as values, and which of its mounts can be seen. @see proc_pid_mountinfo(5) */
 
+import { rememberLast } from "../base/remember-last.ts";
+
 export interface MountInfo {
   readonly id: number;
   readonly parent: number;
@@ -19,12 +21,12 @@ export interface MountInfo {
 }
 
 /** Every mount, in the file's order. A line that does not parse (the file system type lies behind a lone "-") is a fault of the kernel's, so it throws. */
-export function parseMountInfo(text: string): MountInfo[] {
-  return text
+export const parseMountInfo = rememberLast((text: string): readonly MountInfo[] =>
+  text
     .split("\n")
     .filter((line) => line !== "")
-    .map(parseLine);
-}
+    .map(parseLine),
+);
 
 function parseLine(line: string): MountInfo {
   const fields = line.split(" ");
@@ -49,6 +51,7 @@ function parseLine(line: string): MountInfo {
 
 /** The kernel writes space, tab, newline and backslash as \ooo. */
 function unescapePath(text: string): string {
+  if (!text.includes("\\")) return text;
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
@@ -61,7 +64,7 @@ export function isWithin(path: string, directory: string): boolean {
  * The mounts that a path can lead to, parents before children. One that another mount lies on top of (the same place, or
  * a directory above it) is out of sight, with all below it.
  */
-export function visibleMounts(mounts: readonly MountInfo[]): MountInfo[] {
+export const visibleMounts = rememberLast((mounts: readonly MountInfo[]): readonly MountInfo[] => {
   const ids = new Set(mounts.map((mount) => mount.id));
   // The top's parent is outside the listing (or itself, for the initial root file system).
   const isTop = (mount: MountInfo) => !ids.has(mount.parent) || mount.parent === mount.id;
@@ -71,7 +74,7 @@ export function visibleMounts(mounts: readonly MountInfo[]): MountInfo[] {
   );
   const top = mounts.findLast((mount) => isTop(mount) && mount.mountPoint === "/");
   return top === undefined ? [] : visibleFrom(top, children);
-}
+});
 
 function visibleFrom(mount: MountInfo, children: ReadonlyMap<number, readonly MountInfo[]>): MountInfo[] {
   const below = children.get(mount.id) ?? [];

@@ -1,6 +1,6 @@
 /** A recording netd: keeps what it was told, and refuses what a test says. No process, no sockets. */
 
-import type { HeldPorts, Netd, NetdState, Resolver, ScopedNames } from "./netd.ts";
+import type { HeldPorts, HostChange, Netd, NetdState, Resolver, ScopedNames } from "./netd.ts";
 
 export class FakeNetd implements Netd {
   /** Owner → its ports. */
@@ -11,6 +11,9 @@ export class FakeNetd implements Netd {
   /** Throw a PortRefused to refuse. */
   onHold: (owner: string, ports: readonly HeldPorts[]) => void = () => undefined;
   isSynced = false;
+  /** The table that is watched. */
+  watched: string | undefined;
+  onChange: (change: HostChange) => void = () => undefined;
 
   async hold(owner: string, ports: readonly HeldPorts[]): Promise<void> {
     this.ports.delete(owner);
@@ -28,6 +31,10 @@ export class FakeNetd implements Netd {
   async name(scope: string, owner: string, names: ScopedNames | undefined): Promise<void> {
     this.names.delete(`${scope} ${owner}`);
     if (names !== undefined) this.names.set(`${scope} ${owner}`, names);
+  }
+
+  async watchRules(table: string | undefined): Promise<void> {
+    this.watched = table;
   }
 
   async sync(): Promise<void> {

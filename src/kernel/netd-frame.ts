@@ -1,9 +1,9 @@
 /** netd's requests as bytes (native/README.md, "netd"). Each begins with its number, which the answer carries. */
 
 import { encodeFrame, frameKind } from "./frame.ts";
-import type { HeldPorts, Resolver, ScopedNames } from "./netd.ts";
+import type { HeldPorts, HostChange, Resolver, ScopedNames } from "./netd.ts";
 
-export type NetdRequestKind = "SYNC" | "SYNC_END" | "HOLD" | "RESOLVER" | "NAMES" | "STATE";
+export type NetdRequestKind = "SYNC" | "SYNC_END" | "HOLD" | "RESOLVER" | "NAMES" | "WATCH_RULES" | "STATE";
 
 /** HOLD's flag: what reaches the socket itself is relayed. */
 const HOLD_RELAY = 1;
@@ -59,6 +59,16 @@ export function encodeNames(scope: string, owner: string, named: ScopedNames | u
   writer.u32(services.length);
   for (const { name, port, target } of services) writer.text(name).u16(port).text(target);
   return writer.bytes();
+}
+
+/** WATCH_RULES' payload. */
+export function encodeWatchRules(table: string | undefined): Uint8Array {
+  return new PayloadWriter().text(table ?? "").bytes();
+}
+
+/** What CHANGED says. */
+export function decodeChange(what: number): HostChange {
+  return { ownRules: (what & 1) !== 0, addresses: (what & 2) !== 0, otherRules: (what & 4) !== 0 };
 }
 
 /** Appends values as native/README.md, "Frames", has them. */

@@ -7,8 +7,24 @@ import { log } from "../base/log.ts";
 import { connectUnix } from "./connect-unix.ts";
 import { errnoName } from "./executor.ts";
 import { type Answer, encodeBare, encodeHello, FrameDecoder } from "./frame.ts";
-import { type HeldPorts, type Netd, type NetdState, PortRefused, type Resolver, type ScopedNames } from "./netd.ts";
-import { encodeHold, encodeNames, encodeNetdRequest, encodeResolver, type NetdRequestKind } from "./netd-frame.ts";
+import {
+  type HeldPorts,
+  type HostChange,
+  type Netd,
+  type NetdState,
+  PortRefused,
+  type Resolver,
+  type ScopedNames,
+} from "./netd.ts";
+import {
+  decodeChange,
+  encodeHold,
+  encodeNames,
+  encodeNetdRequest,
+  encodeResolver,
+  encodeWatchRules,
+  type NetdRequestKind,
+} from "./netd-frame.ts";
 import { findPortHolder } from "./port-holder.ts";
 
 /** A netd that dies while it is being told everything is started again so many times. */
@@ -41,6 +57,7 @@ interface Refusal {
 }
 
 export class NetdLink implements Netd {
+  onChange: (change: HostChange) => void = () => undefined;
   readonly #runDirectory: string;
   readonly #wishes = new Map<string, Wish>();
   /** Asked for and not sent yet: before `sync`, or while there is no connection. */
@@ -81,6 +98,11 @@ export class NetdLink implements Netd {
   async name(scope: string, owner: string, names: ScopedNames | undefined): Promise<void> {
     const wish: Wish = { kind: "NAMES", payload: encodeNames(scope, owner, names), owner, ports: [] };
     await this.#tell(`names ${scope} ${owner}`, wish, names !== undefined);
+  }
+
+  async watchRules(table: string | undefined): Promise<void> {
+    const wish: Wish = { kind: "WATCH_RULES", payload: encodeWatchRules(table), owner: "the watch", ports: [] };
+    await this.#tell("watch", wish, table !== undefined);
   }
 
   /** @param isWanted else the wish takes an earlier one back */
@@ -138,6 +160,7 @@ export class NetdLink implements Netd {
   }
 
   #take(answer: Answer): void {
+    if (answer.kind === "CHANGED") this.onChange(decodeChange(answer.what));
     if (answer.kind !== "VALUE" && answer.kind !== "FAILED") return;
     const pending = this.#sent.get(answer.step);
     if (pending === undefined)

@@ -53,6 +53,16 @@ export interface ScopedNames {
   readonly services?: readonly { readonly name: string; readonly port: number; readonly target: string }[];
 }
 
+/** What netd saw on the host. Told once for a burst of changes, and to the next engine when none lived. */
+export interface HostChange {
+  /** A table, chain, rule or set of ours was taken away. Our own installation of rules looks the same. */
+  readonly ownRules: boolean;
+  /** Chains of others came, went, or have another policy. */
+  readonly otherRules: boolean;
+  /** Addresses or routes, ours included. */
+  readonly addresses: boolean;
+}
+
 /** What is held at the moment. */
 export interface NetdState {
   readonly owners: number;
@@ -87,6 +97,16 @@ export interface Netd extends Disposable {
    * @throws {OrlopError} resolver_refused, executor_lost
    */
   name(scope: string, owner: string, names: ScopedNames | undefined): Promise<void>;
+
+  /**
+   * Watches the host's rules and addresses for `onChange`; an engine is started for changes of rules when there is none.
+   *
+   * @param table ours; undefined: no more
+   */
+  watchRules(table: string | undefined): Promise<void>;
+
+  /** Called for each change that netd tells. */
+  onChange: (change: HostChange) => void;
 
   /**
    * To be called once, when everything that this engine knows of has been asked for: what an earlier engine held besides is let

@@ -193,6 +193,10 @@ export const stepTable = {
   cwd: { path: "s", make: "n" },
   /** Wait for GO. */
   gate: {},
+  /** Hold this program open for `init`. Before `pivot`, while the host's /proc is there. */
+  "open-init": {},
+  /** As `exec`, in a child; this process becomes the init that passes signals on and reaps. argv: the init's own. Never returns. */
+  init: { argv: "l", program: "l", env: "l" },
   /** close_range from 3, reset signals, execve; a name without "/" is looked up in the environment's PATH. Never returns. */
   exec: { argv: "l", env: "l" },
 } as const satisfies Record<string, Readonly<Record<string, ArgumentKind>>>;

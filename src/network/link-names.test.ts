@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { bridgeNameOf, linkNamesOf, newSandboxId, portNameOf, sandboxOfPort } from "./link-names.ts";
+import { bridgeNameOf, isBridgeName, linkNamesOf, newSandboxId, portNameOf, sandboxOfPort } from "./link-names.ts";
 
 test.each(["/run/orlop", "/tmp/other/run"])(
   "what an engine in %s names fits an interface, and is known again",
@@ -8,7 +8,8 @@ test.each(["/run/orlop", "/tmp/other/run"])(
     const id = newSandboxId();
     const port = portNameOf(names, id, 35);
     expect(sandboxOfPort(names, port)).toBe(id);
-    for (const name of [port, names.defaultBridge, bridgeNameOf("0123456789abcdef")])
+    expect(isBridgeName(names, bridgeNameOf(names, "0123456789abcdef"))).toBe(true);
+    for (const name of [port, names.defaultBridge, bridgeNameOf(names, "0123456789abcdef")])
       expect(name.length).toBeLessThan(16);
   },
 );
@@ -19,4 +20,6 @@ test("links of another engine, or of nobody, are not taken for one's own", () =>
   expect(sandboxOfPort(usual, portNameOf(other, "0123456", 0))).toBeUndefined();
   expect(sandboxOfPort(other, portNameOf(usual, "0123456", 0))).toBeUndefined();
   expect(sandboxOfPort(usual, "eth0")).toBeUndefined();
+  expect(isBridgeName(usual, bridgeNameOf(other, "0123456789abcdef"))).toBe(false);
+  expect(isBridgeName(other, other.defaultBridge)).toBe(false);
 });

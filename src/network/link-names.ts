@@ -10,6 +10,8 @@ export interface LinkNames {
   readonly table: string;
   /** The bridge of the default network. */
   readonly defaultBridge: string;
+  /** How the bridges of other networks begin; the network's id follows. */
+  readonly bridgePrefix: string;
   /** How the host's ends of containers' links begin; the sandbox's number and the endpoint's follow. */
   readonly portPrefix: string;
 }
@@ -18,14 +20,20 @@ const USUAL_RUN_DIRECTORY = "/run/orlop";
 
 /** An interface's name has at most 15 bytes. */
 export function linkNamesOf(runDirectory: string): LinkNames {
-  if (runDirectory === USUAL_RUN_DIRECTORY) return { table: "orlop", defaultBridge: "orlop0", portPrefix: "olv" };
+  if (runDirectory === USUAL_RUN_DIRECTORY)
+    return { table: "orlop", defaultBridge: "orlop0", bridgePrefix: "ol-", portPrefix: "olv" };
   const mark = createHash("sha256").update(runDirectory).digest("hex").slice(0, 4);
-  return { table: `orlop_${mark}`, defaultBridge: `ol${mark}-0`, portPrefix: `olv${mark}` };
+  return { table: `orlop_${mark}`, defaultBridge: `ol${mark}-0`, bridgePrefix: `ol${mark}-`, portPrefix: `olv${mark}` };
 }
 
 /** The bridge of a network that names none. */
-export function bridgeNameOf(networkId: string): string {
-  return `ol-${networkId.slice(0, 12)}`;
+export function bridgeNameOf({ bridgePrefix }: LinkNames, networkId: string): string {
+  return bridgePrefix + networkId.slice(0, Math.min(12, 15 - bridgePrefix.length));
+}
+
+/** Whether this link is one that `bridgeNameOf` named. */
+export function isBridgeName({ bridgePrefix }: LinkNames, linkName: string): boolean {
+  return linkName.startsWith(bridgePrefix) && /^[0-9a-f]{8,12}$/.test(linkName.slice(bridgePrefix.length));
 }
 
 /** Eight digits: unlikely enough to meet again on one machine, and the engine looks. */

@@ -68,6 +68,8 @@ export function planNamespace(path: string): Step[] {
     },
     loopbackUp(),
     sysctl("ipv6/conf/default/accept_ra", "0", "no neighbour may tell a container where its routes lead"),
+    sysctl("ipv4/ip_unprivileged_port_start", "0", "any of its users may listen on port 80: the ports are its own"),
+    sysctl("ipv4/ping_group_range", "0 2147483647", "any of its users may ping without a privilege"),
   ];
 }
 
@@ -171,6 +173,11 @@ export interface Gateway {
   readonly address: IpAddress;
   /** Of the endpoint that it is reached by. */
   readonly number: number;
+}
+
+/** A link that has no other end. The plan's process is inside. */
+export function removeInside(name: string): Step {
+  return removeLinks([name], "the container leaves this network");
 }
 
 /** Host's links first: then the addresses are free, whoever still holds the namespace. */

@@ -45,11 +45,18 @@ export function hostDevices(directory: string): Device[] {
     const path = `${directory}/${entry.name}`;
     if (ownDirectories.has(entry.name) || ownNodes.has(path)) return [];
     if (entry.isDirectory()) return hostDevices(path);
-    if (!entry.isCharacterDevice() && !entry.isBlockDevice()) return [];
-    const { rdev, mode, uid, gid } = lstatSync(path);
-    const [major, minor] = deviceNumbers(rdev);
-    return [{ type: entry.isBlockDevice() ? "b" : "c", path, major, minor, fileMode: mode & 0o7777, uid, gid }];
+    const device = deviceAt(path);
+    return device === undefined ? [] : [device];
   });
+}
+
+/** The device node of this name; undefined when it is none (any more). */
+export function deviceAt(path: string): Device | undefined {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined || !(status.isCharacterDevice() || status.isBlockDevice())) return undefined;
+  const { rdev, mode, uid, gid } = status;
+  const [major, minor] = deviceNumbers(rdev);
+  return { type: status.isBlockDevice() ? "b" : "c", path, major, minor, fileMode: mode & 0o7777, uid, gid };
 }
 
 /** dev_t as glibc packs it: 12 bits of major above 8 of minor, the other bits of both above those. */

@@ -65,7 +65,8 @@ export interface MonitorInput {
 export interface OwnFile {
   readonly path: string;
   readonly mode: number;
-  readonly content: string;
+  /** undefined: whoever starts the container has made it. */
+  readonly content: string | undefined;
   readonly why: string;
 }
 
@@ -79,8 +80,12 @@ export interface ContainerPlanInput {
   readonly files: readonly OwnFile[];
   /** A host directory of the container's own, which exists: `files` are made in it. */
   readonly filesDirectory: string;
+  /** A network namespace of the container's own that is there already, for those that join it. */
+  readonly sandboxPath?: string;
   /** Wait for GO before the program runs. */
   readonly gate: boolean;
+  /** Its first process is an init of ours, and the program that one's child. */
+  readonly init: boolean;
 }
 
 /** The container's group in every hierarchy, unless its specification names another. */
@@ -99,20 +104,23 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     ...namespaces.join,
     ...namespaces.awaitMaps,
     ...namespaces.unshareCgroup,
+    ...(input.init ? [openInit] : []),
     ...planRoot(input, linux),
     ...planProcess(spec.process, input.host, id),
-    ...planRights(spec.process, linux, input.host, input.gate),
+    ...planRights(spec.process, linux, input.host, input),
   ];
   return [
     ...planMonitor(monitor, spec.process.terminal === true),
     ...root.prepare,
-    ...input.files.map((file) => makeOwnFile(file, input.filesDirectory)),
+    ...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)),
     ...group.prepare,
     planSpawn(namespaces, group.cloneInto, child.length),
     ...child,
     ...namespaces.writeMaps,
   ];
 }
+
+const openInit: Step = { op: "open-init", why: "the init is not a file of the container, and cannot be found later" };
 
 function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Step {
   return {
@@ -145,7 +153,7 @@ function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
     ...planMounts(spec.mounts ?? [], group),
     ...own.above,
     ...planDevices(linux.devices ?? []),
-    ...planSysctls(linux),
+    ...planSysctls(linux, input.sandboxPath),
     ...planNames(spec),
     ...planProtect(spec),
     ...planReadonlyRoot(spec),
@@ -157,8 +165,9 @@ function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
   ];
 }
 
-function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): Step {
-  return { op: "file", path: hostPathOf(path, directory), mode, data: new TextEncoder().encode(content), why };
+function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): Step[] {
+  if (content === undefined) return [];
+  return [{ op: "file", path: hostPathOf(path, directory), mode, data: new TextEncoder().encode(content), why }];
 }
 
 /** Above a mount of the directory they are in; below the rest, so that the user's own mount of such a file wins. */

@@ -39,7 +39,7 @@ export function planExec(input: ExecPlanInput): Step[] {
     { op: "keyring", name: id, why: "the container's session keyring" },
     ...planStdio(process, false),
     ...planPlace(process, false),
-    ...planRights(process, linux, host, true),
+    ...planRights(process, linux, host, { gate: true, init: false }),
   ];
   return [
     ...planMonitor(input.monitor, process.terminal === true),

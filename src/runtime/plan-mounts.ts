@@ -27,7 +27,7 @@ export function planMounts(mounts: readonly MountBelow[], group: GroupView): Ste
   return mounts.flatMap((mount) => {
     checkDestination(mount.destination);
     if (mount.type === "cgroup" || mount.type === "cgroup2") return planCgroupView(mount, group);
-    return [isBind(mount) ? planBind(mount) : planFileSystem(mount)];
+    return isBind(mount) ? [...planView(mount), planBind(mount)] : [planFileSystem(mount)];
   });
 }
 
@@ -109,6 +109,13 @@ export function planHolds(mounts: readonly Mount[]): Step[] {
 
 function isShared(mount: Mount): boolean {
   return isBind(mount) && (parseMountOptions(mount.options ?? []).propagation & MS_SHARED) !== 0;
+}
+
+/** What the source of a bind is covered with, in this namespace alone. */
+function planView({ source = "", lowers, destination }: MountBelow): Step[] {
+  if (lowers === undefined) return [];
+  const why = `the layers of what ${destination} shows, one on top of the other`;
+  return [{ op: "overlay", target: source, lowers, upper: "", work: "", options: [], why }];
 }
 
 function planBind(mount: MountBelow): Step {

@@ -38,7 +38,12 @@ export function planPlace(process: Process, makeDirectory: boolean): Step[] {
 }
 
 /** The last steps: after them there is only the program. */
-export function planRights(process: Process, linux: Pick<Linux, "seccomp">, host: HostFacts, gate: boolean): Step[] {
+export function planRights(
+  process: Process,
+  linux: Pick<Linux, "seccomp">,
+  host: HostFacts,
+  { gate, init }: { readonly gate: boolean; readonly init: boolean },
+): Step[] {
   const { user, capabilities = {} } = process;
   // What nobody has here cannot be given: "all" is all that there is.
   const mask = (set: keyof CapabilitySets) => capabilityMask(capabilities[set] ?? []) & host.capabilities;
@@ -62,14 +67,7 @@ export function planRights(process: Process, linux: Pick<Linux, "seccomp">, host
       why: "what it may do beyond its user's rights",
     },
   ];
-  const last: Step[] = [
-    {
-      op: "exec",
-      argv: process.args,
-      env: process.env ?? [],
-      why: "the program itself: nothing of Orlop is left in it",
-    },
-  ];
+  const last = [init ? planInit(process) : planProgram(process)];
   if (process.noNewPrivileges === true)
     return [
       ...wait,
@@ -79,6 +77,21 @@ export function planRights(process: Process, linux: Pick<Linux, "seccomp">, host
       ...last,
     ];
   return [...wait, ...filter, ...identity, ...last];
+}
+
+function planProgram({ args, env = [] }: Process): Step {
+  return { op: "exec", argv: args, env, why: "the program itself: nothing of Orlop is left in it" };
+}
+
+/** As Docker's is called: it is what people look for in lists of processes. */
+function planInit({ args, env = [] }: Process): Step {
+  return {
+    op: "init",
+    argv: ["/sbin/docker-init", "--", ...args],
+    program: args,
+    env,
+    why: "an init that passes signals on and reaps processes (--init), and the program as its child",
+  };
 }
 
 function planRlimit(rlimit: Rlimit): Step {

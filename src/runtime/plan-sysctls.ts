@@ -13,14 +13,20 @@ const owners: readonly (readonly [pattern: RegExp, type: NamespaceType])[] = [
   [/^kernel\/(hostname|domainname)$/, "uts"],
 ];
 
-/** @throws {OrlopError} bad_value for a setting that is not of one of the container's new namespaces */
-export function planSysctls(linux: Linux): Step[] {
+/**
+ * @param sandboxPath a network namespace that is the container's own although it joins it
+ * @throws {OrlopError} bad_value for a setting that is not of one of the container's own namespaces
+ */
+export function planSysctls(linux: Linux, sandboxPath?: string): Step[] {
+  const isOwn = (type: NamespaceType): boolean =>
+    isNew(linux, type) ||
+    (linux.namespaces ?? []).some((one) => one.type === type && one.path !== undefined && one.path === sandboxPath);
   return Object.entries(linux.sysctl ?? {}).map(([key, value]) => {
     const path = pathOf(key);
     const owner = owners.find(([pattern]) => pattern.test(path))?.[1];
     const strange = path.split("/").some((part) => part === "" || part === "." || part === "..");
     if (owner === undefined || strange) throw refusal(key, "a setting of the network, IPC or UTS namespace");
-    if (!isNew(linux, owner)) throw refusal(key, `a new ${owner} namespace to set it in`);
+    if (!isOwn(owner)) throw refusal(key, `a new ${owner} namespace to set it in`);
     return { op: "sysctl", key: path, value, why: reasons[path] ?? `${key} was asked for` };
   });
 }

@@ -6,6 +6,7 @@
  */
 
 import { OrlopError } from "../base/errors.ts";
+import { rememberLast } from "../base/remember-last.ts";
 
 /** The content of the two files; "" for one that is not there. */
 export interface Accounts {
@@ -97,20 +98,20 @@ function parseId(what: string, text: string): number {
 }
 
 /** name:password:uid:gid:gecos:home:shell. A line that is not like this is skipped, as getpwent(3) does. */
-function parsePasswd(text: string): PasswdEntry[] {
-  return fieldsOf(text).flatMap(([name = "", , uid = "", gid = "", , home = ""]) =>
+const parsePasswd = rememberLast((text: string): readonly PasswdEntry[] =>
+  fieldsOf(text).flatMap(([name = "", , uid = "", gid = "", , home = ""]) =>
     name !== "" && isId(uid) && isId(gid) ? [{ name, uid: Number(uid), gid: Number(gid), home: home || "/" }] : [],
-  );
-}
+  ),
+);
 
 /** name:password:gid:member,member */
-function parseGroup(text: string): GroupEntry[] {
-  return fieldsOf(text).flatMap(([name = "", , gid = "", members = ""]) =>
+const parseGroup = rememberLast((text: string): readonly GroupEntry[] =>
+  fieldsOf(text).flatMap(([name = "", , gid = "", members = ""]) =>
     name !== "" && isId(gid)
       ? [{ name, gid: Number(gid), members: members.split(",").map((member) => member.trim()) }]
       : [],
-  );
-}
+  ),
+);
 
 function fieldsOf(text: string): string[][] {
   return text

@@ -129,16 +129,11 @@ test("a command may be one word instead of a list", () => {
 describe("refused by name", () => {
   test.each([
     [{ Volumes: { "/data": { size: 1 } } }, "Volumes./data.size"],
-    [{ MacAddress: "02:42:ac:11:00:02" }, "MacAddress"],
     [{ OnBuild: ["RUN x"] }, "OnBuild"],
     [{ Novelty: 1 }, "Novelty"],
     [{ Healthcheck: { Test: ["CMD", "true"] } }, "Healthcheck"],
-    [{ HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "80" }] } } }, "HostConfig.PortBindings"],
-    [{ HostConfig: { RestartPolicy: { Name: "always" } } }, "HostConfig.RestartPolicy.Name=always"],
-    [{ HostConfig: { Init: true } }, "HostConfig.Init"],
-    [{ HostConfig: { Dns: ["1.1.1.1"] } }, "HostConfig.Dns"],
     [{ HostConfig: { CpuRealtimeRuntime: 100 } }, "HostConfig.CpuRealtimeRuntime"],
-    [{ HostConfig: { Mounts: [{ ImageOptions: { Subpath: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions"],
+    [{ HostConfig: { Mounts: [{ ImageOptions: { Shape: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions.Shape"],
     [{ HostConfig: { Novelty: ["x"] } }, "HostConfig.Novelty"],
   ])("%j", (body, field) => {
     expect(() => parseContainerCreate(body)).toThrow(`${field} is not supported`);
@@ -153,10 +148,22 @@ describe("wrong values", () => {
     [{ WorkingDir: "tmp" }, 'invalid WorkingDir "tmp": expected an absolute path'],
     [{ HostConfig: { Memory: 1000 } }, 'invalid HostConfig.Memory "1000": expected at least 6291456 bytes (6 MiB)'],
     [{ HostConfig: { OomScoreAdj: 2000 } }, 'invalid HostConfig.OomScoreAdj "2000"'],
-    [{ HostConfig: { NetworkMode: "lan" } }, 'invalid HostConfig.NetworkMode "lan"'],
+    [{ ExposedPorts: { "80/ip": {} } }, 'invalid ExposedPorts "80/ip": expected PORT/PROTOCOL'],
+    [{ HostConfig: { PortBindings: { "0/tcp": [] } } }, 'invalid HostConfig.PortBindings "0/tcp"'],
+    [
+      { HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "65536" }] } } },
+      'invalid HostConfig.PortBindings.80/tcp[0].HostPort "65536"',
+    ],
+    [
+      { HostConfig: { PortBindings: { "80/tcp": [{ HostIp: "localhost" }] } } },
+      'invalid HostConfig.PortBindings.80/tcp[0].HostIp "localhost": expected an IP address',
+    ],
     [{ HostConfig: { PidMode: "container:x" } }, 'invalid HostConfig.PidMode "container:x"'],
     [{ HostConfig: { LogConfig: { Type: "syslog" } } }, 'invalid HostConfig.LogConfig.Type "syslog"'],
-    [{ NetworkingConfig: { EndpointsConfig: { lan: {} } } }, 'invalid NetworkingConfig.EndpointsConfig "lan"'],
+    [
+      { NetworkingConfig: { EndpointsConfig: { lan: { IPAMConfig: { IPv4Address: "fd00::1" } } } } },
+      'invalid NetworkingConfig.EndpointsConfig.lan.IPAMConfig.IPv4Address "fd00::1": expected an IPv4 address',
+    ],
     [[], 'invalid request body "[]": expected an object'],
   ])("%j", (body, message) => {
     expect(() => parseContainerCreate(body)).toThrow(message);

@@ -3,13 +3,14 @@
  * by name. Spelling as in Docker's API; absent fields have the values that mean "nothing was asked for".
  */
 
+import { OrlopError } from "../base/errors.ts";
 import { hostConfig, hostConfigDefaults } from "./engine-api-host-config.ts";
+import { endpointSettings, exposedPorts } from "./engine-api-network.ts";
 import {
   field,
   list,
   type Read,
   refused,
-  saysNothing,
   shape,
   table,
   text,
@@ -50,16 +51,7 @@ const healthcheck: Read<undefined> = (value, path) => {
   return undefined;
 };
 
-/** Of each network nothing but its name, which must be the one of NetworkMode: addresses and aliases need a network. */
-const networking = shape({
-  EndpointsConfig: field(
-    table((value, path) => {
-      for (const [name, entry] of Object.entries((value ?? {}) as object)) refused.read(entry, `${path}.${name}`);
-      return {};
-    }),
-    {},
-  ),
-});
+const networking = shape({ EndpointsConfig: field(table(endpointSettings), {}) });
 
 const body = shape({
   Hostname: field(hostName, ""),
@@ -68,13 +60,7 @@ const body = shape({
   AttachStdin: field(truth, false),
   AttachStdout: field(truth, false),
   AttachStderr: field(truth, false),
-  ExposedPorts: field(
-    table((value, path) => {
-      if (!saysNothing(value)) throw wrong(path, value, "an empty object");
-      return {};
-    }),
-    {},
-  ),
+  ExposedPorts: field(exposedPorts, {}),
   Tty: field(truth, false),
   OpenStdin: field(truth, false),
   StdinOnce: field(truth, false),
@@ -88,7 +74,8 @@ const body = shape({
   WorkingDir: field(absolutePath, ""),
   Entrypoint: field(words, null as readonly string[] | null),
   NetworkDisabled: refused,
-  MacAddress: refused,
+  /** Of the network of NetworkMode: clients before API 1.44 write it here. */
+  MacAddress: field(text, ""),
   OnBuild: refused,
   Labels: field(table(text), {}),
   StopSignal: field(text, ""),
@@ -103,9 +90,8 @@ export type ContainerCreateBody = ReturnType<typeof body>;
 /** @throws {OrlopError} unknown_field, bad_value: both name the field, e.g. "HostConfig.Memory" */
 export function parseContainerCreate(value: unknown): ContainerCreateBody {
   const parsed = body(value, "");
-  const networks = Object.keys(parsed.NetworkingConfig.EndpointsConfig);
-  const mode = parsed.HostConfig.NetworkMode || "default";
-  const other = networks.find((name) => name !== mode);
-  if (other !== undefined) throw wrong("NetworkingConfig.EndpointsConfig", other, `nothing but ${mode}`);
+  const { AutoRemove, RestartPolicy } = parsed.HostConfig;
+  if (AutoRemove && RestartPolicy.Name !== "" && RestartPolicy.Name !== "no")
+    throw OrlopError.of("restart_and_remove", {});
   return parsed;
 }

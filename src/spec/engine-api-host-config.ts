@@ -2,6 +2,7 @@
 
 import { OrlopError } from "../base/errors.ts";
 import { deviceCgroupRule } from "./device-cgroup-rule.ts";
+import { portBindings } from "./engine-api-network.ts";
 import {
   field,
   list,
@@ -25,11 +26,30 @@ const logConfig = shape({
   Config: field(table(text), {}),
 });
 
-export const restartPolicy: Read<{ readonly Name: string; readonly MaximumRetryCount: number }> = (value, path) => {
-  const policy = shape({ Name: field(text, ""), MaximumRetryCount: field(whole(0), 0) })(value, path);
-  if (policy.Name !== "" && policy.Name !== "no") refused.read(policy.Name, `${path}.Name=${policy.Name}`);
-  refused.read(policy.MaximumRetryCount, `${path}.MaximumRetryCount`);
-  return policy;
+const policyNames = ["no", "always", "on-failure", "unless-stopped"] as const;
+
+export const restartPolicy: Read<{
+  readonly Name: "" | (typeof policyNames)[number];
+  readonly MaximumRetryCount: number;
+}> = (value, path) => {
+  const policy = shape({ Name: field(text, ""), MaximumRetryCount: field(retryCount, 0) })(value, path);
+  const Name = ["", ...policyNames].find((name) => name === policy.Name) as
+    | ""
+    | (typeof policyNames)[number]
+    | undefined;
+  if (Name === undefined)
+    throw OrlopError.of("bad_restart_policy", {
+      reason: `unknown policy '${policy.Name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+    });
+  if (policy.MaximumRetryCount > 0 && Name !== "on-failure")
+    throw OrlopError.of("bad_restart_policy", { reason: "maximum retry count can only be used with 'on-failure'" });
+  return { Name, MaximumRetryCount: policy.MaximumRetryCount };
+};
+
+const retryCount: Read<number> = (value, path) => {
+  if (typeof value === "number" && value < 0)
+    throw OrlopError.of("bad_restart_policy", { reason: "maximum retry count cannot be negative" });
+  return whole(0)(value, path);
 };
 
 const mount = shape({
@@ -52,7 +72,10 @@ const mount = shape({
     shape({
       NoCopy: field(truth, false),
       Labels: field(table(text), null as Readonly<Record<string, string>> | null),
-      DriverConfig: field(shape({ Name: field(text, ""), Options: field(table(text), {}) }), undefined),
+      DriverConfig: field(
+        shape({ Name: field(text, ""), Options: field(table(text), null as Readonly<Record<string, string>> | null) }),
+        undefined,
+      ),
       Subpath: field(text, ""),
     }),
     undefined,
@@ -65,7 +88,7 @@ const mount = shape({
     }),
     undefined,
   ),
-  ImageOptions: refused,
+  ImageOptions: field(shape({ Subpath: field(text, "") }), undefined),
   ClusterOptions: refused,
 });
 
@@ -164,16 +187,24 @@ export const hostConfig = shape({
   Sysctls: field(table(text), {}),
   Devices: field(list(device), []),
   // Namespaces.
-  NetworkMode: field(oneOf("", "default", "bridge", "none", "host"), ""),
+  /** "default", "bridge", "none", "host", "container:NAME", "ns:PATH", or a network's name or id. */
+  NetworkMode: field(text, ""),
+  PortBindings: field(portBindings, {}),
+  PublishAllPorts: field(truth, false),
+  Dns: field(texts, []),
+  DnsOptions: field(texts, []),
+  DnsSearch: field(texts, []),
+  Links: field(texts, []),
   IpcMode: field(oneOf("", "private", "shareable", "host"), ""),
   PidMode: field(oneOf("", "private", "host"), ""),
   UTSMode: field(oneOf("", "host"), ""),
   CgroupnsMode: field(oneOf("", "private", "host"), ""),
   UsernsMode: field(oneOf("", "host"), ""),
+  Init: field(truth, undefined as boolean | undefined),
   CgroupParent: field(text, ""),
   LogConfig: field(logConfig, { Type: "", Config: {} }),
   ConsoleSize: field(consoleSize, [0, 0] as readonly [number, number]),
-  RestartPolicy: field(restartPolicy, { Name: "no", MaximumRetryCount: 0 }),
+  RestartPolicy: field(restartPolicy, { Name: "no" as const, MaximumRetryCount: 0 }),
   ExtraHosts: field(texts, []),
   /** Kept for `inspect`: the client writes the file. */
   ContainerIDFile: field(text, ""),
@@ -181,14 +212,7 @@ export const hostConfig = shape({
   Runtime: field(oneOf("", "orlop", "runc"), ""),
   Isolation: field(oneOf("", "default"), ""),
   // Not carried out.
-  Init: none,
-  PortBindings: none,
-  PublishAllPorts: none,
-  Dns: none,
-  DnsOptions: none,
-  DnsSearch: none,
   Cgroup: none,
-  Links: none,
   StorageOpt: none,
   CpuRealtimePeriod: none,
   CpuRealtimeRuntime: none,

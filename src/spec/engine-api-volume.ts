@@ -5,7 +5,7 @@ import { field, refused, shape, table, text } from "./engine-api-read.ts";
 const body = shape({
   Name: field(text, ""),
   Driver: field(text, ""),
-  DriverOpts: field(table(text), {}),
+  DriverOpts: field(table(text), null as Readonly<Record<string, string>> | null),
   Labels: field(table(text), null as Readonly<Record<string, string>> | null),
   ClusterVolumeSpec: refused,
 });

@@ -36,7 +36,8 @@ export function parsePlatform(text: string): Platform {
 }
 
 function normalized(os: string, architecture: string, variant: string | undefined): Platform {
-  const [name, implied] = synonyms[architecture] ?? [architecture];
+  const known = Object.hasOwn(synonyms, architecture) ? synonyms[architecture] : undefined;
+  const [name, implied] = known ?? [architecture];
   const chosen = variant ?? implied;
   // arm64 has one variant, and leaving it out means that one; so does v7 for arm
   const silent = name === "arm64" && (chosen === "v8" || chosen === "8");

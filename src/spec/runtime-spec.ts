@@ -73,6 +73,8 @@ export interface Mount {
 export interface MountBelow extends Mount {
   /** Of a bind: a path below the source, resolved in it. */
   readonly subpath?: string;
+  /** Of a bind: what the source is covered with first: a read-only view of these directories, the topmost first. */
+  readonly lowers?: readonly string[];
 }
 
 export type NamespaceType = "mount" | "pid" | "network" | "ipc" | "uts" | "user" | "cgroup" | "time";

@@ -9,6 +9,8 @@ import { type MountOptions, parseMountOptions } from "../kernel/mount-options.ts
 import type { Step } from "../kernel/step.ts";
 
 export type VolumeOptions = Readonly<Record<string, string>>;
+/** null: none were given. */
+type GivenOptions = VolumeOptions | null;
 
 const known = ["type", "device", "o", "size"];
 
@@ -24,7 +26,8 @@ export function checkVolumeName(name: string): void {
 }
 
 /** @throws {OrlopError} bad_volume for what the local driver does not know; bad_value for a mount option that cannot be one */
-export function checkVolumeOptions(name: string, options: VolumeOptions): void {
+export function checkVolumeOptions(name: string, given: GivenOptions): void {
+  const options = given ?? {};
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown !== undefined) throw refusal(name, `invalid option: ${JSON.stringify(unknown)}`);
   // What is on the disk has no quota: a promise that nobody keeps.
@@ -42,8 +45,8 @@ export function checkVolumeOptions(name: string, options: VolumeOptions): void {
 }
 
 /** Whether something is mounted on its directory while it is used. */
-export function isMounted(options: VolumeOptions): boolean {
-  return Object.hasOwn(options, "device");
+export function isMounted(options: GivenOptions): boolean {
+  return options !== null && Object.hasOwn(options, "device");
 }
 
 function mountOptionsOf(options: VolumeOptions): MountOptions {
@@ -51,7 +54,8 @@ function mountOptionsOf(options: VolumeOptions): MountOptions {
 }
 
 /** Mounts what the options say on the volume's directory, in the host's mount namespace. */
-export function planVolumeMount(name: string, options: VolumeOptions, path: string): Step[] {
+export function planVolumeMount(name: string, given: GivenOptions, path: string): Step[] {
+  const options = given ?? {};
   const { bind, recursiveBind, set, clear, propagation, data } = mountOptionsOf(options);
   const [device, type] = [options["device"] ?? "", options["type"] ?? ""];
   const why = `the volume ${name} is ${type === "none" ? device : `a ${type} file system`}, mounted while a container uses it`;

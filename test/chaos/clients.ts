@@ -54,6 +54,31 @@ const containers: Kind = {
     (await engine.containers.list({ all: true })).flatMap(({ Names }) => Names.map((one) => one.slice(1))),
 };
 
+const volumes: Kind = {
+  make: ({ engine, random }, name) =>
+    engine.volumes.create({
+      Name: name,
+      ...(random.next() < 0.5 ? {} : { DriverOpts: { type: "tmpfs", device: "tmpfs", o: "size=1m" } }),
+    }),
+  remove: ({ engine }, name) => engine.volumes.remove(name),
+  uses: [
+    { ask: ({ engine }, name) => engine.volumes.inspect(name), refusals: [] },
+    { ask: runWithVolume, refusals: [] },
+  ],
+  list: async (engine) => (await engine.volumes.list()).map(({ Name }) => Name),
+};
+
+/** A container that is gone afterwards, whatever becomes of this request. */
+async function runWithVolume({ engine, rootfs }: World, name: string): Promise<void> {
+  const { Id } = await engine.containers.create({
+    Cmd: ["/bin/sh", "-c", "echo x >> /volume/file"],
+    HostConfig: { Rootfs: rootfs, NetworkMode: "none", AutoRemove: true, Binds: [`${name}:/volume`] },
+  });
+  const wait = await engine.containers.wait(Id, "removed");
+  await engine.containers.start(Id);
+  await wait.exit();
+}
+
 /** Names of an image that is there from the beginning; with the last one of a client nothing else goes. */
 const tags: Kind = {
   make: async ({ engine, image }, name) => {
@@ -72,7 +97,7 @@ const tags: Kind = {
       .map((name) => name.replace(/:1$/, "")),
 };
 
-export const kinds: Readonly<Record<string, Kind>> = { container: containers, tag: tags };
+export const kinds: Readonly<Record<string, Kind>> = { container: containers, tag: tags, volume: volumes };
 
 async function readLogs(engine: EngineClient, name: string): Promise<void> {
   for await (const _ of await engine.containers.logs(name, { stdout: true, stderr: true, tail: "10" }));

@@ -41,8 +41,11 @@ export const lives: Readonly<Record<string, Life>> = {
   "--rm on the host image": {
     config: () => ({ Image: "host", Cmd: script("echo said; exit 3"), HostConfig: { AutoRemove: true } }),
   },
-  "with an exec": {
-    config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
+  "with an init and an exec": {
+    config: (Rootfs) => ({
+      Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"),
+      HostConfig: { Rootfs, Init: true },
+    }),
     stops: true,
     exec: { Cmd: script("echo said; exit 7"), exitCode: 7 },
   },
@@ -108,6 +111,12 @@ export const lives: Readonly<Record<string, Life>> = {
     pauses: true,
     stops: true,
     config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
+  },
+  "in a network, with a port": {
+    config: (Rootfs) => ({
+      Cmd: script("exit 3"),
+      HostConfig: { NetworkMode: "bridge", PortBindings: { "80/tcp": [{ HostPort: "" }] }, Rootfs },
+    }),
   },
   "not startable": {
     fails: true,

@@ -75,7 +75,7 @@ async function makeRig(): Promise<Rig> {
   const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: points.path } });
   const rootfs = makeBusyboxRoot(directory);
   // Folders that stay are made by the first container that needs them.
-  for (const name of ["durable", "--rm on the host image", "with volumes"]) {
+  for (const name of ["durable", "--rm on the host image", "with volumes", "in a network, with a port"]) {
     const warmUp = lives[name];
     if (warmUp !== undefined) await live(product, warmUp, rootfs, nothingTold(name));
   }

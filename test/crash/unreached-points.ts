@@ -11,21 +11,19 @@ export interface Excuse {
 
 const userNamespace = { why: "user namespaces are for rootless use", testedIn: "kernel/steps-namespace.test.ts" };
 const volume = { why: "no life asks for this of a volume or mount", testedIn: "kernel/steps-volume.test.ts" };
+const network = { why: "no container of a life makes or leaves networks", testedIn: "api/networks.test.ts" };
+const netd = { why: "netd runs already, and serves no names here", testedIn: "kernel/netd-crash.test.ts" };
+const once = { why: "done once for all containers, before the points are watched", testedIn: "api/networks.test.ts" };
 const layer = { why: "layers are unpacked, no container's life has that", testedIn: "kernel/layers.test.ts" };
 const copy = { why: "nothing is copied into a container in a life", testedIn: "kernel/copy.test.ts" };
 const tree = { why: "nothing is read out of a container in a life", testedIn: "kernel/tree.test.ts" };
 
-const netd = { why: "no container of a life publishes a port yet", testedIn: "kernel/netd-crash.test.ts" };
-
 const pull = { why: "a pull has a crash test of its own", testedIn: "images/crash.test.ts" };
-
 export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.await": userNamespace,
   "step.id-map": userNamespace,
   "step.release": userNamespace,
-  "step.setns": { why: "no container joins another's namespaces yet", testedIn: "kernel/steps-namespace.test.ts" },
   "step.device-program": { why: "cgroup v2 only; this is v1", testedIn: "kernel/device-program.test.ts" },
-  "step.bind": { why: "containers bind below their root (root-bind)", testedIn: "kernel/steps-mount.test.ts" },
   "step.chown": { why: "for user namespaces", testedIn: "kernel/steps-file.test.ts" },
   "step.hold": volume,
   "step.root-bind-below": volume,
@@ -34,13 +32,20 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.usage": { why: "asked for by ps -s alone", testedIn: "kernel/steps-file.test.ts" },
   "step.root-file": { why: "a container's own files are bound", testedIn: "kernel/steps-root.test.ts" },
   "step.root-mkdir": { why: "mount points are made by the mounts", testedIn: "kernel/steps-root.test.ts" },
-  "netd.port.bind": netd,
-  "netd.port.held": netd,
+  "network.bridge.begun": once,
+  "network.bridge.made": once,
+  "network.default.recorded": once,
+  "network.rules.installed": once,
+  "network.connect.recorded": network,
+  "network.create.recorded": network,
+  "network.disconnect.recorded": network,
+  "network.remove.recorded": network,
   "netd.names.set": netd,
   "netd.resolver.open": netd,
   "netd.resolver.set": netd,
   "netd.started": netd,
   "netd.sync": netd,
+  "netd.watch.set": netd,
   "supervisor.netd.fork": netd,
   "supervisor.netd.started": netd,
   "blob.received": pull,

@@ -109,6 +109,7 @@ function plan({ cgroups = v2, process, spec: asked, resources, change = (spec) =
     files: identityFiles({ hostname: "box", address: "127.0.1.1", extraHosts: [] }),
     filesDirectory: "/run/orlop/containers/c1",
     gate: true,
+    init: false,
   };
   return planContainer(input);
 }

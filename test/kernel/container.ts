@@ -115,6 +115,7 @@ export async function runContainer(
     files: [],
     filesDirectory: state,
     gate: false,
+    init: false,
     ...options.input,
   });
   try {

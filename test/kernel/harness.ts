@@ -47,6 +47,21 @@ const eitherOr: readonly Need[] = ["cgroup1", "cgroup2"];
 /** The executor built with step points. */
 export const executorPath = process.env["ORLOP_EXECUTOR"] ?? join(import.meta.dir, "../../dist/test/orlop-executor");
 
+/** A test that did not end in time is still undone: its supervisors would disturb the next ones. */
+const undoMs = 20_000;
+
+async function inTime(body: void | Promise<void>, limitMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${limitMs / 1000} s`)), limitMs);
+  });
+  try {
+    await Promise.race([body, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What a test gets. */
 export interface Scratch {
   /** Its own empty directory, removed afterwards. */
@@ -64,7 +79,8 @@ export function kernelTest(
 ): void {
   const missing = needs.filter((need) => !needTable[need].met());
   if (missing.length === 0) {
-    test(name, () => inScratch(body), timeoutMs * slowness);
+    const limitMs = timeoutMs * slowness;
+    test(name, () => inScratch((scratch) => inTime(body(scratch), limitMs)), limitMs + undoMs);
     return;
   }
   const reason = missing.map((need) => `${need} (${needTable[need].remedy})`).join(", ");

@@ -169,7 +169,7 @@ for (const point of ["append", "rotate", "shifted", "rotated"]) {
       const lines = names.flatMap((name) =>
         readLog("json-file", join(directory, name)).map((record) => Number(text(record))),
       );
-      expect(lines.length).toBeGreaterThan(100);
+      expect(lines.length).toBeGreaterThan(10); // two bursts at least, however small: a slow machine's are
       expect(lines).toEqual(lines.map((_, i) => i + 1));
     },
   );

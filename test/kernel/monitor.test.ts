@@ -134,11 +134,13 @@ kernelTest(
 
 kernelTest("input that nobody reads stops its writer, not the monitor", ["root", "executor"], async (scratch) => {
   const connection = await beginMonitor(scratch, {
-    argv: ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.1; done"],
+    argv: ["sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.1; done"],
   });
   const client = await attach(scratch.directory, 7);
+  const isReady = once(client.socket, "data"); // before it has its trap, its signal would kill it
   connection.send(encodeBare("GO"));
   const { pid } = await connection.next("STARTED");
+  await isReady;
   const before = privateKilobytes(monitorOf(pid));
   while (client.socket.write(Buffer.alloc(1 << 16)));
   const control = connectControl(scratch.directory);

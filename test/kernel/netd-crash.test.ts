@@ -29,6 +29,7 @@ async function askFor(link: NetdLink, namespace: string): Promise<void> {
     link.hold("web", [ports]),
     link.name("net", "web", named(["web"], "10.0.0.5")),
     link.resolve("web", resolver),
+    link.watchRules("orlop"),
   ];
   const [failure] = (await Promise.allSettled(asked)).filter((one) => one.status === "rejected");
   if (failure !== undefined) throw failure.reason;
@@ -43,6 +44,7 @@ async function expectAll(link: NetdLink): Promise<void> {
 /** netd leaves, so that nothing is left. */
 async function letGo(link: NetdLink): Promise<void> {
   await Promise.all([link.hold("web", []), link.name("net", "web", undefined), link.resolve("web", undefined)]);
+  await link.watchRules(undefined);
   link[Symbol.dispose]();
 }
 

@@ -12,6 +12,8 @@ export interface SupervisorOptions {
   readonly engine?: (runDirectory: string) => readonly string[];
   readonly idleSeconds?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** A program and arguments that start it, e.g. in namespaces of its own. */
+  readonly within?: readonly string[];
 }
 
 export interface TestSupervisor {
@@ -42,6 +44,7 @@ export async function startSupervisor(scratch: Scratch, options: SupervisorOptio
   const stateDirectory = join(scratch.directory, "state");
   const engine = (options.engine ?? standIn)(runDirectory);
   const words = [
+    ...(options.within ?? []),
     executorPath,
     "supervisor",
     runDirectory,

@@ -8,8 +8,8 @@ import type { Images } from "./images.ts";
 /** Who uses images: the engine's containers. */
 export interface ImageUsers {
   usersOf(image: Digest): readonly { readonly id: string; readonly isRunning: boolean }[];
-  /** The image of every container. */
-  images(): readonly ContainerImage[];
+  /** What every container runs from, and has mounted. */
+  images(): readonly Pick<ContainerImage, "layers">[];
 }
 
 export interface Reclaimed {

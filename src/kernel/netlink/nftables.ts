@@ -55,7 +55,8 @@ export function encodeDeleteEach(table: string, changes: readonly SetChange[]): 
   return concatenate(single.map((change) => encodeDelete(table, [change])));
 }
 
-function encodeBatch(requests: readonly NetlinkRequest[]): Uint8Array {
+/** All of these take effect at once, or none. */
+export function encodeBatch(requests: readonly NetlinkRequest[]): Uint8Array {
   // struct nfgenmsg: any family, version 0, in network order the subsystem that the batch is for
   const frame = Uint8Array.of(0, 0, 0, NFNL_SUBSYS_NFTABLES);
   return encodeRequests([

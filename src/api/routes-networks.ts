@@ -1,0 +1,130 @@
+/** Networks: made, listed, inspected, removed; containers connected and disconnected. Translates only; `src/engine` decides. */
+
+import { OrlopError } from "../base/errors.ts";
+import type { Network } from "../engine/network.ts";
+import { isBuiltIn } from "../engine/network-record.ts";
+import { parseNetworkConnect, parseNetworkCreate, parseNetworkDisconnect } from "../spec/engine-api-network.ts";
+import { networkInspection, networkSummary } from "./network-json.ts";
+import { hasLabel, pruneChoiceOf, pruneFilters } from "./prune-filters.ts";
+import { type Filters, filters, flag, text } from "./query.ts";
+import { json, noContent, type Reply } from "./reply.ts";
+import { route } from "./route.ts";
+
+export const networkRoutes = [
+  route({
+    method: "GET",
+    path: "/networks",
+    operation: "NetworkList",
+    query: { filters: filters("dangling", "driver", "id", "label", "name", "scope", "type") },
+    handle: async ({ query, engine }) =>
+      json(filterNetworks(await engine.networks.all(), query.filters).map(networkSummary)),
+  }),
+  route({
+    method: "GET",
+    path: "/networks/:id",
+    operation: "NetworkInspect",
+    query: { verbose: flag, scope: text },
+    async handle({ params, query, engine }) {
+      const network = await engine.networks.get(params.id);
+      if (query.scope !== undefined && query.scope !== "local")
+        throw OrlopError.of("no_such_network", { reference: params.id });
+      return json(networkInspection(network, engine));
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/networks/create",
+    operation: "NetworkCreate",
+    body: true,
+    async handle({ body, engine }) {
+      const network = await engine.networks.create(parseNetworkCreate(body ?? {}));
+      return json({ Id: network.id, Warning: "" }, 201);
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/networks/:id",
+    operation: "NetworkDelete",
+    async handle({ params, engine }) {
+      await engine.networks.remove(await engine.networks.get(params.id));
+      return noContent();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/networks/:id/connect",
+    operation: "NetworkConnect",
+    body: true,
+    async handle({ params, body, engine }) {
+      const { Container, EndpointConfig } = parseNetworkConnect(body ?? {});
+      const network = await engine.networks.get(params.id);
+      await engine.containers.get(Container).connect(network, EndpointConfig);
+      return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/networks/:id/disconnect",
+    operation: "NetworkDisconnect",
+    body: true,
+    async handle({ params, body, engine }) {
+      const { Container } = parseNetworkDisconnect(body ?? {});
+      const network = await engine.networks.get(params.id);
+      await engine.containers.get(Container).disconnect(network);
+      return done();
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/networks/prune",
+    operation: "NetworkPrune",
+    query: { filters: pruneFilters },
+    async handle({ query, engine }) {
+      const { untilMs, hasLabels } = pruneChoiceOf(query.filters);
+      const inUse = new Set(
+        engine.containers.all().flatMap((container) => container.endpoints.map(({ network }) => network)),
+      );
+      const removed: string[] = [];
+      for (const network of await engine.networks.all()) {
+        const createdMs = Number(BigInt(network.record.createdNs) / 1_000_000n);
+        if (isBuiltIn(network.name) || inUse.has(network.name) || inUse.has(network.id) || network.members.size > 0)
+          continue;
+        if ((untilMs !== undefined && createdMs >= untilMs) || !hasLabels(network.record.labels)) continue;
+        await engine.networks.remove(network);
+        removed.push(network.name);
+      }
+      return json({ NetworksDeleted: removed });
+    },
+  }),
+];
+
+/** Docker's answer: 200 without a body. */
+function done(): Reply {
+  return { kind: "text", status: 200, text: "" };
+}
+
+/** Values of one key are alternatives, keys must all hold; of labels every one must hold. */
+function filterNetworks(networks: readonly Network[], given: Filters): Network[] {
+  const of = (key: string, test: (value: string, network: Network) => boolean) => (network: Network) =>
+    given[key] === undefined || given[key].some((value) => test(value, network));
+  const dangling = of("dangling", (value, network) => {
+    if (!["true", "1", "false", "0"].includes(value))
+      throw OrlopError.of("bad_value", { what: "dangling filter", value, expected: "true or false" });
+    return (value === "true" || value === "1") === (network.members.size === 0 && !isBuiltIn(network.name));
+  });
+  const type = of("type", (value, network) => {
+    if (value !== "custom" && value !== "builtin")
+      throw OrlopError.of("bad_value", { what: "type filter", value, expected: "custom or builtin" });
+    return (value === "builtin") === isBuiltIn(network.name);
+  });
+  const tests = [
+    dangling,
+    type,
+    of("driver", (value, { record }) => record.driver === value),
+    of("id", (value, { id }) => id.includes(value)),
+    of("name", (value, { name }) => name.includes(value)),
+    of("scope", (value) => value === "local"),
+    (network: Network) => (given["label"] ?? []).every((label) => hasLabel(network.record.labels, label)),
+  ];
+  return networks.filter((network) => tests.every((test) => test(network)));
+}

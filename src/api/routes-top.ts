@@ -1,0 +1,20 @@
+/** A container's processes. */
+
+import { topOf } from "../engine/top.ts";
+import { text } from "./query.ts";
+import { json } from "./reply.ts";
+import { route } from "./route.ts";
+
+export const topRoutes = [
+  route({
+    method: "GET",
+    path: "/containers/:id/top",
+    operation: "ContainerTop",
+    query: { ps_args: text },
+    handle({ params, query, engine }) {
+      const container = engine.containers.get(params.id);
+      const { titles, processes } = topOf(container, engine, query.ps_args ?? "-ef");
+      return json({ Titles: titles, Processes: processes });
+    },
+  }),
+];

@@ -1,0 +1,133 @@
+/** `--init` and `top`. */
+
+import { afterAll, describe, expect } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeBusyboxRoot } from "../busybox-root.ts";
+import { kernelTest, type Need } from "../kernel/harness.ts";
+import { Product } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
+
+const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
+const waitMs = 10_000;
+
+const directory = mkdtempSync(join(tmpdir(), "orlop-init-"));
+const rootfs = existsSync("/proc/self") ? makeBusyboxRoot(directory) : "";
+const product = new Product(directory);
+
+afterAll(async () => {
+  await product.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const run = (...words: string[]) => product.run(["run", "--rm", "--init", "--rootfs", rootfs, ...words]);
+
+describe("--init", () => {
+  kernelTest("the program is its child, and gives the exit code", needs, async () => {
+    const { exitCode, stdout } = await run("sh", "-c", "echo $$ $PPID; tr '\\0' ' ' < /proc/1/cmdline; exit 5");
+    expect(exitCode).toBe(5);
+    expect(stdout).toMatch(/^2 1\n\/sbin\/docker-init -- sh -c /);
+    expect((await run("sh", "-c", "kill -TERM $$")).exitCode).toBe(143);
+  });
+
+  kernelTest("a program that cannot be run fails the start as it does without", needs, async () => {
+    const { exitCode, stderr } = await run("no-such-program");
+    expect([exitCode, stderr]).toEqual([127, expect.stringContaining("executable file not found in $PATH")]);
+  });
+
+  kernelTest("it passes signals on, reaps what is left to it, and holds nothing of the host", needs, async () => {
+    const script = "trap 'echo got it; exit 3' TERM; (sleep 0.01 & exec true); while :; do sleep 0.02; done";
+    await product.ok("run", "-d", "--name", "kept", "--init", "-u", "worker", "--rootfs", rootfs, "sh", "-c", script);
+    const { Pid } = (await product.engine.containers.inspect("kept")).State;
+    await waitUntil(() => readlinkSync(`/proc/${Pid}/exe`).includes("orlop-executor"), waitMs, "the init runs");
+    const open = readdirSync(`/proc/${Pid}/fd`).map((fd) => readlinkSync(`/proc/${Pid}/fd/${fd}`));
+    expect(open.filter((target) => !/^pipe:|^\/dev\/null$/.test(target))).toEqual([]);
+    // What it runs from cannot be written, by root inside either.
+    const { stdout } = await product.run([
+      "exec",
+      "-u",
+      "0",
+      "kept",
+      "sh",
+      "-c",
+      "true >> /proc/1/exe; ps -o stat,args",
+    ]);
+    expect(stdout).not.toContain("Z ");
+    const { stderr } = await product.run(["exec", "-u", "0", "kept", "sh", "-c", "echo x >> /proc/1/exe"]);
+    expect(stderr).toMatch(/Text file busy|Permission denied|Operation not permitted/);
+    await product.ok("stop", "kept");
+    expect((await product.engine.containers.inspect("kept")).State.ExitCode).toBe(3);
+    expect(await product.ok("logs", "kept")).toBe("got it");
+  });
+
+  kernelTest("with the host's processes too, it reaps", needs, async () => {
+    const { exitCode, stdout } = await run(
+      "--pid",
+      "host",
+      "sh",
+      "-c",
+      '(sleep 0.05 & exec true); sleep 0.2; ps -o ppid,stat | grep -c "^ *$PPID Z"; exit 4',
+    );
+    expect([exitCode, stdout]).toEqual([4, "0\n"]);
+  });
+});
+
+describe("top", () => {
+  kernelTest("shows what ps shows of the same processes", needs, async () => {
+    await product.ok(
+      "run",
+      "-d",
+      "--name",
+      "seen",
+      "--rootfs",
+      rootfs,
+      "-u",
+      "daemon:daemon".replace("daemon:daemon", "worker"),
+      "sh",
+      "-c",
+      "sleep 500 & exec sleep 600",
+    );
+    const { containers } = product.engine;
+    await waitUntil(
+      async () => (await containers.top("seen", "-o pid")).Processes.length === 2,
+      waitMs,
+      "both are there",
+    );
+    for (const columns of [
+      "pid,ppid,pgid,sid,uid,gid,user,group,comm,args",
+      "pid,tty,stat,state,ni,nlwp,vsz,rss",
+      "pid,lstart,start_time,stime",
+    ]) {
+      const { Titles, Processes } = await containers.top("seen", `-o ${columns}`);
+      const pids = (await containers.top("seen", "-o pid")).Processes.map(([pid]) => pid ?? "");
+      const lines = execFileSync("ps", ["-o", columns, "-p", pids.join(",")], { encoding: "utf8" })
+        .trim()
+        .split("\n");
+      const words = (line: string) => line.trim().split(/\s+/);
+      expect([Titles, ...Processes].map((row) => words(row.join(" ")))).toEqual(lines.map(words));
+    }
+    const { Titles } = await containers.top("seen", "aux");
+    expect(Titles).toEqual(["USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"]);
+    expect((await containers.top("seen", "")).Titles).toEqual([
+      "UID",
+      "PID",
+      "PPID",
+      "C",
+      "STIME",
+      "TTY",
+      "TIME",
+      "CMD",
+    ]);
+    expect((await product.run(["top", "seen", "-o", "pid,cgname"])).stderr).toContain('invalid ps column "cgname"');
+    expect((await product.run(["top", "seen", "--forest"])).stderr).toContain('invalid ps option "--forest"');
+    expect((await product.run(["top", "seen", "-o", "comm"])).stderr).toContain("Couldn't find PID field in ps output");
+    await product.ok("kill", "seen");
+    await waitUntil(
+      async () => (await product.run(["top", "seen"])).stderr.includes("is not running"),
+      waitMs,
+      "it has ended",
+    );
+  });
+});
