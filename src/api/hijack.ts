@@ -2,6 +2,7 @@
 
 import type { Socket } from "node:net";
 import { log } from "../base/log.ts";
+import { hasHungUp } from "../platform/hang-up.ts";
 import type { Reply } from "./reply.ts";
 
 type Hijack = Extract<Reply, { kind: "hijack" }>;
@@ -23,6 +24,22 @@ export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADE
 export function takeOver(socket: Socket): void {
   for (const event of ["data", "end", "drain", "timeout"]) socket.removeAllListeners(event);
   socket.pause();
+  if (socket.readableEnded) closeWithClient(socket);
+  else socket.once("end", () => closeWithClient(socket));
+}
+
+/** How soon it is noticed that a client has left that had ended its half before. */
+const LOOK_MS = 1000;
+
+/** A client that has sent its last may stay for the answer; when it has left, the connection is closed on our side, too. */
+function closeWithClient(socket: Socket): void {
+  const look = (): void => {
+    if (hasHungUp(socket)) socket.destroy();
+  };
+  const timer = setInterval(look, LOOK_MS);
+  timer.unref();
+  socket.once("close", () => clearInterval(timer));
+  look();
 }
 
 /** An upgrade that leads nowhere: the answer in full, as node:http has let go of the connection. */

@@ -70,6 +70,7 @@ export function relay(
     return passed;
   });
   client.on("end", () => monitor.end());
+  if (client.readableEnded) monitor.end();
   return finished.promise;
 }
 

@@ -236,20 +236,24 @@ describe("clients that stop or vanish in a stream", () => {
     ["attach", "POST /containers/bystander/attach?stream=1&stdout=1&stdin=1"],
   ] as const;
 
-  test.each(streams)("%s: a hundred that vanish leave no descriptor", async (_, line) => {
-    const pid = product.enginePid() ?? expect.unreachable("no engine runs");
-    const descriptors = (): number => readdirSync(`/proc/${pid}/fd`).length;
-    const few = descriptors();
-    for (let i = 0; i < 100; i++) {
-      const socket = await open(product);
-      const head = headOf(socket);
-      socket.write(`${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
-      if (i % 2 === 0) await head;
-      socket.destroy();
-    }
-    await waitUntil(() => descriptors() <= few + 2, 10_000, "descriptors are closed");
-    expect((await raw(product, "GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).body).toBe("OK");
-  });
+  test.each(streams)(
+    "%s: a hundred that vanish leave no descriptor",
+    async (_, line) => {
+      const pid = product.enginePid() ?? expect.unreachable("no engine runs");
+      const descriptors = (): number => readdirSync(`/proc/${pid}/fd`).length;
+      const few = descriptors();
+      for (let i = 0; i < 100; i++) {
+        const socket = await open(product);
+        const head = headOf(socket);
+        socket.write(`${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+        if (i % 2 === 0) await head;
+        socket.destroy();
+      }
+      await waitUntil(() => descriptors() <= few + 2, 10_000, "descriptors are closed");
+      expect((await raw(product, "GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).body).toBe("OK");
+    },
+    30_000,
+  );
 
   test("events: one that never reads costs a bounded amount of memory, and others miss nothing", async () => {
     const pid = product.enginePid() ?? expect.unreachable("no engine runs");
