@@ -66,8 +66,8 @@ export function filterContainers(
       holds(filters["ancestor"], (image) => isOf(container, image)) &&
       holds(before, (other) => at > other) &&
       holds(since, (other) => at < other) &&
-      // Of what is not there yet (health checks, swarm, published ports) no container has any.
-      holds(filters["health"], (health) => health === "none") &&
+      holds(filters["health"], (health) => health === (container.health.current?.status ?? "none")) &&
+      // Of what is not there yet (swarm, published ports) no container has any.
       holds(filters["is-task"], isFalse) &&
       holds(filters["isolation"], (isolation) => isolation === container.body.HostConfig.Isolation) &&
       holds(filters["network"], (network) => network === networkOf(container)) &&

@@ -4,6 +4,7 @@ import { formatAge } from "../base/duration.ts";
 import type { Container } from "../engine/container.ts";
 import type { ContainerSize } from "../engine/container-size.ts";
 import { hostnameOf } from "../engine/container-spec.ts";
+import type { Health } from "../engine/health-check.ts";
 import { hostImageId } from "../engine/host-image.ts";
 import { formatTimeNs } from "../engine/log-format.ts";
 import { logSettingsOf } from "../engine/log-settings.ts";
@@ -47,6 +48,7 @@ export function inspection(container: Container, machine: Machine, around: Surro
       Error: run.error,
       StartedAt: time(run.startedNs),
       FinishedAt: time(run.endedNs),
+      ...healthField(container),
     },
     Image: imageIdOf(container),
     ResolvConfPath: networkModeOf(body).kind === "network" ? `${places.dataDir}/resolv.conf` : "",
@@ -125,15 +127,33 @@ function sizeFields(size: ContainerSize | undefined): object {
   return size === undefined ? {} : { SizeRw: size.changesBytes, SizeRootFs: size.rootBytes };
 }
 
+/** Docker leaves it out where nobody asked for health checks. */
+function healthField({ health: { current } }: Container): object {
+  if (current === undefined) return {};
+  const time = (ms: number) => new Date(ms).toISOString();
+  const Log = current.log.map(({ startedMs, endedMs, exitCode, output }) => ({
+    Start: time(startedMs),
+    End: time(endedMs),
+    ExitCode: exitCode,
+    Output: output,
+  }));
+  return { Health: { Status: current.status, FailingStreak: current.failingStreak, Log } };
+}
+
+function healthText(health: Health | undefined): string {
+  if (health === undefined) return "";
+  return health.status === "starting" ? " (health: starting)" : ` (${health.status})`;
+}
+
 function execIdsOf({ execs }: Container): string[] | null {
   const ids = execs.ids();
   return ids.length === 0 ? null : ids;
 }
 
 /** For people: "Up 5 minutes", "Exited (0) 2 hours ago". */
-function statusText({ status, run }: Container, nowMs: number): string {
+function statusText({ status, run, health }: Container, nowMs: number): string {
   const since = (ns: string) => formatAge(nowMs - Number(BigInt(ns) / 1_000_000n));
-  if (status === "running") return `Up ${since(run.startedNs)}`;
+  if (status === "running") return `Up ${since(run.startedNs)}${healthText(health.current)}`;
   if (status === "paused") return `Up ${since(run.startedNs)} (Paused)`;
   if (status === "restarting") return `Restarting (${run.exitCode}) ${since(run.endedNs)} ago`;
   if (status === "exited") return `Exited (${run.exitCode}) ${since(run.endedNs)} ago`;

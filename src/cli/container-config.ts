@@ -4,6 +4,7 @@ import { OrlopError } from "../base/errors.ts";
 import type { ContainerCreate, HostConfig } from "../client/container-types.ts";
 import type { FlagValues } from "../command/flag.ts";
 import type { containerFlags } from "./container-flags.ts";
+import { healthcheckOf } from "./health-flags.ts";
 import { parseDeviceBytes, parseDeviceCount, parseDeviceWeight } from "./io-flags.ts";
 import { environmentOf, linesOf, parseKeyValues, parseOptions, type ReadFile } from "./key-values.ts";
 import { parseCpus, parseUlimit } from "./limit-flags.ts";
@@ -72,6 +73,7 @@ export function containerConfig(
     StdinOnce: flags.interactive && streams.stdin,
     StopSignal: flags.stopSignal,
     StopTimeout: flags.stopTimeout,
+    Healthcheck: healthcheckOf(flags),
     HostConfig: hostConfig(flags, volumes.binds, around),
   });
 }

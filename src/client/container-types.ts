@@ -19,6 +19,7 @@ export interface ContainerCreate {
   readonly Labels?: Readonly<Record<string, string>>;
   readonly StopSignal?: string;
   readonly StopTimeout?: number;
+  readonly Healthcheck?: Healthcheck;
   readonly HostConfig?: HostConfig;
 }
 
@@ -96,6 +97,16 @@ export interface PortBinding {
   readonly HostIp?: string;
   /** "" for any that is free; "8000-8010" for one of these. */
   readonly HostPort?: string;
+}
+
+/** Durations in nanoseconds; absent or 0: the image's, or the default. */
+export interface Healthcheck {
+  readonly Test?: readonly string[];
+  readonly Interval?: number;
+  readonly Timeout?: number;
+  readonly Retries?: number;
+  readonly StartPeriod?: number;
+  readonly StartInterval?: number;
 }
 
 export interface Mount {

@@ -77,6 +77,11 @@ export class ContainerExecs {
     rmSync(`${this.#host.places.runDir}/exec`, { recursive: true, force: true });
   }
 
+  /** Its exit code is nobody's any more. */
+  forget(exec: Exec): void {
+    if (this.#byId.delete(exec.id)) exec.discard();
+  }
+
   #forgetOld(): void {
     const ended = [...this.#byId.values()].filter(({ status }) => status === "exited");
     const nowMs = performance.now();

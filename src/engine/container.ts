@@ -19,6 +19,7 @@ import { type ContainerAction, publishContainerEvent } from "./container-events.
 import { ContainerExecs } from "./container-execs.ts";
 import { ContainerFiles } from "./container-files.ts";
 import { ContainerGroup } from "./container-group.ts";
+import { ContainerHealth } from "./container-health.ts";
 import { ContainerIo } from "./container-io.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { ContainerProcess, type End } from "./container-process.ts";
@@ -65,6 +66,7 @@ export class Container {
   readonly places: ContainerPlaces;
   readonly execs: ContainerExecs;
   readonly restarts: ContainerRestarts;
+  readonly health: ContainerHealth;
   #record: ContainerRecord;
   #status: Exclude<Status, "paused" | "restarting">;
   #isPaused = false;
@@ -93,6 +95,14 @@ export class Container {
     this.#volumes = new ContainerVolumes(record.id, record.mounts, parts.volumes);
     this.#volumes.refer();
     this.execs = new ContainerExecs(parts, this);
+    this.health = new ContainerHealth({
+      execs: this.execs,
+      body: () => this.body,
+      isPaused: () => this.#isPaused,
+      startedNs: () => this.run.startedNs,
+      path: `${this.places.runDir}/health.json`,
+      tell: (action) => this.#tell(action),
+    });
     this.restarts = new ContainerRestarts({
       record: () => this.#record,
       restart: () => void parts.background(`restarting ${this.id}`, () => this.#startAgain()),
@@ -265,6 +275,7 @@ export class Container {
       point("container.start.recorded");
       this.#tell("start");
       this.#watch(process, plan.groupPath);
+      this.health.watch(true);
     } catch (error) {
       this.#io.dismiss(arrivals);
       throw error;
@@ -313,6 +324,7 @@ export class Container {
     if (this.run.status !== "running")
       await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
     this.#watch(process, groupPath);
+    this.health.watch(false);
   }
 
   /** Takes note of an end that no engine saw. */
@@ -340,6 +352,7 @@ export class Container {
     point("container.exit.known");
     this.#left = this.#process?.link.closed ?? Promise.resolve();
     this.#process = undefined;
+    this.health.rest();
     this.#isPaused = false;
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     // Only its first process is known to be gone where the monitor said so.

@@ -96,7 +96,10 @@ export class Engine {
 
   /** Whether nothing is under way that would be lost with this process. Running containers do not need it. */
   get isIdle(): boolean {
-    return this.#pending.size === 0 && !this.containers.all().some(({ restarts }) => restarts.isWaiting);
+    return (
+      this.#pending.size === 0 &&
+      !this.containers.all().some(({ restarts, health }) => restarts.isWaiting || health.isWatching)
+    );
   }
 
   /**
@@ -105,7 +108,10 @@ export class Engine {
    * @param final the engine will not be back soon: of the networks nothing stays that no container uses
    */
   async close(final = false): Promise<void> {
-    for (const { restarts } of this.containers.all()) restarts.rest();
+    for (const { restarts, health } of this.containers.all()) {
+      restarts.rest();
+      health.rest();
+    }
     await Promise.all(this.#pending);
     await this.networks.close(final).catch((error: unknown) => log("warn", "networks are left", error));
     this.events.save(historyOf(this.places));

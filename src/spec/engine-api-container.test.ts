@@ -131,7 +131,6 @@ describe("refused by name", () => {
     [{ Volumes: { "/data": { size: 1 } } }, "Volumes./data.size"],
     [{ OnBuild: ["RUN x"] }, "OnBuild"],
     [{ Novelty: 1 }, "Novelty"],
-    [{ Healthcheck: { Test: ["CMD", "true"] } }, "Healthcheck"],
     [{ HostConfig: { CpuRealtimeRuntime: 100 } }, "HostConfig.CpuRealtimeRuntime"],
     [{ HostConfig: { Mounts: [{ ImageOptions: { Shape: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions.Shape"],
     [{ HostConfig: { Novelty: ["x"] } }, "HostConfig.Novelty"],

@@ -4,6 +4,7 @@
  */
 
 import { OrlopError } from "../base/errors.ts";
+import { healthcheck } from "./engine-api-health.ts";
 import { hostConfig, hostConfigDefaults } from "./engine-api-host-config.ts";
 import { endpointSettings, exposedPorts } from "./engine-api-network.ts";
 import {
@@ -20,6 +21,7 @@ import {
   words,
   wrong,
 } from "./engine-api-read.ts";
+import type { Healthcheck } from "./oci-image.ts";
 
 /** NAME=VALUE; a name alone takes a variable away from the image's (never from the host's: posture rule 5). */
 export const variable: Read<string> = (value, path) => {
@@ -42,15 +44,6 @@ export const absolutePath: Read<string> = (value, path) => {
   return directory;
 };
 
-/** A health check is not carried out; "none", which takes an image's away, is. */
-const healthcheck: Read<undefined> = (value, path) => {
-  const { Test, ...rest } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  const isNone = Array.isArray(Test) && (Test.length === 0 || (Test.length === 1 && Test[0] === "NONE"));
-  if (!isNone) refused.read(Test, path);
-  for (const [name, entry] of Object.entries(rest)) refused.read(entry, `${path}.${name}`);
-  return undefined;
-};
-
 const networking = shape({ EndpointsConfig: field(table(endpointSettings), {}) });
 
 const body = shape({
@@ -66,7 +59,7 @@ const body = shape({
   StdinOnce: field(truth, false),
   Env: field(list(variable), []),
   Cmd: field(words, null as readonly string[] | null),
-  Healthcheck: field(healthcheck, undefined),
+  Healthcheck: field(healthcheck, undefined as Required<Healthcheck> | undefined),
   ArgsEscaped: refused,
   Image: field(text, ""),
   /** Destinations of anonymous volumes. */

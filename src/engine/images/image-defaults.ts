@@ -3,7 +3,7 @@
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
 
-/** The request with the image's defaults. Volumes, ports and health checks stay with the image (`ContainerImage.config`). */
+/** The request with the image's defaults. Volumes and ports stay with the image (`ContainerImage.config`). */
 export function withImageDefaults(body: ContainerCreateBody, image: ContainerDefaults): ContainerCreateBody {
   return {
     ...body,
@@ -13,7 +13,24 @@ export function withImageDefaults(body: ContainerCreateBody, image: ContainerDef
     Labels: { ...image.Labels, ...body.Labels },
     StopSignal: body.StopSignal || (image.StopSignal ?? ""),
     Shell: body.Shell ?? image.Shell,
+    Healthcheck: mergedHealthcheck(body.Healthcheck, image.Healthcheck),
     ...commandOf(body, image),
+  };
+}
+
+/** Each of its values by itself. */
+function mergedHealthcheck(
+  asked: ContainerCreateBody["Healthcheck"],
+  image: ContainerDefaults["Healthcheck"],
+): ContainerCreateBody["Healthcheck"] {
+  if (asked === undefined && image === undefined) return undefined;
+  return {
+    Test: asked !== undefined && asked.Test.length > 0 ? asked.Test : (image?.Test ?? []),
+    Interval: asked?.Interval || (image?.Interval ?? 0),
+    Timeout: asked?.Timeout || (image?.Timeout ?? 0),
+    StartPeriod: asked?.StartPeriod || (image?.StartPeriod ?? 0),
+    StartInterval: asked?.StartInterval || (image?.StartInterval ?? 0),
+    Retries: asked?.Retries || (image?.Retries ?? 0),
   };
 }
 
