@@ -22,6 +22,7 @@ import { type AskedPath, archiveName, askedPath } from "./archive-path.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import { volumesOf } from "./mount-point.ts";
 
 /** What the container is like at this moment. */
 export interface FilesSource {
@@ -210,9 +211,10 @@ export class ContainerFiles {
 
   async #stoppedSteps(plan: StartPlan, access: Access): Promise<Step[]> {
     const view = plan.root.inMemory ? "write" : access;
-    const binds = (plan.spec.mounts ?? []).filter(isOwnMount);
+    const binds = (plan.spec.mounts ?? []).filter(isOwnMount).map(asPrivate);
+    const volumes = this.#parts.volumes.planViewMounts(volumesOf(this.#source().record.mounts));
     const group = { layout: this.#parts.machine.cgroups, path: plan.groupPath };
-    return [...planView(plan.root, view, `${this.#parts.places.runDir}/view`), ...planMounts(binds, group)];
+    return [...planView(plan.root, view, `${this.#parts.places.runDir}/view`), ...volumes, ...planMounts(binds, group)];
   }
 
   /**
@@ -276,6 +278,12 @@ type Mount = NonNullable<StartPlan["spec"]["mounts"]>[number];
 /** Binds and volumes: part of what a container's files are. Not the kernel's file systems. */
 function isOwnMount({ type, options = [] }: Mount): boolean {
   return type === "bind" || options.includes("bind") || options.includes("rbind");
+}
+
+/** For a look at its files nothing needs to reach the host's mounts, or come from there. */
+function asPrivate(mount: Mount): Mount {
+  const options = (mount.options ?? []).map((option) => (/^r?(shared|slave)$/.test(option) ? "rprivate" : option));
+  return { ...mount, options };
 }
 
 function mountPlaces({ spec }: StartPlan): string[] {

@@ -3,7 +3,14 @@
 import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { point } from "../base/point.ts";
-import { checkVolumeName, checkVolumeOptions, type VolumeOptions } from "../storage/local-volume.ts";
+import type { Step } from "../kernel/step.ts";
+import {
+  checkVolumeName,
+  checkVolumeOptions,
+  isMounted,
+  planVolumeMount,
+  type VolumeOptions,
+} from "../storage/local-volume.ts";
 import type { RecordStore, Row } from "../store/rows.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { MountPoint } from "./mount-point.ts";
@@ -208,6 +215,15 @@ export class Volumes {
       return [{ put: encodeVolume(record) }];
     });
     if (kept.length > 0) await this.#store.apply(...kept);
+  }
+
+  /** What these volumes' options say, mounted in a mount namespace that ends with its task: of those that nobody uses. */
+  planViewMounts(names: readonly string[]): Step[] {
+    return names.flatMap((name) => {
+      const volume = this.#byName.get(name);
+      if (volume === undefined || volume.isUsed || !isMounted(volume.record.options)) return [];
+      return planVolumeMount(name, volume.record.options, volume.path);
+    });
   }
 
   // ── at the engine's start ────────────────────────────────────────────────────────────────────────────────────────

@@ -346,6 +346,25 @@ volumeTest(
   },
 );
 
+volumeTest("one that a foreign mount namespace keeps busy is removed all the same", async () => {
+  const DriverOpts = { type: "tmpfs", device: "tmpfs", o: "size=1m" };
+  await json("POST", "/volumes/create", { Name: "busy", DriverOpts });
+  const { containers } = product.engine;
+  const config = { Cmd: ["sleep", "1000"], HostConfig: { Rootfs: rootfs, Binds: ["busy:/b", "plain:/p"] } };
+  const { Id } = await containers.create(config, "holder");
+  await containers.start(Id);
+  // A namespace that has copies of the mounts, in none of which anything is unmounted, and a directory open in each.
+  const paths = [join(volumes, "busy/_data"), join(volumes, "plain/_data")];
+  const script = `mount --make-rprivate /; mount --bind ${paths[1]} ${paths[1]}; cd ${paths[0]}; exec 3<${paths[1]}; echo ready; exec sleep 1000`;
+  const other = Bun.spawn(["unshare", "-m", "sh", "-c", script], { stdout: "pipe" });
+  await other.stdout.getReader().read();
+  await remove("holder");
+  for (const name of ["busy", "plain"]) expect((await ask("DELETE", `/volumes/${name}`)).status).toBe(204);
+  await settled(0);
+  other.kill("SIGKILL");
+  await other.exited;
+});
+
 volumeTest("many at once: each name is made once", async () => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, at) => ask("POST", "/volumes/create", { Name: `v${at % 4}x` })),

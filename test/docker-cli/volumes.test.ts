@@ -156,7 +156,10 @@ for (const flags of containers) {
       const mounts = ({ stdout }: { stdout: string }) =>
         (JSON.parse(stdout) as { Destination: string }[]).sort((a, b) => a.Destination.localeCompare(b.Destination));
       expect(mounts(ours)).toEqual(mounts(theirs));
-      await expectSame("inspect", "-f", "{{json .Config.Volumes}} {{json .HostConfig.Binds}}", "box");
+      await expectSame("inspect", "-f", "{{json .Config.Volumes}}", "box");
+      const binds = await sides("inspect", "-f", "{{json .HostConfig.Binds}}", "box"); // in any order: the client's is a map
+      const sorted = ({ stdout }: { stdout: string }) => (JSON.parse(stdout) as string[] | null)?.sort() ?? null;
+      expect(sorted(binds.ours)).toEqual(sorted(binds.theirs));
       await expectSame("start", "-a", "box");
       await expectSame("volume", "rm", "data");
       await expectSame("rm", "-v", "box");
@@ -246,3 +249,39 @@ for (const flags of refused)
     },
     60_000,
   );
+
+kernelTest(
+  "docker cp in and out of volumes and shared binds of a container that does not run",
+  needs,
+  async ({ defer }) => {
+    const shared = join(directory, "shared");
+    mkdirSync(shared);
+    execFileSync("mount", ["--bind", shared, shared]);
+    execFileSync("mount", ["--make-shared", shared]);
+    writeFileSync(join(shared, "file"), "shared\n");
+    defer(async () => {
+      await docker.run(["rm", "-fv", "box"]);
+      await docker.run(["volume", "prune", "-af"]);
+      execFileSync("umount", ["-l", shared]);
+      product.disconnect();
+    });
+    const options = ["-o", "type=none", "-o", `device=${join(directory, "host")}`, "-o", "o=bind"];
+    await docker.ok("volume", "create", ...options, "bound");
+    const flags = ["-v", "data:/data", "-v", "bound:/bound:nocopy", "-v", `${shared}:/shared:rshared`];
+    await docker.ok("create", "--name", "box", "--network", "none", ...flags, image(), "true");
+    const target = join(directory, "copied");
+    for (const [path, content] of [
+      ["/data/x", "x"],
+      ["/bound/file", "of the host\n"],
+      ["/shared/file", "shared\n"],
+    ] as const) {
+      await docker.ok("cp", `box:${path}`, target);
+      expect([path, readFileSync(target, "utf8")]).toEqual([path, content]);
+    }
+    await docker.ok("cp", target, "box:/bound/put");
+    expect(readFileSync(join(directory, "host/put"), "utf8")).toBe("shared\n");
+    await docker.ok("cp", target, "box:/data/put");
+    expect(readFileSync(join(product.stateDir, "volumes/data/_data/put"), "utf8")).toBe("shared\n");
+  },
+  60_000,
+);
