@@ -26,6 +26,7 @@ export const orlop: Group<CliContext> = {
     login: () => import("./login.ts").then((file) => file.login),
     logout: () => import("./logout.ts").then((file) => file.logout),
     ps: () => import("./ps.ts").then((file) => file.ps),
+    port: () => import("./port.ts").then((file) => file.port),
     logs: () => import("./logs.ts").then((file) => file.logs),
     stats: () => import("./stats.ts").then((file) => file.stats),
     attach: () => import("./attach.ts").then((file) => file.attach),
@@ -74,6 +75,18 @@ export const orlop: Group<CliContext> = {
         history: () => import("./history.ts").then((file) => file.history),
         inspect: () => import("./image-inspect.ts").then((file) => file.imageInspect),
         prune: () => import("./image-prune.ts").then((file) => file.imagePrune),
+      },
+    },
+    network: {
+      summary: "Manage networks",
+      commands: {
+        create: () => import("./network-create.ts").then((file) => file.networkCreate),
+        ls: () => import("./network-ls.ts").then((file) => file.networkLs),
+        inspect: () => import("./network-inspect.ts").then((file) => file.networkInspect),
+        connect: () => import("./network-connect.ts").then((file) => file.networkConnect),
+        disconnect: () => import("./network-disconnect.ts").then((file) => file.networkDisconnect),
+        rm: () => import("./network-rm.ts").then((file) => file.networkRm),
+        prune: () => import("./network-prune.ts").then((file) => file.networkPrune),
       },
     },
     volume: {

@@ -10,6 +10,8 @@ import { environmentOf, linesOf, parseKeyValues, parseOptions, type ReadFile } f
 import { parseCpus, parseUlimit } from "./limit-flags.ts";
 import { parseMount } from "./mount-flag.ts";
 import { parseDevice, parseTmpfs, parseVolumes } from "./mount-flags.ts";
+import { chooseNetworks, type NetworkChoice } from "./network-flags.ts";
+import { type PublishedPorts, parsePublished } from "./publish-flags.ts";
 import { parseRestartPolicy } from "./restart-flag.ts";
 
 export type ContainerFlags = FlagValues<typeof containerFlags>;
@@ -53,6 +55,8 @@ export function containerConfig(
 ): ContainerCreate {
   const command = flags.rootfs === undefined ? args.slice(1) : args;
   const volumes = parseVolumes(flags.volume, around.cwd, around.env["HOME"] ?? "/");
+  const networks = chooseNetworks(flags);
+  const published = parsePublished(flags.publish, flags.expose);
   const labels = [...flags.labelFile.flatMap((path) => linesOf(around.readFile(path, "--label-file"))), ...flags.label];
   return defined({
     Image: flags.rootfs === undefined ? imageOf(args) : undefined,
@@ -74,7 +78,10 @@ export function containerConfig(
     StopSignal: flags.stopSignal,
     StopTimeout: flags.stopTimeout,
     Healthcheck: healthcheckOf(flags),
-    HostConfig: hostConfig(flags, volumes.binds, around),
+    ExposedPorts: published.exposed,
+    HostConfig: hostConfig(flags, volumes.binds, around, { networks, published }),
+    NetworkingConfig:
+      Object.keys(networks.endpoints).length === 0 ? undefined : { EndpointsConfig: networks.endpoints },
   });
 }
 
@@ -84,7 +91,17 @@ function imageOf(args: readonly string[]): string {
   return image;
 }
 
-function hostConfig(flags: ContainerFlags, binds: readonly string[], around: Surroundings): HostConfig {
+interface NetworkParts {
+  readonly networks: NetworkChoice;
+  readonly published: PublishedPorts;
+}
+
+function hostConfig(
+  flags: ContainerFlags,
+  binds: readonly string[],
+  around: Surroundings,
+  { networks, published }: NetworkParts,
+): HostConfig {
   const fields = defined({
     Rootfs: flags.rootfs === undefined ? undefined : resolve(around.cwd, flags.rootfs),
     AutoRemove: flags.rm,
@@ -99,7 +116,13 @@ function hostConfig(flags: ContainerFlags, binds: readonly string[], around: Sur
     CapDrop: flags.capDrop,
     GroupAdd: flags.groupAdd,
     SecurityOpt: securityOptions(flags.securityOpt, around.readFile),
-    NetworkMode: flags.network ?? flags.net,
+    NetworkMode: networks.mode,
+    PortBindings: published.bindings,
+    PublishAllPorts: flags.publishAll,
+    Links: networks.links,
+    Dns: flags.dns,
+    DnsSearch: flags.dnsSearch,
+    DnsOptions: [...flags.dnsOption, ...flags.dnsOpt],
     IpcMode: flags.ipc,
     PidMode: flags.pid,
     UTSMode: flags.uts,

@@ -18,7 +18,21 @@ const layers: readonly Layer[] = [
   {
     title: "A process with its own view: namespaces",
     text: "clone3 makes a child, as any program does to start another. The flags give it namespaces: its own list of processes (in which it is number 1), its own mounts, network, host name, and message queues. What is not in them, it cannot name, and what it cannot name, it cannot touch.",
-    ops: ["spawn", "unshare", "setns", "hostname", "domainname", "netlink", "sysctl", "id-map", "await", "release"],
+    ops: [
+      "spawn",
+      "unshare",
+      "setns",
+      "hostname",
+      "domainname",
+      "netlink",
+      "try-netlink",
+      "netlink-list",
+      "unmount",
+      "sysctl",
+      "id-map",
+      "await",
+      "release",
+    ],
     telling: /^(clone3|unshare|sethostname)/,
   },
   {

@@ -1,5 +1,7 @@
 /** What is said about containers over the Engine API: the fields that Orlop's client sends and reads, in Docker's spelling. */
 
+import type { EndpointConfig } from "./network-types.ts";
+
 export interface ContainerCreate {
   readonly Hostname?: string;
   readonly Domainname?: string;
@@ -19,8 +21,13 @@ export interface ContainerCreate {
   readonly Labels?: Readonly<Record<string, string>>;
   readonly StopSignal?: string;
   readonly StopTimeout?: number;
+<<<<<<< HEAD
   readonly Healthcheck?: Healthcheck;
+=======
+  readonly ExposedPorts?: Readonly<Record<string, Record<string, never>>>;
+>>>>>>> cebc2b2 (The command line's networks: orlop network, orlop port, -p and everything else that run says about networks)
   readonly HostConfig?: HostConfig;
+  readonly NetworkingConfig?: { readonly EndpointsConfig: Readonly<Record<string, EndpointConfig>> };
 }
 
 export interface DeviceRate {
@@ -182,6 +189,11 @@ export interface ContainerInspection {
     readonly AttachStdin: boolean;
   };
   readonly HostConfig: { readonly AutoRemove: boolean };
+  readonly NetworkSettings?: {
+    readonly Ports?: Readonly<
+      Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>
+    > | null;
+  };
 }
 
 export interface ContainerExit {

@@ -8,6 +8,7 @@ import { ExecsClient } from "./execs-client.ts";
 import { HttpClient, type HttpResponse } from "./http-client.ts";
 import { ImagesClient } from "./images-client.ts";
 import type { Launch } from "./launch.ts";
+import { NetworksClient } from "./networks-client.ts";
 import { SystemClient } from "./system-client.ts";
 import { connectFailure, nobodyListens } from "./system-error.ts";
 import { VolumesClient } from "./volumes-client.ts";
@@ -41,6 +42,7 @@ export class EngineClient {
   readonly images: ImagesClient;
   readonly execs: ExecsClient;
   readonly system: SystemClient;
+  readonly networks: NetworksClient;
   readonly volumes: VolumesClient;
   readonly #http: HttpClient;
 
@@ -53,6 +55,7 @@ export class EngineClient {
     this.images = new ImagesClient(this);
     this.execs = new ExecsClient(this);
     this.system = new SystemClient(this);
+    this.networks = new NetworksClient(this);
     this.volumes = new VolumesClient(this);
   }
 

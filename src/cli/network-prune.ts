@@ -1,0 +1,22 @@
+/** `orlop network prune`. */
+import { confirm } from "./confirm.ts";
+import { command } from "./context.ts";
+import { parseFilters } from "./key-filters.ts";
+
+export const networkPrune = command({
+  name: "prune",
+  summary: "Remove the networks that no container is in",
+  flags: {
+    filter: { type: "list", value: "KEY=VALUE", help: "Only those that match, e.g. until=24h, label=a=b, label!=keep" },
+    force: { type: "switch", short: "f", help: "Do not ask" },
+  },
+  examples: ["orlop network prune"],
+  async run({ flags, engine, print, stdout }) {
+    const warning = "This will remove all custom networks not used by at least one container.";
+    if (!flags.force && !(await confirm(warning, { stdout }))) return 0;
+    const { NetworksDeleted } = await engine.networks.prune(parseFilters(flags.filter));
+    const names = NetworksDeleted ?? [];
+    if (names.length > 0) await print(`Deleted Networks:\n${names.join("\n")}\n`);
+    return 0;
+  },
+});
