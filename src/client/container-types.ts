@@ -21,11 +21,8 @@ export interface ContainerCreate {
   readonly Labels?: Readonly<Record<string, string>>;
   readonly StopSignal?: string;
   readonly StopTimeout?: number;
-<<<<<<< HEAD
   readonly Healthcheck?: Healthcheck;
-=======
   readonly ExposedPorts?: Readonly<Record<string, Record<string, never>>>;
->>>>>>> cebc2b2 (The command line's networks: orlop network, orlop port, -p and everything else that run says about networks)
   readonly HostConfig?: HostConfig;
   readonly NetworkingConfig?: { readonly EndpointsConfig: Readonly<Record<string, EndpointConfig>> };
 }
