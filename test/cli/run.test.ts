@@ -228,7 +228,7 @@ test("what is wrong on the command line is said before anything is asked", async
   const wrong = [
     ["run", "--memory", "much", "host"],
     ["run"],
-    ["run", "--publish", "80:80", "host"],
+    ["run", "--publish", "80:80:80:80", "host"],
     ["run", "-it", "host"],
     ["run", "--detach-keys", "no", "host"],
   ];
