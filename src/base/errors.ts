@@ -353,6 +353,15 @@ export const errorTable = {
     "invalid",
     (p) => `the archive's entry ${p.entry} is refused: ${p.reason}`,
   ),
+  copy_mismatch: row<{ path: string; reason: string }>(
+    "invalid",
+    (p) => `cannot copy to ${JSON.stringify(p.path)}: ${p.reason}`,
+  ),
+  terminal_output: row<{ flag: string }>(
+    "invalid",
+    () => "an archive is not written to a terminal",
+    (p) => `use ${p.flag} FILE, or redirect the output`,
+  ),
   files_failed: row<{ errno: string; detail: string }>(
     "unavailable",
     (p) => `${p.errno === "ENOSPC" ? "no space left on device" : p.errno}${p.detail === "" ? "" : `: ${p.detail}`}`,

@@ -13,6 +13,7 @@ import type {
 import type { EngineClient } from "./engine-client.ts";
 import type { ExplainedPlan } from "./explained-plan.ts";
 import { readLines } from "./json-lines.ts";
+import { type PathStatus, readPathStatus } from "./path-status.ts";
 import type { StatsFrame } from "./stats-types.ts";
 
 export interface ProcessTable {
@@ -162,6 +163,43 @@ export class ContainersClient {
       headers: { Connection: "Upgrade", Upgrade: "tcp" },
     });
     return new AttachedContainer(response);
+  }
+
+  /** What a path in the container names. */
+  async pathStatus(id: string, path: string): Promise<PathStatus> {
+    const response = await this.#engine.call({ method: "HEAD", path: pathOf(id, "archive"), query: { path } });
+    await response.bytes();
+    return readPathStatus(response);
+  }
+
+  /** What a path names and all that is in it, as an archive. */
+  async getArchive(
+    id: string,
+    path: string,
+  ): Promise<{ readonly status: PathStatus; readonly archive: AsyncGenerator<Uint8Array, void> }> {
+    const response = await this.#engine.call({ method: "GET", path: pathOf(id, "archive"), query: { path } });
+    return { status: readPathStatus(response), archive: response.stream() };
+  }
+
+  /** Puts what an archive holds into a directory. @param copyUidGid everything becomes the container's user's */
+  putArchive(id: string, path: string, archive: AsyncIterable<Uint8Array>, copyUidGid: boolean): Promise<void> {
+    return this.#engine.done({
+      method: "PUT",
+      path: pathOf(id, "archive"),
+      query: { path, noOverwriteDirNonDir: true, copyUIDGID: copyUidGid },
+      headers: { "Content-Type": "application/x-tar" },
+      upload: archive,
+    });
+  }
+
+  /** The whole root as an archive. */
+  async export(id: string): Promise<AsyncGenerator<Uint8Array, void>> {
+    return (await this.#engine.call({ method: "GET", path: pathOf(id, "export") })).stream();
+  }
+
+  /** Kind: 0 changed, 1 added, 2 deleted. */
+  async changes(id: string): Promise<readonly { readonly Path: string; readonly Kind: 0 | 1 | 2 }[]> {
+    return (await this.#engine.json<[] | null>({ method: "GET", path: pathOf(id, "changes") })) ?? [];
   }
 
   /** The container's log as the attach protocol frames it (raw for a terminal's). */

@@ -31,6 +31,8 @@ export interface Call {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly json?: unknown;
+  /** A body as it comes, e.g. an archive; instead of `json`. */
+  readonly upload?: AsyncIterable<Uint8Array>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -72,6 +74,7 @@ export class EngineClient {
       target: `${call.path}${encodeQuery(call.query ?? {})}`,
       headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...call.headers },
       ...(body === undefined ? {} : { body }),
+      ...(call.upload === undefined ? {} : { stream: call.upload }),
     });
     if (response.status >= 400) throw await EngineError.from(response);
     return response;

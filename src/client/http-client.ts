@@ -2,7 +2,15 @@
 import { OrlopError } from "../base/errors.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { ByteStream } from "./byte-stream.ts";
-import { bodyLength, encodeRequest, type HttpHead, type HttpRequest, readBody, readHead } from "./http-message.ts";
+import {
+  bodyLength,
+  encodeChunk,
+  encodeRequest,
+  type HttpHead,
+  type HttpRequest,
+  readBody,
+  readHead,
+} from "./http-message.ts";
 
 /** One connection, and the reader that knows where in it we are. */
 interface Connection {
@@ -65,6 +73,7 @@ export class HttpClient {
 
   async #exchange(connection: Connection, request: HttpRequest): Promise<HttpHead | undefined> {
     connection.used = true;
+    if (request.stream !== undefined) return this.#upload(connection, request, request.stream);
     const sent = connection.stream.write(encodeRequest(request, this.#host)).catch((error: unknown) => {
       throw OrlopError.of(
         "engine_broke_off",
@@ -75,6 +84,44 @@ export class HttpClient {
     const answered = readFinalHead(connection.reader);
     const [head] = await Promise.all([answered, sent]);
     return head;
+  }
+
+  /** An answer may come before the body is sent: then the rest is not wanted, and the connection is not used again. */
+  async #upload(
+    connection: Connection,
+    request: HttpRequest,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<HttpHead | undefined> {
+    const answered = readFinalHead(connection.reader);
+    const wanted = new AbortController();
+    let isWhole = false;
+    const sending = this.#sendBody(connection.stream, request, body, wanted.signal).then((whole) => {
+      isWhole = whole;
+    });
+    const failed = new Promise<never>((_, reject) => {
+      sending.catch(reject); // our own source's error: nobody else would tell it
+    });
+    const head = await Promise.race([answered, failed]);
+    wanted.abort();
+    if (isWhole || head === undefined) return head;
+    return { ...head, headers: new Map([...head.headers, ["connection", "close"]]) };
+  }
+
+  /** @returns false when it was stopped, or the connection lost: the answer says why. What the source throws passes through */
+  async #sendBody(
+    stream: ByteStream,
+    request: HttpRequest,
+    body: AsyncIterable<Uint8Array>,
+    wanted: AbortSignal,
+  ): Promise<boolean> {
+    const write = (bytes: Uint8Array): Promise<boolean> =>
+      stream.write(bytes).then(
+        () => !wanted.aborted,
+        () => false,
+      );
+    if (!(await write(encodeRequest(request, this.#host)))) return false;
+    for await (const piece of body) if (piece.length > 0 && !(await write(encodeChunk(piece)))) return false;
+    return write(encodeChunk(new Uint8Array(0)));
   }
 
   async #take(): Promise<Connection> {

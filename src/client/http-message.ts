@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent with a Content-Length. */
   readonly body?: Uint8Array;
+  /** Sent in chunks, at the server's pace; instead of `body`. */
+  readonly stream?: AsyncIterable<Uint8Array>;
 }
 
 export interface HttpHead {
@@ -27,7 +29,8 @@ const encoder = new TextEncoder();
 export function encodeRequest(request: HttpRequest, host: string): Uint8Array {
   const lines = [`${request.method} ${request.target} HTTP/1.1`, `Host: ${host}`];
   for (const [name, value] of Object.entries(request.headers ?? {})) lines.push(`${name}: ${value}`);
-  const size = request.body?.length ?? (request.method === "POST" || request.method === "PUT" ? 0 : undefined);
+  if (request.stream !== undefined) lines.push("Transfer-Encoding: chunked");
+  const size = request.stream !== undefined ? undefined : sizeOf(request);
   if (size !== undefined) lines.push(`Content-Length: ${size}`);
   const head = encoder.encode(`${lines.join("\r\n")}\r\n\r\n`);
   if (request.body === undefined) return head;
@@ -35,6 +38,20 @@ export function encodeRequest(request: HttpRequest, host: string): Uint8Array {
   bytes.set(head);
   bytes.set(request.body, head.length);
   return bytes;
+}
+
+function sizeOf({ method, body }: HttpRequest): number | undefined {
+  return body?.length ?? (method === "POST" || method === "PUT" ? 0 : undefined);
+}
+
+/** One piece of a streamed body; an empty one ends it. */
+export function encodeChunk(bytes: Uint8Array): Uint8Array {
+  const size = encoder.encode(`${bytes.length.toString(16)}\r\n`);
+  const chunk = new Uint8Array(size.length + bytes.length + 2);
+  chunk.set(size);
+  chunk.set(bytes, size.length);
+  chunk.set([13, 10], size.length + bytes.length);
+  return chunk;
 }
 
 /** Reads status line and headers; undefined when the connection ended before its first byte.

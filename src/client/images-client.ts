@@ -1,5 +1,5 @@
 /** Images over the Engine API. */
-import type { Call, EngineClient } from "./engine-client.ts";
+import { type Call, type EngineClient, encodeQuery } from "./engine-client.ts";
 import type {
   Filters,
   FoundRepository,
@@ -17,6 +17,23 @@ export interface PullOptions {
   readonly platform?: string;
   /** X-Registry-Auth. */
   readonly auth?: string;
+}
+
+export interface CommitOptions {
+  readonly repo?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly author?: string | undefined;
+  readonly comment?: string | undefined;
+  readonly pause: 0 | 1;
+  readonly changes: readonly string[];
+}
+
+export interface ImportOptions {
+  readonly repo?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly message?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly changes: readonly string[];
 }
 
 export class ImagesClient {
@@ -67,8 +84,35 @@ export class ImagesClient {
     return this.#engine.json({ method: "GET", path: "/images/search", query, headers: headersOf(auth) });
   }
 
+  /** Makes an image of a container; its id. */
+  async commit(container: string, options: CommitOptions): Promise<string> {
+    const { changes, ...query } = options;
+    const path = `/commit${encodeQuery({ container, ...query })}${repeated("changes", changes)}`;
+    return (await this.#engine.json<{ readonly Id: string }>({ method: "POST", path })).Id;
+  }
+
+  /** Images as one archive. */
+  async save(names: readonly string[]): Promise<AsyncGenerator<Uint8Array, void>> {
+    const path = `/images/get?${repeated("names", names).slice(1)}`;
+    return (await this.#engine.call({ method: "GET", path })).stream();
+  }
+
+  /** Adds the images of an archive, and tells which. */
+  load(archive: AsyncIterable<Uint8Array>): AsyncGenerator<ProgressMessage, void> {
+    const headers = { "Content-Type": "application/x-tar" };
+    return this.#progress({ method: "POST", path: "/images/load", upload: archive, headers }, undefined);
+  }
+
+  /** Makes an image of a root's archive, and tells its id. */
+  import(archive: AsyncIterable<Uint8Array>, options: ImportOptions): AsyncGenerator<ProgressMessage, void> {
+    const { changes, ...query } = options;
+    const path = `/images/create${encodeQuery({ fromSrc: "-", ...query })}${repeated("changes", changes)}`;
+    const headers = { "Content-Type": "application/x-tar" };
+    return this.#progress({ method: "POST", path, upload: archive, headers }, undefined);
+  }
+
   async *#progress(call: Call, auth: string | undefined): AsyncGenerator<ProgressMessage, void> {
-    yield* readProgress(await this.#engine.call({ ...call, headers: headersOf(auth) }));
+    yield* readProgress(await this.#engine.call({ ...call, headers: { ...call.headers, ...headersOf(auth) } }));
   }
 }
 
@@ -78,4 +122,9 @@ function headersOf(auth: string | undefined): Record<string, string> {
 
 function pathOf(name: string, verb: string): string {
   return `/images/${encodeURIComponent(name)}/${verb}`;
+}
+
+/** A parameter that is given several times, behind others. */
+function repeated(name: string, values: readonly string[]): string {
+  return values.map((value) => `&${name}=${encodeURIComponent(value)}`).join("");
 }

@@ -1,0 +1,17 @@
+/** `orlop diff`. */
+import { command } from "./context.ts";
+
+const letters = { 0: "C", 1: "A", 2: "D" } as const;
+
+export const diff = command({
+  name: "diff",
+  summary: "Show what a container changed of its root: A added, C changed, D deleted",
+  args: "CONTAINER",
+  flags: {},
+  examples: ["orlop diff web"],
+  async run({ args, engine, print }) {
+    for (const { Kind, Path } of await engine.containers.changes(args[0] as string))
+      await print(`${letters[Kind]} ${Path}`);
+    return 0;
+  },
+});

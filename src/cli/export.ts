@@ -1,0 +1,16 @@
+/** `orlop export`. */
+import { refuseTerminal, writeArchive } from "./archive-files.ts";
+import { command } from "./context.ts";
+
+export const exportRoot = command({
+  name: "export",
+  summary: "Write a container's root as a tar archive, without what is mounted in it",
+  args: "CONTAINER",
+  flags: { output: { type: "text", short: "o", value: "FILE", help: "Instead of standard output" } },
+  examples: ["orlop export -o web.tar web", "orlop export web | tar -t"],
+  async run({ args, flags, engine, stdout }) {
+    await refuseTerminal(flags.output);
+    await writeArchive(await engine.containers.export(args[0] as string), flags.output, stdout);
+    return 0;
+  },
+});

@@ -1,0 +1,20 @@
+/** `orlop load`. */
+import { readArchive } from "./archive-files.ts";
+import { command } from "./context.ts";
+import { showProgress } from "./show-progress.ts";
+
+export const load = command({
+  name: "load",
+  summary: "Add the images of an archive: of save, docker save, podman save, skopeo or umoci",
+  args: "",
+  flags: {
+    input: { type: "text", short: "i", value: "FILE", help: "Instead of standard input" },
+    quiet: { type: "switch", short: "q", help: "Print the names alone (as always)", hidden: true },
+    platform: { type: "later", takesValue: true, help: "" },
+  },
+  examples: ["orlop load -i web.tar", "docker save web | orlop load"],
+  async run({ flags, engine, stdout }) {
+    await showProgress(engine.images.load(readArchive(flags.input)), stdout, undefined);
+    return 0;
+  },
+});

@@ -1,0 +1,19 @@
+/** `orlop save`. */
+import { refuseTerminal, writeArchive } from "./archive-files.ts";
+import { command } from "./context.ts";
+
+export const save = command({
+  name: "save",
+  summary: "Write images as one archive, which docker load, podman load and skopeo read too",
+  args: "IMAGE...",
+  flags: {
+    output: { type: "text", short: "o", value: "FILE", help: "Instead of standard output" },
+    platform: { type: "later", takesValue: true, help: "" },
+  },
+  examples: ["orlop save -o web.tar web:1 web:2", "orlop save web | ssh other orlop load"],
+  async run({ args, flags, engine, stdout }) {
+    await refuseTerminal(flags.output);
+    await writeArchive(await engine.images.save(args), flags.output, stdout);
+    return 0;
+  },
+});

@@ -1,0 +1,118 @@
+/** `orlop cp`, `diff`, `export`, `commit`, `save`, `load`, `import`: the program itself on a real engine. */
+import { expect } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { useProduct } from "../api/engine-fixture.ts";
+import { makeBusyboxRoot } from "../busybox-root.ts";
+import { describeTree } from "../conformance/tar/tree.ts";
+import { kernelTest, type Need } from "../kernel/harness.ts";
+
+const needs: readonly Need[] = ["root", "product", "overlay", "busybox"];
+const product = useProduct();
+const timeless = (lines: string[]): string[] =>
+  lines.map((line) => line.replace(/ \d{19} /, " ").replace(/ = .*$/, ""));
+
+kernelTest("cp takes a tree in and out again, as files and as an archive", needs, async ({ directory, defer }) => {
+  await product().ok("create", "--name", "tree", "--rootfs", makeBusyboxRoot(directory), "sh");
+  defer(async () => void (await product().ok("rm", "tree")));
+  const local = join(directory, "local");
+  mkdirSync(join(local, "a/b"), { recursive: true });
+  writeFileSync(join(local, "a/b/file"), Buffer.alloc(300_000, "x"));
+  writeFileSync(join(local, "a/empty"), "");
+  symlinkSync("b/file", join(local, "a/link"));
+  execFileSync("sh", ["-c", "ln a/b/file a/hard; chmod 4751 a/b/file; chmod 700 a/b"], { cwd: local });
+  await product().ok("cp", join(local, "a"), "tree:/in");
+  await product().ok("cp", "tree:/in", join(directory, "out"));
+  expect(timeless(describeTree(join(directory, "out")))).toEqual(timeless(describeTree(join(local, "a"))));
+  const archive = await product().run(["cp", "tree:/in/.", "-"]);
+  expect(archive.exitCode).toBe(0);
+  const tar = execFileSync("tar", ["-C", local, "-c", "a"]);
+  expect(await product().run(["cp", "-", "tree:/tmp"], { stdin: new Uint8Array(tar) })).toMatchObject({ exitCode: 0 });
+  expect((await product().ok("diff", "tree")).split("\n")).toContain("A /tmp/a/b/file");
+});
+
+kernelTest("cp names what it makes as Docker does", needs, async ({ directory, defer }) => {
+  await product().ok("create", "--name", "names", "--rootfs", makeBusyboxRoot(directory), "sh");
+  defer(async () => void (await product().ok("rm", "names")));
+  const at = (name: string): string => join(directory, name);
+  mkdirSync(at("d"));
+  writeFileSync(at("d/f"), "f");
+  symlinkSync("d", at("link"));
+  for (const words of [
+    [at("d/f"), "names:/one"],
+    [at("d/f"), "names:/tmp"],
+    [at("d"), "names:/tmp"],
+    [at("d"), "names:/new"],
+    [`${at("d")}/.`, "names:/etc"],
+    [at("link"), "names:/a-link"],
+    ["-L", at("link"), "names:/a-directory"],
+  ])
+    await product().ok("cp", ...words);
+  const changes = (await product().ok("diff", "names")).split("\n");
+  expect(changes.filter((line) => line.startsWith("A")).sort()).toEqual(
+    [
+      "A /one",
+      "A /tmp/f",
+      "A /tmp/d",
+      "A /tmp/d/f",
+      "A /new",
+      "A /new/f",
+      "A /etc/f",
+      "A /a-link",
+      "A /a-directory",
+      "A /a-directory/f",
+    ].sort(),
+  );
+  await product().ok("cp", "names:/one", at("two"));
+  await product().ok("cp", "names:/a-link", at("out-link"));
+  await product().ok("cp", "-L", "names:/bin/busybox", at("program"));
+  expect([readFileSync(at("two"), "utf8"), readlinkSync(at("out-link")), lstatSync(at("program")).isFile()]).toEqual([
+    "f",
+    "d",
+    true,
+  ]);
+  for (const [words, said] of [
+    [["names:/missing", at("x")], "Could not find the file /missing in container"],
+    [[at("missing"), "names:/x"], "a file or directory that is there"],
+    [[at("d"), "names:/one"], "cannot copy a directory over a file"],
+    [[at("d/f"), "names:/missing/"], "no such directory"],
+    [["names:/one", at("missing/x")], "is not there"],
+    [["here", "there"], "CONTAINER:PATH as source or destination"],
+    [["nobody:/x", at("x")], "No such container: nobody"],
+    [[at("d/f"), "nobody:/x"], "No such container: nobody"],
+  ] as const) {
+    const { exitCode, stderr } = await product().run(["cp", ...words]);
+    expect([words.join(" "), exitCode, stderr.includes(said)]).toEqual([words.join(" "), 1, true]);
+  }
+});
+
+kernelTest("commit, save, load, export and import lead back to the same files", needs, async ({ directory, defer }) => {
+  const at = (name: string): string => join(directory, name);
+  execFileSync("tar", ["-C", makeBusyboxRoot(directory), "-cf", at("root.tar"), "."]);
+  const first = await product().ok("import", "-c", 'CMD ["cat", "/new"]', "-m", "a root", at("root.tar"), "first:1");
+  expect(first).toMatch(/^sha256:[0-9a-f]{64}$/);
+  await product().ok("create", "--name", "work", "first:1");
+  defer(async () => void (await product().ok("rm", "work")));
+  writeFileSync(at("new"), "new");
+  await product().ok("cp", at("new"), "work:/new");
+  expect(await product().ok("commit", "-a", "me", "work", "second:1")).toMatch(/^sha256:/);
+  expect(await product().ok("run", "--rm", "second:1")).toBe("new");
+  await product().ok("save", "-o", at("saved.tar"), "second:1", "first:1");
+  expect((await product().ok("load", "-i", at("saved.tar"))).split("\n").sort()).toEqual([
+    "Loaded image: first:1",
+    "Loaded image: second:1",
+  ]);
+  await product().ok("export", "-o", at("exported.tar"), "work");
+  expect(execFileSync("tar", ["-tf", at("exported.tar")]).toString()).toContain("bin/busybox");
+  await product().ok("import", "-c", "CMD cat /new", at("exported.tar"), "flat");
+  expect(await product().ok("run", "--rm", "flat")).toBe("new");
+  const cut = await product().run(["load"], {
+    stdin: new Uint8Array(readFileSync(at("saved.tar")).subarray(0, 10_000)),
+  });
+  expect([cut.exitCode, cut.stderr.includes("it ends in the middle of an entry")]).toEqual([1, true]);
+  expect(await product().run(["export", "-o", at("none/x"), "work"])).toMatchObject({ exitCode: 1 });
+  expect(existsSync(at("none"))).toBe(false);
+  const missing = await product().run(["import", at("missing.tar")]);
+  expect([missing.exitCode, missing.stderr.includes("cannot read")]).toEqual([1, true]);
+});
