@@ -97,11 +97,8 @@ test("a --rm container is gone when its program is", async () => {
   expect(engine.containers.all()).toEqual([]);
 });
 
-const expectedStart = () => new Promise((resolve) => setImmediate(resolve));
-
 test("the start of a --rm container begins when it is made, and waits at its gate", async () => {
   const container = await create(transient);
-  await expectedStart();
   expect([container.status, monitor().calls]).toEqual(["created", []]);
   await container.start();
   expect([container.status, monitor().calls, executor.monitors.length]).toEqual(["running", ["go"], 1]);
@@ -111,18 +108,15 @@ test("the start of a --rm container begins when it is made, and waits at its gat
 
 test("a begun start is taken back when the container changes, goes, or is not started in time; a later one is another", async () => {
   const changed = await create(transient);
-  await expectedStart();
   await changed.update(parseContainerUpdate({ Memory: 2 ** 26 }));
   expect(monitor(0).calls).toEqual(["withdraw"]);
   await changed.remove(false);
 
   const removed = await create(transient);
-  await expectedStart();
   await removed.remove(false);
   expect(monitor(1).calls).toEqual(["withdraw"]);
 
   const late = await create(transient);
-  await expectedStart();
   await monitor(2).closed;
   await late.start();
   expect([monitor(2).calls, monitor(3).calls]).toEqual([["withdraw"], ["go"]]);
@@ -138,12 +132,11 @@ test("what fails before its start is asked for is told when it is", async () => 
       2,
       "",
     );
-  const container = await create(transient);
   executor.onRun = (steps) => {
     if (steps.some(({ op }) => op === "spawn")) throw fail(steps);
     return new Map();
   };
-  await expectedStart();
+  const container = await create(transient);
   expect(container.status).toBe("created");
   await expect(container.start()).rejects.toThrow("executable file not found");
   expect(engine.containers.all()).toEqual([]);
@@ -151,12 +144,12 @@ test("what fails before its start is asked for is told when it is", async () => 
 
 test("a start that fails is told in Docker's words; a --rm container goes with it", async () => {
   for (const body of [{}, transient]) {
-    const container = await create(body);
     executor.onRun = (steps) => {
       const index = steps.findIndex((step) => step.op === "exec");
       if (index >= 0) throw new StepFailure(steps, index, 2, "");
       return new Map();
     };
+    const container = await create(body);
     const failure = await container.start().then(
       () => expect.unreachable("it started"),
       (error: unknown) => error,

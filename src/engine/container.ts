@@ -175,10 +175,16 @@ export class Container {
     if (this.body.HostConfig.CgroupParent !== "")
       writeFileSync(`${this.places.runDir}/${GROUP_FILE}`, groupPathOfRecord(this.#record));
     point("container.create.directories");
-    await this.#parts.storeOf(this.#record).apply({ put: encodeRecord(this.#record) });
-    point("container.create.recorded");
     this.#isFresh = true;
     this.#cleared = Promise.resolve(true);
+    if (networkModeOf(this.body).kind !== "network") this.expectStart(); // a network is told of containers that exist
+    try {
+      await this.#store();
+    } catch (error) {
+      await this.#withdraw();
+      throw error;
+    }
+    point("container.create.recorded");
     this.#tell("create");
   }
 

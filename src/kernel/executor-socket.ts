@@ -50,8 +50,9 @@ class SocketExecutor implements Executor {
   }
 
   async startMonitor(steps: readonly Step[], options: StartOptions = {}): Promise<MonitorLink> {
-    const plan = encodePlan(steps);
-    const link = new SocketMonitorLink(await connectUnix(this.#path), steps);
+    const connected = connectUnix(this.#path); // the task is forked while the plan is encoded
+    const plan = await encodeMeanwhile(connected, steps);
+    const link = new SocketMonitorLink(await connected, steps);
     link.send(options.go === true ? Buffer.concat([plan, encodeBare("GO")]) : plan);
     await link.ready;
     return link;
@@ -76,6 +77,16 @@ class SocketExecutor implements Executor {
     socket.destroy();
     if (answer.kind === "FAILED") throw new StepFailure([], answer.step, answer.errno, answer.detail);
     throw OrlopError.of("executor_lost", { reason: `${answer.kind} instead of ATTACHED` });
+  }
+}
+
+/** @throws what is wrong with the plan; the connection is closed then */
+async function encodeMeanwhile(connected: Promise<Duplex>, steps: readonly Step[]): Promise<Uint8Array> {
+  try {
+    return encodePlan(steps);
+  } catch (error) {
+    await connected.then((socket) => socket.destroy()).catch(() => undefined); // the plan's fault is told
+    throw error;
   }
 }
 
