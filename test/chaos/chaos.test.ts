@@ -36,8 +36,10 @@ kernelTest(
     const product = new Product(directory);
     defer(() => product.stop());
     const rootfs = makeBusyboxRoot(directory);
-    await product.ok("run", "--name", "first", "--rootfs", rootfs, "/bin/true");
-    await product.ok("rm", "first"); // the store's writer is there from now on
+    // what is made once and stays is there from now on: the store's writer, mount points
+    await product.ok("run", "--name", "first", "--volume", "first:/volume", "--rootfs", rootfs, "/bin/true");
+    await product.ok("rm", "first");
+    await product.ok("volume", "rm", "first");
     const registry = await ScriptedRegistry.open();
     defer(() => registry[Symbol.asyncDispose]());
     registry.addImage("1", [tarOfFiles({ a: "b" })]);
@@ -47,7 +49,8 @@ kernelTest(
     product.disconnect();
     const before = takeSnapshot(watch);
     const deadline = Date.now() + seconds * 1000;
-    const isOver = (): boolean => Date.now() > deadline;
+    let isBroken = false;
+    const isOver = (): boolean => isBroken || Date.now() > deadline;
 
     const killing = killNowAndThen(product, new Random(seed), isOver);
     const working = Array.from({ length: clients }, async (_, number) => {
@@ -60,8 +63,10 @@ kernelTest(
       engine.close();
       return own;
     });
-    const promises = await Promise.all(working);
+    for (const client of working) client.catch(() => (isBroken = true)); // the others end too
+    await Promise.allSettled(working);
     const killed = await killing;
+    const promises = await Promise.all(working);
     console.log(`killed: ${killed.engines} engines, ${killed.monitors} monitors, ${killed.supervisors} supervisors`);
 
     await waitUntil(async () => (await product.run(["info"])).exitCode === 0, backMs, "the engine comes back");
@@ -95,9 +100,10 @@ async function checkKept(product: Product, kind: string, promised: readonly Prom
   ).toEqual([]);
 }
 
+/** Containers first: they hold the rest. */
 async function removeAll(product: Product): Promise<void> {
-  for (const { Id } of await product.engine.containers.list({ all: true }))
-    await product.engine.containers.remove(Id, { force: true });
+  for (const kind of Object.values(kinds))
+    for (const name of await kind.list(product.engine)) await kind.remove(product, name);
 }
 
 async function killNowAndThen(product: Product, random: Random, isOver: () => boolean) {

@@ -19,7 +19,7 @@ export interface World {
 /** One kind of object: how it is made, taken away, and what else can be done with it. */
 interface Kind {
   readonly make: (world: World, name: string) => Promise<unknown>;
-  readonly remove: (world: World, name: string) => Promise<unknown>;
+  readonly remove: (world: Pick<World, "engine">, name: string) => Promise<unknown>;
   /** Each with the statuses that may refuse it although the object is there. */
   readonly uses: readonly {
     readonly ask: (world: World, name: string) => Promise<unknown>;
