@@ -248,6 +248,10 @@ export const errorTable = {
       `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: exec format error: permission denied: unknown`,
     () => "is it a program for another machine, or a script without #! line?",
   ),
+  setting_refused: row<{ setting: string; reason: string; started: Started }>(
+    "invalid",
+    (p) => `${startFailures[p.started]}: error during container init: ${p.setting}: ${p.reason}`,
+  ),
   cwd_failed: row<{ path: string; reason: string; started: Started }>(
     "invalid",
     (p) => `${startFailures[p.started]}: chdir to ${JSON.stringify(p.path)}: ${p.reason}`,

@@ -90,7 +90,7 @@ export const containerFlags = {
   dnsSearch: { type: "list", value: "DOMAIN", help: "Look for short names in this domain; . for none" },
   dnsOption: { type: "list", value: "OPTION", help: "Option of the resolver, e.g. ndots:2" },
   dnsOpt: { type: "list", value: "OPTION", hidden: true, help: "The same as --dns-option" },
-  ipc: { type: "text", value: "MODE", help: "IPC namespace: private, shareable or host" },
+  ipc: { type: "text", value: "MODE", help: "IPC namespace: private, shareable, none or host" },
   pid: { type: "text", value: "MODE", help: "PID namespace: private or host" },
   uts: { type: "text", value: "MODE", help: "Host name's namespace: host" },
   cgroupns: { type: "text", choices: ["private", "host"], help: "Cgroup namespace" },

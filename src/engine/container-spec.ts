@@ -65,7 +65,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     linux: {
       ...linux,
       ...protectedPathsOf(host, linux, security.openPaths),
-      devices: [...(linux.devices ?? []), ...input.devices.map(({ device }) => device)],
+      devices: nodesOf(linux.devices ?? [], input.devices),
       resources: {
         ...limitsOf(host, machine, input.findDevice),
         devices: deviceRules(linux.resources?.devices ?? [], input),
@@ -152,12 +152,20 @@ function sharedNamespaces({ body, sandboxPath }: SpecInput): DefaultSpecInput["n
 
 /** With the host's IPC namespace its shared memory is the host's as well. A mount of mqueue shows the namespace's queues by itself. */
 function ipcMounts(host: HostConfig, mounts: readonly Mount[]): Mount[] {
+  // Docker's word for: an IPC namespace of its own, and no place for shared memory.
+  if (host.IpcMode === "none") return mounts.filter((mount) => mount.destination !== "/dev/shm");
   if (host.IpcMode !== "host") return [...mounts];
   return mounts.map((mount) =>
     mount.destination === "/dev/shm"
       ? { destination: mount.destination, type: "bind", source: mount.destination, options: ["rbind", "rprivate"] }
       : mount,
   );
+}
+
+/** Of two nodes at one path the one that was asked for: a privileged container has all of the machine's. */
+function nodesOf(defaults: readonly Device[], asked: readonly AskedDevice[]): Device[] {
+  const nodes = [...defaults, ...asked.map(({ device }) => device)];
+  return [...new Map(nodes.map((node) => [node.path, node])).values()];
 }
 
 /** Without anything asked for these are the defaults themselves: what was found out about that object is known. */

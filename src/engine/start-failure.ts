@@ -2,6 +2,7 @@
 
 import { OrlopError, type Started } from "../base/errors.ts";
 import { StepFailure } from "../kernel/executor.ts";
+import { rlimitName } from "../kernel/rlimits.ts";
 import type { Step } from "../kernel/step.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
 
@@ -43,6 +44,11 @@ export function explainFailure(
     const parameters = { source, target: step.target, reason: reasonOf(errno, detail) };
     return { error: OrlopError.of("mount_failed", parameters, failure), exitCode: 128 };
   }
+  const setting = ours.has(errno) ? undefined : settingOf(step);
+  if (setting !== undefined) {
+    const error = OrlopError.of("setting_refused", { setting, reason: reasonOf(errno, detail), started }, failure);
+    return { error, exitCode: started === "exec" ? 126 : 128 };
+  }
   const error = OrlopError.of(
     "step_failed",
     {
@@ -60,6 +66,15 @@ function isMounting(
   step: Step | undefined,
 ): step is Extract<Step, { readonly op: "root-bind" | "root-bind-below" | "root-mount" }> {
   return step?.op === "root-bind" || step?.op === "root-bind-below" || step?.op === "root-mount";
+}
+
+/** What was asked for of the kernel, and can be more than it gives. */
+function settingOf(step: Step | undefined): string | undefined {
+  if (step?.op === "sysctl") return `sysctl ${step.key.replaceAll("/", ".")}=${step.value}`;
+  if (step?.op === "rlimit") return `ulimit ${rlimitName(Number(step.resource))}=${step.soft}:${step.hard}`;
+  if (step?.op === "oom-score") return `oom score adjustment ${step.score}`;
+  if (step?.op === "root-mknod") return `device ${step.path}`;
+  return undefined;
 }
 
 /** Not the request's fault. */

@@ -195,7 +195,7 @@ export const hostConfig = shape({
   DnsOptions: field(texts, []),
   DnsSearch: field(texts, []),
   Links: field(texts, []),
-  IpcMode: field(oneOf("", "private", "shareable", "host"), ""),
+  IpcMode: field(oneOf("", "none", "private", "shareable", "host"), ""),
   PidMode: field(oneOf("", "private", "host"), ""),
   UTSMode: field(oneOf("", "host"), ""),
   CgroupnsMode: field(oneOf("", "private", "host"), ""),
