@@ -10,6 +10,7 @@ import { formatTimeNs } from "../engine/log-format.ts";
 import { logSettingsOf } from "../engine/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
 import { networkModeOf } from "../engine/network-mode.ts";
+import { hostConfigJson } from "./host-config-json.ts";
 import { mountsJson } from "./mount-json.ts";
 
 /** Go's zero time: never. */
@@ -28,7 +29,7 @@ export interface Surroundings {
 export function inspection(container: Container, machine: Machine, around: Surroundings): unknown {
   const { size } = around;
   const { body, record, run, status, places } = container;
-  const { HostConfig, NetworkingConfig: _, ...config } = body;
+  const { HostConfig, NetworkingConfig: _, StopSignal, MacAddress, ...config } = body;
   const [path = "", ...args] = commandOf(container);
   const log = logSettingsOf(HostConfig.LogConfig);
   return {
@@ -63,34 +64,17 @@ export function inspection(container: Container, machine: Machine, around: Surro
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: execIdsOf(container),
-    HostConfig: {
-      ...HostConfig,
-      Binds: nullIfNone(HostConfig.Binds),
-      VolumesFrom: nullIfNone(HostConfig.VolumesFrom),
-      NetworkMode: HostConfig.NetworkMode || "default",
-      IpcMode: HostConfig.IpcMode || "private",
-      CgroupnsMode: HostConfig.CgroupnsMode || "private",
-      Runtime: HostConfig.Runtime || "orlop",
-      ShmSize: HostConfig.ShmSize || 67_108_864,
-      LogConfig: {
-        Type: log.driver,
-        Config:
-          log.driver === "none"
-            ? {}
-            : {
-                "max-file": String(log.maxFiles),
-                "max-size": log.maxSizeBytes === 0 ? "-1" : String(log.maxSizeBytes),
-              },
-      },
-    },
+    HostConfig: hostConfigJson(container, machine),
     ...sizeFields(size),
     GraphDriver: { Name: "overlay", Data: null },
     Mounts: mountsJson(container),
     Config: {
       ...config,
+      ...(StopSignal === "" ? {} : { StopSignal }),
+      ...(MacAddress === "" ? {} : { MacAddress }),
       Hostname: hostnameOf({ id: record.id, body, machine }),
       Volumes: volumesOf(container),
-      ExposedPorts: asSet(record.image?.config.ExposedPorts ?? []),
+      ...exposedPortsOf(container),
       OnBuild: null,
     },
     NetworkSettings: around.networkSettings,
@@ -109,7 +93,7 @@ export function summary(
     Names: [`/${record.name}`],
     Image: body.Image || body.HostConfig.Rootfs,
     ImageID: imageIdOf(container),
-    Command: commandOf(container).join(" "),
+    Command: commandOf(container).map(quoted).join(" "),
     Created: Number(BigInt(record.createdNs) / 1_000_000_000n),
     Ports: around.ports,
     ...sizeFields(size),
@@ -164,15 +148,21 @@ function commandOf({ body }: Container): string[] {
   return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
 }
 
-/** As Go writes a list that nobody made. */
-function nullIfNone(list: readonly string[]): readonly string[] | null {
-  return list.length === 0 ? null : list;
+/** As Docker shows a command's words. */
+function quoted(word: string, at: number): string {
+  return at > 0 && word.includes(" ") ? `'${word}'` : word;
 }
 
 /** Destinations of anonymous volumes: the request's, and the image's. */
 function volumesOf({ body, record }: Container): Record<string, object> | null {
   const volumes = { ...body.Volumes, ...asSet(record.image?.config.Volumes ?? []) };
   return Object.keys(volumes).length === 0 ? null : volumes;
+}
+
+/** The request's and the image's; Docker leaves them out where there are none. */
+function exposedPortsOf({ body, record }: Container): object {
+  const ports = { ...asSet(record.image?.config.ExposedPorts ?? []), ...body.ExposedPorts };
+  return { ExposedPorts: Object.keys(ports).length === 0 ? undefined : ports };
 }
 
 /** Go's way to write a set. */

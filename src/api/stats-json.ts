@@ -69,23 +69,20 @@ function memory(sample: Sample | undefined, { memoryBytes }: Machine): object {
   };
 }
 
-/** Lists that the kernel does not count are null, as Docker has it. */
+/** Docker's lists: of v1 those that the kernel does not count are empty, of v2 null. */
 function blockIo(sample: Sample | undefined): object {
   const io = sample?.usage.io;
+  const none = io?.operations === undefined ? null : [];
   return {
-    io_service_bytes_recursive: counts(io?.bytes),
-    io_serviced_recursive: counts(io?.operations),
-    io_queue_recursive: null,
-    io_service_time_recursive: null,
-    io_wait_time_recursive: null,
-    io_merged_recursive: null,
-    io_time_recursive: null,
-    sectors_recursive: null,
+    io_service_bytes_recursive: io?.bytes ?? null,
+    io_serviced_recursive: io?.operations ?? null,
+    io_queue_recursive: none,
+    io_service_time_recursive: none,
+    io_wait_time_recursive: none,
+    io_merged_recursive: none,
+    io_time_recursive: none,
+    sectors_recursive: none,
   };
-}
-
-function counts<T>(entries: readonly T[] | undefined): readonly T[] | null {
-  return entries === undefined || entries.length === 0 ? null : entries;
 }
 
 function networks({ interfaces }: Sample): object {

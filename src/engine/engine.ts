@@ -1,6 +1,6 @@
 /** The engine: opens what it needs, takes over what an earlier one left, and holds it together. */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { log } from "../base/log.ts";
 import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
@@ -37,6 +37,8 @@ export class Engine {
   readonly machine: Machine;
   readonly places: Places;
   readonly events = new Events();
+  /** The same for as long as the state directory is. */
+  readonly id: string;
   readonly startedMs = Date.now();
   readonly #parts: EngineParts;
   readonly #pending = new Set<Promise<unknown>>();
@@ -45,6 +47,7 @@ export class Engine {
   private constructor(options: EngineOptions, machine: Machine, stores: { durable: DurableStore; run: RunStore }) {
     this.machine = machine;
     this.places = options.places;
+    this.id = engineId(options.places);
     this.#stores = stores;
     this.images = new Images({
       ...options,
@@ -175,4 +178,14 @@ async function prepareMachine(executor: Executor): Promise<Machine> {
 /** In the run directory: events before the last boot are nobody's business. */
 function historyOf({ runDir }: Places): string {
   return `${runDir}/events.jsonl`;
+}
+
+/** Made once. */
+function engineId({ stateDir }: Places): string {
+  const path = `${stateDir}/engine-id`;
+  const known = readText(path)?.trim();
+  if (known !== undefined && /^[0-9a-f-]{36}$/.test(known)) return known;
+  const made = crypto.randomUUID();
+  writeFileSync(path, made, { mode: 0o644 });
+  return made;
 }

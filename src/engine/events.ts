@@ -43,6 +43,11 @@ export class Events {
   #history: EngineEvent[] = [];
   #lastNs = 0n;
 
+  /** How many listen now. */
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
   publish(event: Omit<EngineEvent, "timeNs">): void {
     const nowNs = BigInt(Date.now()) * 1_000_000n;
     this.#lastNs = nowNs > this.#lastNs ? nowNs : this.#lastNs + 1n;

@@ -139,14 +139,14 @@ test.each([
 ] as const)(
   "%s: lines from the end are the end of all lines, wherever the pieces of a file that are read begin",
   async (driver, encode) => {
-    const records = randomRecords(400);
+    const records = randomRecords(160);
     const bytes = (some: readonly LogRecord[]) => Buffer.concat(some.map(encode));
-    writeFileSync(`${path()}.1`, bytes(records.slice(0, 150)));
-    writeFileSync(path(), bytes(records.slice(150)));
-    for (const query of [{}, { stderr: false }, { sinceNs: startNs + 200_000_000_000n }]) {
+    writeFileSync(`${path()}.1`, bytes(records.slice(0, 60)));
+    writeFileSync(path(), bytes(records.slice(60)));
+    for (const query of [{}, { stderr: false }, { sinceNs: startNs + 80_000_000_000n }]) {
       const all = await read(query, { driver });
       const ends = [0, ...[...all.matchAll(/\n/g)].map(({ index }) => index + 1)];
-      for (const tail of [0, 1, 2, 50, 199, 260, 399, 1000]) {
+      for (const tail of [0, 1, 50, 110, 1000]) {
         const wanted = all.slice(ends[Math.max(0, ends.length - 1 - tail)]);
         expect([query, tail, (await read({ ...query, tail }, { driver })) === wanted]).toEqual([query, tail, true]);
       }

@@ -3,6 +3,7 @@
 import { OrlopError } from "../base/errors.ts";
 import { capabilityMask, containerCapabilities, parseCapability } from "../kernel/capabilities.ts";
 import { defaultSeccomp } from "../kernel/seccomp/default-profile.ts";
+import { protectedPaths } from "../runtime/default-spec.ts";
 import { type ProfileFacts, parseDockerSeccomp } from "../spec/docker-seccomp.ts";
 import type { HostConfig } from "../spec/engine-api-host-config.ts";
 import type { CapabilitySets, Linux } from "../spec/runtime-spec.ts";
@@ -93,6 +94,18 @@ function seccompOf(option: string, capabilities: readonly string[], machine: Sec
 function versionOf(release: string): ProfileFacts["kernel"] {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   return { major: Number(major), minor: Number(minor) };
+}
+
+/** As `inspect` tells them; null: privileged, so none. */
+export function shownPathsOf(
+  host: HostConfig,
+  machine: Pick<Machine, "facts">,
+): { readonly MaskedPaths: readonly string[] | null; readonly ReadonlyPaths: readonly string[] | null } {
+  const { maskedPaths = [], readonlyPaths = [] } = host.Privileged ? {} : protectedPaths(machine.facts);
+  return {
+    MaskedPaths: host.MaskedPaths ?? (host.Privileged ? null : maskedPaths),
+    ReadonlyPaths: host.ReadonlyPaths ?? (host.Privileged ? null : readonlyPaths),
+  };
 }
 
 /** The paths to hide and to make read-only: the request's, else the defaults (none for privileged containers). */

@@ -94,7 +94,8 @@ const defaultSysctls = {
   "net.ipv4.ping_group_range": "0 2147483647",
 };
 
-function protectedPaths(machine: MachineFacts): Pick<Linux, "maskedPaths" | "readonlyPaths"> {
+/** Hidden, and read-only, where nothing else was asked for. */
+export function protectedPaths(machine: MachineFacts): Pick<Linux, "maskedPaths" | "readonlyPaths"> {
   return {
     maskedPaths: [
       "/proc/acpi",

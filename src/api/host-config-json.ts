@@ -1,0 +1,82 @@
+/** HostConfig as `inspect` shows it: what was asked for, with Docker's defaults where nothing was. */
+
+import type { Container } from "../engine/container.ts";
+import { logSettingsOf } from "../engine/log-settings.ts";
+import type { Machine } from "../engine/machine.ts";
+import { shownPathsOf } from "../engine/spec-security.ts";
+
+/** Lists that Docker shows as null when they are empty, as Go writes a list that nobody made. */
+const nullLists = [
+  "Binds",
+  "VolumesFrom",
+  "CapAdd",
+  "CapDrop",
+  "Dns",
+  "DnsOptions",
+  "DnsSearch",
+  "ExtraHosts",
+  "GroupAdd",
+  "Links",
+  "SecurityOpt",
+  "BlkioWeightDevice",
+  "BlkioDeviceReadBps",
+  "BlkioDeviceWriteBps",
+  "BlkioDeviceReadIOps",
+  "BlkioDeviceWriteIOps",
+  "Devices",
+  "DeviceCgroupRules",
+  "DeviceRequests",
+  "Ulimits",
+] as const;
+
+/** What Docker leaves out when it says nothing. */
+const leftOut = ["Rootfs", "Mounts", "Sysctls", "Annotations", "Tmpfs", "StorageOpt"] as const;
+
+/** Fields that Docker shows and nobody here can set: limits of Windows, and what the kernel has given up. */
+const fixed = {
+  Cgroup: "",
+  CpuRealtimePeriod: 0,
+  CpuRealtimeRuntime: 0,
+  KernelMemory: 0,
+  KernelMemoryTCP: 0,
+  CpuCount: 0,
+  CpuPercent: 0,
+  IOMaximumIOps: 0,
+  IOMaximumBandwidth: 0,
+} as const;
+
+const SHM_SIZE_BYTES = 67_108_864;
+
+export function hostConfigJson({ body }: Container, machine: Machine): Readonly<Record<string, unknown>> {
+  const host = body.HostConfig;
+  const shown: Record<string, unknown> = { ...host, ...fixed };
+  for (const name of nullLists) if (isEmpty(shown[name])) shown[name] = null;
+  for (const name of leftOut) if (isEmpty(shown[name])) delete shown[name];
+  return {
+    ...shown,
+    PortBindings: shown["PortBindings"] ?? {},
+    NetworkMode: host.NetworkMode || "default",
+    IpcMode: host.IpcMode || "private",
+    CgroupnsMode: host.CgroupnsMode || "private",
+    Runtime: host.Runtime || "orlop",
+    ShmSize: host.ShmSize || SHM_SIZE_BYTES,
+    PidsLimit: host.PidsLimit === 0 ? null : host.PidsLimit,
+    MemorySwap: host.MemorySwap === 0 ? 2 * host.Memory : host.MemorySwap,
+    MemorySwappiness: host.MemorySwappiness ?? null,
+    ...shownPathsOf(host, machine),
+    LogConfig: logConfigJson(host.LogConfig),
+  };
+}
+
+/** With the limits that hold when none were asked for: unlike Docker's there are some. */
+function logConfigJson(asked: Container["body"]["HostConfig"]["LogConfig"]): unknown {
+  const { driver, maxFiles, maxSizeBytes } = logSettingsOf(asked);
+  if (driver === "none") return { Type: driver, Config: {} };
+  const size = maxSizeBytes === 0 ? "-1" : String(maxSizeBytes);
+  return { Type: driver, Config: { "max-file": String(maxFiles), "max-size": size, ...asked.Config } };
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === "") return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
