@@ -3,6 +3,7 @@
 import type { Route } from "./route.ts";
 import { archiveRoutes } from "./routes-archive.ts";
 import { containerRoutes } from "./routes-containers.ts";
+import { diskRoutes } from "./routes-disk.ts";
 import { eventRoutes } from "./routes-events.ts";
 import { execRoutes } from "./routes-exec.ts";
 import { imageArchiveRoutes } from "./routes-image-archives.ts";
@@ -30,5 +31,6 @@ export const routes: readonly Route[] = [
   ...volumeRoutes,
   ...networkRoutes,
   ...registryRoutes,
+  ...diskRoutes,
   ...orlopRoutes,
 ];

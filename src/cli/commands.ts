@@ -118,6 +118,8 @@ export const orlop: Group<CliContext> = {
       commands: {
         events: () => import("./events.ts").then((file) => file.events),
         info: () => import("./info.ts").then((file) => file.info),
+        df: () => import("./system-df.ts").then((file) => file.systemDf),
+        check: () => import("./system-check.ts").then((file) => file.systemCheck),
         stop: () => import("./system-stop.ts").then((file) => file.systemStop),
       },
     },

@@ -1,7 +1,9 @@
 /** The engine itself over the Engine API. */
 import type { Login } from "./docker-config.ts";
 import type { EngineClient } from "./engine-client.ts";
+import type { ImageSummary, ProgressMessage } from "./image-types.ts";
 import { readLines } from "./json-lines.ts";
+import { readProgress } from "./progress-stream.ts";
 
 /** What `orlop version` shows of the engine. */
 export interface EngineVersion {
@@ -19,6 +21,16 @@ export interface EventsQuery {
   readonly since?: string;
   readonly until?: string;
   readonly filters?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface DiskUsage {
+  /** Every unpacked layer once. */
+  readonly LayersSize: number;
+  /** Orlop's own: the blobs as they came. */
+  readonly BlobsSize?: number;
+  readonly Images: readonly ImageSummary[] | null;
+  readonly Containers: readonly { readonly SizeRw?: number; readonly State: string }[] | null;
+  readonly Volumes: readonly { readonly UsageData?: { readonly Size: number; readonly RefCount: number } }[] | null;
 }
 
 export class SystemClient {
@@ -54,5 +66,15 @@ export class SystemClient {
   /** Asks the registry whether a login is right. What is to be kept instead of the password, if the registry gave that. */
   async auth(login: Login): Promise<{ readonly Status: string; readonly IdentityToken: string }> {
     return this.#engine.json({ method: "POST", path: "/auth", json: login });
+  }
+
+  /** What takes how much of the disk. */
+  diskUsage(): Promise<DiskUsage> {
+    return this.#engine.json({ method: "GET", path: "/system/df" });
+  }
+
+  /** Reads every blob again; tells what is damaged, and with `repair` what became of it. */
+  async *check(repair: boolean): AsyncGenerator<ProgressMessage, void> {
+    yield* readProgress(await this.#engine.call({ method: "POST", path: "/orlop/check", query: { repair } }));
   }
 }

@@ -12,6 +12,7 @@ import { RunStore } from "../store/run-store.ts";
 import { noteBoot } from "./boot.ts";
 import { isTransient } from "./container-record.ts";
 import { Containers } from "./containers.ts";
+import { usageOfVolumes } from "./disk-usage.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { Events } from "./events.ts";
 import { Images } from "./images/images.ts";
@@ -95,6 +96,11 @@ export class Engine {
     await engine.networks.reconcile();
     await engine.volumes.reconcile((id) => engine.containers.has(id));
     return engine;
+  }
+
+  /** What lies in each volume. */
+  volumeUsage(): ReturnType<typeof usageOfVolumes> {
+    return usageOfVolumes(this.volumes, this.#parts);
   }
 
   /** Whether nothing is under way that would be lost with this process. Running containers do not need it. */

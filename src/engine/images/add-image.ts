@@ -37,6 +37,7 @@ export async function addImage(images: Images, { manifest, config, ...given }: N
   const before = images.table.image(config.digest);
   const image: ImageRecord = {
     id: config.digest,
+    configBytes: config.raw.length,
     manifest: { mediaType: manifest.mediaType, digest: manifest.digest, sizeBytes: manifest.raw.length },
     indexes: [...new Set([...(given.indexes ?? []), ...keptIndexes(before, manifest.digest)])],
     layers,

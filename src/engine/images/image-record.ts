@@ -21,6 +21,8 @@ export interface ImageLayer {
 export interface ImageRecord {
   /** The digest of its configuration. */
   readonly id: Digest;
+  /** Of that configuration. */
+  readonly configBytes: number;
   readonly manifest: { readonly mediaType: string; readonly digest: Digest; readonly sizeBytes: number };
   /** Indexes that led to the manifest: kept as they are, so that a push can send the same. */
   readonly indexes: readonly Digest[];

@@ -1,0 +1,103 @@
+/** How much of the disk is taken (`system df`), and whether what lies there is still what it was (`system check`). */
+
+import { OrlopError } from "../base/errors.ts";
+import { usageOfContainers, usageOfImages } from "../engine/disk-usage.ts";
+import type { Engine } from "../engine/engine.ts";
+import { checkImages } from "../engine/images/check-images.ts";
+import { parseRegistryAuth } from "../spec/registry-credentials.ts";
+import { summary } from "./container-json.ts";
+import { imageSummary } from "./image-json.ts";
+import { summaryNetworks, summaryPorts } from "./network-json.ts";
+import { progressReply } from "./progress-reply.ts";
+import { flag, type ParseParameter } from "./query.ts";
+import { json } from "./reply.ts";
+import { route } from "./route.ts";
+import { volumeJson } from "./volume-json.ts";
+
+const kinds = ["container", "image", "volume", "build-cache"];
+
+/** May be given more than once. */
+const kindsAsked: ParseParameter<readonly string[] | undefined> = (given) => {
+  if (given === undefined || given === "") return undefined;
+  const unknown = given.split(",").find((kind) => !kinds.includes(kind));
+  if (unknown !== undefined)
+    throw OrlopError.of("bad_value", { what: "parameter type", value: unknown, expected: kinds.join(", ") });
+  return given.split(",");
+};
+
+async function imagesPart(engine: Engine, apiMinor: number): Promise<object> {
+  const { images, layerBytes, blobBytes } = await usageOfImages(engine.images);
+  return {
+    LayersSize: layerBytes,
+    // Orlop's own: the blobs as they came lie beside the unpacked layers
+    BlobsSize: blobBytes,
+    Images: images.map(({ image, sharedBytes, containers }) =>
+      imageSummary({ image, names: engine.images.table.namesOf(image.id), containers, sharedBytes, apiMinor }),
+    ),
+  };
+}
+
+async function containersPart(engine: Engine): Promise<object> {
+  const used = await usageOfContainers(engine.containers);
+  const nowMs = Date.now();
+  return {
+    Containers: await Promise.all(
+      used.map(async ({ container, size }) =>
+        summary(container, nowMs, {
+          networkSettings: await summaryNetworks(container, engine),
+          ports: summaryPorts(container, engine),
+          size,
+        }),
+      ),
+    ),
+  };
+}
+
+async function volumesPart(engine: Engine): Promise<object> {
+  const used = await engine.volumeUsage();
+  return {
+    Volumes: used.map(({ volume, bytes }) => ({
+      ...volumeJson(volume),
+      UsageData: { Size: bytes, RefCount: volume.references.size },
+    })),
+  };
+}
+
+export const diskRoutes = [
+  route({
+    method: "GET",
+    path: "/system/df",
+    operation: "SystemDataUsage",
+    query: { type: kindsAsked, verbose: flag },
+    async handle({ query, engine, apiMinor }) {
+      const isAsked = (kind: string): boolean => query.type?.includes(kind) ?? true;
+      const parts = await Promise.all([
+        isAsked("image") ? imagesPart(engine, apiMinor) : {},
+        isAsked("container") ? containersPart(engine) : {},
+        isAsked("volume") ? volumesPart(engine) : {},
+      ]);
+      const cache = isAsked("build-cache") ? { BuildCache: [] } : {};
+      const builder = apiMinor < 42 ? { BuilderSize: 0 } : {};
+      return json(Object.assign({}, ...parts, cache, builder));
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/orlop/check",
+    operation: "OrlopCheck",
+    query: { repair: flag },
+    handle({ query, engine, registryAuth, signal }) {
+      const credentials = parseRegistryAuth(registryAuth);
+      return progressReply(async (send) => {
+        const { checked, faults } = await checkImages(engine.images, {
+          repair: query.repair,
+          signal,
+          onFault: ({ what, outcome, isMended }) =>
+            send({ status: `${what}: ${outcome}`, aux: { What: what, Mended: isMended } }),
+          ...(credentials && { credentials }),
+        });
+        send({ status: `${checked} checked, ${faults} damaged`, aux: { Checked: checked, Damaged: faults } });
+      });
+    },
+  }),
+];

@@ -1,0 +1,78 @@
+/** What Orlop takes of the disk, by kind: measured when it is asked for. */
+
+import type { Step } from "../kernel/step.ts";
+import type { Digest } from "../spec/digest.ts";
+import type { Container } from "./container.ts";
+import type { ContainerSize } from "./container-size.ts";
+import type { Containers } from "./containers.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { contentBytesOf, type ImageRecord } from "./images/image-record.ts";
+import type { Images } from "./images/images.ts";
+import type { Volume } from "./volume.ts";
+import type { Volumes } from "./volumes.ts";
+
+export interface ImageUsage {
+  readonly image: ImageRecord;
+  readonly bytes: number;
+  /** Of that, in layers that other images have too. */
+  readonly sharedBytes: number;
+  readonly containers: number;
+}
+
+export interface ImagesUsage {
+  readonly images: readonly ImageUsage[];
+  /** Every layer once: the images' own bytes, and what they share, add up to this. */
+  readonly layerBytes: number;
+  /** The blobs as they came, which lie beside the unpacked layers. */
+  readonly blobBytes: number;
+}
+
+export async function usageOfImages(images: Images): Promise<ImagesUsage> {
+  const all = images.table.all();
+  const counts = new Map<Digest, { readonly bytes: number; users: number }>();
+  for (const { layers } of all)
+    for (const [diffId, bytes] of distinctLayers(layers)) {
+      const known = counts.get(diffId) ?? { bytes, users: 0 };
+      known.users++;
+      counts.set(diffId, known);
+    }
+  const { content } = await images.stores();
+  const blobs = await content.list();
+  return {
+    images: all.map((image) => ({
+      image,
+      bytes: contentBytesOf(image),
+      sharedBytes: [...distinctLayers(image.layers)].reduce(
+        (sum, [diffId, bytes]) => sum + ((counts.get(diffId)?.users ?? 0) > 1 ? bytes : 0),
+        0,
+      ),
+      containers: images.users.usersOf(image.id).length,
+    })),
+    layerBytes: [...counts.values()].reduce((sum, { bytes }) => sum + bytes, 0),
+    blobBytes: blobs.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+function distinctLayers(layers: ImageRecord["layers"]): Map<Digest, number> {
+  return new Map(layers.map(({ diffId, contentBytes }) => [diffId, contentBytes]));
+}
+
+export function usageOfContainers(
+  containers: Containers,
+): Promise<{ readonly container: Container; readonly size: ContainerSize }[]> {
+  return Promise.all(
+    containers.all().map(async (container) => ({ container, size: await containers.sizeOf(container) })),
+  );
+}
+
+/** Bytes in each volume's directory. */
+export async function usageOfVolumes(
+  volumes: Volumes,
+  { executor }: Pick<EngineParts, "executor">,
+): Promise<{ readonly volume: Volume; readonly bytes: number }[]> {
+  const all = volumes.all();
+  if (all.length === 0) return [];
+  const steps = all.map(({ path }): Step => ({ op: "usage", paths: [path], why: "how much lies in a volume" }));
+  const values = await executor.run(steps);
+  return all.map((volume, i) => ({ volume, bytes: Number(new TextDecoder().decode(values.get(i)) || 0) }));
+}

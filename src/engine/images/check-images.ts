@@ -1,0 +1,128 @@
+/**
+ * `system check`: reads every blob of every image again and compares it with its digest, and unpacks nothing. What is damaged or
+ * missing is brought again from the registries that the image's names lead to, and unpacked again when it is a layer.
+ */
+
+import { OrlopError } from "../../base/errors.ts";
+import { log } from "../../base/log.ts";
+import type { Digest } from "../../spec/digest.ts";
+import { parseReference, type Reference } from "../../spec/reference.ts";
+import type { Credentials } from "../../spec/registry-credentials.ts";
+import type { ImageLayer, ImageRecord } from "./image-record.ts";
+import type { Images } from "./images.ts";
+import { blobsOf } from "./reclaim.ts";
+
+export interface CheckFault {
+  /** e.g. "layer sha256:… of debian:12". */
+  readonly what: string;
+  readonly outcome: string;
+  /** It is whole again. */
+  readonly isMended: boolean;
+}
+
+type Outcome = Omit<CheckFault, "what">;
+
+export interface CheckRequest {
+  readonly repair: boolean;
+  readonly credentials?: Credentials;
+  readonly onFault: (fault: CheckFault) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** @returns how many blobs and layers were looked at, and how many of them were damaged */
+export async function checkImages(images: Images, request: CheckRequest): Promise<{ checked: number; faults: number }> {
+  const { content, layers, leases, layerLeases } = await images.stores();
+  const seen = new Set<string>();
+  let faults = 0;
+  for (const image of images.table.all()) {
+    using lease = leases.open();
+    using layerLease = layerLeases.open();
+    lease.hold(blobsOf(image));
+    layerLease.hold(image.layers.map(({ diffId }) => diffId));
+    for (const digest of blobsOf(image)) {
+      request.signal?.throwIfAborted();
+      if (seen.has(digest)) continue;
+      seen.add(digest);
+      if (await isWhole(digest, content)) continue;
+      faults++;
+      request.onFault({
+        what: `blob ${digest} of ${shownName(images, image)}`,
+        ...(await mend(images, image, digest, request)),
+      });
+    }
+    for (const layer of image.layers) {
+      if (seen.has(`layer ${layer.diffId}`)) continue;
+      seen.add(`layer ${layer.diffId}`);
+      if (await layers.has(layer.diffId)) continue;
+      faults++;
+      request.onFault({
+        what: `unpacked layer ${layer.diffId} of ${shownName(images, image)}`,
+        ...(request.repair ? await unpackAgain(images, layer) : { outcome: "missing", isMended: false }),
+      });
+    }
+  }
+  return { checked: seen.size, faults };
+}
+
+async function isWhole(digest: Digest, content: { verify(digest: Digest): Promise<boolean> }): Promise<boolean> {
+  try {
+    return await content.verify(digest);
+  } catch (error) {
+    if (["ENOENT", "EIO"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
+  }
+}
+
+/** Brings a blob again, from the first registry that has it. */
+async function mend(images: Images, image: ImageRecord, digest: Digest, request: CheckRequest): Promise<Outcome> {
+  if (!request.repair) return { outcome: "damaged", isMended: false };
+  const { content, fetcher } = await images.stores();
+  const registries = await images.registrySettings.registries();
+  const size = sizeIn(image, digest);
+  await content.remove(digest);
+  for (const place of placesOf(images, image)) {
+    const sessions = registries.sessions(place, request.credentials);
+    try {
+      if (size === undefined) {
+        const { getManifest } = await import("../../images/registry-client.ts");
+        const [session] = sessions.slice(-1);
+        if (session === undefined) continue;
+        await content.put((await getManifest(session, digest, digest, request.signal)).raw);
+      } else await fetcher.fetch({ digest, size }, { sessions, ...(request.signal && { signal: request.signal }) });
+      return { outcome: "damaged, and brought again", isMended: true };
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      if (!(error instanceof OrlopError)) throw error;
+      log("warn", `${place.host}/${place.repository} does not give ${digest}`, error);
+    }
+  }
+  return { outcome: "damaged, and no registry of its names has it: pull or load the image again", isMended: false };
+}
+
+async function unpackAgain(images: Images, layer: ImageLayer): Promise<Outcome> {
+  try {
+    await (await images.stores()).ensureLayer(layer);
+    return { outcome: "missing, and unpacked again", isMended: true };
+  } catch (error) {
+    if (!(error instanceof OrlopError)) throw error;
+    return { outcome: `missing, and cannot be unpacked: ${error.message}`, isMended: false };
+  }
+}
+
+/** A layer's or the configuration's; undefined for a manifest or an index, which are asked for by another address. */
+function sizeIn(image: ImageRecord, digest: Digest): number | undefined {
+  return (
+    image.layers.find((layer) => layer.digest === digest)?.sizeBytes ??
+    (digest === image.id ? image.configBytes : undefined)
+  );
+}
+
+/** The repositories that the image's names lead to. */
+function placesOf(images: Images, image: ImageRecord): Reference[] {
+  const all = images.table.namesOf(image.id).map(({ reference }) => parseReference(reference));
+  return [...new Map(all.map((one) => [`${one.host}/${one.repository}`, one])).values()];
+}
+
+function shownName(images: Images, image: ImageRecord): string {
+  return images.table.namesOf(image.id)[0]?.reference ?? image.id;
+}
