@@ -1,8 +1,8 @@
 /** Network namespaces of a test's own, what is asked inside of them, and servers upstream of netd. */
 
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { ScopedNames } from "../../src/kernel/netd.ts";
 import type { DnsReply } from "./dns-client.ts";
@@ -60,16 +60,14 @@ export type Serving = (query: Buffer, protocol: "udp" | "tcp") => Uint8Array | u
 /** A DNS server on 127.0.0.1, UDP and TCP on the same port; counts what it was asked. */
 export async function serveDns(scratch: Scratch, serving: Serving): Promise<{ port: number; asked: Buffer[] }> {
   const asked: Buffer[] = [];
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
+  const { socket, server } = await openPair();
   const { port } = socket.address();
   socket.on("message", (query, from) => {
     asked.push(query);
     const answer = serving(query, "udp");
     if (answer !== undefined) socket.send(answer, from.port, from.address);
   });
-  const server = createServer((connection) => {
+  server.on("connection", (connection) => {
     connection.on("error", () => undefined);
     connection.on("data", (chunk: Buffer) => {
       const query = chunk.subarray(2);
@@ -78,13 +76,28 @@ export async function serveDns(scratch: Scratch, serving: Serving): Promise<{ po
       if (answer !== undefined) connection.write(Buffer.concat([lengthOf(answer), answer]));
     });
   });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
   scratch.defer(() => {
     socket.close();
     server.close();
   });
   return { port, asked };
+}
+
+/** One port that is free for both. */
+async function openPair(): Promise<{ socket: UdpSocket; server: Server }> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = createSocket("udp4");
+  try {
+    socket.bind((server.address() as AddressInfo).port, "127.0.0.1");
+    await once(socket, "listening");
+    return { socket, server };
+  } catch {
+    socket.close();
+    server.close();
+    return openPair(); // somebody has the other protocol's
+  }
 }
 
 function lengthOf(message: Uint8Array): Uint8Array {
