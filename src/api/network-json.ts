@@ -55,7 +55,13 @@ export function networkInspection(network: Network, engine: Engine): unknown {
     };
     return [[id, shown] as const];
   });
-  return { ...networkSummary(network), Containers: Object.fromEntries(members) };
+  const { reports } = engine.networks;
+  return {
+    ...networkSummary(network),
+    Containers: Object.fromEntries(members),
+    // Docker's clients leave out what they do not know.
+    ...(reports.length > 0 && network.record.driver === "bridge" ? { OtherFirewalls: reports } : {}),
+  };
 }
 
 /** `NetworkSettings` of a container's inspection. */

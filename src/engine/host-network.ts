@@ -3,9 +3,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import type { Subnet } from "../base/ip-address.ts";
+import { log } from "../base/log.ts";
 import { point } from "../base/point.ts";
+import { Serial } from "../base/serial.ts";
 import type { Executor } from "../kernel/executor.ts";
+import type { HostChange, Netd } from "../kernel/netd.ts";
 import { type Link, parseLinks, parseRoutes, type Route } from "../kernel/netlink/list.ts";
+import { listRules, parseRules } from "../kernel/netlink/nft-chains.ts";
 import { encodeAdd, encodeDelete, encodeDeleteEach, NETLINK_NETFILTER } from "../kernel/netlink/nftables.ts";
 import { installRules } from "../kernel/nft.ts";
 import type { Step } from "../kernel/step.ts";
@@ -20,9 +24,11 @@ import {
 import { type ForwardedPort, networkElements, portElements, rulesetText } from "../network/ruleset.ts";
 import { readText } from "./machine.ts";
 import type { Network } from "./network.ts";
+import { OtherFirewalls } from "./other-firewalls.ts";
 
 export interface HostNetworkOptions {
   readonly executor: Executor;
+  readonly netd: Netd;
   readonly names: LinkNames;
   readonly runDir: string;
 }
@@ -39,10 +45,18 @@ export class HostNetwork {
   /** Bridges that are there, with what the rules must know. */
   readonly #bridges = new Map<string, { readonly network: Network; readonly index: Promise<number> }>();
   readonly #ports = new Map<string, readonly ForwardedPort[]>();
+  readonly #netd: Netd;
+  readonly #others: OtherFirewalls;
+  /** Looking after the rules: one thing after the other. */
+  readonly #care = new Serial();
+  /** Which rules our table had when it was installed. */
+  #rules = "";
   #prepared: Promise<void> | undefined;
 
-  constructor({ executor, names, runDir }: HostNetworkOptions) {
+  constructor({ executor, netd, names, runDir }: HostNetworkOptions) {
     this.#executor = executor;
+    this.#netd = netd;
+    this.#others = new OtherFirewalls(executor, names);
     this.#names = names;
     this.#runDir = runDir;
   }
@@ -132,9 +146,75 @@ export class HostNetwork {
 
   /** Installs the ruleset as everything known now needs it: also what puts it back when somebody has flushed it. */
   async install(): Promise<void> {
-    const networks = [...this.#bridges.values()].map(({ network }) => network.ruled);
-    const ports = [...this.#ports.values()].flat();
+    const before = { bridges: new Map(this.#bridges), ports: new Map(this.#ports) };
+    const networks = [...before.bridges.values()].map(({ network }) => network.ruled);
+    const ports = [...before.ports.values()].flat();
     await installRules(rulesetText(this.#names.table, { networks, ports, uplinks: this.#uplinks() }));
+    await this.#catchUp(before);
+    this.#rules = await this.#readRules();
+  }
+
+  /** What came and went while `nft` was at work: the one it has thrown away again, the other brought back. */
+  async #catchUp(before: {
+    readonly bridges: ReadonlyMap<string, { readonly network: Network }>;
+    readonly ports: ReadonlyMap<string, readonly ForwardedPort[]>;
+  }): Promise<void> {
+    const networks = [...this.#bridges]
+      .filter(([id]) => !before.bridges.has(id))
+      .map(([, { network }]) => network.ruled);
+    const come = [...this.#ports].filter(([owner, ports]) => before.ports.get(owner) !== ports);
+    const gone = [...before.ports].filter(([owner, ports]) => this.#ports.get(owner) !== ports);
+    if (gone.length > 0)
+      await this.#removeElements(portElements(gone.flatMap(([, ports]) => ports)), "let go meanwhile");
+    const elements = [...networkElements(networks), ...portElements(come.flatMap(([, ports]) => ports))];
+    if (elements.length > 0)
+      await this.#executor.run([this.#netfilter(encodeAdd(this.#names.table, elements), "came meanwhile")]);
+  }
+
+  /** Our table's rules by their handles: the same as long as nobody touches them. "" when the table is gone. */
+  async #readRules(): Promise<string> {
+    const message = listRules({ family: "inet", table: this.#names.table });
+    const why = "whether our rules are as we made them";
+    const list = this.#executor.run([{ op: "netlink-list", protocol: NETLINK_NETFILTER, message, why }]);
+    const values = await list.catch(() => new Map<number, Uint8Array>()); // ENOENT: no such table
+    return parseRules(values.get(0) ?? new Uint8Array())
+      .map(({ handle }) => handle.toHex())
+      .join(" ");
+  }
+
+  // ── other firewalls ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What of the host's other firewalls concerns our networks, in words. */
+  get reports(): readonly string[] {
+    return this.#others.reports;
+  }
+
+  #watch(): Promise<void> {
+    this.#netd.onChange = (change) => {
+      const movesPassages = change.addresses && this.reports.length > 0;
+      if (change.ownRules || change.otherRules || movesPassages)
+        this.#care
+          .run(() => this.#lookAfter(change))
+          .catch((error: unknown) => log("error", "the host's firewall rules", error));
+    };
+    return this.#netd.watchRules(this.#names.table);
+  }
+
+  /** Somebody changed rules: ours are put back, and have their passage through those of others. */
+  async #lookAfter({ ownRules }: HostChange): Promise<void> {
+    if (this.#prepared === undefined) return;
+    if (ownRules && (await this.#readRules()) !== this.#rules) {
+      log("warn", `somebody has changed the nftables table inet ${this.#names.table}: it is installed again`);
+      await this.install();
+      point("network.rules.repaired");
+    }
+    await this.#passOthers();
+  }
+
+  async #passOthers(): Promise<void> {
+    const bridges = [...this.#bridges.values()].map(({ network }) => network.record.linkName);
+    await this.#others.refresh({ survey: await this.survey(), bridges });
+    point("network.others.passed");
   }
 
   #prepare(): Promise<void> {
@@ -155,6 +235,8 @@ export class HostNetwork {
     }
     await this.install();
     point("network.rules.installed");
+    await this.#watch();
+    await this.#care.run(() => this.#passOthers());
     await this.#executor.run(planForwarding(advertisedLinks()));
   }
 
@@ -186,6 +268,8 @@ export class HostNetwork {
     this.#bridges.clear();
     this.#ports.clear();
     this.#prepared = undefined;
+    await this.#netd.watchRules(undefined);
+    await this.#care.run(() => this.#others.remove());
     await installRules(`table inet ${this.#names.table} {}\ndelete table inet ${this.#names.table}\n`);
   }
 }

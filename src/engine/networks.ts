@@ -85,7 +85,12 @@ export class Networks {
     this.#options = options;
     this.#names = linkNamesOf(options.runDir);
     this.#nameService = new NameService(options.netd, options.executor);
-    this.#host = new HostNetwork({ executor: options.executor, names: this.#names, runDir: options.runDir });
+    this.#host = new HostNetwork({
+      executor: options.executor,
+      netd: options.netd,
+      names: this.#names,
+      runDir: options.runDir,
+    });
     this.#sandboxes = new Sandboxes({
       executor: options.executor,
       host: this.#host,
@@ -112,6 +117,11 @@ export class Networks {
   }
 
   // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What of the host's other firewalls concerns networks, in words. */
+  get reports(): readonly string[] {
+    return this.#host.reports;
+  }
 
   /** Oldest first. */
   async all(): Promise<Network[]> {

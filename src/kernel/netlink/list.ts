@@ -56,7 +56,7 @@ export function parseRoutes(list: Uint8Array): Route[] {
 }
 
 /** The bodies of the messages of one type. */
-function messagesOf(list: Uint8Array, type: number): Uint8Array[] {
+export function messagesOf(list: Uint8Array, type: number): Uint8Array[] {
   const view = viewOf(list);
   const bodies: Uint8Array[] = [];
   for (let at = 0; at + 16 <= list.length; ) {
@@ -68,7 +68,7 @@ function messagesOf(list: Uint8Array, type: number): Uint8Array[] {
   return bodies;
 }
 
-function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
+export function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
   const view = viewOf(bytes);
   const found = new Map<number, Uint8Array>();
   for (let at = 0; at + 4 <= bytes.length; ) {
@@ -80,7 +80,7 @@ function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
   return found;
 }
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const numberOf = (bytes: Uint8Array | undefined): number =>
   bytes === undefined ? 0 : viewOf(bytes).getUint32(0, true);
-const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes?.subarray(0, -1));
+export const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes?.subarray(0, -1));
