@@ -233,7 +233,7 @@ export class HostNetwork {
       const uplinks = links.filter(({ kind, name }) => kind === "" && name !== "lo").map(({ name }) => name);
       writeFileSync(this.#guardedFile, JSON.stringify(forwards ? [] : uplinks), { mode: 0o600 });
     }
-    await this.install();
+    await this.#care.run(() => this.install());
     point("network.rules.installed");
     await this.#watch();
     await this.#care.run(() => this.#passOthers());
@@ -262,7 +262,7 @@ export class HostNetwork {
 
   /** Takes everything away again, when no container needs it. */
   async dismantle(): Promise<void> {
-    if (this.#prepared === undefined) return;
+    if (this.#prepared === undefined && !this.wasUsed) return;
     for (const { network } of this.#bridges.values())
       await this.#executor.run(planBridgeRemoval(network.record.linkName));
     this.#bridges.clear();
