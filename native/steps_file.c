@@ -124,10 +124,34 @@ int step_file(struct task *task, union argument *arg) {
   return close_after(fd, -1);
 }
 
+/* The groups that a container made below its own. Only directories go: what is in use, or has files of its own, stays. */
+static void rmdir_below(int directory, int depth) {
+  DIR *list = fdopendir(directory);
+  struct dirent *entry;
+  if (list == NULL) {
+    close(directory);
+    return;
+  }
+  while (depth < TREE_DEPTH_MAX && (entry = readdir(list)) != NULL) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+      continue;
+    int child = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (child >= 0)
+      rmdir_below(child, depth + 1);
+    unlinkat(directory, entry->d_name, AT_REMOVEDIR);
+  }
+  closedir(list);
+}
+
 int step_rmdir(struct task *task, union argument *arg) {
   for (int waited = 0; rmdir(arg[0].s) < 0 && errno != ENOENT; waited++) {
     if (errno != EBUSY || waited >= RMDIR_PATIENCE_MS)
       return fail(task, errno, "%s", arg[0].s);
+    int directory = open(arg[0].s, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory >= 0)
+      rmdir_below(directory, 0);
+    if (rmdir(arg[0].s) == 0 || errno == ENOENT)
+      return 0;
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
   return 0;

@@ -1,5 +1,6 @@
 /* cgroups beyond plain files: emptying a v1 group, and the device program of a v2 one. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -12,7 +13,7 @@
 
 #include "steps.h"
 
-enum { KILL_PATIENCE_MS = 10 * 1000, LONGEST_PAUSE_MS = 16 };
+enum { KILL_PATIENCE_MS = 10 * 1000, LONGEST_PAUSE_MS = 16, GROUP_DEPTH_MAX = 64 };
 
 static int write_text(const char *path, const char *text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -26,9 +27,9 @@ static int write_text(const char *path, const char *text) {
 }
 
 /* SIGKILL to each task that the file lists; how many there were, or -1. Lines may be split between two reads. */
-static int kill_listed(const char *tasks) {
+static int kill_listed(int group, const char *list) {
   char buffer[4096];
-  int fd = open(tasks, O_RDONLY | O_CLOEXEC), count = 0;
+  int fd = openat(group, list, O_RDONLY | O_CLOEXEC), count = 0;
   long pid = 0;
   ssize_t size;
   if (fd < 0)
@@ -48,17 +49,47 @@ static int kill_listed(const char *tasks) {
   return count;
 }
 
+/* The same in the groups below too, which the container may have made. Takes `group` over. */
+static int kill_below(int group, const char *list, int depth) {
+  int count = kill_listed(group, list), error = errno;
+  DIR *names = fdopendir(group);
+  struct dirent *entry;
+  if (names == NULL) {
+    close(group);
+    return -1;
+  }
+  while (count >= 0 && depth < GROUP_DEPTH_MAX && (entry = readdir(names)) != NULL) {
+    if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+      continue;
+    int child = openat(group, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int more = child < 0 ? 0 : kill_below(child, list, depth + 1); /* it may be gone */
+    error = errno;
+    count = more < 0 ? -1 : count + more;
+  }
+  closedir(names);
+  errno = error;
+  return count;
+}
+
+static int kill_all(const char *tasks) {
+  char list[32];
+  int group = open_parent(tasks, list, sizeof list);
+  if (group < 0)
+    return errno == ENOENT ? 0 : -1;
+  return kill_below(group, list, 0);
+}
+
 /* tasks: the group's list of processes; freezer: its freezer.state, or "". Frozen tasks cannot fork away from us, and die
  * when thawed. A new task may still come in (an exec), so again until there is none. */
 int step_kill_group(struct task *task, union argument *arg) {
   const char *tasks = arg[0].s, *freezer = arg[1].s;
   long pause_ms = 1;
-  if (kill_listed(tasks) == 0)
+  if (kill_all(tasks) == 0)
     return 0; /* nothing to stop: the end of most containers */
   for (long waited_ms = 0; waited_ms < KILL_PATIENCE_MS; waited_ms += pause_ms) {
     if (freezer[0] != 0 && write_text(freezer, "FROZEN") < 0 && errno != ENOENT)
       return fail(task, errno, "%s", freezer);
-    int count = kill_listed(tasks), error = errno;
+    int count = kill_all(tasks), error = errno;
     if (freezer[0] != 0 && write_text(freezer, "THAWED") < 0 && errno != ENOENT)
       return fail(task, errno, "%s", freezer);
     if (count < 0)

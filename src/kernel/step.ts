@@ -29,7 +29,7 @@ export const stepTable = {
   read: { path: "s" },
   /** Make a file with this content, mode and owner; replaces one that exists (write to a temporary name, rename). */
   file: { path: "s", mode: "n", data: "b" },
-  /** Remove an empty directory (a cgroup), retrying EBUSY for up to 2 s; one that is missing is fine. */
+  /** Remove an empty directory; a cgroup with the groups below it, retrying EBUSY for up to 2 s. One that is missing is fine. */
   rmdir: { path: "s" },
   /** Remove a file, or a tree without following links or crossing mounts; one that is missing is fine. */
   remove: { path: "s" },

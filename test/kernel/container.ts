@@ -60,6 +60,10 @@ export interface ContainerOptions {
   /** In place of the busybox root. */
   readonly root?: (directory: string) => RootSource;
   readonly input?: Partial<ContainerPlanInput>;
+  /** A program in front of the executor. */
+  readonly executable?: string;
+  /** The exit record goes to the disk, as a container's does that is kept. */
+  readonly syncExit?: boolean;
 }
 
 /** Runs `script` with sh in a container, and removes it. */
@@ -98,7 +102,7 @@ export async function runContainer(
     cgroups,
     monitor: {
       socketPath: join(state, "monitor.sock"),
-      exitRecord: { path: join(state, "exit"), sync: false, wake: "" },
+      exitRecord: { path: join(state, "exit"), sync: options.syncExit ?? false, wake: "" },
       log: {
         driver: "json-file",
         path: log,
@@ -119,7 +123,7 @@ export async function runContainer(
     ...options.input,
   });
   try {
-    const { exited } = await runOneShot(steps, { executable: executorPath });
+    const { exited } = await runOneShot(steps, { executable: options.executable ?? executorPath });
     return { ...output(log), status: exited?.status ?? -1 };
   } finally {
     const removal = planRemoval({ cgroups, groupPath: groupPathOf(id, spec), owned: root.owned });

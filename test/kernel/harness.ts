@@ -28,6 +28,8 @@ const needTable = {
       [...new Bun.Glob("/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a").scanSync("/")].length > 0,
     remedy: "apt-get install clang libclang-rt-14-dev",
   },
+  strace: { met: () => Bun.which("strace") !== null, remedy: "apt-get install strace" },
+  setpriv: { met: () => Bun.which("setpriv") !== null, remedy: "apt-get install util-linux" },
   gcc: { met: () => Bun.which("gcc") !== null, remedy: "apt-get install gcc" },
   nft: { met: () => Bun.which("nft") !== null, remedy: "apt-get install nftables" },
   ip: { met: () => Bun.which("ip") !== null, remedy: "apt-get install iproute2" },

@@ -181,6 +181,27 @@ kernelTest(
 );
 
 kernelTest(
+  "groups that a container made below its own go with it, processes included",
+  [...needs, "cgroup1"],
+  async ({ directory, defer }) => {
+    const group = `/sys/fs/cgroup/freezer/${basename(directory)}`;
+    const below = `${group}/engine/inner`;
+    mkdirSync(below, { recursive: true });
+    const sleeper = Bun.spawn(["sleep", "60"]);
+    defer(async () => {
+      sleeper.kill("SIGKILL");
+      await sleeper.exited;
+    });
+    writeFileSync(`${below}/tasks`, String(sleeper.pid));
+    await runSteps([
+      { op: "kill-group", tasks: `${group}/tasks`, freezer: `${group}/freezer.state` },
+      { op: "rmdir", path: group },
+    ]);
+    expect([isAlive(sleeper.pid), existsSync(group)]).toEqual([false, false]);
+  },
+);
+
+kernelTest(
   "a group is emptied without a freezer, and an empty or missing one is fine",
   [...needs, "cgroup1"],
   async ({ directory, defer }) => {
