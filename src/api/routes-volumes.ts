@@ -1,5 +1,6 @@
 /** Volumes: made, listed, inspected, removed. Translates only; `src/engine` decides. */
 
+import { OrlopError } from "../base/errors.ts";
 import { parseVolumeCreate } from "../spec/engine-api-volume.ts";
 import { filters, flag } from "./query.ts";
 import { json, noContent } from "./reply.ts";
@@ -42,6 +43,14 @@ export const volumeRoutes = [
     path: "/volumes/:name",
     operation: "VolumeInspect",
     handle: ({ params, engine }) => json(volumeJson(engine.volumes.get(params.name))),
+  }),
+  route({
+    method: "PUT",
+    path: "/volumes/:name",
+    operation: "VolumeUpdate",
+    handle() {
+      throw OrlopError.of("unknown_field", { field: "updating a volume (only cluster volumes can be)" });
+    },
   }),
   route({
     method: "DELETE",

@@ -125,6 +125,7 @@ kernelTest("what cannot be a volume is refused in Docker's words, and nothing is
     const answer = await ask("POST", "/volumes/create", body);
     expect([answer.status, messageOf(answer)]).toEqual([status, expect.stringContaining(message)]);
   }
+  expect((await ask("PUT", "/volumes/xx?version=1", {})).status).toBe(501);
   expect(readdirSync(volumes)).toEqual([]);
 });
 

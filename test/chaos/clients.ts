@@ -1,6 +1,7 @@
 /** Clients that do random things with objects of their own, one request after the other, and hold the engine to its answers. */
 
 import type { EngineClient } from "../../src/client/engine-client.ts";
+import { EngineError } from "../../src/client/engine-error.ts";
 import { Promised } from "./model.ts";
 import type { Random } from "./random.ts";
 
@@ -60,7 +61,7 @@ const volumes: Kind = {
       Name: name,
       ...(random.next() < 0.5 ? {} : { DriverOpts: { type: "tmpfs", device: "tmpfs", o: "size=1m" } }),
     }),
-  remove: ({ engine }, name) => engine.volumes.remove(name),
+  remove: removeVolume,
   uses: [
     { ask: ({ engine }, name) => engine.volumes.inspect(name), refusals: [] },
     { ask: runWithVolume, refusals: [] },
@@ -68,15 +69,30 @@ const volumes: Kind = {
   list: async (engine) => (await engine.volumes.list()).map(({ Name }) => Name),
 };
 
+/** With the containers that a request which was cut off has left: nobody else uses the volume. */
+async function removeVolume({ engine }: Pick<World, "engine">, name: string): Promise<void> {
+  for (const { Id } of await engine.containers.list({ all: true, filters: { volume: [name] } }))
+    await engine.containers.remove(Id, { force: true }).catch((error: unknown) => {
+      if (!(error instanceof EngineError && (error.status === 404 || error.status === 409))) throw error;
+    });
+  await engine.volumes.remove(name);
+}
+
 /** A container that is gone afterwards, whatever becomes of this request. */
 async function runWithVolume({ engine, rootfs }: World, name: string): Promise<void> {
   const { Id } = await engine.containers.create({
     Cmd: ["/bin/sh", "-c", "echo x >> /volume/file"],
     HostConfig: { Rootfs: rootfs, NetworkMode: "none", AutoRemove: true, Binds: [`${name}:/volume`] },
   });
-  const wait = await engine.containers.wait(Id, "removed");
-  await engine.containers.start(Id);
-  await wait.exit();
+  try {
+    const wait = await engine.containers.wait(Id, "removed");
+    await engine.containers.start(Id);
+    await wait.exit();
+  } catch (error) {
+    // Killed with its monitor, or not started before an engine was: a `--rm` container is gone, and that says nothing of the volume.
+    if (!(error instanceof EngineError && error.status === 404 && error.message.startsWith("No such container")))
+      throw error;
+  }
 }
 
 /** Names of an image that is there from the beginning; with the last one of a client nothing else goes. */
