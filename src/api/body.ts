@@ -28,6 +28,11 @@ export async function readJson(request: IncomingMessage, upgrade?: Socket): Prom
   }
 }
 
+/** Some clients (dockerode) send a body with an attach: it is none of the container's input. */
+export async function dropBody(request: IncomingMessage, upgrade: Socket): Promise<void> {
+  await takeBytes(upgrade, lengthOf(request, JSON_MAX_BYTES));
+}
+
 function readBytes(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
   const tooLarge = (): OrlopError => OrlopError.of("body_too_large", { limitBytes });
   if (Number(request.headers["content-length"] ?? 0) > limitBytes) return Promise.reject(tooLarge());

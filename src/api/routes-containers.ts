@@ -21,7 +21,7 @@ export const containerRoutes = [
     query: { name: text, platform: text },
     body: true,
     async handle({ query, body, engine }) {
-      const request = parseContainerCreate(body ?? {});
+      const request = parseContainerCreate(withoutQuery(body ?? {}, query));
       const platform = query.platform === undefined ? undefined : parsePlatform(query.platform);
       const { container, warnings } = await engine.containers.create(request, query.name ?? "", platform);
       return json({ Id: container.id, Warnings: warnings }, 201);
@@ -171,3 +171,14 @@ export const containerRoutes = [
     },
   }),
 ];
+
+/** dockerode sends what belongs into the query in the body too; what says the same twice is said once. */
+function withoutQuery(
+  body: unknown,
+  query: { readonly name: string | undefined; readonly platform: string | undefined },
+) {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  const said = (key: string, value: unknown): boolean =>
+    (key === "name" || key === "platform") && value === (query[key] ?? "");
+  return Object.fromEntries(Object.entries(body).filter(([key, value]) => !said(key, value)));
+}

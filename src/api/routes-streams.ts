@@ -5,6 +5,7 @@ import type { RunRecord } from "../engine/container-record.ts";
 import { defaultDetachKeys, parseDetachKeys } from "../engine/detach-keys.ts";
 import type { WaitCondition } from "../engine/waiters.ts";
 import { flag, type ParseParameter, text, unixTime } from "./query.ts";
+import { json } from "./reply.ts";
 import { route } from "./route.ts";
 import { streamType } from "./stream-type.ts";
 
@@ -100,6 +101,8 @@ export const streamRoutes = [
     operation: "ContainerWait",
     query: { condition },
     handle({ params, query, engine, signal }) {
+      const gone = engine.containers.recentExits.get(params.id);
+      if (gone !== undefined) return json(exitOf(gone));
       const container = engine.containers.get(params.id);
       return { kind: "later", value: container.wait(query.condition, signal).then(exitOf) };
     },

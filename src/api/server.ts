@@ -9,7 +9,7 @@ import { drained } from "../base/drained.ts";
 import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import type { Engine } from "../engine/engine.ts";
-import { readJson } from "./body.ts";
+import { dropBody, readJson } from "./body.ts";
 import { hijack, refuseUpgrade, takeOver } from "./hijack.ts";
 import { errorReply } from "./http-error.ts";
 import type { Reply } from "./reply.ts";
@@ -100,6 +100,7 @@ export class ApiServer {
         ]),
       );
       const body = route.body === true ? await readJson(request, upgrade) : undefined;
+      if (route.body === false && upgrade !== undefined) await dropBody(request, upgrade);
       const accept = request.headers.accept ?? "";
       const registryAuth = request.headers["x-registry-auth"];
       const shared = { engine: this.#engine, signal, accept, registryAuth, apiMinor };

@@ -16,6 +16,7 @@ import type { EngineParts } from "./engine-parts.ts";
 import type { Exec } from "./exec.ts";
 import type { ContainerImage } from "./images/container-image.ts";
 import type { ChosenMount, MountedImage, MountPoint } from "./mount-point.ts";
+import { RecentExits } from "./recent-exits.ts";
 
 /** What a new container will be, before anything is made. */
 interface Choice {
@@ -38,6 +39,7 @@ export class Containers {
   readonly #byId = new Map<string, Container>();
   readonly #byName = new Map<string, string>();
   #isPruning = false;
+  readonly recentExits = new RecentExits();
   /** Images of containers that are not recorded yet. */
   readonly #making = new Map<string, readonly MountedImage[]>();
 
@@ -221,6 +223,7 @@ export class Containers {
   /** Its name is free again. */
   forget(container: Container): void {
     this.#byId.delete(container.id);
+    if (container.isTransient) this.recentExits.add(container.id, container.run);
     if (this.#byName.get(container.name) === container.id) this.#byName.delete(container.name);
   }
 
