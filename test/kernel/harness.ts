@@ -35,6 +35,7 @@ const needTable = {
   ip: { met: () => Bun.which("ip") !== null, remedy: "apt-get install iproute2" },
   qemu: { met: () => Bun.which("qemu-system-x86_64") !== null, remedy: "apt-get install qemu-system-x86" },
   docker: { met: () => Bun.which("docker") !== null, remedy: "apt-get install docker.io" },
+  "docker-compose": { met: () => Bun.which("docker-compose") !== null, remedy: "apt-get install docker-compose" },
   busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },
 } as const satisfies Record<string, { met: () => boolean; remedy: string }>;
 
