@@ -28,15 +28,23 @@ async function runCommandLine(argv: readonly string[]): Promise<void> {
 }
 
 async function runEngine(places: Places): Promise<void> {
-  const [{ Engine }, { ApiServer }, { routes }, { connectSupervisor, openExecutor }, { NetdLink }, { log }] =
-    await Promise.all([
-      import("./engine/engine.ts"),
-      import("./api/server.ts"),
-      import("./api/routes.ts"),
-      import("./kernel/executor-socket.ts"),
-      import("./kernel/netd-link.ts"),
-      import("./base/log.ts"),
-    ]);
+  const [
+    { Engine },
+    { ApiServer },
+    { routes },
+    { connectSupervisor, openExecutor },
+    { NetdLink },
+    { installRules },
+    { log },
+  ] = await Promise.all([
+    import("./engine/engine.ts"),
+    import("./api/server.ts"),
+    import("./api/routes.ts"),
+    import("./kernel/executor-socket.ts"),
+    import("./kernel/netd-link.ts"),
+    import("./kernel/nft.ts"),
+    import("./base/log.ts"),
+  ]);
   const leave = async (): Promise<void> => {
     if (!server.isIdle || !engine.isIdle) return supervisor.busy();
     server.close();
@@ -48,6 +56,7 @@ async function runEngine(places: Places): Promise<void> {
     places,
     executor: openExecutor(places.runDir),
     netd: new NetdLink(places.runDir),
+    installRules,
     watch: (pid) => supervisor.watch(pid),
   });
   const server = new ApiServer(engine, routes);

@@ -15,7 +15,12 @@ const noMounts = (): never => {
 
 function specOf(body: Record<string, unknown>, devices: readonly AskedDevice[] = [], uid = 0) {
   const user = { uid, gid: uid, additionalGids: [uid], home: uid === 0 ? "/root" : "/" };
-  const request = parseContainerCreate({ Image: "host", Cmd: ["true"], ...body });
+  const request = parseContainerCreate({
+    Image: "host",
+    Cmd: ["true"],
+    ...body,
+    HostConfig: { NetworkMode: "none", ...(body["HostConfig"] as object) },
+  });
   const mounts = mountsOf(request.HostConfig, [], noMounts).map((point) => mountOf(point as MountPoint, testPlaces));
   const findDevice = () => ({ major: 254, minor: 1 });
   return containerSpec({

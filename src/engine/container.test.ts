@@ -25,6 +25,7 @@ async function openEngine(): Promise<void> {
     places: { runDir: join(directory, "run"), stateDir: join(directory, "state") },
     executor,
     netd: new FakeNetd(),
+    installRules: async () => undefined,
     watch: () => undefined,
   });
 }
@@ -39,7 +40,12 @@ afterEach(async () => {
 });
 
 async function create(body: Record<string, unknown> = {}, name = ""): Promise<Container> {
-  const request = parseContainerCreate({ Image: "host", Cmd: ["true"], ...body });
+  const request = parseContainerCreate({
+    Image: "host",
+    Cmd: ["true"],
+    ...body,
+    HostConfig: { NetworkMode: "none", ...(body["HostConfig"] as object) },
+  });
   return (await engine.containers.create(request, name)).container;
 }
 const transient = { HostConfig: { AutoRemove: true } };

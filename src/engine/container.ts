@@ -644,11 +644,11 @@ export class Container {
 
   /** Its group goes, and these folders behind it. */
   async #clearAway(paths: readonly string[]): Promise<void> {
+    // At once, so that who wants its ports and addresses next knows that they are on their way.
+    const detached = this.#parts.networks.detach(this);
+    detached.catch(() => undefined); // told below
     await this.#left;
-    await Promise.all([
-      this.#parts.networks.detach(this),
-      this.#parts.clearAway(groupPathOfRecord(this.#record), paths),
-    ]);
+    await Promise.all([detached, this.#parts.clearAway(groupPathOfRecord(this.#record), paths)]);
     await this.#volumes.release();
   }
 

@@ -61,8 +61,8 @@ export class Containers {
     const chosen = this.#reserve(id, name);
     try {
       const use = (image: ContainerImage) => this.#making.set(id, [image]);
-      const { body, image } = await this.#parts.images.apply(asked, platform, use);
-      await this.#parts.networks.check(body);
+      const { body: whole, image } = await this.#parts.images.apply(asked, platform, use);
+      const { body, warnings } = await this.#parts.networks.settle(whole);
       const { plan, mounts } = this.#choose(id, chosen, body, image);
       this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
@@ -78,7 +78,7 @@ export class Containers {
       }
       this.#byId.set(id, container);
       setImmediate(() => container.expectStart()); // the answer goes out first
-      return { container, warnings: plan.warnings };
+      return { container, warnings: [...warnings, ...plan.warnings] };
     } catch (error) {
       this.#byName.delete(chosen);
       throw error;

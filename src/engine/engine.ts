@@ -26,6 +26,8 @@ export interface EngineOptions {
   readonly places: Places;
   readonly executor: Executor;
   readonly netd: Netd;
+  /** The ruleset of all networks, into the kernel. */
+  readonly installRules: (text: string) => Promise<void>;
   /** See `Reconciliation.watch`. */
   watch(pid: number): void;
 }
@@ -60,6 +62,7 @@ export class Engine {
     this.networks = new Networks({
       executor: options.executor,
       netd: options.netd,
+      installRules: options.installRules,
       runDir: options.places.runDir,
       hostname: machine.hostname,
       store: stores.durable,

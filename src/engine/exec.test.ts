@@ -27,6 +27,7 @@ beforeEach(async () => {
     places: { runDir: join(directory, "run"), stateDir: join(directory, "state") },
     executor,
     netd: new FakeNetd(),
+    installRules: async () => undefined,
     watch: () => undefined,
   });
   const body = {
@@ -35,7 +36,7 @@ beforeEach(async () => {
     Env: ["A=1", "B=2"],
     User: "7:7",
     WorkingDir: "/srv",
-    HostConfig: { Ulimits: [{ Name: "nofile", Soft: 5, Hard: 6 }], OomScoreAdj: 300 },
+    HostConfig: { NetworkMode: "none", Ulimits: [{ Name: "nofile", Soft: 5, Hard: 6 }], OomScoreAdj: 300 },
   };
   container = (await engine.containers.create(parseContainerCreate(body), "")).container;
   await container.start();

@@ -11,7 +11,6 @@ import type { HostChange, Netd } from "../kernel/netd.ts";
 import { type Link, parseLinks, parseRoutes, type Route } from "../kernel/netlink/list.ts";
 import { listRules, parseRules } from "../kernel/netlink/nft-chains.ts";
 import { encodeAdd, encodeDelete, encodeDeleteEach, NETLINK_NETFILTER } from "../kernel/netlink/nftables.ts";
-import { installRules } from "../kernel/nft.ts";
 import type { Step } from "../kernel/step.ts";
 import { isBridgeName, type LinkNames } from "../network/link-names.ts";
 import {
@@ -31,6 +30,8 @@ export interface HostNetworkOptions {
   readonly netd: Netd;
   readonly names: LinkNames;
   readonly runDir: string;
+  /** `src/kernel/nft.ts`. @throws {OrlopError} nft_missing, nft_failed */
+  installRules(text: string): Promise<void>;
 }
 
 export interface Survey {
@@ -42,6 +43,7 @@ export class HostNetwork {
   readonly #executor: Executor;
   readonly #names: LinkNames;
   readonly #runDir: string;
+  readonly #installRules: (text: string) => Promise<void>;
   /** Bridges that are there, with what the rules must know. */
   readonly #bridges = new Map<string, { readonly network: Network; readonly index: Promise<number> }>();
   readonly #ports = new Map<string, readonly ForwardedPort[]>();
@@ -53,7 +55,8 @@ export class HostNetwork {
   #rules = "";
   #prepared: Promise<void> | undefined;
 
-  constructor({ executor, netd, names, runDir }: HostNetworkOptions) {
+  constructor({ executor, netd, names, runDir, installRules }: HostNetworkOptions) {
+    this.#installRules = installRules;
     this.#executor = executor;
     this.#netd = netd;
     this.#others = new OtherFirewalls(executor, names);
@@ -149,7 +152,7 @@ export class HostNetwork {
     const before = { bridges: new Map(this.#bridges), ports: new Map(this.#ports) };
     const networks = [...before.bridges.values()].map(({ network }) => network.ruled);
     const ports = [...before.ports.values()].flat();
-    await installRules(rulesetText(this.#names.table, { networks, ports, uplinks: this.#uplinks() }));
+    await this.#installRules(rulesetText(this.#names.table, { networks, ports, uplinks: this.#uplinks() }));
     await this.#catchUp(before);
     this.#rules = await this.#readRules();
   }
@@ -270,7 +273,7 @@ export class HostNetwork {
     this.#prepared = undefined;
     await this.#netd.watchRules(undefined);
     await this.#care.run(() => this.#others.remove());
-    await installRules(`table inet ${this.#names.table} {}\ndelete table inet ${this.#names.table}\n`);
+    await this.#installRules(`table inet ${this.#names.table} {}\ndelete table inet ${this.#names.table}\n`);
   }
 }
 

@@ -17,7 +17,7 @@ export type NetworkMode =
 export function networkModeOf({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): NetworkMode {
   const mode = HostConfig.NetworkMode;
   if (mode === "none") return { kind: "none" };
-  if (mode === "" || mode === "default") return { kind: "none" };
+  if (mode === "" || mode === "default") return { kind: "network", network: DEFAULT_NETWORK };
   if (mode === "host") return { kind: "host" };
   if (mode.startsWith("container:")) return { kind: "container", container: mode.slice("container:".length) };
   if (mode.startsWith("ns:")) return { kind: "namespace", path: mode.slice("ns:".length) };

@@ -5,6 +5,7 @@ import { isName } from "../base/id.ts";
 import { point } from "../base/point.ts";
 import type { Executor } from "../kernel/executor.ts";
 import type { Netd } from "../kernel/netd.ts";
+import { findNft } from "../kernel/nft.ts";
 import type { Step } from "../kernel/step.ts";
 import { type LinkNames, linkNamesOf } from "../network/link-names.ts";
 import { parseMac } from "../network/mac-address.ts";
@@ -37,6 +38,8 @@ export interface NetworksOptions {
   readonly executor: Executor;
   readonly netd: Netd;
   readonly runDir: string;
+  /** See `HostNetworkOptions.installRules`. */
+  readonly installRules: (text: string) => Promise<void>;
   readonly store: RecordStore;
   readonly events: Events;
   readonly rows: readonly Row[];
@@ -85,12 +88,8 @@ export class Networks {
     this.#options = options;
     this.#names = linkNamesOf(options.runDir);
     this.#nameService = new NameService(options.netd, options.executor);
-    this.#host = new HostNetwork({
-      executor: options.executor,
-      netd: options.netd,
-      names: this.#names,
-      runDir: options.runDir,
-    });
+    const { executor, netd, runDir, installRules } = options;
+    this.#host = new HostNetwork({ executor, netd, names: this.#names, runDir, installRules });
     this.#sandboxes = new Sandboxes({
       executor: options.executor,
       host: this.#host,
@@ -246,13 +245,19 @@ export class Networks {
 
   // ── containers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What can be known to be wrong before the start. @throws {OrlopError} */
-  async check(body: ContainerCreateBody): Promise<void> {
+  /**
+   * What can be known to be wrong before the start; and where nobody named a network, the one that this machine can give.
+   *
+   * @throws {OrlopError}
+   */
+  async settle(asked: ContainerCreateBody): Promise<Settled> {
+    const { body, warnings } = withDefaultNetwork(asked);
     checkMode(body);
     for (const { network: name, settings } of endpointsOf(body)) checkEndpoint(await this.get(name), settings);
     for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
     resolversOfBody(body);
     for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
+    return { body, warnings };
   }
 
   /** Before the start; steps that come first in the container's plan. @throws {OrlopError} */
@@ -469,6 +474,25 @@ export class Networks {
     await this.#ready.close();
     if (final && this.#sandboxes.isEmpty) await this.#host.dismantle();
   }
+}
+
+export interface Settled {
+  readonly body: ContainerCreateBody;
+  readonly warnings: readonly string[];
+}
+
+/** The default network, unless this machine has not what it needs. What was published could be reached nowhere then: it fails by name. */
+function withDefaultNetwork(body: ContainerCreateBody): Settled {
+  const { NetworkMode, PortBindings, PublishAllPorts } = body.HostConfig;
+  const isAsked =
+    (NetworkMode !== "" && NetworkMode !== "default") || PublishAllPorts || Object.keys(PortBindings).length > 0;
+  if (isAsked || findNft() !== undefined) return { body, warnings: [] };
+  return {
+    body: { ...body, HostConfig: { ...body.HostConfig, NetworkMode: "none" } },
+    warnings: [
+      "bridge networks need the program nft (apt-get install nftables): the container has a loopback interface alone",
+    ],
+  };
 }
 
 const anySubnets = {

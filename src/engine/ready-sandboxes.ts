@@ -33,7 +33,7 @@ export class ReadySandboxes {
     if (!this.#isClosed) {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => {
-        this.#filling = this.#parts.background("making networks ready", () => this.#fill());
+        this.#filling = this.#filling.then(() => this.#parts.background("making networks ready", () => this.#fill()));
       }, PAUSE_MS);
       this.#timer.unref();
     }

@@ -6,9 +6,14 @@ import { OrlopError } from "../base/errors.ts";
 
 const places = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft", "/usr/local/sbin/nft"];
 
+/** Where `nft` is; undefined on a machine without it. */
+export function findNft(): string | undefined {
+  return places.find((path) => existsSync(path));
+}
+
 /** @throws {OrlopError} nft_missing, nft_failed */
 export async function installRules(text: string): Promise<void> {
-  const program = places.find((path) => existsSync(path));
+  const program = findNft();
   if (program === undefined) throw OrlopError.of("nft_missing", {});
   const child = spawn(program, ["-f", "-"], { stdio: ["pipe", "ignore", "pipe"], env: {} });
   let said = "";

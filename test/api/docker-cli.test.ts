@@ -34,7 +34,12 @@ test.each([
 });
 
 test("exit code 125 for a request that cannot be carried out, and nothing stays behind", async () => {
-  for (const flags of [["--memory", "1g", "--memory-swap", "512m"], ["--init"], ["-p", "80:80"], ["-v", "a%b:/data"]]) {
+  for (const flags of [
+    ["--memory", "1g", "--memory-swap", "512m"],
+    ["--network", "nosuch"],
+    ["-p", "80:80:80:80"],
+    ["-v", "a%b:/data"],
+  ]) {
     const outcome = await run("run", "--rm", ...flags, "host", "true");
     expect([flags, outcome.exitCode]).toEqual([flags, 125]);
   }

@@ -51,7 +51,11 @@ test("a life: create, attach, start, resize, kill, die, stop, start, restart, de
   await ask("POST", "/containers/life/stop");
   await ask("POST", "/containers/life/restart?t=0");
   await ask("DELETE", "/containers/life?force=1");
-  const events = await eventsOf(Id);
+  const all = await eventsOf(Id);
+  expect(new Set(all.filter(({ Type }) => Type === "network").map(({ Action }) => Action))).toEqual(
+    new Set(["connect", "disconnect"]),
+  );
+  const events = all.filter(({ Type }) => Type === "container");
   expect(events.map(({ Action }) => Action)).toEqual(
     "create attach start resize detach kill die stop start restart kill die destroy".split(" "),
   );
