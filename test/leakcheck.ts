@@ -68,11 +68,7 @@ const standing = /^network link: (orlop0|ol[0-9a-f]{4}-0)$|^file: .*\/guarded-li
 
 function withoutStanding(counts: ReadonlyMap<string, number>): Snapshot {
   const kept = [...counts].filter(([thing]) => !standing.test(thing));
-  return new Map(
-    kept
-      .map(([thing, times]) => [thing, thing.includes("*") ? times - readyNetworks : times] as const)
-      .filter(([, times]) => times > 0),
-  );
+  return new Map(kept);
 }
 
 /** Networks that wait for their container have an id of their own each. */
@@ -84,7 +80,10 @@ function withoutSandboxId(thing: string): string {
 
 /** What there is more of now than before, one line each. */
 export function findLeaks(before: Snapshot, watch: Watch): string[] {
-  const more = [...takeSnapshot(watch)].map(([thing, now]) => [thing, now - (before.get(thing) ?? 0)] as const);
+  const more = [...takeSnapshot(watch)].map(([thing, now]) => {
+    const extra = now - (before.get(thing) ?? 0);
+    return [thing, thing.includes("*") ? extra - readyNetworks : extra] as const;
+  });
   return more
     .filter(([thing, extra]) => extra > 0 && !isOthersGroup(thing, watch))
     .map(([thing, extra]) => (extra === 1 ? thing : `${thing} (${extra}×)`));
