@@ -22,6 +22,16 @@ export const hostSummary = {
   Containers: -1,
 };
 
+const hostConfiguration = {
+  Cmd: hostCommand,
+  Entrypoint: null,
+  Env: [],
+  Labels: null,
+  Volumes: null,
+  WorkingDir: "",
+  User: "",
+};
+
 export const hostInspection = {
   Id: hostImageId,
   RepoTags: ["host:latest"],
@@ -32,7 +42,8 @@ export const hostInspection = {
   Architecture: arch() === "x64" ? "amd64" : arch(),
   Os: "linux",
   Size: 0,
-  Config: { Cmd: hostCommand, Entrypoint: null, Env: [], Labels: null, Volumes: null, WorkingDir: "", User: "" },
+  Config: hostConfiguration,
+  ContainerConfig: hostConfiguration,
   GraphDriver: { Name: "overlay", Data: null },
   RootFS: { Type: "layers", Layers: [] },
   Metadata: { LastTagTime: NEVER },
@@ -92,6 +103,8 @@ export function imageInspection({ image, config, names, apiMinor }: InspectionIn
     Comment: config.history.at(-1)?.comment ?? "",
     Created: config.created ?? NEVER,
     Container: "",
+    // Of API 1.44 and before; docker-compose 1 looks there for an image's volumes, whatever the version.
+    ContainerConfig: configJson(config.config),
     DockerVersion: "",
     Author: config.author ?? "",
     Config: configJson(config.config),

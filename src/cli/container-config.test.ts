@@ -120,6 +120,7 @@ test.each([
     "--mount type=image,source=alpine,target=/i,image-subpath=etc",
     { Mounts: [{ Type: "image", Source: "alpine", Target: "/i", ImageOptions: { Subpath: "etc" } }] },
   ],
+  ["--userns host --runtime runc --isolation default", { UsernsMode: "host", Runtime: "runc", Isolation: "default" }],
   ["--volumes-from web:ro --volume-driver local", { VolumesFrom: ["web:ro"], VolumeDriver: "local" }],
   ['--mount type=bind,"source=/a,b",target=/a', { Mounts: [{ Type: "bind", Source: "/a,b", Target: "/a" }] }],
   ["--cap-add NET_ADMIN --cap-drop ALL --group-add 5", { CapAdd: ["NET_ADMIN"], CapDrop: ["ALL"], GroupAdd: ["5"] }],

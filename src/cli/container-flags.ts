@@ -93,6 +93,9 @@ export const containerFlags = {
   ipc: { type: "text", value: "MODE", help: "IPC namespace: private, shareable, none or host" },
   pid: { type: "text", value: "MODE", help: "PID namespace: private or host" },
   uts: { type: "text", value: "MODE", help: "Host name's namespace: host" },
+  userns: { type: "text", value: "MODE", help: "User namespace: host, which is the default" },
+  isolation: { type: "text", value: "WAY", help: "Way of isolation: default, which is the only one" },
+  runtime: { type: "text", value: "RUNTIME", help: "Runtime: orlop, which is the only one (runc means it too)" },
   cgroupns: { type: "text", choices: ["private", "host"], help: "Cgroup namespace" },
   sysctl: { type: "list", value: "KEY=VALUE", help: "Set a kernel parameter of the container's namespaces" },
 
@@ -155,11 +158,8 @@ export const containerFlags = {
   cpuRtRuntime: { type: "later", takesValue: true, help: "" },
   disableContentTrust: { type: "later", takesValue: false, help: "" },
   gpus: { type: "later", takesValue: true, help: "" },
-  isolation: { type: "later", takesValue: true, help: "" },
   kernelMemory: { type: "later", takesValue: true, help: "" },
   linkLocalIp: { type: "later", takesValue: true, help: "" },
-  runtime: { type: "later", takesValue: true, help: "" },
   storageOpt: { type: "later", takesValue: true, help: "" },
   useApiSocket: { type: "later", takesValue: false, help: "" },
-  userns: { type: "later", takesValue: true, help: "" },
 } as const satisfies Flags;

@@ -59,6 +59,9 @@ export interface HostConfig {
   readonly IpcMode?: string;
   readonly PidMode?: string;
   readonly UTSMode?: string;
+  readonly UsernsMode?: string;
+  readonly Isolation?: string;
+  readonly Runtime?: string;
   readonly CgroupnsMode?: string;
   readonly CgroupParent?: string;
   readonly Init?: boolean;
