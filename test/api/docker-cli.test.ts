@@ -1,6 +1,7 @@
 /** The docker command line on a real engine. */
 
 import { expect, test } from "bun:test";
+import { waitUntil } from "../wait-until.ts";
 import { docker, useProduct } from "./engine-fixture.ts";
 
 const product = useProduct();
@@ -104,10 +105,14 @@ test("logs -f follows to the end", async () => {
 });
 
 test("stop: the signal first, SIGKILL when it is not heard", async () => {
-  await run("run", "-d", "--name", "polite", "host", "sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.01; done");
+  const start = async (name: string, trap: string): Promise<void> => {
+    await run("run", "-d", "--name", name, "host", "sh", "-c", `${trap}; echo ready; while :; do sleep 0.01; done`);
+    await waitUntil(async () => (await run("logs", name)).stdout === "ready\n", 10_000, "its trap is set");
+  };
+  await start("polite", "trap 'exit 5' TERM");
   await run("stop", "polite");
   expect((await run("inspect", "-f", "{{.State.ExitCode}}", "polite")).stdout).toBe("5\n");
-  await run("run", "-d", "--name", "deaf", "host", "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done");
+  await start("deaf", "trap '' TERM");
   await run("stop", "-t", "0", "deaf");
   expect((await run("inspect", "-f", "{{.State.ExitCode}}", "deaf")).stdout).toBe("137\n");
   await run("rm", "polite", "deaf");

@@ -2,13 +2,23 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { Product } from "../product.ts";
-import { pendingRows, refusals, rows } from "./rows.ts";
+import { waitUntil } from "../wait-until.ts";
+import { pendingRows, refusals, rows, testedElsewhere } from "./rows.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
 
@@ -95,14 +105,39 @@ kernelTest("sockets: the API for root and its group, the others for root alone",
 });
 
 kernelTest("stop: SIGTERM first, SIGKILL when that does not help", needs, async () => {
-  const start = (script: string) => product.ok("run", "-d", "--rootfs", rootfs, "/bin/sh", "-c", script);
-  const polite = await start("trap 'exit 42' TERM; while :; do sleep 0.02; done");
-  const deaf = await start("trap '' TERM; while :; do sleep 0.02; done");
+  const start = async (trap: string): Promise<string> => {
+    const script = `${trap}; echo ready; while :; do sleep 0.02; done`;
+    const id = await product.ok("run", "-d", "--rootfs", rootfs, "/bin/sh", "-c", script);
+    await waitUntil(async () => (await product.ok("logs", id)) === "ready", 10_000, "its trap is set");
+    return id;
+  };
+  const polite = await start("trap 'exit 42' TERM");
+  const deaf = await start("trap '' TERM");
   await product.ok("stop", polite);
   await product.ok("stop", "--time", "0", deaf);
   expect(await product.ok("wait", polite)).toBe("42");
   expect(await product.ok("wait", deaf)).toBe("137");
   await product.ok("rm", polite, deaf);
+});
+
+kernelTest("keyring: a new session keyring", [...needs, "gcc"], async () => {
+  const program = join(rootfs, "session-keyring");
+  execFileSync("gcc", ["-static", "-x", "c", "-o", program, "-"], {
+    input: `#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(void) { return printf("%ld\\n", syscall(SYS_keyctl, 0L, -3L, 0L)) < 0; } /* KEYCTL_GET_KEYRING_ID, the session's */`,
+  });
+  const inside = async () => Number((await run(["--security-opt", "seccomp=unconfined"], "/session-keyring")).stdout);
+  const ids = [await inside(), await inside(), Number(execFileSync(program, { encoding: "utf8" }))];
+  expect(ids.slice(0, 2).every((id) => id > 0)).toBe(true);
+  expect(new Set(ids).size).toBe(3);
+});
+
+describe("seen by another test", () => {
+  test.each(Object.entries(testedElsewhere))("%s", (_row, file) => {
+    expect(existsSync(join(import.meta.dir, "..", file))).toBe(true);
+  });
 });
 
 describe("pending", () => {

@@ -16,7 +16,17 @@ const timeoutMs = 10 * 60_000;
 const slowness = 10;
 
 /** What another cgroup version or kernel can change; the load tests would take an hour under emulation. */
-const files = ["cgroup2", "device-program", "executor-socket", "host-image", "masks", "namespaces", "rootfs", "users"];
+const files = [
+  "cgroup2",
+  "device-program",
+  "executor-socket",
+  "host-image",
+  "masks",
+  "namespaces",
+  "rootfs",
+  "start-trace",
+  "users",
+];
 const paths = files.map((name) => `./test/kernel/${name}.test.ts`).join(" ");
 
 const script = `
