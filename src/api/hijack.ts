@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { log } from "../base/log.ts";
 import { hasHungUp } from "../platform/hang-up.ts";
 import type { Reply } from "./reply.ts";
+import { WebSocketStream } from "./websocket-stream.ts";
 
 type Hijack = Extract<Reply, { kind: "hijack" }>;
 
@@ -17,6 +18,21 @@ export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADE
   } catch (error) {
     log("warn", "an attached client was lost", error);
     socket.destroy();
+  }
+}
+
+/** As `hijack`, with a WebSocket's handshake and frames around the bytes. */
+export async function hijackWebSocket(socket: Socket, reply: Hijack, accept: string, framed: boolean): Promise<void> {
+  takeOver(socket);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+  );
+  const stream = new WebSocketStream(socket, framed);
+  try {
+    await reply.take(stream);
+  } catch (error) {
+    log("warn", "an attached client was lost", error);
+    stream.destroy();
   }
 }
 

@@ -14,7 +14,13 @@ export type Reply =
       readonly headers?: Headers;
     }
   /** The connection becomes a byte stream of the route's own, until `take` resolves. */
-  | { readonly kind: "hijack"; readonly contentType: string; readonly take: (client: Duplex) => Promise<void> };
+  | {
+      readonly kind: "hijack";
+      readonly contentType: string;
+      readonly take: (client: Duplex) => Promise<void>;
+      /** Over a WebSocket. framed: what `take` writes is framed by stream, which a WebSocket's client does not expect. */
+      readonly webSocket?: { readonly framed: boolean };
+    };
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -1,6 +1,8 @@
 /** Containers' input and output: attach, logs, wait. */
 
+import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
+import type { Container } from "../engine/container.ts";
 import type { RunRecord } from "../engine/container-record.ts";
 import { defaultDetachKeys, parseDetachKeys } from "../engine/detach-keys.ts";
 import type { WaitCondition } from "../engine/waiters.ts";
@@ -38,29 +40,57 @@ function exitOf(run: RunRecord): unknown {
   return { StatusCode: run.exitCode };
 }
 
+const attachQuery = { detachKeys: text, logs: flag, stream: flag, stdin: flag, stdout: flag, stderr: flag };
+
+interface AttachQuery {
+  readonly detachKeys: string | undefined;
+  readonly logs: boolean;
+  readonly stream: boolean;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** @throws {OrlopError} before the connection is taken over */
+function attaching(container: Container, { detachKeys, ...query }: AttachQuery): (client: Duplex) => Promise<void> {
+  container.checkAttach();
+  const keys = detachKeys === undefined ? defaultDetachKeys : parseDetachKeys(detachKeys);
+  const request = {
+    ...query,
+    stdin: query.stdin && container.body.OpenStdin,
+    // Only what a person types is looked at: a program's input may hold any bytes.
+    detachKeys: container.body.Tty ? keys : [],
+  };
+  return (client) => container.attach(request, client);
+}
+
 export const streamRoutes = [
   route({
     method: "POST",
     path: "/containers/:id/attach",
     operation: "ContainerAttach",
-    query: { detachKeys: text, logs: flag, stream: flag, stdin: flag, stdout: flag, stderr: flag },
+    query: attachQuery,
     handle({ params, query, engine, apiMinor }) {
       const container = engine.containers.get(params.id);
-      container.checkAttach();
-      const keys = query.detachKeys === undefined ? defaultDetachKeys : parseDetachKeys(query.detachKeys);
-      // Only what a person types is looked at: a program's input may hold any bytes.
-      const request = {
-        stdin: query.stdin && container.body.OpenStdin,
-        stdout: query.stdout,
-        stderr: query.stderr,
-        logs: query.logs,
-        stream: query.stream,
-        detachKeys: container.body.Tty ? keys : [],
-      };
       return {
         kind: "hijack",
         contentType: streamType(container.body.Tty, apiMinor),
-        take: (client) => container.attach(request, client),
+        take: attaching(container, query),
+      };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/containers/:id/attach/ws",
+    operation: "ContainerAttachWebsocket",
+    query: attachQuery,
+    handle({ params, query, engine }) {
+      const container = engine.containers.get(params.id);
+      return {
+        kind: "hijack",
+        contentType: "",
+        take: attaching(container, query),
+        webSocket: { framed: !container.body.Tty },
       };
     },
   }),

@@ -9,8 +9,9 @@ import { drained } from "../base/drained.ts";
 import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import type { Engine } from "../engine/engine.ts";
+import { acceptKey } from "../spec/websocket.ts";
 import { dropBody, readJson } from "./body.ts";
-import { hijack, refuseUpgrade, takeOver } from "./hijack.ts";
+import { hijack, hijackWebSocket, refuseUpgrade, takeOver } from "./hijack.ts";
 import { errorReply } from "./http-error.ts";
 import type { Reply } from "./reply.ts";
 import type { Call, Route } from "./route.ts";
@@ -72,7 +73,9 @@ export class ApiServer {
       if (!socket.destroyed) this.#busy.delete(socket);
     });
     const reply = await this.#replyTo(request, left.signal);
-    if (reply.kind === "hijack") await hijack(socket, reply, "200 OK");
+    if (reply.kind === "hijack" && reply.webSocket !== undefined)
+      await send(response, noWebSocket(), false, left.signal);
+    else if (reply.kind === "hijack") await hijack(socket, reply, "200 OK");
     else await send(response, reply, request.method === "HEAD", left.signal);
   }
 
@@ -82,8 +85,12 @@ export class ApiServer {
     const left = new AbortController();
     socket.on("close", () => left.abort());
     const reply = await this.#replyTo(request, left.signal, socket);
-    if (reply.kind === "hijack") await hijack(socket, reply, "101 UPGRADED");
-    else refuseUpgrade(socket, reply);
+    if (reply.kind !== "hijack") return refuseUpgrade(socket, reply);
+    if (reply.webSocket === undefined) return hijack(socket, reply, "101 UPGRADED");
+    const accept = acceptKey(request.headers["sec-websocket-key"] ?? "");
+    if (request.headers.upgrade?.toLowerCase() !== "websocket" || accept === undefined)
+      return refuseUpgrade(socket, noWebSocket());
+    return hijackWebSocket(socket, reply, accept, reply.webSocket.framed);
   }
 
   /** Never rejects: what goes wrong is a reply too. */
@@ -110,6 +117,10 @@ export class ApiServer {
       return errorReply(error);
     }
   }
+}
+
+function noWebSocket(): Exclude<Reply, { kind: "hijack" }> {
+  return { kind: "json", status: 400, value: { message: "this is for WebSockets: the handshake of one is missing" } };
 }
 
 /** What is no HTTP, or more of it than is read: an answer where one can be understood, and the end. */
