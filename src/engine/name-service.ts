@@ -18,6 +18,8 @@ export interface NamedContainer {
   readonly sandbox: SandboxRecord;
   /** Networks whose containers have names: all but the default one. */
   readonly named: readonly EndpointRecord[];
+  /** "80/tcp" … */
+  readonly exposed: readonly string[];
   /** Servers that are asked for everything else. */
   readonly servers: readonly string[];
   /** The user's own words about dots; Docker then asks no other server for a name without one. */
@@ -65,11 +67,12 @@ export class NameService {
   /** What the container is called in each of its networks. */
   async tellNames(
     id: string,
-    { name, hostname, named }: Pick<NamedContainer, "name" | "hostname" | "named">,
+    { name, hostname, named, exposed }: Pick<NamedContainer, "name" | "hostname" | "named" | "exposed">,
   ): Promise<void> {
     for (const endpoint of named) {
       const own = [name, ...endpoint.aliases, id.slice(0, 12), ...(hostname === "" ? [] : [hostname])];
-      await this.#netd.name(endpoint.networkId, id, namesOf(own, name, endpoint));
+      const services = exposed.map((port) => serviceOf(port, name));
+      await this.#netd.name(endpoint.networkId, id, { ...namesOf(own, name, endpoint), services });
     }
   }
 
@@ -94,6 +97,13 @@ export class NameService {
 
 function linkScopeOf(id: string): string {
   return `links ${id}`;
+}
+
+/** SRV of an exposed port: `_80._tcp.web` leads to port 80 of web. */
+function serviceOf(exposed: string, name: string): { name: string; port: number; target: string } {
+  const [port = "", protocol = ""] = exposed.split("/");
+  const target = name.toLowerCase();
+  return { name: `_${port}._${protocol}.${target}`, port: Number(port), target };
 }
 
 /** Names in netd's spelling: each also with the network's behind it. */

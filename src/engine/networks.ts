@@ -313,7 +313,7 @@ export class Networks {
       if (id !== container.id && links.some(({ target }) => target === container.id)) await this.#tellLinks(id);
   }
 
-  #named({ id, name, body }: NetworkedContainer): NamedContainer | undefined {
+  #named({ id, name, body, exposedPorts }: NetworkedContainer): NamedContainer | undefined {
     const sandbox = this.#sandboxes.of(id);
     if (sandbox === undefined) return undefined;
     return {
@@ -323,6 +323,7 @@ export class Networks {
       namespace: this.#sandboxes.pathOf(sandbox.id),
       sandbox,
       named: sandbox.endpoints.filter(({ networkId }) => this.#byId.get(networkId)?.isDefault === false),
+      exposed: exposedPorts,
       servers: resolversOfBody(body).servers,
       setsDots: body.HostConfig.DnsOptions.some((option) => option.startsWith("ndots:")),
     };
