@@ -35,6 +35,7 @@ const struct step_kind step_kinds[] = {
     {"layer-into", "s", step_layer_into},
     {"layer-parent", "b", step_layer_parent},
     {"layer-place", "bnn", step_layer_place},
+    {"copy-tree", "ls", step_copy_tree},
     {"tree-stat", "sn", step_tree_stat},
     {"tree-below", "s", step_tree_below},
     {"tree-walk", "snnnl", step_tree_walk},

@@ -34,6 +34,8 @@ step_function step_layer_into, step_layer_parent, step_layer_place;
 step_function step_tree_stat, step_tree_below, step_tree_walk;
 /* init.c */
 step_function step_open_init, step_init;
+/* steps_snapshot.c */
+step_function step_copy_tree;
 /* steps_exec.c */
 step_function step_rlimit, step_umask, step_cwd, step_exec;
 

@@ -33,7 +33,7 @@ enum { R_ENTRY = 1, R_XATTR, R_EXTENT, R_DATA, R_FILE_END, R_WALK_END };
 /* Flags of an entry. */
 enum { E_MOUNT = 1, E_WHITEOUT = 2, E_OPAQUE = 4, E_BELOW = 8, E_SAME = 16, E_HIDDEN = 32, E_TOUCHED = 64 };
 
-enum { WALK_CONTENT = 1, WALK_COMPARE = 2 };
+enum { WALK_CONTENT = 1, WALK_COMPARE = 2, WALK_WHOLE = 4 };
 
 static struct {
   struct task *task;
@@ -394,7 +394,7 @@ static int walk_entry(int fd, int below, struct level level) {
   return walk_directory(next);
 }
 
-/* What an opaque directory hides of the one below. */
+/* What is below alone: an opaque directory hides it, or it was removed from a copy. */
 static int put_hidden(struct level level) {
   struct dirent *entry;
   struct statx stat;
@@ -448,7 +448,7 @@ static int walk_directory(struct level level) {
       result = walk_name(entry->d_name, level);
   if (result == 0 && errno != 0)
     result = -1;
-  if (result == 0 && level.opaque && level.below >= 0)
+  if (result == 0 && (level.opaque || (walk.flags & WALK_WHOLE) != 0) && level.below >= 0)
     result = put_hidden(level);
   int error = errno;
   closedir(list);
@@ -538,7 +538,7 @@ int step_tree_below(struct task *task, union argument *arg) {
   return walk.below < 0 ? fail(task, errno, "%s", arg[0].s) : 0;
 }
 
-/* path, follow, flags: 1 content, 2 compare with `tree-below`; sparse: from how many bytes of holes on a file's extents are
+/* path, follow, flags: 1 content, 2 compare with `tree-below`, 4 what is below alone is told too; sparse: from how many bytes of holes on a file's extents are
  * told (0 never); enter: mounts that may be entered. */
 int step_tree_walk(struct task *task, union argument *arg) {
   if (prepare(task) < 0)

@@ -64,7 +64,7 @@ export function planStart(
     findDevice: findBlockDevice,
     sandboxPath: own.sandbox,
   });
-  const root = planRoot(choice, places, own.layers, isTransient);
+  const root = planRoot(choice, places, own.layers, { removedAtExit: isTransient, driver: machine.storageDriver });
   const log = logSettingsOf(host.LogConfig);
   const attributes = logAttributesOf({ id, name, body, imageId: image?.id ?? "" });
   const steps = planContainer({

@@ -1,6 +1,6 @@
 /** A container's root: the machine itself (`host`) or a directory, and the accounts in it. */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import { ACCOUNT_FILE_MAX_BYTES, type Accounts } from "../runtime/user.ts";
@@ -9,7 +9,7 @@ import { planDirectory } from "../storage/directory.ts";
 import { type HostInput, planHost } from "../storage/host.ts";
 import { readHostView } from "../storage/host-view.ts";
 import { planImageLayers } from "../storage/image-layers.ts";
-import { chooseUpper } from "../storage/upper.ts";
+import { chooseUpper, copyOf, type StorageDriver } from "../storage/upper.ts";
 import { isHostImage } from "./host-image.ts";
 import type { ContainerImage } from "./images/container-image.ts";
 import { layerDirectory, nothingIn } from "./images/image-stores.ts";
@@ -69,19 +69,30 @@ function realDirectory(path: string): string {
  * The root as steps. Its changes lie in `layers` when overlay can write there, else in memory.
  *
  * @param removedAtExit its changes end with it, so that nothing of them needs to reach the disk
+ * @param driver of containers that have not begun
  */
 export function planRoot(
   choice: RootChoice,
   places: Places,
   layers: string,
-  removedAtExit: boolean,
+  { removedAtExit, driver }: { readonly removedAtExit: boolean; readonly driver: StorageDriver },
 ): RootSource & { readonly inMemory: boolean } {
   const view = readHostView();
   const hidden = [places.stateDir, places.runDir];
-  const upper = chooseUpper(view.mounts, { directory: layers, memory: `${places.runDir}/upper`, removedAtExit });
+  const memory = `${places.runDir}/upper`;
+  const upper = takesCopy(choice, layers, driver)
+    ? ({ kind: "copies", path: layers } as const)
+    : chooseUpper(view.mounts, { directory: layers, memory, removedAtExit });
   const mountPoint = `${places.runDir}/root`;
   const source = planSource(choice, places, { view, mountPoint, upper, hidden });
   return { ...source, inMemory: upper.kind === "tmpfs" };
+}
+
+/** What a container began with it keeps, whatever is chosen for new ones. Nobody copies the machine itself. */
+function takesCopy(choice: RootChoice, layers: string, driver: StorageDriver): boolean {
+  if (choice.kind === "host") return false;
+  if (existsSync(copyOf(layers, "root"))) return true;
+  return driver === "copies" && !existsSync(`${layers}/root/upper`);
 }
 
 /** The root as its image is, for looking at it: what is changed there is kept nowhere. */
@@ -107,7 +118,9 @@ function planSource(choice: RootChoice, places: Places, input: Omit<HostInput, "
  * @throws {OrlopError} bad_value for a file that is too large
  */
 export function readAccounts(choice: RootChoice, layers: string): Accounts {
-  const trees = [{ path: `${layers}/root/upper`, hidesEtc: false }, ...treesOf(choice)];
+  const copy = copyOf(layers, "root"); // which is all of the root, where there is one
+  const own = [{ path: `${layers}/root/upper`, hidesEtc: false }, ...treesOf(choice)];
+  const trees = existsSync(copy) ? [{ path: copy, hidesEtc: true }] : own;
   return { passwd: readTopmost(trees, "passwd"), group: readTopmost(trees, "group") };
 }
 

@@ -18,6 +18,7 @@ export const testMachine: Machine = {
   memoryBytes: 8 * 2 ** 30,
   hostname: "machine",
   kernelRelease: "6.1.0-18-amd64",
+  storageDriver: "overlay",
   lastCapability: 40,
 };
 

@@ -7,6 +7,7 @@ import { parseMountInfo } from "../kernel/mountinfo.ts";
 import type { MachineFacts } from "../runtime/default-spec.ts";
 import { readHostFacts, readMachineFacts } from "../runtime/machine-facts.ts";
 import type { HostFacts } from "../runtime/plan-container.ts";
+import { parseStorageDriver, type StorageDriver } from "../storage/upper.ts";
 
 export interface Machine {
   readonly facts: MachineFacts;
@@ -19,6 +20,8 @@ export interface Machine {
   readonly hostname: string;
   /** As uname(2) gives it, e.g. "6.1.0-18-amd64". */
   readonly kernelRelease: string;
+  /** How new containers keep their roots: ORLOP_STORAGE of the engine's environment. */
+  readonly storageDriver: StorageDriver;
   /** The highest capability that the kernel has. */
   readonly lastCapability: number;
 }
@@ -39,6 +42,7 @@ export function readMachine(): Machine {
     memoryBytes: totalmem(),
     hostname: hostname(),
     kernelRelease: release(),
+    storageDriver: parseStorageDriver(process.env["ORLOP_STORAGE"]),
     lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8")),
   };
 }

@@ -121,6 +121,9 @@ const explanations = {
   "layer-into": (s) => [`openat2(root, ${quote(s.path)}, O_RDONLY|O_DIRECTORY, RESOLVE_IN_ROOT)`, "umask(0)"],
   "layer-parent": (s) => [`mkdirat(${bytes(s.path)}, 0755)`],
   "layer-place": (s) => [`unlinkat(${bytes(s.path)}) unless it is ${s.directory === 0 ? "no" : "a"} directory`],
+  "copy-tree": (s) => [
+    `ioctl(FICLONE) or copy_file_range() of everything in ${s.layers.length} layers to ${quote(s.target)}`,
+  ],
   "tree-stat": (s) => [`openat2(root, ${quote(s.path)}, O_PATH, RESOLVE_IN_ROOT)`, "statx()"],
   "tree-below": (s) => [`open(${quote(s.path)}, O_RDONLY|O_DIRECTORY|O_NOFOLLOW)`],
   "tree-walk": (s) => [

@@ -89,13 +89,16 @@ export const stepTable = {
   /** Makes room for an entry: what is there and is not of its kind goes, a whole tree if need be; strict: refused instead, EISDIR or ENOTDIR. directory: 1 = one comes here. */
   "layer-place": { path: "b", directory: "n", strict: "n" },
 
+  /** What these layers show together (the topmost first), copied to target; once: a target that is there is left alone. Blocks are shared where the file system can. */
+  "copy-tree": { layers: "l", target: "s" },
+
   // ── host side: reading a tree out ──────────────────────────────────────────────────────────────────────────────────
   // Of the root that `root` opened, by descriptor. Answers are VALUEs of records (native/README.md, "A tree's records").
   /** What a path names. follow: 1 = the last link too. */
   "tree-stat": { path: "s", follow: "n" },
   /** A host directory that the next `tree-walk` compares with, name by name. */
   "tree-below": { path: "s" },
-  /** What a path names and everything below it. flags: 1 content, 2 compare; sparse: from how many bytes of holes on a file's extents are told (0 never); enter: the mounts that are looked into, with all below them. */
+  /** What a path names and everything below it. flags: 1 content, 2 compare, 4 tell what is below alone; sparse: from how many bytes of holes on a file's extents are told (0 never); enter: the mounts that are looked into, with all below them. */
   "tree-walk": { path: "s", follow: "n", flags: "n", sparse: "n", enter: "l" },
 
   // ── host side: the monitor ─────────────────────────────────────────────────────────────────────────────────────────

@@ -40,6 +40,6 @@ export function planDirectory({ directory, mountPoint, upper, hidden }: Director
     mount: [...place.mount, ...layer.mount],
     mountPoint,
     furnish: [],
-    owned: upper.kind === "directory" ? [upper.path] : [],
+    owned: upper.kind === "tmpfs" ? [] : [upper.path],
   };
 }

@@ -43,6 +43,6 @@ export function planImageLayers({ layers, nothing, name, mountPoint, upper }: Im
     mount: [...place.mount, ...layer.mount],
     mountPoint,
     furnish: [],
-    owned: upper.kind === "directory" ? [upper.path] : [],
+    owned: upper.kind === "tmpfs" ? [] : [upper.path],
   };
 }

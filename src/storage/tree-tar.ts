@@ -57,6 +57,8 @@ export class TreeTar {
   #isBegun = false;
   #isLink = false;
   #count = 0;
+  /** The last opaque directory: what is in it follows it. */
+  #opaque: string | undefined;
   /** Of the content of the entry under way: how much there must be, and how much there is. */
   #wanted = 0;
   #done = 0;
@@ -116,9 +118,12 @@ export class TreeTar {
   #begin(node: TreeNode): void {
     if (this.#options.isLayer === true && (node.isWhiteout || node.isHidden)) {
       const slash = node.path.lastIndexOf("/") + 1;
-      if (node.isWhiteout) this.#mark(`${node.path.slice(0, slash)}${whiteoutPrefix}${node.path.slice(slash)}`);
+      // below an opaque directory nothing else is seen anyway
+      if (node.isWhiteout || !this.#isBelowOpaque(node.path))
+        this.#mark(`${node.path.slice(0, slash)}${whiteoutPrefix}${node.path.slice(slash)}`);
       return;
     }
+    if (node.isOpaque && !this.#isBelowOpaque(node.path)) this.#opaque = node.path;
     const name = kindOf[node.mode & S_IFMT] === undefined ? undefined : this.#options.nameOf(node.path, node); // sockets
     this.#node = name === undefined ? undefined : node;
     this.#name = name;
@@ -148,6 +153,10 @@ export class TreeTar {
     const first = this.#names.get(node.identity);
     if (first === undefined) this.#names.set(node.identity, this.#name as string);
     return first;
+  }
+
+  #isBelowOpaque(path: string): boolean {
+    return this.#opaque !== undefined && (this.#opaque === "" || path.startsWith(`${this.#opaque}/`));
   }
 
   /** A layer's mark: an empty file of a name that says it. */

@@ -1,6 +1,7 @@
 /** Where a container's changes to its root go: the upper directories of its overlays. */
 
 import { createHash } from "node:crypto";
+import { OrlopError } from "../base/errors.ts";
 import type { MountInfo } from "../kernel/mountinfo.ts";
 import { isWithin, visibleMounts } from "../kernel/mountinfo.ts";
 import type { Step } from "../kernel/step.ts";
@@ -12,7 +13,19 @@ import type { Step } from "../kernel/step.ts";
  */
 export type Upper =
   | { readonly kind: "directory"; readonly path: string; readonly volatile: boolean }
-  | { readonly kind: "tmpfs"; readonly mountPoint: string };
+  | { readonly kind: "tmpfs"; readonly mountPoint: string }
+  /** A host directory of the container's own, with a whole copy of its root in it (`copies` in README.md). */
+  | { readonly kind: "copies"; readonly path: string };
+
+/** How the root of a container over layers or a directory is kept. README.md has the contract that both fulfil. */
+export type StorageDriver = "overlay" | "copies";
+
+/** @throws {OrlopError} bad_value */
+export function parseStorageDriver(text: string | undefined): StorageDriver {
+  if (text === undefined || text === "" || text === "overlay") return "overlay";
+  if (text === "copies") return "copies";
+  throw OrlopError.of("bad_value", { what: "ORLOP_STORAGE", value: text, expected: "overlay or copies" });
+}
 
 /** File systems that overlay can write to: they have d_type, xattrs and RENAME_WHITEOUT. */
 const writableByOverlay = new Set(["bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "xfs", "zfs"]);
@@ -52,7 +65,7 @@ function deeper(best: MountInfo | undefined, mount: MountInfo): MountInfo {
 
 /** Steps that must come before the first layer's `mount`, in the container's process. */
 export function planUpper(upper: Upper): { readonly prepare: Step[]; readonly mount: Step[] } {
-  if (upper.kind === "directory") return { prepare: [], mount: [] };
+  if (upper.kind !== "tmpfs") return { prepare: [], mount: [] };
   return {
     prepare: [
       { op: "mkdir", path: upper.mountPoint, mode: 0o700, why: "a place that each container covers for itself" },
@@ -93,6 +106,7 @@ export interface OverlayInput {
 
 /** A copy-on-write view of directories on top of each other. */
 export function planOverlay(upper: Upper, { name, lowers, shown, target }: OverlayInput): LayerSteps {
+  if (upper.kind === "copies") return planCopies(upper.path, { name, lowers, shown, target });
   const base = upper.kind === "directory" ? `${upper.path}/${name}` : `${upper.mountPoint}/${name}`;
   const made: Step[] = [
     { op: "mkdir", path: `${base}/upper`, mode: 0o755, why: `what the container changes of ${shown}` },
@@ -113,6 +127,28 @@ export function planOverlay(upper: Upper, { name, lowers, shown, target }: Overl
     why: `${shown} to be changed at will: nothing of it reaches the host`,
   };
   return upper.kind === "directory" ? { prepare: made, mount: [overlay] } : { prepare: [], mount: [...made, overlay] };
+}
+
+/** A copy of what these directories show together, made at the first start. */
+function planCopies(path: string, { name, lowers, shown, target }: OverlayInput): LayerSteps {
+  const copy = copyOf(path, name);
+  return {
+    prepare: [
+      { op: "mkdir", path: `${path}/${name}`, mode: 0o700, why: "the container's own" },
+      {
+        op: "copy-tree",
+        layers: lowers,
+        target: copy,
+        why: `${shown}, to be changed at will: overlay is not used here`,
+      },
+    ],
+    mount: [{ op: "bind", source: copy, target, flags: 0, set: 0, clear: 0, why: "its own copy is its root" }],
+  };
+}
+
+/** Where the copy of a container's root is; its being there says that the container has one. */
+export function copyOf(path: string, name: string): string {
+  return `${path}/${name}/copy`;
 }
 
 /** A path as a file name: "/srv/data" becomes "srv%2Fdata", "/" becomes "root". Stable, so that a restart finds its layer. */

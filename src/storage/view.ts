@@ -71,18 +71,23 @@ export interface RootLayer {
   readonly upper: string;
   /** Topmost first. */
   readonly lowers: readonly string[];
+  /** `upper` is a copy of all that is below, changes in it. */
+  readonly isWhole: boolean;
 }
 
 /** The overlays that a root is made of. A part is mounted by itself, and bound into the root by the step behind it. */
 export function layersOf(root: RootSource): RootLayer[] {
   const layers: RootLayer[] = [];
+  for (const step of root.prepare)
+    if (step.op === "copy-tree") layers.push({ place: "", upper: step.target, lowers: step.layers, isWhole: true });
   let last: Extract<Step, { op: "overlay" }> | undefined;
   for (const step of [...root.mount, ...root.furnish]) {
     if (step.op === "overlay") {
       last = step;
-      if (step.target === root.mountPoint) layers.push({ place: "", upper: step.upper, lowers: step.lowers });
+      if (step.target === root.mountPoint)
+        layers.push({ place: "", upper: step.upper, lowers: step.lowers, isWhole: false });
     } else if (step.op === "root-bind" && last !== undefined && step.source === last.target) {
-      layers.push({ place: step.target, upper: last.upper, lowers: last.lowers });
+      layers.push({ place: step.target, upper: last.upper, lowers: last.lowers, isWhole: false });
     }
   }
   return layers;
@@ -106,6 +111,14 @@ export function planComparison(layer: RootLayer, below: string, content: boolean
       : { op: "overlay", target: below, lowers: layer.lowers, upper: "", work: "", options: [], why },
     { op: "tree-below", path: below, why },
     { op: "root", path: layer.upper, why: "the container's changes" },
-    { op: "tree-walk", path: "/", follow: 0, flags: content ? 3 : 2, sparse: sparseMinBytes, enter: [], why: "read" },
+    {
+      op: "tree-walk",
+      path: "/",
+      follow: 0,
+      flags: (content ? 3 : 2) + (layer.isWhole ? 4 : 0),
+      sparse: sparseMinBytes,
+      enter: [],
+      why: "read",
+    },
   ];
 }

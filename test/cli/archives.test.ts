@@ -7,6 +7,7 @@ import { useProduct } from "../api/engine-fixture.ts";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { describeTree } from "../conformance/tar/tree.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
+import { Product } from "../product.ts";
 
 const needs: readonly Need[] = ["root", "product", "overlay", "busybox"];
 const product = useProduct();
@@ -116,3 +117,29 @@ kernelTest("commit, save, load, export and import lead back to the same files", 
   const missing = await product().run(["import", at("missing.tar")]);
   expect([missing.exitCode, missing.stderr.includes("cannot read")]).toEqual([1, true]);
 });
+
+kernelTest(
+  "with ORLOP_STORAGE=copies containers keep their changes, and are diffed and committed as on overlay",
+  needs,
+  async ({ directory, defer }) => {
+    const copies = new Product(join(directory, "copies"), { env: { ORLOP_STORAGE: "copies" } });
+    defer(() => copies.stop());
+    execFileSync("tar", ["-C", makeBusyboxRoot(directory), "-cf", join(directory, "root.tar"), "."]);
+    await copies.ok("import", join(directory, "root.tar"), "base");
+    await copies.ok("run", "--name", "work", "base", "sh", "-c", "echo new > /new; rm /etc/group; mkdir /d");
+    expect((await copies.ok("diff", "work")).split("\n").filter((line) => !line.includes("/etc/h"))).toEqual([
+      "A /d",
+      "C /etc",
+      "D /etc/group",
+      "A /new",
+    ]);
+    await copies.ok("cp", join(directory, "root.tar"), "work:/d");
+    await copies.ok("commit", "work", "made");
+    expect(await copies.ok("run", "--rm", "made", "sh", "-c", "cat /new; ls /d; ls /etc/group 2>&1 || true")).toBe(
+      "new\nroot.tar\nls: /etc/group: No such file or directory",
+    );
+    await copies.ok("start", "work");
+    await copies.ok("wait", "work");
+    expect(await copies.ok("run", "--rm", "base", "ls", "/")).not.toContain("new");
+  },
+);

@@ -15,6 +15,7 @@ const network = { why: "no container of a life makes or leaves networks", tested
 const netd = { why: "netd runs already, and serves no names here", testedIn: "kernel/netd-crash.test.ts" };
 const once = { why: "done once for all containers, before the points are watched", testedIn: "api/networks.test.ts" };
 const layer = { why: "layers are unpacked, no container's life has that", testedIn: "kernel/layers.test.ts" };
+const copies = { why: "lives are on overlay", testedIn: "kernel/snapshots.test.ts" };
 const copy = { why: "nothing is copied into a container in a life", testedIn: "kernel/copy.test.ts" };
 const tree = { why: "nothing is read out of a container in a life", testedIn: "kernel/tree.test.ts" };
 
@@ -61,6 +62,8 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "layout.written": pull,
   "pull.layers": pull,
   "pull.resolved": pull,
+  "copy-tree.whole": copies,
+  "step.copy-tree": copies,
   "step.layer-into": copy,
   "step.layer-parent": copy,
   "step.layer-place": copy,
