@@ -33,8 +33,10 @@ interface Puller {
   pull(reference: string): Promise<void>;
   /** Nothing of the images is left. */
   clear(): Promise<void>;
-  /** Processes whose memory and time count. */
+  /** Processes whose memory counts. */
   pids(): number[];
+  /** Seconds of processor time so far, of ended children too. */
+  cpuSeconds(): number;
   /** Its files. */
   readonly folder: string;
   readonly syncs: boolean;
@@ -46,7 +48,7 @@ interface Figures {
   syncedSeconds: number[];
   updateSeconds: number[];
   peakBytes: number[];
-  pingMs: number[];
+  cpuSeconds: number[];
 }
 
 async function openOrlop(directory: string): Promise<Puller> {
@@ -60,7 +62,8 @@ async function openOrlop(directory: string): Promise<Puller> {
     syncs: true,
     pull: async (reference) => void (await product.ok("pull", "-q", reference)),
     clear: async () => void (await product.ok("image", "prune", "-af")),
-    pids: () => product.pids(),
+    pids: () => [product.supervisorPid() ?? 0, ...childrenOf(product.supervisorPid() ?? 0)],
+    cpuSeconds: () => cpuSecondsOf([product.enginePid() ?? 0, product.supervisorPid() ?? 0]),
     stop: async () => {
       await product.stop();
     },
@@ -91,6 +94,7 @@ async function openDocker(directory: string): Promise<Puller> {
     pull: async (reference) => void (await runCommand([...client, "pull", "-q", reference], {})),
     clear: async () => void (await runCommand([...client, "image", "prune", "-af"], {})),
     pids: () => [daemon.pid ?? 0, ...childrenOf(daemon.pid ?? 0)],
+    cpuSeconds: () => cpuSecondsOf([daemon.pid ?? 0, ...childrenOf(daemon.pid ?? 0)]),
     stop: async () => {
       daemon.kill("SIGTERM");
       await exited;
@@ -104,6 +108,7 @@ async function openPodman(directory: string): Promise<Puller> {
   const folders = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--tmpdir", join(folder, "tmp")];
   const podman = ["podman", ...folders, "--cgroup-manager", "cgroupfs"];
   let running: number | undefined;
+  let cpuSeconds = 0;
   return {
     name: "podman",
     folder,
@@ -116,9 +121,12 @@ async function openPodman(directory: string): Promise<Puller> {
       running = child.pid;
       const exitCode = await child.exited;
       running = undefined;
+      const used = child.resourceUsage()?.cpuTime.total ?? 0;
+      cpuSeconds += Number(used) / 1e6;
       if (exitCode !== 0) throw new Error(`podman pull: ${exitCode}`);
     },
     clear: async () => void (await runCommand([...podman, "rmi", "-af"], {})),
+    cpuSeconds: () => cpuSeconds,
     pids: () => (running === undefined ? [] : [running, ...childrenOf(running)]),
     stop: async () => undefined,
   };
@@ -132,6 +140,19 @@ function childrenOf(pid: number): number[] {
   } catch {
     return []; // it has ended
   }
+}
+
+/** Of user and system, and of children that have been waited for. */
+function cpuSecondsOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    try {
+      const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      return sum + [11, 12, 13, 14].reduce((ticks, at) => ticks + Number(fields[at]), 0) / 100;
+    } catch {
+      return sum; // it has ended
+    }
+  }, 0);
 }
 
 /** Resident memory of all, shared pages counted once where the kernel says so. */
@@ -160,12 +181,14 @@ async function timed(work: () => Promise<void>): Promise<number> {
 async function measure(puller: Puller, image: string, figures: Figures): Promise<void> {
   await puller.clear();
   await dropCaches();
+  const cpuBefore = puller.cpuSeconds();
   let peak = 0;
   const watch = setInterval(() => {
     peak = Math.max(peak, memoryOf(puller.pids()));
   }, 100);
   const seconds = await timed(() => puller.pull(`${image}:base`));
   clearInterval(watch);
+  figures.cpuSeconds.push(puller.cpuSeconds() - cpuBefore);
   const synced = puller.syncs ? 0 : await timed(async () => void (await runCommand(["sync", "-f", puller.folder], {})));
   figures.seconds.push(seconds);
   figures.syncedSeconds.push(seconds + synced);
@@ -200,7 +223,7 @@ async function pingDuring(directory: string, image: string): Promise<number> {
 }
 
 /** Milliseconds that the list of 500 images takes. */
-async function listOf500(directory: string, host: string): Promise<number> {
+async function listOf500(directory: string): Promise<number> {
   const { ScriptedRegistry } = await import("../test/registry/scripted-registry.ts");
   const folder = join(directory, "list");
   mkdirSync(folder);
@@ -224,7 +247,6 @@ async function listOf500(directory: string, host: string): Promise<number> {
   } finally {
     await product.stop();
     await registry[Symbol.asyncDispose]();
-    void host;
   }
 }
 
@@ -261,20 +283,22 @@ try {
         syncedSeconds: [],
         updateSeconds: [],
         peakBytes: [],
-        pingMs: [],
+        cpuSeconds: [],
       };
       all.set(puller.name, figures);
       await measure(puller, image, figures);
       console.log(puller.name, JSON.stringify(figures));
     }
-  console.log("\n| | pull, s | with a sync behind it, s | 1 % update, s | peak memory, MB |\n|---|---|---|---|---|");
-  for (const [name, { seconds, syncedSeconds, updateSeconds, peakBytes }] of all)
+  console.log(
+    "\n| | pull, s | with a sync behind it, s | processor, s | 1 % update, s | peak memory, MB |\n|---|---|---|---|---|---|",
+  );
+  for (const [name, { seconds, syncedSeconds, cpuSeconds, updateSeconds, peakBytes }] of all)
     console.log(
-      `| ${name} | ${median(seconds).toFixed(1)} | ${median(syncedSeconds).toFixed(1)} | ${median(updateSeconds).toFixed(2)} | ${Math.round(Math.max(...peakBytes) / 1e6)} |`,
+      `| ${name} | ${median(seconds).toFixed(1)} | ${median(syncedSeconds).toFixed(1)} | ${median(cpuSeconds).toFixed(1)} | ${median(updateSeconds).toFixed(2)} | ${Math.round(Math.max(...peakBytes) / 1e6)} |`,
     );
   if (wanted.test("orlop")) {
     console.log(`\n_ping during a pull, p99: ${(await pingDuring(directory, image)).toFixed(1)} ms`);
-    console.log(`orlop images -q of 500 images: ${(await listOf500(directory, registry.host)).toFixed(1)} ms`);
+    console.log(`orlop images -q of 500 images: ${(await listOf500(directory)).toFixed(1)} ms`);
   }
 } finally {
   for (const puller of pullers) await puller.stop();

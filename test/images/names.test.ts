@@ -102,6 +102,22 @@ test("prune takes what no container uses, and leaves what a filter keeps", async
   expect([blobs(), layers()]).toEqual([0, 0]);
 });
 
+test("pulls and prunes at the same time: what was acknowledged is whole", async () => {
+  const tags = Array.from({ length: 8 }, (_, i) => `many${i}`);
+  for (const tag of tags) registry.addImage(tag, [base, tarOfFiles({ tag }), tarOfFiles({ [`x${tag}`]: "y" })]);
+  let isOver = false;
+  const pruning = (async () => {
+    while (!isOver) await ok("image", "prune", "-f");
+  })();
+  await Promise.all(tags.map((tag) => ok("pull", "-q", name(tag))));
+  isOver = true;
+  await pruning;
+  for (const tag of tags) expect(await ok("run", "--rm", name(tag), "cat", "/tag", `/x${tag}`)).toBe(`${tag}y`);
+  expect(await ok("system", "check")).toContain(", 0 damaged");
+  await ok("image", "prune", "-af");
+  expect([blobs(), layers()]).toEqual([0, 0]);
+});
+
 test("host cannot be removed or named", async () => {
   expect(messageOf(await ask("DELETE", "/images/host"))).toContain("it is this machine itself");
   expect((await ask("POST", "/images/host/tag?repo=x")).status).toBe(409);
