@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,8 +158,21 @@ int step_rmdir(struct task *task, union argument *arg) {
   return 0;
 }
 
+/* Which mount a descriptor is on: a bind mount of the same file system has the same st_dev, and is somebody else's all the
+ * same. The id is there since Linux 5.8; before that the device has to do. */
+struct place { dev_t device; uint64_t mount; };
+
+static int place_of(int fd, struct place *place) {
+  struct statx stat;
+  if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stat) < 0)
+    return -1;
+  *place = (struct place){makedev(stat.stx_dev_major, stat.stx_dev_minor),
+                          (stat.stx_mask & STATX_MNT_ID) != 0 ? stat.stx_mnt_id : 0};
+  return 0;
+}
+
 /* Removes what is in a directory: by descriptor, no links followed, no mount crossed. */
-static int remove_inside(int directory, dev_t device, int depth) {
+static int remove_inside(int directory, struct place top, int depth) {
   DIR *list = fdopendir(directory);
   struct dirent *entry;
   int result = 0;
@@ -169,18 +183,20 @@ static int remove_inside(int directory, dev_t device, int depth) {
       continue;
     if (unlinkat(directory, entry->d_name, 0) == 0 || errno == ENOENT)
       continue;
-    struct stat stat;
+    struct place place;
     int child = errno == EISDIR && depth < TREE_DEPTH_MAX
                     ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                     : -1;
-    if (child < 0 || fstat(child, &stat) < 0) {
+    if (child < 0) {
       result = -1;
-    } else if (stat.st_dev != device) {
+    } else if (place_of(child, &place) < 0) {
+      result = close_after(child, -1);
+    } else if (place.device != top.device || place.mount != top.mount) {
       close(child);
       errno = EBUSY; /* a mount: whoever made it must take it away first */
       result = -1;
     } else {
-      result = remove_inside(child, device, depth + 1);
+      result = remove_inside(child, top, depth + 1);
       if (result == 0)
         result = unlinkat(directory, entry->d_name, AT_REMOVEDIR);
     }
@@ -194,15 +210,15 @@ static int remove_inside(int directory, dev_t device, int depth) {
 }
 
 int remove_tree(int parent, const char *name) {
-  struct stat stat;
+  struct place top;
   if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
     return 0;
   int directory = errno == EISDIR ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
   if (directory < 0)
     return -1;
-  if (fstat(directory, &stat) < 0)
+  if (place_of(directory, &top) < 0)
     return close_after(directory, -1);
-  if (remove_inside(directory, stat.st_dev, 0) < 0 || (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT))
+  if (remove_inside(directory, top, 0) < 0 || (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT))
     return -1;
   return 0;
 }

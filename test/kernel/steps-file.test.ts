@@ -112,6 +112,26 @@ kernelTest("remove stops at a mount", needs, async ({ directory }) => {
   await expect(runWithMounts({ steps, run: "true" })).rejects.toMatchObject({ errno: "EBUSY", step: { op: "remove" } });
 });
 
+kernelTest(
+  "remove stops at a bind mount of the same file system, whose files are another's",
+  needs,
+  async (scratch) => {
+    const [tree, other] = [join(scratch.directory, "tree"), join(scratch.directory, "other")];
+    mkdirSync(join(tree, "deep/mounted"), { recursive: true });
+    mkdirSync(other);
+    writeFileSync(join(other, "kept"), "");
+    const steps: Bare[] = [
+      { op: "bind", source: other, target: join(tree, "deep/mounted"), flags: 0, set: 0, clear: 0 },
+      { op: "remove", path: tree },
+    ];
+    await expect(runWithMounts({ steps, run: "true" })).rejects.toMatchObject({
+      errno: "EBUSY",
+      step: { op: "remove" },
+    });
+    expect(readdirSync(other)).toEqual(["kept"]);
+  },
+);
+
 kernelTest("usage adds up files, a file with two names once, links not followed", needs, async ({ directory }) => {
   const tree = join(directory, "tree");
   const outside = join(directory, "outside");
