@@ -210,3 +210,17 @@ test("what the kernel refuses is undone: memory below what is in use", async () 
   }
   await remove("full");
 });
+
+test("a restart policy that is given later holds for the next end", async () => {
+  await ask("POST", "/containers/create?name=again", { Image: "host", Cmd: ["sh", "-c", "sleep 0.3; exit 5"] });
+  await ask("POST", "/containers/again/start");
+  expect(await product().ok("update", "--restart", "on-failure:1", "again")).toBe("again");
+  const count = async () =>
+    (JSON.parse((await ask("GET", "/containers/again/json")).body) as { RestartCount: number }).RestartCount;
+  await waitUntil(async () => (await count()) === 1, 5000, "it is started again");
+  await remove("again");
+  await ask("POST", "/containers/create?name=once", { Image: "host", Cmd: ["true"], HostConfig: { AutoRemove: true } });
+  const refused = await ask("POST", "/containers/once/update", { RestartPolicy: { Name: "always" } });
+  expect([refused.status, messageOf(refused)]).toEqual([409, expect.stringContaining("AutoRemove is enabled")]);
+  await remove("once");
+});
