@@ -512,6 +512,10 @@ function checkEndpoint(network: Network, settings: EndpointSettings): void {
   if (network.isDefault && Aliases.length > 0) throw OrlopError.of("alias_not_allowed", { network: network.name });
   if (MacAddress !== "" && parseMac(MacAddress) === undefined)
     throw OrlopError.of("bad_value", { what: "MacAddress", value: MacAddress, expected: "e.g. 02:42:0a:00:00:02" });
+  if (settings.Links.length > 0 && network.record.driver === "bridge" && !network.bridge.isOpen)
+    throw OrlopError.of("unknown_field", {
+      field: `a link in ${network.name}, whose containers may not talk to each other,`,
+    });
   const [option] = Object.keys(DriverOpts);
   if (option !== undefined) throw OrlopError.of("unknown_field", { field: `the endpoint option ${option}` });
 }
