@@ -19,6 +19,7 @@ import {
   planBridgeRemoval,
   planForwarding,
   planSurvey,
+  removeLinks,
 } from "../network/plan-bridge.ts";
 import { type ForwardedPort, networkElements, portElements, rulesetText } from "../network/ruleset.ts";
 import { readText } from "./machine.ts";
@@ -263,11 +264,14 @@ export class HostNetwork {
     for (const { name } of strays) await this.#executor.run(planBridgeRemoval(name));
   }
 
-  /** Takes everything away again, when no container needs it. */
-  async dismantle(): Promise<void> {
+  /**
+   * Takes everything away again, when no container needs it.
+   *
+   * @param bridges of all networks: this engine may not have used those that an earlier one made
+   */
+  async dismantle(bridges: readonly string[]): Promise<void> {
     if (this.#prepared === undefined && !this.wasUsed) return;
-    for (const { network } of this.#bridges.values())
-      await this.#executor.run(planBridgeRemoval(network.record.linkName));
+    await this.#executor.run([removeLinks(bridges, "no container is in a network any more")]);
     this.#bridges.clear();
     this.#ports.clear();
     this.#prepared = undefined;

@@ -31,6 +31,8 @@ export interface SubnetSurroundings {
 
 export interface NetworkSurroundings extends SubnetSurroundings {
   readonly names: LinkNames;
+  /** Of the host. */
+  readonly links: readonly string[];
 }
 
 /** @throws {OrlopError} what is wrong with the request */

@@ -187,6 +187,7 @@ export class Networks {
       machineId: this.#machineId,
       hasIpv6: hasIpv6(),
       names: this.#names,
+      links: survey.links.map(({ name }) => name),
     };
   }
 
@@ -204,6 +205,8 @@ export class Networks {
       throw OrlopError.of("network_name_in_use", { name: body.Name });
     const surroundings = await this.#surroundings();
     const record = settleNetwork(body, surroundings);
+    if (record.driver === "bridge" && surroundings.links.includes(record.linkName))
+      throw OrlopError.of("link_in_use", { name: record.linkName, network: "somebody else: it is there already" });
     const rival = [...this.#byId.values()].find(
       (other) => other.record.linkName === record.linkName && record.driver === "bridge",
     );
@@ -257,7 +260,7 @@ export class Networks {
     for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
     resolversOfBody(body);
     for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
-    return { body, warnings };
+    return { body, warnings: [...warnings, ...modeWarnings(body)] };
   }
 
   /** Before the start; steps that come first in the container's plan. @throws {OrlopError} */
@@ -473,8 +476,19 @@ export class Networks {
   /** @param final the engine will not be back soon: nothing stays that no container uses */
   async close(final: boolean): Promise<void> {
     await this.#ready.close();
-    if (final && this.#sandboxes.isEmpty) await this.#host.dismantle();
+    const bridges = [...this.#byId.values()].flatMap(({ record }) =>
+      record.driver === "bridge" ? record.linkName : [],
+    );
+    if (final && this.#sandboxes.isEmpty) await this.#host.dismantle(bridges);
   }
+}
+
+/** Docker's words. */
+function modeWarnings(body: ContainerCreateBody): string[] {
+  const { PortBindings, PublishAllPorts } = body.HostConfig;
+  const publishes = PublishAllPorts || Object.keys(PortBindings).length > 0;
+  if (networkModeOf(body).kind !== "host" || !publishes) return [];
+  return ["Published ports are discarded when using host network mode"];
 }
 
 export interface Settled {
