@@ -9,7 +9,7 @@ Bun.listen({
     open(socket) {
       socket.end(`${socket.remoteAddress}\n`);
     },
-    data() {},
+    data: () => undefined,
   },
 });
 await Bun.udpSocket({
