@@ -103,7 +103,7 @@ export class Product {
   monitorPids(): number[] {
     const supervisor = this.supervisorPid();
     return this.#processes()
-      .filter(({ pid, words }) => words[1] === "supervisor" && pid !== supervisor)
+      .filter(({ pid, words }) => words[1] === "supervisor" && pid !== supervisor && !isNetd(pid))
       .map(({ pid }) => pid);
   }
 
@@ -151,6 +151,15 @@ function parentOf(pid: string): number {
     return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
   } catch {
     return 0; // it has ended
+  }
+}
+
+/** The supervisor's child too, and there for as long as networks are. */
+function isNetd(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8") === "orlop-netd\n";
+  } catch {
+    return false; // it has ended
   }
 }
 
