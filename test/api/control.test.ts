@@ -224,3 +224,18 @@ test("a restart policy that is given later holds for the next end", async () => 
   expect([refused.status, messageOf(refused)]).toEqual([409, expect.stringContaining("AutoRemove is enabled")]);
   await remove("once");
 });
+
+test("removed is answered when everything of it is free: its name, its volumes, its address", async () => {
+  for (let round = 0; round < 10; round++) {
+    const body = { Image: "host", Cmd: ["true"], Volumes: { "/data": {} }, HostConfig: { AutoRemove: true } };
+    const created = await ask("POST", "/containers/create?name=gone", body);
+    expect([round, created.status]).toEqual([round, 201]);
+    const removed = ask("POST", "/containers/gone/wait?condition=removed");
+    await ask("POST", "/containers/gone/start");
+    expect((await removed).body).toContain('"StatusCode":0');
+    expect((await ask("GET", "/containers/gone/json")).status).toBe(404);
+    expect((JSON.parse((await ask("GET", "/volumes")).body) as { Volumes: unknown[] | null }).Volumes ?? []).toEqual(
+      [],
+    );
+  }
+});
