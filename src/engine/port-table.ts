@@ -75,26 +75,28 @@ export class PortTable {
    */
   choose(wishes: readonly PortWish[], refused: ReadonlySet<string> = new Set()): PublishedPort[] | Taken {
     const chosen: PublishedPort[] = [];
+    const own = new Map<string, string[]>();
     for (const wish of wishes) {
-      const port = this.#pick(wish, chosen, refused);
+      const port = this.#pick(wish, own, refused);
       if (typeof port !== "number") return port;
       const { protocol, containerPort } = wish;
+      const key = `${protocol}/${port}`;
+      own.set(key, [...(own.get(key) ?? []), ...wish.hostAddresses]);
       for (const hostAddress of wish.hostAddresses)
         chosen.push({ protocol, containerPort, hostAddress, hostPort: port });
     }
     return chosen;
   }
 
-  #pick(wish: PortWish, chosen: readonly PublishedPort[], refused: ReadonlySet<string>): number | Taken {
+  /** @param own "tcp/8080" → the addresses where this choice has it already */
+  #pick(wish: PortWish, own: ReadonlyMap<string, readonly string[]>, refused: ReadonlySet<string>): number | Taken {
     let last: Taken | undefined;
     for (const port of this.#candidates(wish)) {
       const key = `${wish.protocol}/${port}`;
       if (refused.has(key)) continue;
       const taken = wish.hostAddresses.flatMap((hostAddress) => {
-        const own = chosen.find(
-          (one) => `${one.protocol}/${one.hostPort}` === key && meets(one.hostAddress, hostAddress),
-        );
-        const owner = own === undefined ? this.#holderOf(key, hostAddress)?.owner : "";
+        const isOwn = own.get(key)?.some((address) => meets(address, hostAddress));
+        const owner = isOwn ? "" : this.#holderOf(key, hostAddress)?.owner;
         return owner === undefined ? [] : [{ owner, wish, hostAddress, hostPort: port }];
       })[0];
       if (taken === undefined) return port;

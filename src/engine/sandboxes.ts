@@ -403,9 +403,10 @@ export class Sandboxes {
 
   /** What the rules forward; what netd relays is not among it. */
   #forwarded(record: SandboxRecord): ForwardedPort[] {
+    const targets = { 4: parseAddress(targetOf(record, 4)), 6: parseAddress(targetOf(record, 6)) };
     return record.ports.flatMap(({ protocol, containerPort, hostAddress, hostPort }) => {
       const version = hostAddress.includes(":") ? 6 : 4;
-      const to = parseAddress(targetOf(record, version));
+      const to = targets[version];
       if (to === undefined || to.version !== version) return [];
       const address = isEverywhere(hostAddress) ? undefined : parseAddress(hostAddress);
       return [{ protocol, hostAddress: address, hostPort, to, toPort: containerPort }];

@@ -39,10 +39,9 @@ export interface RuleState {
 /** Everything, at once in place of what was there. */
 export function rulesetText(table: string, state: RuleState): string {
   const { networks, ports } = state;
+  const all = [...networkElements(networks), ...portElements(ports), ...uplinkElements(state.uplinks)];
   const of = (set: string): string => {
-    const elements = [...networkElements(networks), ...portElements(ports), ...uplinkElements(state.uplinks)]
-      .filter((change) => change.set === set)
-      .flatMap((change) => change.texts);
+    const elements = all.filter((change) => change.set === set).flatMap((change) => change.texts);
     return elements.length === 0 ? "" : `elements = { ${elements.join(", ")} }`;
   };
   return `table inet ${table} {}
@@ -138,22 +137,30 @@ export function networkElements(networks: readonly RuledNetwork[]): Elements[] {
 const protocolNumbers = { tcp: 6, udp: 17, sctp: 132 } as const satisfies Record<PortProtocol, number>;
 
 export function portElements(ports: readonly ForwardedPort[]): Elements[] {
-  const bySet = new Map<string, { readonly elements: SetElement[]; readonly texts: string[] }>();
-  for (const port of ports) {
-    const { protocol, hostAddress, hostPort, to, toPort } = port;
-    const set = `ports${to.version}${hostAddress === undefined ? "_any" : ""}`;
-    const found = bySet.get(set) ?? { elements: [], texts: [] };
-    bySet.set(set, found);
-    const own = hostAddress === undefined ? [] : [hostAddress];
-    found.elements.push({
-      key: [Uint8Array.of(protocolNumbers[protocol]), ...own.map(addressBytes), portBytes(hostPort)],
-      value: [addressBytes(to), portBytes(toPort)],
-    });
-    found.texts.push(
-      `${[protocol, ...own.map(formatAddress), hostPort].join(" . ")} : ${formatAddress(to)} . ${toPort}`,
-    );
-  }
-  return [...bySet].map(([set, found]) => ({ set, ...found }));
+  const bySet = Map.groupBy(
+    ports,
+    ({ to, hostAddress }) => `ports${to.version}${hostAddress === undefined ? "_any" : ""}`,
+  );
+  return [...bySet].map(([set, own]) => ({
+    set,
+    elements: own.map(portElement),
+    get texts() {
+      return own.map(portText); // of a thousand ports not made where nobody reads them
+    },
+  }));
+}
+
+function portElement({ protocol, hostAddress, hostPort, to, toPort }: ForwardedPort): SetElement {
+  const own = hostAddress === undefined ? [] : [addressBytes(hostAddress)];
+  return {
+    key: [Uint8Array.of(protocolNumbers[protocol]), ...own, portBytes(hostPort)],
+    value: [addressBytes(to), portBytes(toPort)],
+  };
+}
+
+function portText({ protocol, hostAddress, hostPort, to, toPort }: ForwardedPort): string {
+  const own = hostAddress === undefined ? [] : [formatAddress(hostAddress)];
+  return `${[protocol, ...own, hostPort].join(" . ")} : ${formatAddress(to)} . ${toPort}`;
 }
 
 function uplinkElements(uplinks: readonly string[]): Elements[] {
