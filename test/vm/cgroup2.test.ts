@@ -20,6 +20,7 @@ const files = [
   "cgroup2",
   "device-program",
   "executor-socket",
+  "freeze",
   "host-image",
   "masks",
   "namespaces",
