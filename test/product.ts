@@ -114,7 +114,8 @@ export class Product {
 
   /** Removes every container and ends engine and supervisor. */
   async stop(): Promise<void> {
-    if (this.supervisorPid() === undefined) return;
+    if (this.#processes().length === 0) return;
+    await this.ok("info"); // the supervisor may be gone, and monitors and netd still there
     for (const { Id } of await this.engine.containers.list({ all: true })) {
       await this.engine.containers.remove(Id, { force: true });
     }

@@ -101,17 +101,20 @@ async function inScratch(body: (scratch: Scratch) => void | Promise<void>): Prom
   const directory = await mkdtemp(join(tmpdir(), "orlop-test-"));
   const before = takeSnapshot({ directory });
   const undo: (() => void | Promise<void>)[] = [];
-  try {
+  // The first thing that went wrong is the reason; what cannot be undone afterwards only follows from it.
+  let failure: { readonly error: unknown } | undefined;
+  const attempt = async (work: () => void | Promise<void>): Promise<void> => {
     try {
-      await body({ directory, defer: (step) => undo.push(step) });
-    } finally {
-      for (const step of undo.reverse()) await step();
+      await work();
+    } catch (error) {
+      failure ??= { error };
     }
-    // After a failure there may be leaks too, but they are not what is wrong.
-    await expectNoLeaks(before, { directory });
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  };
+  await attempt(() => body({ directory, defer: (step) => undo.push(step) }));
+  for (const step of undo.reverse()) await attempt(step);
+  if (failure === undefined) await attempt(() => expectNoLeaks(before, { directory }));
+  await attempt(() => rm(directory, { recursive: true, force: true }));
+  if (failure !== undefined) throw failure.error;
 }
 
 function mounts(pattern: string): string[] {
