@@ -45,13 +45,12 @@ async function runEngine(places: Places): Promise<void> {
     import("./kernel/nft.ts"),
     import("./base/log.ts"),
   ]);
-  const leave = async (): Promise<void> => {
-    if (!server.isIdle || !engine.isIdle) return supervisor.busy();
-    server.close();
-    await engine.close();
-    process.exit(0);
-  };
-  const supervisor = await connectSupervisor(places.runDir, () => void leave());
+  let leave: (() => Promise<void>) | undefined;
+  const supervisor = await connectSupervisor(places.runDir, () => {
+    if (leave === undefined)
+      supervisor.busy(); // still finding everything again
+    else void leave();
+  });
   const engine = await Engine.open({
     places,
     executor: openExecutor(places.runDir),
@@ -60,6 +59,12 @@ async function runEngine(places: Places): Promise<void> {
     watch: (pid) => supervisor.watch(pid),
   });
   const server = new ApiServer(engine, routes);
+  leave = async () => {
+    if (!server.isIdle || !engine.isIdle) return supervisor.busy();
+    server.close();
+    await engine.close();
+    process.exit(0);
+  };
   await server.listen({ fd: LISTENING_FD });
   let isStopping = false;
   process.on("SIGTERM", () => {

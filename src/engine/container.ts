@@ -362,9 +362,10 @@ export class Container {
     this.#isPaused = false;
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     // Only its first process is known to be gone where the monitor said so.
-    const isAwaited = end.kind === "lost";
-    if (isAwaited || !this.isTransient || this.#volumes.areAny) this.#clear(); // else in one with its files
-    if (isAwaited) await this.#cleared;
+    // Not so its networks: what holds their ports is told after all containers are known to run or not.
+    const isLost = end.kind === "lost";
+    if (isLost) await this.#endGroup(groupPath);
+    if (isLost || !this.isTransient || this.#volumes.areAny) this.#clear(); // else in one with its files
     this.#status = "exited";
     if (this.isTransient) {
       this.#record = { ...this.#record, run: ended };
@@ -640,6 +641,10 @@ export class Container {
   #clear(paths: readonly string[] = []): Promise<boolean> {
     this.#cleared = this.#parts.background(`clearing ${this.id}`, () => this.#clearAway(paths));
     return this.#cleared;
+  }
+
+  #endGroup(groupPath: string): Promise<boolean> {
+    return this.#parts.background(`ending what runs of ${this.id}`, () => this.#parts.clearAway(groupPath, []));
   }
 
   /** Its group goes, and these folders behind it. */

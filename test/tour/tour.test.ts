@@ -8,7 +8,7 @@ import { Product } from "../product.ts";
 import { matches, parseConsole } from "./console.ts";
 
 const tour = parseConsole(readFileSync(join(import.meta.dir, "../../docs/tour.md"), "utf8"));
-const commandMs = 15_000;
+const commandMs = 60_000;
 
 kernelTest(
   "every command of docs/tour.md prints what the tour shows",
