@@ -21,7 +21,7 @@ export function formatReport(measured: Measured): string {
 
 Made by \`bun bench/run.ts\`: ${rounds} runs of each case, in turns of five, after warming up; once back to back, once with a pause of
 ${pauseMs} ms before each run, because loops without pauses hide what the kernel does later. All without a network
-(\`--network none\`, own network namespace), all with a program that does nothing. Losses are not left out.
+(\`--network none\`, own network namespace), all with a program that does nothing. Losses are not left out. Where the time goes: [benchmarks-start.md](benchmarks-start.md).
 
 ${measured.machine.map((line) => `- ${line}`).join("\n")}
 - ${measured.versions.join(", ")}
