@@ -127,6 +127,7 @@ export class Engine {
     await Promise.all(this.#pending);
     await this.networks.close(final).catch((error: unknown) => log("warn", "networks are left", error));
     this.events.save(historyOf(this.places));
+    await this.images.saveUse();
     await this.#stores.durable.close();
     await this.#stores.run.close();
   }

@@ -7,6 +7,7 @@ import { type Digest, digestOfHex } from "../../spec/digest.ts";
 import { type Descriptor, type ImageConfig, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
 import { parseImageConfig, parseManifest } from "../../spec/oci-image-parse.ts";
 import type { Reference } from "../../spec/reference.ts";
+import { keepBudget } from "./budget.ts";
 import type { ImageLayer, ImageRecord, NameRecord } from "./image-record.ts";
 import type { ImageStores, UnpackOptions } from "./image-stores.ts";
 import { nameKey } from "./image-table.ts";
@@ -53,6 +54,7 @@ export async function addImage(images: Images, { manifest, config, ...given }: N
   );
   point("images.add.whole");
   await images.commit({ putImages: [image], putNames: names });
+  await keepBudget(images, image.id);
   return image;
 }
 

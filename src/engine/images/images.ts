@@ -17,6 +17,7 @@ import type { Change, RecordStore } from "../../store/rows.ts";
 import type { Events } from "../events.ts";
 import { isHostImage, withHostDefaults } from "../host-image.ts";
 import type { Places } from "../places.ts";
+import { budgetOf } from "./budget.ts";
 import type { ContainerImage } from "./container-image.ts";
 import { withImageDefaults } from "./image-defaults.ts";
 import { decodeImage, decodeName, encodeImage, encodeName, type ImageRecord, type NameRecord } from "./image-record.ts";
@@ -56,6 +57,7 @@ export class Images {
   readonly #leases = { blobs: new Leases(), layers: new Leases() };
   readonly #commits = new Serial();
   readonly #configs = new Map<string, Promise<ImageConfig>>();
+  readonly #touched = new Set<Digest>();
   #stores: Promise<ImageStores> | undefined;
 
   constructor(options: ImagesOptions) {
@@ -64,6 +66,31 @@ export class Images {
     this.registrySettings = new RegistrySettings(options.environment);
     for (const row of options.store.load("image")) this.table.putImage(decodeImage(row));
     for (const row of options.store.load("tag")) this.table.putName(decodeName(row));
+  }
+
+  /** See budget.ts. @throws {OrlopError} bad_value */
+  get budgetBytes(): number | undefined {
+    return budgetOf(this.#options.environment);
+  }
+
+  /** It is used now. Written down with the next change, or when the engine leaves: a kill forgets it, which costs an order alone. */
+  touch(id: Digest): void {
+    const image = this.table.image(id);
+    if (image === undefined) return;
+    this.table.putImage({ ...image, usedMs: Date.now() });
+    this.#touched.add(id);
+  }
+
+  /** Writes down what `touch` was told. */
+  async saveUse(): Promise<void> {
+    const used = this.#takeTouched();
+    if (used.length > 0) await this.#options.store.apply(...used.map((image) => ({ put: encodeImage(image) })));
+  }
+
+  #takeTouched(): ImageRecord[] {
+    const used = [...this.#touched].flatMap((id) => this.table.image(id) ?? []);
+    this.#touched.clear();
+    return used;
   }
 
   /** What is on the disk: opened when it is first needed. */
@@ -131,6 +158,7 @@ export class Images {
       config,
     };
     use(used);
+    this.touch(image.id);
     return { body: withImageDefaults(body, config), image: used };
   }
 
@@ -138,7 +166,9 @@ export class Images {
   commit(changes: ImageChanges): Promise<void> {
     return this.#commits.run(async () => {
       point("images.change.begun");
-      await this.#options.store.apply(...rowsOf(changes));
+      const going = new Set((changes.removeImages ?? []).map(({ id }) => id));
+      const used = this.#takeTouched().filter(({ id }) => !going.has(id));
+      await this.#options.store.apply(...used.map((image) => ({ put: encodeImage(image) })), ...rowsOf(changes));
       point("images.change.recorded");
       for (const image of changes.putImages ?? []) this.table.putImage(image);
       for (const { reference } of changes.removeNames ?? []) this.table.removeName(reference);
