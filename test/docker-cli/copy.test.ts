@@ -23,7 +23,7 @@ import { kernelTest, type Need } from "../kernel/harness.ts";
 import { Product, runProgram } from "../product.ts";
 import { dockerPath } from "./docker.ts";
 
-const needs: readonly Need[] = ["root", "product", "docker", "overlay", "busybox"];
+const needs: readonly Need[] = ["root", "product", "docker", "dockerd", "overlay", "busybox"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-copy-"));
 const product = new Product(join(directory, "orlop"));
 let dockerd: Dockerd | undefined;

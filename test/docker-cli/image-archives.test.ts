@@ -13,7 +13,7 @@ import { kernelTest, type Need } from "../kernel/harness.ts";
 import { Product } from "../product.ts";
 import { Docker } from "./docker.ts";
 
-const needs: readonly Need[] = ["root", "product", "docker", "overlay", "busybox"];
+const needs: readonly Need[] = ["root", "product", "docker", "dockerd", "overlay", "busybox"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-archives-"));
 const product = new Product(join(directory, "orlop"));
 const docker = new Docker(product);
@@ -129,7 +129,7 @@ kernelTest("a container over a directory becomes an image of one layer", needs, 
 
 kernelTest(
   "what save writes is read by dockerd, podman and skopeo, the same inside",
-  needs,
+  [...needs, "podman", "umoci"],
   async () => {
     await docker.ok("save", "-o", at("saved.tar"), "made:1", "base:zstd", "base:gzip");
     await docker.ok("save", "-o", at("made.tar"), "made:1");
@@ -149,7 +149,7 @@ kernelTest(
 
 kernelTest(
   "what dockerd, podman, skopeo and umoci write is loaded, the same inside",
-  needs,
+  [...needs, "podman", "umoci"],
   async () => {
     await dockerd?.ok("save", "-o", at("by-docker.tar"), "made:1");
     const podman = ["--root", at("podman"), "--runroot", at("podman-run"), "--storage-driver", "vfs"];

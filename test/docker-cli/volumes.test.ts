@@ -12,7 +12,7 @@ import { type Outcome, Product, runProgram } from "../product.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { Docker } from "./docker.ts";
 
-const needs: readonly Need[] = ["root", "product", "docker", "busybox", "overlay"];
+const needs: readonly Need[] = ["root", "product", "docker", "dockerd", "busybox", "overlay"];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-volumes-cli-"));
 const product = new Product(join(directory, "orlop"));

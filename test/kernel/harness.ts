@@ -35,6 +35,13 @@ const needTable = {
   ip: { met: () => Bun.which("ip") !== null, remedy: "apt-get install iproute2" },
   qemu: { met: () => Bun.which("qemu-system-x86_64") !== null, remedy: "apt-get install qemu-system-x86" },
   docker: { met: () => Bun.which("docker") !== null, remedy: "apt-get install docker.io" },
+  dockerd: { met: () => existsSync("/usr/sbin/dockerd"), remedy: "apt-get install docker.io" },
+  podman: { met: () => Bun.which("podman") !== null, remedy: "apt-get install podman" },
+  umoci: { met: () => Bun.which("umoci") !== null, remedy: "apt-get install umoci" },
+  servers: {
+    met: () => ["psql", "redis-server", "nginx", "docker-registry", "curl"].every((name) => Bun.which(name) !== null),
+    remedy: "apt-get install postgresql redis-server nginx-light docker-registry curl",
+  },
   "docker-compose": { met: () => Bun.which("docker-compose") !== null, remedy: "apt-get install docker-compose" },
   busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },
 } as const satisfies Record<string, { met: () => boolean; remedy: string }>;

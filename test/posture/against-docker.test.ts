@@ -17,7 +17,7 @@ const factsMin = 60;
 
 kernelTest(
   "what a default container can find out is what it finds out under Docker, but for what docs/security.md lists",
-  ["root", "product", "busybox", "overlay", "docker", "gcc"],
+  ["root", "product", "busybox", "overlay", "docker", "dockerd", "gcc"],
   async ({ directory, defer }) => {
     const rootfs = makeBusyboxRoot(directory);
     const source = join(import.meta.dir, "facts-probe.c");

@@ -12,7 +12,7 @@ const commandMs = 60_000;
 
 kernelTest(
   "every command of docs/tour.md prints what the tour shows",
-  ["root", "product", "busybox", "overlay", "docker"],
+  ["root", "product", "busybox", "overlay", "docker", "servers"],
   async ({ directory, defer }) => {
     const product = new Product(directory);
     defer(() => product.stop());
