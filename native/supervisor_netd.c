@@ -14,7 +14,7 @@
 #include "supervisor.h"
 
 /* What netd needs of ours stands at 3 and 4; the rest is closed. */
-_Noreturn static void become_netd(int lock, int listener, const char *run) {
+_Noreturn static void become_netd(pid_t supervisor, int lock, int listener, const char *run) {
   sigset_t none;
   int kept_lock = fcntl(lock, F_DUPFD_CLOEXEC, 5), kept_listener = fcntl(listener, F_DUPFD_CLOEXEC, 5);
   if (kept_lock < 0 || kept_listener < 0 || dup3(kept_lock, 3, O_CLOEXEC) < 0 || dup3(kept_listener, 4, O_CLOEXEC) < 0)
@@ -24,7 +24,10 @@ _Noreturn static void become_netd(int lock, int listener, const char *run) {
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (ftruncate(3, 0) < 0 || dprintf(3, "%d\n", (int)getpid()) < 0)
     _exit(1);
-  _exit(netd_run(4, run));
+  int code = netd_run(4, run);
+  if (getppid() != supervisor)
+    supervisor_leave_groups(); /* the last one out removes them */
+  _exit(code);
 }
 
 /* The pid in the lock of the one that an earlier supervisor started. */
@@ -45,9 +48,9 @@ static pid_t start(int lock, const char *run) {
     close(listener);
     return -1;
   }
-  pid_t child = fork();
+  pid_t supervisor = getpid(), child = fork();
   if (child == 0)
-    become_netd(lock, listener, run);
+    become_netd(supervisor, lock, listener, run);
   int error = errno;
   close(listener);
   errno = error;

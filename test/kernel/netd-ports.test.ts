@@ -9,7 +9,7 @@ import { NetdLink } from "../../src/kernel/netd-link.ts";
 import { waitUntil } from "../wait-until.ts";
 import { kernelTest, type Need } from "./harness.ts";
 import { any4, any6, canListen, linkTo, loopback4, netdPid, openUdp, serve, startNetd } from "./netd-fixture.ts";
-import { isAlive, startSupervisor } from "./supervisor-fixture.ts";
+import { isAlive, startSupervisor, stopSupervisor } from "./supervisor-fixture.ts";
 
 const needs: readonly Need[] = ["root", "executor"];
 
@@ -180,7 +180,8 @@ kernelTest("netd outlives its supervisor, and the next supervisor finds it", nee
   await next.sync();
   await held;
   expect(netdPid(second.runDirectory)).toBe(pid);
-  await next.hold("web", []);
+  await stopSupervisor(second.runDirectory);
+  await next.hold("web", []); // netd is the last one: it takes the supervisor's group along
   next[Symbol.dispose]();
   await waitUntil(() => !isAlive(pid), 5000, "netd has left");
 });
