@@ -137,6 +137,8 @@ function environmentOf(input: SpecInput): string[] {
 }
 
 function sharedNamespaces({ body, sandboxPath }: SpecInput): DefaultSpecInput["namespaces"] {
+  if (networkModeOf(body).kind === "container")
+    throw OrlopError.of("unknown_field", { field: "HostConfig.NetworkMode container:" });
   const host = body.HostConfig;
   const mode = networkModeOf(body);
   return {
