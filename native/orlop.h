@@ -110,6 +110,7 @@ struct task {
   int held[HELD_MOUNTS_MAX], holding, released; /* mounts that `hold` copied, and how many `root-bind` has taken */
   int empty;                /* the read-only tmpfs that hides directories; -1 until needed */
   int self;                 /* O_PATH of this program, for `init`; -1 before `open-init` */
+  int home;                 /* the network namespace that it left, until it goes back; -1 otherwise */
   int target;               /* pidfd of the process whose namespaces are joined; -1 before `target` */
   uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
   bool in_child;

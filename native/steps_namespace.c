@@ -18,9 +18,17 @@
 /* Everything for who possesses it; view, read, search and link for its user (keyctl(2), KEYCTL_SETPERM). */
 enum { KEYRING_PERMISSIONS = 0x3f1b0000 };
 
+/* Whoever goes into another network namespace on the host's side comes back by this descriptor: the namespace of PID 1 may be
+ * closed to us, where that process has more capabilities than ours (ptrace(2), PTRACE_MODE_READ). A child has no way back. */
+static int keep_home(struct task *task, uint64_t flags) {
+  if (task->in_child || task->home >= 0 || (flags & CLONE_NEWNET) == 0)
+    return 0;
+  task->home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  return task->home < 0 ? -1 : 0;
+}
+
 int step_unshare(struct task *task, union argument *arg) {
-  (void)task;
-  return unshare((int)arg[0].n);
+  return keep_home(task, arg[0].n) < 0 ? -1 : unshare((int)arg[0].n);
 }
 
 bool enters_namespaces(const struct decoded_step *step) {
@@ -36,14 +44,19 @@ bool joins_pid_namespace(const struct decoded_step *step) {
 /* What runs in there must not reach us through /proc before execve (CVE-2016-9962). */
 static int hide(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
-/* path: /proc/PID/ns/NAME. flags: its CLONE_NEW*. A joined PID namespace takes effect before the first step that enters none
+/* path: /proc/PID/ns/NAME; "": the network namespace that was left. flags: its CLONE_NEW*. A joined PID namespace takes effect before the first step that enters none
  * (spawn.c), so /proc can still be used by the ones between. */
 int step_setns(struct task *task, union argument *arg) {
   if (hide() < 0)
     return -1;
-  int fd = open(arg[0].s, O_RDONLY | O_CLOEXEC);
+  bool returns = arg[0].s[0] == 0;
+  if (!returns && keep_home(task, arg[1].n) < 0)
+    return -1;
+  int fd = returns ? task->home : open(arg[0].s, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return fail(task, errno, "%s", arg[0].s);
+    return fail(task, returns ? EINVAL : errno, "%s", arg[0].s);
+  if (returns)
+    task->home = -1;
   int result = setns(fd, (int)arg[1].n), error = errno;
   close(fd);
   return result < 0 ? fail(task, error, "%s", arg[0].s) : 0;

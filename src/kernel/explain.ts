@@ -148,7 +148,10 @@ const explanations = {
   ],
   release: () => ["send(child)"],
   unshare: (s) => [`unshare(${cloneFlagNames(s.flags)})`],
-  setns: (s) => [`open(${quote(s.path)})`, `setns(${cloneFlagNames(s.flags)})`],
+  setns: (s) => [
+    ...(s.path === "" ? [] : [`open(${quote(s.path)})`]),
+    `setns(${s.path === "" ? "where it was, " : ""}${cloneFlagNames(s.flags)})`,
+  ],
   target: (s) => [`pidfd_open(${s.pid})`, `read("/proc/${s.pid}/stat") = … ${s.started} …`],
   join: (s) => [`setns(target, ${cloneFlagNames(s.flags)})`, "close_range(all but the report channel and streams)"],
   await: () => ["recv(parent)", "setresgid(0, 0, 0)", "setresuid(0, 0, 0)"],

@@ -120,7 +120,7 @@ export const stepTable = {
   // ── both sides ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /** unshare(2) of these namespaces. */
   unshare: { flags: "n" },
-  /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net. A PID namespace needs its flag; the child is in it from its next step on that enters none. */
+  /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net, or "" for the network namespace that this process has left. A PID namespace needs its flag; the child is in it from its next step on that enters none. */
   setns: { path: "s", flags: "n" },
   /** The process whose namespaces `join` enters. started: clock ticks since boot, field 22 of /proc/PID/stat: another process with its number is ESRCH. */
   target: { pid: "n", started: "n" },

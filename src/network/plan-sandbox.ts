@@ -22,7 +22,6 @@ import type { Step } from "../kernel/step.ts";
 import { removeLinks, sysctl } from "./plan-bridge.ts";
 
 const NETLINK_ROUTE = 0;
-const HOST_NAMESPACE = "/proc/1/ns/net";
 /** Above the numbers that the kernel's own tunnel devices may have in a new namespace. */
 const FIRST_LINK_INDEX = 20;
 
@@ -137,7 +136,7 @@ export function enterNamespace(path: string): Step {
 }
 
 export function backToHost(): Step {
-  return { op: "setns", path: HOST_NAMESPACE, flags: CLONE_NEWNET, why: "what follows is done on the host's side" };
+  return { op: "setns", path: "", flags: CLONE_NEWNET, why: "what follows is done on the host's side" };
 }
 
 /** Inside: where everything goes that no network of the container is. Both versions, each maybe none. */
