@@ -381,6 +381,7 @@ static void adopt(struct task *task, struct inbox *box) {
   close_fd(&task->root);
   close_fd(&task->proc);
   close_fd(&task->empty);
+  targets_close(task);
   source_arm(&m->channel, EPOLLIN);
   source_arm(&m->pidfd, EPOLLIN);
   source_arm(&m->listener, EPOLLIN);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { PROTOCOL_VERSION = 1, FRAME_MAX = 1 << 20, STEP_ARGS_MAX = 8, NO_STEP = -1 };
+enum { PROTOCOL_VERSION = 1, FRAME_MAX = 1 << 20, STEP_ARGS_MAX = 8, NO_STEP = -1, TARGETS_MAX = 3 };
 
 /* Frame kinds, as in README.md. */
 enum frame_kind {
@@ -111,7 +111,8 @@ struct task {
   int empty;                /* the read-only tmpfs that hides directories; -1 until needed */
   int self;                 /* O_PATH of this program, for `init`; -1 before `open-init` */
   int home;                 /* the network namespace that it left, until it goes back; -1 otherwise */
-  int target;               /* pidfd of the process whose namespaces are joined; -1 before `target` */
+  int targets[TARGETS_MAX]; /* pidfds of the processes whose namespaces are joined, in the order of `target` */
+  unsigned target_count;
   uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
   bool in_child;
   bool gone;                /* GO came before the gate was reached */
@@ -135,6 +136,8 @@ void child_kill(struct task *task);
 bool child_failure(struct task *task, struct channel_message *report);
 /* Carries one decoded step out; as its step_function. */
 int step_run(struct task *task, struct decoded_step *step);
+/* Closes what `target` opened. */
+void targets_close(struct task *task);
 /* errno and "format": a failure that errno alone does not explain. Always -1. */
 __attribute__((format(printf, 3, 4))) int fail(struct task *task, int error, const char *format, ...);
 

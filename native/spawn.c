@@ -61,7 +61,8 @@ static void close_host(struct task *task) {
     if (kept[i] > from)
       syscall(SYS_close_range, (unsigned)from, (unsigned)kept[i] - 1, 0U);
   syscall(SYS_close_range, (unsigned)from, ~0U, 0U);
-  task->root = task->proc = task->empty = task->home = task->target = -1;
+  task->root = task->proc = task->empty = task->home = -1;
+  task->target_count = 0;
 }
 
 /* Having joined a PID namespace, only a new child is in it: the monitor's child (CLONE_PARENT). Who runs in there already can

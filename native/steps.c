@@ -43,14 +43,14 @@ const struct step_kind step_kinds[] = {
     {"log", "ssnnnnb", step_log},
     {"exit-record", "sns", step_exit_record},
     {"listen", "s", step_listen},
+    {"target", "nn", step_target},
     {"spawn", "nsn", step_spawn},
     {"id-map", "ssn", step_id_map},
     {"release", "", step_release},
     /* both sides */
     {"unshare", "n", step_unshare},
     {"setns", "sn", step_setns},
-    {"target", "nn", step_target},
-    {"join", "n", step_join},
+    {"join", "nn", step_join},
     /* child side, before pivot */
     {"await", "", step_await},
     {"propagation", "sn", step_propagation},

@@ -39,7 +39,7 @@ step_function step_copy_tree;
 /* steps_exec.c */
 step_function step_rlimit, step_umask, step_cwd, step_exec;
 
-/* Whether a step is one of those that enter another's namespaces (`setns`, `target`, `join`). */
+/* Whether a step is one of those that enter another's namespaces (`setns`, `join`). */
 bool enters_namespaces(const struct decoded_step *step);
 /* Whether it joins a PID namespace, which only a child of the caller will be in. */
 bool joins_pid_namespace(const struct decoded_step *step);

@@ -32,12 +32,12 @@ int step_unshare(struct task *task, union argument *arg) {
 }
 
 bool enters_namespaces(const struct decoded_step *step) {
-  return step->kind->run == step_setns || step->kind->run == step_target || step->kind->run == step_join;
+  return step->kind->run == step_setns || step->kind->run == step_join;
 }
 
 bool joins_pid_namespace(const struct decoded_step *step) {
   if (step->kind->run == step_join)
-    return (step->argument[0].n & CLONE_NEWPID) != 0;
+    return (step->argument[1].n & CLONE_NEWPID) != 0;
   return step->kind->run == step_setns && (step->argument[1].n & CLONE_NEWPID) != 0;
 }
 
@@ -83,22 +83,35 @@ static int read_start(int pid, uint64_t *started) {
   return 0;
 }
 
-/* pid; started: clock ticks since boot. Looked at with the pidfd in hand: a number that went to another process is found
- * out, and cannot go to another one afterwards. */
+/* pid; started: clock ticks since boot. Before `spawn`: in a PID namespace of its own the child has no number for it. Looked
+ * at with the pidfd in hand: a number that went to another process is found out, and cannot go to another one afterwards. */
 int step_target(struct task *task, union argument *arg) {
   int pid = (int)arg[0].n;
   uint64_t started;
-  task->target = (int)syscall(SYS_pidfd_open, pid, 0);
-  if (task->target < 0 || read_start(pid, &started) < 0)
+  if (task->target_count == TARGETS_MAX)
+    return fail(task, E2BIG, "more than %d targets", TARGETS_MAX);
+  int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (fd < 0)
+    return fail(task, errno, "process %d", pid);
+  task->targets[task->target_count++] = fd;
+  if (read_start(pid, &started) < 0)
     return fail(task, errno == ENOENT ? ESRCH : errno, "process %d", pid);
   return started == arg[1].n ? 0 : fail(task, ESRCH, "process %d is another one by now", pid);
 }
 
-/* flags: CLONE_NEW* of those to join, all at once: the kernel takes them in the one order that works. */
+void targets_close(struct task *task) {
+  while (task->target_count > 0)
+    close(task->targets[--task->target_count]);
+}
+
+/* target: which `target` of the plan, from 0. flags: CLONE_NEW* of those to join, all at once: the kernel takes them in the one
+ * order that works. */
 int step_join(struct task *task, union argument *arg) {
+  if (arg[0].n >= task->target_count)
+    return fail(task, EINVAL, "no target %llu", (unsigned long long)arg[0].n);
   if (hide() < 0)
     return -1;
-  return setns(task->target, (int)arg[0].n);
+  return setns(task->targets[arg[0].n], (int)arg[1].n);
 }
 
 int step_hostname(struct task *task, union argument *arg) {

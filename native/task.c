@@ -190,7 +190,7 @@ static void drain_plan(int in) {
 static int serve(int in, int out) {
   struct task task = {
       .conn = out, .channel = -1, .step = NO_STEP, .root = -1, .proc = -1, .empty = -1,
-      .self = -1, .home = -1, .target = -1, .child_pidfd = -1};
+      .self = -1, .home = -1, .child_pidfd = -1};
   struct inbox box = {0};
   if (slots_open(&task.slots) < 0)
     return 1;

@@ -263,6 +263,20 @@ export const errorTable = {
     () => "add pid to the columns of -o",
   ),
 
+  donor_not_running: row<{ what: string; id: string }>(
+    "conflict",
+    (p) => `cannot join ${p.what} of a non running container: ${p.id}`,
+  ),
+  // Not "not found": clients would take that for a missing image.
+  no_donor: row<{ what: string; id: string }>(
+    "invalid",
+    (p) => `cannot join ${p.what} of a container that is not there: No such container: ${p.id}`,
+  ),
+  donor_not_shareable: row<{ id: string }>(
+    "conflict",
+    (p) => `can't join IPC of container ${p.id}: non-shareable IPC`,
+    () => "make that container with IPC mode shareable (--ipc shareable)",
+  ),
   bad_restart_policy: row<{ reason: string }>("invalid", (p) => `invalid restart policy: ${p.reason}`),
   restart_and_remove: row<object>("invalid", () => "can't create 'AutoRemove' container with restart policy"),
   container_restarting: row<{ id: string; name: string }>(

@@ -3,6 +3,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
+import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from "../kernel/linux.ts";
 import { visibleMounts } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
@@ -17,7 +18,7 @@ import { mountOf as lookUpMount } from "../storage/upper.ts";
 import { lookUpDevices } from "./asked-devices.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container-root.ts";
-import { containerSpec, hostnameOf } from "./container-spec.ts";
+import { containerSpec, hostnameOf, shmSizeOf } from "./container-spec.ts";
 import { layerDirectory, nothingIn } from "./images/image-stores.ts";
 import { logAttributesOf } from "./log-attributes.ts";
 import { logSettingsOf } from "./log-settings.ts";
@@ -25,6 +26,7 @@ import { type Machine, readText } from "./machine.ts";
 import { type BindPoint, type MountPlaces, type MountPoint, mountOf } from "./mount-point.ts";
 import { networkModeOf } from "./network-mode.ts";
 import { containerPlaces, type Places, partPlace, volumePath } from "./places.ts";
+import { type Donations, noDonations } from "./sharing.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 
 export interface StartPlan {
@@ -46,6 +48,7 @@ export function planStart(
   id: string,
   { name, body, image, mounts }: Pick<ContainerRecord, "name" | "body" | "image" | "mounts">,
   { machine, places }: PlanSurroundings,
+  donations: Donations = noDonations,
 ): StartPlan {
   const host = body.HostConfig;
   const isTransient = host.AutoRemove;
@@ -54,9 +57,12 @@ export function planStart(
   const user = resolveUser(body.User, host.GroupAdd, accountsFor(body, choice, own.layers));
   const specMounts = mounts.map((point) => mountOf(point, mountPlaces(places)));
   const devices = lookUpDevices(host.Devices);
+  const shmPath = host.IpcMode === "shareable" ? own.shm : donations.shmPath;
   const spec = containerSpec({
     id,
-    body,
+    body: withNamesOf(body, donations),
+    donations,
+    shmPath,
     user,
     machine,
     mounts: specMounts,
@@ -73,8 +79,9 @@ export function planStart(
     root,
     cgroups: machine.cgroups,
     host: machine.host,
-    files: filesOf(id, body, machine),
-    filesDirectory: own.dataDir,
+    files: filesOf(id, body, machine, donations),
+    filesDirectory: donations.network?.files ?? own.dataDir,
+    targets: donations.targets,
     sandboxPath: own.sandbox,
     gate: true,
     init: host.Init ?? false,
@@ -90,6 +97,7 @@ export function planStart(
     steps: [
       ...planParent(host.CgroupParent, machine),
       ...planPart(mounts, places),
+      ...(host.IpcMode === "shareable" ? planShm(own.shm, shmSizeOf(host)) : []),
       ...planBindSources(mounts),
       ...steps,
     ],
@@ -127,8 +135,33 @@ const networkFiles: readonly OwnFile[] = [
   { path: "/etc/resolv.conf", mode: 0o644, content: undefined, why: "whom it asks for names" },
 ];
 
+/** With another's network it has that one's names. */
+function withNamesOf(body: ContainerCreateBody, { network }: Donations): ContainerCreateBody {
+  if (network === undefined || body.HostConfig.UTSMode === "host") return body;
+  return { ...body, Hostname: network.hostname, Domainname: network.domainname };
+}
+
+/** Shared memory that outlives no run, and can be mounted by others meanwhile. */
+function planShm(path: string, sizeBytes: number): Step[] {
+  return [
+    { op: "mkdir", path, mode: 0o700, why: "shared memory that other containers may join (--ipc shareable)" },
+    { op: "detach", path, why: "what a killed run may have left" },
+    {
+      op: "mount",
+      fstype: "tmpfs",
+      source: "shm",
+      target: path,
+      attributes: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+      options: ["mode=1777", `size=${sizeBytes}`],
+      why: "the shared memory itself, whose life is this run's",
+    },
+  ];
+}
+
 /** With the host's network its names are the host's too, and the root has them already. */
-function filesOf(id: string, body: ContainerCreateBody, machine: Machine): readonly OwnFile[] {
+function filesOf(id: string, body: ContainerCreateBody, machine: Machine, { network }: Donations): readonly OwnFile[] {
+  if (network !== undefined)
+    return networkFiles.filter(({ path }) => existsSync(`${network.files}/${path.slice("/etc/".length)}`));
   const host = body.HostConfig;
   const mode = networkModeOf(body);
   if (mode.kind === "host") return [];

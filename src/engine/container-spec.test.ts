@@ -169,7 +169,3 @@ test.each([
 ])("%j is refused", (fields, message) => {
   expect(() => host(fields)).toThrow(message);
 });
-
-test("another container's network is refused by name", () => {
-  expect(() => host({ NetworkMode: "container:web" })).toThrow("HostConfig.NetworkMode container: is not supported");
-});

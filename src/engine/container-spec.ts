@@ -6,6 +6,7 @@
 import { OrlopError } from "../base/errors.ts";
 import { parseSignal } from "../kernel/signals.ts";
 import { type DefaultSpecInput, defaultSpec } from "../runtime/default-spec.ts";
+import { targetPath } from "../runtime/plan-namespaces.ts";
 import type { ResolvedUser } from "../runtime/user.ts";
 import { parseDeviceCgroupRule } from "../spec/device-cgroup-rule.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
@@ -13,6 +14,7 @@ import type { HostConfig } from "../spec/engine-api-host-config.ts";
 import type { Device, DeviceRule, Linux, Mount, Process, RuntimeSpec } from "../spec/runtime-spec.ts";
 import type { Machine } from "./machine.ts";
 import { networkModeOf } from "./network-mode.ts";
+import { type Donations, noDonations } from "./sharing.ts";
 import type { FindDevice } from "./spec-block-io.ts";
 import { limitsOf, rlimitsOf } from "./spec-limits.ts";
 import { withMounts } from "./spec-mounts.ts";
@@ -31,6 +33,10 @@ export interface SpecInput {
   readonly devices: readonly AskedDevice[];
   /** Looks up those that its block I/O limits name. */
   readonly findDevice: FindDevice;
+  /** What it takes of other containers. */
+  readonly donations?: Donations;
+  /** Shared memory that it has with others. */
+  readonly shmPath?: string | undefined;
 }
 
 export interface AskedDevice {
@@ -52,7 +58,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     hostname: hostnameOf(input),
     privileged: host.Privileged,
     readonlyRoot: host.ReadonlyRootfs,
-    shmSizeBytes: host.ShmSize || SHM_SIZE_BYTES,
+    shmSizeBytes: shmSizeOf(host),
     namespaces: sharedNamespaces(input),
     machine: machine.facts,
   });
@@ -61,7 +67,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     ...base,
     ...(body.Domainname === "" ? {} : { domainname: body.Domainname }),
     annotations: host.Annotations,
-    mounts: withMounts(ipcMounts(host, base.mounts ?? []), input.mounts),
+    mounts: withMounts(ipcMounts(input, base.mounts ?? []), input.mounts),
     linux: {
       ...linux,
       ...protectedPathsOf(host, linux, security.openPaths),
@@ -83,6 +89,10 @@ function rootPropagation(mounts: readonly Mount[]): Pick<Linux, "rootfsPropagati
   const has = (...words: string[]) => mounts.some(({ options = [] }) => words.some((word) => options.includes(word)));
   if (has("shared", "rshared")) return { rootfsPropagation: "shared" };
   return has("slave", "rslave") ? { rootfsPropagation: "rslave" } : {};
+}
+
+export function shmSizeOf({ ShmSize }: HostConfig): number {
+  return ShmSize || SHM_SIZE_BYTES;
 }
 
 /** Which signal `stop` sends. @throws {OrlopError} bad_value */
@@ -136,9 +146,7 @@ function environmentOf(input: SpecInput): string[] {
   return [...variables].map(([name, value]) => `${name}=${value}`);
 }
 
-function sharedNamespaces({ body, sandboxPath }: SpecInput): DefaultSpecInput["namespaces"] {
-  if (networkModeOf(body).kind === "container")
-    throw OrlopError.of("unknown_field", { field: "HostConfig.NetworkMode container:" });
+function sharedNamespaces({ body, sandboxPath, donations = noDonations }: SpecInput): DefaultSpecInput["namespaces"] {
   const host = body.HostConfig;
   const mode = networkModeOf(body);
   return {
@@ -147,21 +155,22 @@ function sharedNamespaces({ body, sandboxPath }: SpecInput): DefaultSpecInput["n
     ...(mode.kind === "network" ? { network: { path: sandboxPath } } : {}),
     ...(host.IpcMode === "host" ? { ipc: "host" } : {}),
     ...(host.PidMode === "host" ? { pid: "host" } : {}),
+    ...Object.fromEntries(donations.targets.map((target) => [target.type, { path: targetPath(target) }])),
     ...(host.UTSMode === "host" ? { uts: "host" } : {}),
     ...(host.CgroupnsMode === "host" ? { cgroup: "host" } : {}),
   };
 }
 
 /** With the host's IPC namespace its shared memory is the host's as well. A mount of mqueue shows the namespace's queues by itself. */
-function ipcMounts(host: HostConfig, mounts: readonly Mount[]): Mount[] {
+function ipcMounts({ body, shmPath }: SpecInput, mounts: readonly Mount[]): Mount[] {
+  const mode = body.HostConfig.IpcMode;
+  const isShm = ({ destination }: Mount): boolean => destination === "/dev/shm";
   // Docker's word for: an IPC namespace of its own, and no place for shared memory.
-  if (host.IpcMode === "none") return mounts.filter((mount) => mount.destination !== "/dev/shm");
-  if (host.IpcMode !== "host") return [...mounts];
-  return mounts.map((mount) =>
-    mount.destination === "/dev/shm"
-      ? { destination: mount.destination, type: "bind", source: mount.destination, options: ["rbind", "rprivate"] }
-      : mount,
-  );
+  if (mode === "none") return mounts.filter((mount) => !isShm(mount));
+  const source = mode === "host" ? "/dev/shm" : shmPath;
+  if (source === undefined) return [...mounts];
+  const options = ["rbind", "rprivate", ...(mode === "host" ? [] : ["nosuid", "nodev", "noexec"])];
+  return mounts.map((mount) => (isShm(mount) ? { destination: "/dev/shm", type: "bind", source, options } : mount));
 }
 
 /** Of two nodes at one path the one that was asked for: a privileged container has all of the machine's. */

@@ -208,10 +208,7 @@ export class Container {
       try {
         await this.#startNow();
       } catch (error) {
-        log("warn", `container ${this.id} could not be started again`, error);
-        const reason = error instanceof Error ? error.message : String(error);
-        const last = { ...this.run, error: `it could not be started again: ${reason}` };
-        await this.#write(last, this.#withRestarts({ isWaiting: false }));
+        log("warn", `container ${this.id} could not be started again`, error); // it is written down
       }
     });
   }
@@ -220,8 +217,9 @@ export class Container {
     await this.#cleared;
     const expected = this.#expected;
     this.#expected = undefined;
-    const plan = expected?.plan ?? this.#takePlan();
+    let plan = expected?.plan;
     try {
+      plan ??= this.#takePlan();
       await this.#launch(plan, expected);
     } catch (failure) {
       throw await this.#startFailed(failure, plan);
@@ -260,7 +258,7 @@ export class Container {
     this.#plan = undefined;
     // The machine's mounts may be others a while later.
     if (made !== undefined && performance.now() - made.madeMs < 1000) return made.plan;
-    return planStart(this.id, this.#record, this.#parts);
+    return planStart(this.id, this.#record, this.#parts, this.#parts.donationsFor(this.body));
   }
 
   async #launch(plan: StartPlan, expected: ExpectedStart | undefined): Promise<void> {
@@ -307,8 +305,8 @@ export class Container {
   }
 
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
-  async #startFailed(failure: unknown, plan: StartPlan): Promise<OrlopError> {
-    const { error, exitCode } = explainFailure(failure, plan.spec);
+  async #startFailed(failure: unknown, plan: StartPlan | undefined): Promise<OrlopError> {
+    const { error, exitCode } = explainFailure(failure, plan?.spec);
     this.#clear();
     if (this.isTransient) {
       await this.#vanish({ ...this.run, exitCode, error: error.message });
@@ -653,7 +651,8 @@ export class Container {
     const detached = this.#parts.networks.detach(this);
     detached.catch(() => undefined); // told below
     await this.#left;
-    await Promise.all([detached, this.#parts.clearAway(groupPathOfRecord(this.#record), paths)]);
+    const shared = this.body.HostConfig.IpcMode === "shareable" ? [this.places.shm] : [];
+    await Promise.all([detached, this.#parts.clearAway(groupPathOfRecord(this.#record), paths, shared)]);
     await this.#volumes.release();
   }
 

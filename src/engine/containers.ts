@@ -17,6 +17,7 @@ import type { Exec } from "./exec.ts";
 import type { ContainerImage } from "./images/container-image.ts";
 import type { ChosenMount, MountedImage, MountPoint } from "./mount-point.ts";
 import { RecentExits } from "./recent-exits.ts";
+import { resolveDonors, sharesAny } from "./sharing.ts";
 
 /** What a new container will be, before anything is made. */
 interface Choice {
@@ -62,14 +63,16 @@ export class Containers {
     try {
       const use = (image: ContainerImage) => this.#making.set(id, [image]);
       const { body: whole, image } = await this.#parts.images.apply(asked, platform, use);
-      const { body, warnings } = await this.#parts.networks.settle(whole);
+      const { body: settled, warnings } = await this.#parts.networks.settle(whole);
+      const body = resolveDonors(settled, (reference) => this.get(reference));
       const { plan, mounts } = this.#choose(id, chosen, body, image);
       this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
       const origin = image === undefined ? {} : { image };
       const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
       await prepareVolumes(record, mounts, this.#parts);
-      const container = new Container(this.#parts, record, plan);
+      // Whom it joins may run or not by the time of its start.
+      const container = new Container(this.#parts, record, sharesAny(body) ? undefined : plan);
       try {
         await container.establish();
       } catch (error) {

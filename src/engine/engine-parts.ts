@@ -1,6 +1,7 @@
 /** What containers share: the machine, the executor, the stores. */
 
 import type { Executor } from "../kernel/executor.ts";
+import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { RecordStore } from "../store/rows.ts";
 import type { Container } from "./container.ts";
 import type { ContainerRecord } from "./container-record.ts";
@@ -9,6 +10,7 @@ import type { Images } from "./images/images.ts";
 import type { Machine } from "./machine.ts";
 import type { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
+import type { Donations } from "./sharing.ts";
 import type { Volumes } from "./volumes.ts";
 
 export interface EngineParts {
@@ -21,12 +23,15 @@ export interface EngineParts {
   readonly volumes: Volumes;
   /** `--rm` containers have a store that costs no sync. */
   storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
+  /** What a container that is about to start takes of those that it joins. @throws {OrlopError} one that cannot be joined */
+  donationsFor(body: ContainerCreateBody): Donations;
   /** The container is gone: its name is free. */
   forget(container: Container): void;
   /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects; false when it failed. */
   background(what: string, work: () => Promise<void>): Promise<boolean>;
   readonly networks: Networks;
   /** Ends what is left of a group, removes it, and then these paths. */
-  clearAway(groupPath: string, paths: readonly string[]): Promise<void>;
+  /** @param mounts taken away before */
+  clearAway(groupPath: string, paths: readonly string[], mounts?: readonly string[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
 }

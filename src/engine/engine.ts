@@ -11,6 +11,7 @@ import { DurableStore } from "../store/durable-store.ts";
 import { RunStore } from "../store/run-store.ts";
 import { noteBoot } from "./boot.ts";
 import { isTransient } from "./container-record.ts";
+import { hostnameOf } from "./container-spec.ts";
 import { Containers } from "./containers.ts";
 import { usageOfVolumes } from "./disk-usage.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -20,6 +21,7 @@ import { type Machine, readMachine, readText } from "./machine.ts";
 import { Networks } from "./networks.ts";
 import type { Places } from "./places.ts";
 import { reconcile } from "./reconcile.ts";
+import { donationsFor } from "./sharing.ts";
 import { Volumes } from "./volumes.ts";
 
 export interface EngineOptions {
@@ -147,8 +149,17 @@ export class Engine {
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
       forget: (container) => this.containers.forget(container),
       background: (what, work) => this.#background(what, work),
-      clearAway: async (groupPath, owned) => {
-        await executor.run(planRemoval({ cgroups: this.machine.cgroups, groupPath, owned }));
+      donationsFor: (body) =>
+        donationsFor(
+          body,
+          (reference) => this.containers.get(reference),
+          ({ id, body: donor }) => hostnameOf({ id, body: donor, machine: this.machine }),
+        ),
+      clearAway: async (groupPath, owned, mounts = []) => {
+        const detach = mounts.map(
+          (path) => ({ op: "detach", path, why: "what was mounted for this run ends" }) as const,
+        );
+        await executor.run([...detach, ...planRemoval({ cgroups: this.machine.cgroups, groupPath, owned })]);
       },
       removeFiles: async (paths) => {
         await executor.run(paths.map((path) => ({ op: "remove", path, why: "the container's own files go with it" })));

@@ -11,7 +11,7 @@ import { type PlanSurroundings, resolveUserOf } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { containerSpec } from "./container-spec.ts";
 import type { ExecPlaces } from "./exec-record.ts";
-import { readText } from "./machine.ts";
+import { readStartTicks } from "./sharing.ts";
 import { securityOf } from "./spec-security.ts";
 
 export interface ExecPlanRequest {
@@ -92,11 +92,8 @@ function allCapabilities(
   return securityOf({ ...container.body.HostConfig, CapAdd: ["ALL"], CapDrop: [] }, uid, machine).capabilities;
 }
 
-/** Field 22 of /proc/PID/stat, behind the command's name, which may hold anything. */
 function startTicksOf({ container: { id, name }, pid }: ExecPlanRequest): number {
-  const text = readText(`/proc/${pid}/stat`);
-  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields?.[19]);
-  if (!Number.isSafeInteger(ticks)) throw OrlopError.of("container_not_running", { id, name });
+  const ticks = readStartTicks(pid);
+  if (ticks === undefined) throw OrlopError.of("container_not_running", { id, name });
   return ticks;
 }

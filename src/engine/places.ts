@@ -20,6 +20,8 @@ export interface ContainerPlaces {
   readonly exitRecord: string;
   /** A link to its network namespace, while it is in networks and runs. */
   readonly sandbox: string;
+  /** Shared memory that other containers may have too, mounted while it runs. */
+  readonly shm: string;
   readonly log: string;
   /** Upper directories of the root's overlays; on disk for a `--rm` container too, whose writes must not fill memory. */
   readonly layers: string;
@@ -37,6 +39,7 @@ export function containerPlaces(places: Places, id: string, isTransient: boolean
     socket: `${runDir}/monitor.sock`,
     exitRecord: `${dataDir}/exit`,
     sandbox: `${runDir}/netns`,
+    shm: `${runDir}/shm`,
     log: `${dataDir}/log`,
     layers: `${stateDir}/layers`,
     owned: [runDir, stateDir],

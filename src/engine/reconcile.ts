@@ -13,7 +13,7 @@ import type { Containers } from "./containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { parseExitRecord } from "./exit-status.ts";
 import { readText } from "./machine.ts";
-import { GROUP_FILE } from "./places.ts";
+import { containerPlaces, GROUP_FILE } from "./places.ts";
 
 export interface Reconciliation {
   readonly parts: EngineParts;
@@ -87,6 +87,7 @@ function removeStrays(parts: EngineParts, known: ReadonlySet<string>): void {
       await parts.clearAway(
         groupOfStray(parts, id),
         folders.map((folder) => `${folder}/${id}`),
+        [containerPlaces(parts.places, id, false).shm],
       );
     });
   }

@@ -153,7 +153,10 @@ const explanations = {
     `setns(${s.path === "" ? "where it was, " : ""}${cloneFlagNames(s.flags)})`,
   ],
   target: (s) => [`pidfd_open(${s.pid})`, `read("/proc/${s.pid}/stat") = … ${s.started} …`],
-  join: (s) => [`setns(target, ${cloneFlagNames(s.flags)})`, "close_range(all but the report channel and streams)"],
+  join: (s) => [
+    `setns(target ${s.target}, ${cloneFlagNames(s.flags)})`,
+    "close_range(all but the report channel and streams)",
+  ],
   await: () => ["recv(parent)", "setresgid(0, 0, 0)", "setresuid(0, 0, 0)"],
   propagation: (s) => [`mount(NULL, ${quote(s.path)}, NULL, ${propagationNames(s.flags)}, NULL)`],
   overlay: (s) => [

@@ -110,6 +110,8 @@ export const stepTable = {
   "exit-record": { path: "s", sync: "n", wake: "s" },
   /** Listen for control and attach connections on this unix socket (mode 0600). */
   listen: { path: "s" },
+  /** A process whose namespaces the child will `join`, at most 3. started: clock ticks since boot, field 22 of /proc/PID/stat: another process with its number is ESRCH. */
+  target: { pid: "n", started: "n" },
   /** clone3 with these namespace flags (CLONE_NEW*); the next `steps` steps run in the child. group: cgroup v2 directory for CLONE_INTO_CGROUP, or "". At most once in a plan. */
   spawn: { flags: "n", group: "s", steps: "n" },
   /** In the parent, after `spawn`: write the child's uid_map and gid_map ("0 1000 1\n" lines), setgroups "deny" first when deny = 1. */
@@ -122,10 +124,8 @@ export const stepTable = {
   unshare: { flags: "n" },
   /** Join an existing namespace: setns(2) on a path such as /proc/7/ns/net, or "" for the network namespace that this process has left. A PID namespace needs its flag; the child is in it from its next step on that enters none. */
   setns: { path: "s", flags: "n" },
-  /** The process whose namespaces `join` enters. started: clock ticks since boot, field 22 of /proc/PID/stat: another process with its number is ESRCH. */
-  target: { pid: "n", started: "n" },
-  /** Join these namespaces of the target, all at once. Then whatever of the host is open in this process is closed; with CLONE_NEWPID it forks as after `setns`. */
-  join: { flags: "n" },
+  /** Join these namespaces of a `target` (0: the first), all at once. Then whatever of the host is open in this process is closed; with CLONE_NEWPID it forks as after `setns`. */
+  join: { target: "n", flags: "n" },
 
   // ── child side, before pivot ───────────────────────────────────────────────────────────────────────────────────────
   /** Wait for the parent's `release` (id maps are written). Then become uid 0 and gid 0 of the user namespace when there is one. */

@@ -20,7 +20,7 @@ import type { Linux, RuntimeSpec } from "../spec/runtime-spec.ts";
 import { planDevices } from "./plan-devices.ts";
 import { planMonitor } from "./plan-monitor.ts";
 import { planHolds, planMounts } from "./plan-mounts.ts";
-import { isNew, type NamespacePlan, planNamespaces } from "./plan-namespaces.ts";
+import { isNew, type NamespacePlan, type NamespaceTarget, planNamespaces } from "./plan-namespaces.ts";
 import { planProcess, planRights } from "./plan-process.ts";
 import { planProtect, planReadonlyRoot } from "./plan-protect.ts";
 import { planSysctls } from "./plan-sysctls.ts";
@@ -82,6 +82,8 @@ export interface ContainerPlanInput {
   readonly filesDirectory: string;
   /** A network namespace of the container's own that is there already, for those that join it. */
   readonly sandboxPath?: string;
+  /** Other containers, whose namespaces the specification names by path. */
+  readonly targets: readonly NamespaceTarget[];
   /** Wait for GO before the program runs. */
   readonly gate: boolean;
   /** Its first process is an init of ours, and the program that one's child. */
@@ -97,7 +99,7 @@ export function groupPathOf(id: string, spec: RuntimeSpec): string {
 export function planContainer(input: ContainerPlanInput): Step[] {
   const { spec, root, monitor, id } = input;
   const linux = spec.linux ?? {};
-  const namespaces = planNamespaces(linux);
+  const namespaces = planNamespaces(linux, input.targets);
   const group = planGroup(input.cgroups, groupPathOf(id, spec), linux.resources ?? {}, deviceProgram);
   const child = [
     ...group.join,
@@ -114,6 +116,7 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     ...root.prepare,
     ...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)),
     ...group.prepare,
+    ...namespaces.targets,
     planSpawn(namespaces, group.cloneInto, child.length),
     ...child,
     ...namespaces.writeMaps,

@@ -34,8 +34,7 @@ export function planExec(input: ExecPlanInput): Step[] {
   const child: Step[] = [
     ...group.join,
     ...planLimits(process, host),
-    { op: "target", pid: target.pid, started: target.startTicks, why: "the container's first process, and no other" },
-    { op: "join", flags: joinFlags(linux), why: "it sees what the container sees, and nothing of the host" },
+    { op: "join", target: 0, flags: joinFlags(linux), why: "it sees what the container sees, and nothing of the host" },
     { op: "keyring", name: id, why: "the container's session keyring" },
     ...planStdio(process, false),
     ...planPlace(process, false),
@@ -43,6 +42,7 @@ export function planExec(input: ExecPlanInput): Step[] {
   ];
   return [
     ...planMonitor(input.monitor, process.terminal === true),
+    { op: "target", pid: target.pid, started: target.startTicks, why: "the container's first process, and no other" },
     {
       op: "spawn",
       flags: 0,

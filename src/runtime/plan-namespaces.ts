@@ -28,9 +28,23 @@ const flagOf = {
 /** The PID namespace is last (posture rule 4). */
 const joinOrder: readonly NamespaceType[] = ["network", "ipc", "uts", "time", "cgroup", "pid"];
 
+/** A process whose namespace is joined. startTicks: field 22 of /proc/PID/stat, so that no other is taken for it. */
+export interface NamespaceTarget {
+  readonly type: NamespaceType;
+  readonly pid: number;
+  readonly startTicks: number;
+}
+
+/** Where a namespace that is to be joined is found by its process, the specification has this path. */
+export function targetPath({ pid, type }: NamespaceTarget): string {
+  return `/proc/${pid}/ns/${type === "network" ? "net" : type}`;
+}
+
 export interface NamespacePlan {
   /** For clone3: every new namespace but the cgroup one. */
   readonly flags: number;
+  /** Before `spawn`. */
+  readonly targets: readonly Step[];
   /** In the child, before anything that looks at the namespaces. */
   readonly join: readonly Step[];
   /** In the child, once it is in its cgroup. */
@@ -42,14 +56,17 @@ export interface NamespacePlan {
 }
 
 /** @throws {OrlopError} unknown_field for a combination that is not carried out, bad_value for a namespace listed twice */
-export function planNamespaces(linux: Linux): NamespacePlan {
+export function planNamespaces(linux: Linux, targets: readonly NamespaceTarget[] = []): NamespacePlan {
   const namespaces = linux.namespaces ?? [];
   check(namespaces);
   const made = namespaces.filter((namespace) => namespace.path === undefined).map((namespace) => namespace.type);
   const flags = made.filter((type) => type !== "cgroup").reduce((sum, type) => sum | flagOf[type], 0);
-  const join = joinOrder.flatMap((type) => {
+  const join = joinOrder.flatMap((type): Step[] => {
     const path = namespaces.find((namespace) => namespace.type === type)?.path;
-    return path === undefined ? [] : [joinStep(type, path)];
+    if (path === undefined) return [];
+    const target = targets.findIndex((one) => one.type === type);
+    if (target < 0) return [joinStep(type, path)];
+    return [{ op: "join", target, flags: flagOf[type], why: `share the ${type} namespace of another container` }];
   });
   const unshareCgroup: Step[] = made.includes("cgroup")
     ? [
@@ -64,7 +81,7 @@ export function planNamespaces(linux: Linux): NamespacePlan {
   const awaitMaps: Step[] =
     maps.length === 0 ? [] : [{ op: "await", why: "who is who is not known until the id maps are written" }];
   // JavaScript's | is signed; clone3 takes the low 32 bits without sign.
-  return { flags: flags >>> 0, join, unshareCgroup, awaitMaps, writeMaps: maps };
+  return { flags: flags >>> 0, targets: targets.map(holdTarget), join, unshareCgroup, awaitMaps, writeMaps: maps };
 }
 
 /** Whether the specification asks for a new namespace of this type. */
@@ -92,6 +109,16 @@ function check(namespaces: readonly Namespace[]): void {
   for (const { type, path } of namespaces)
     if (path !== undefined && !path.startsWith("/"))
       throw OrlopError.of("bad_value", { what: `${type} namespace path`, value: path, expected: "an absolute path" });
+}
+
+/** The number of a process may be another's by now; its start tells. */
+function holdTarget({ type, pid, startTicks }: NamespaceTarget): Step {
+  return {
+    op: "target",
+    pid,
+    started: startTicks,
+    why: `the container whose ${type} namespace is shared, and no other`,
+  };
 }
 
 function joinStep(type: NamespaceType, path: string): Step {

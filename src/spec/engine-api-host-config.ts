@@ -26,6 +26,15 @@ const logConfig = shape({
   Config: field(table(text), {}),
 });
 
+/** One of these, or another container's. */
+function modeOf(...modes: readonly string[]): Read<string> {
+  return (value, path) => {
+    const mode = text(value, path);
+    if (modes.includes(mode) || /^container:./.test(mode)) return mode;
+    throw wrong(path, mode, `one of ${modes.map((one) => one || '""').join(", ")}, container:NAME`);
+  };
+}
+
 const policyNames = ["no", "always", "on-failure", "unless-stopped"] as const;
 
 export const restartPolicy: Read<{
@@ -195,8 +204,9 @@ export const hostConfig = shape({
   DnsOptions: field(texts, []),
   DnsSearch: field(texts, []),
   Links: field(texts, []),
-  IpcMode: field(oneOf("", "none", "private", "shareable", "host"), ""),
-  PidMode: field(oneOf("", "private", "host"), ""),
+  /** "container:NAME" too. */
+  IpcMode: field(modeOf("", "private", "shareable", "none", "host"), ""),
+  PidMode: field(modeOf("", "private", "host"), ""),
   UTSMode: field(oneOf("", "host"), ""),
   CgroupnsMode: field(oneOf("", "private", "host"), ""),
   UsernsMode: field(oneOf("", "host"), ""),

@@ -110,6 +110,7 @@ function plan({ cgroups = v2, process, spec: asked, resources, change = (spec) =
     filesDirectory: "/run/orlop/containers/c1",
     gate: true,
     init: false,
+    targets: [],
   };
   return planContainer(input);
 }

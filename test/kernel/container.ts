@@ -120,6 +120,7 @@ export async function runContainer(
     filesDirectory: state,
     gate: false,
     init: false,
+    targets: [],
     ...options.input,
   });
   try {

@@ -141,10 +141,8 @@ kernelTest(
     const flags = linux.CLONE_NEWPID | linux.CLONE_NEWNS | linux.CLONE_NEWNET;
     const other = await holdNamespaces(flags, defer);
     const { output, status } = await runChild({
-      steps: [
-        { op: "target", pid: other, started: startOf(other) },
-        { op: "join", flags },
-      ],
+      before: [{ op: "target", pid: other, started: startOf(other) }],
+      steps: [{ op: "join", target: 0, flags }],
       run: "readlink /proc/self/ns/net; echo $$ $PPID; exit 5",
     });
     const [net, pids] = output.trim().split("\n");
@@ -157,12 +155,12 @@ kernelTest(
 kernelTest("target: another process with the same number is refused", ["root", "executor"], async ({ defer }) => {
   const other = await holdNamespaces(linux.CLONE_NEWNET, defer);
   const step = { op: "target", pid: other, started: startOf(other) + 1 } as const;
-  await expect(runChild({ steps: [step], run: "true" })).rejects.toMatchObject({ errno: "ESRCH", index: 1 });
+  await expect(runChild({ before: [step], run: "true" })).rejects.toMatchObject({ errno: "ESRCH", index: 0 });
 });
 
 kernelTest("join: without a target it fails", ["root", "executor"], async () => {
-  const failure = runChild({ steps: [{ op: "join", flags: linux.CLONE_NEWNET }], run: "true" });
-  await expect(failure).rejects.toMatchObject({ errno: "EBADF", index: 1 });
+  const failure = runChild({ steps: [{ op: "join", target: 0, flags: linux.CLONE_NEWNET }], run: "true" });
+  await expect(failure).rejects.toMatchObject({ errno: "EINVAL", index: 1 });
 });
 
 /** Field 22 of /proc/PID/stat. */
