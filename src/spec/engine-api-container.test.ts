@@ -157,7 +157,7 @@ describe("wrong values", () => {
       { HostConfig: { PortBindings: { "80/tcp": [{ HostIp: "localhost" }] } } },
       'invalid HostConfig.PortBindings.80/tcp[0].HostIp "localhost": expected an IP address',
     ],
-    [{ HostConfig: { PidMode: "container:x" } }, 'invalid HostConfig.PidMode "container:x"'],
+    [{ HostConfig: { PidMode: "container:" } }, 'invalid HostConfig.PidMode "container:"'],
     [{ HostConfig: { LogConfig: { Type: "syslog" } } }, 'invalid HostConfig.LogConfig.Type "syslog"'],
     [
       { NetworkingConfig: { EndpointsConfig: { lan: { IPAMConfig: { IPv4Address: "fd00::1" } } } } },
