@@ -156,6 +156,11 @@ kernelTest("after a stop of the machine those come back that should", needs, asy
     return product.pids().length === 0;
   };
   await waitUntil(killAll, waitMs, "nothing of it runs");
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "");
+  for (const path of mounts.filter((one) => one.startsWith(`${product.runDir}/`)))
+    Bun.spawnSync(["umount", "-l", path]);
   rmSync(product.runDir, { recursive: true });
   const bootId = join(product.stateDir, "boot-id");
   expect(readFileSync(bootId, "utf8")).toMatch(/^[0-9a-f-]{36}\n$/);
