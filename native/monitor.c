@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -341,28 +342,33 @@ static int find_program(struct dl_phdr_info *info, size_t size, void *unused) {
 
 /* Nothing to do: what bursts touched goes back to the kernel. */
 static void trim(void) {
-  for (int i = 0; i < program_part_count; i++) /* mapped again from the one sealed copy when needed */
-    madvise(program_parts[i].at, program_parts[i].size, MADV_DONTNEED);
   madvise(burst_buffer, sizeof burst_buffer, MADV_DONTNEED);
   madvise(batch_buffer, sizeof batch_buffer, MADV_DONTNEED);
   if (monitor.input_size == 0)
     madvise(input_buffer, sizeof input_buffer, MADV_DONTNEED);
   attach_trim();
   monitor.touched = 0;
-  monitor.active = false;
+}
+
+/* Waits with the program itself unmapped: it is mapped again from the one sealed copy, 64 KiB around each place that is touched.
+ * So the last calls before the wait touch two places alone, this one and syscall(). */
+static __attribute__((noinline)) int wait_unmapped(int epoll, struct epoll_event *events, int timeout) {
+  for (int i = 0; i < program_part_count; i++)
+    syscall(SYS_madvise, program_parts[i].at, program_parts[i].size, MADV_DONTNEED);
+  return (int)syscall(SYS_epoll_pwait, epoll, events, EVENTS_MAX, timeout, NULL, 8);
 }
 
 static void wait_and_dispatch(int timeout) {
   struct epoll_event events[EVENTS_MAX];
   bool to_trim = monitor.active && monitor.state == RUNNING;
   arm_all();
-  if (to_trim)
-    timeout = monitor.touched > KEPT_BYTES ? 0 : SETTLE_MS;
-  int count = epoll_wait(monitor.epoll, events, EVENTS_MAX, timeout);
-  if (count == 0 && to_trim)
+  int settle = monitor.touched > KEPT_BYTES ? 0 : SETTLE_MS;
+  int count = epoll_wait(monitor.epoll, events, EVENTS_MAX, to_trim ? settle : timeout);
+  if (count == 0 && to_trim) {
     trim();
-  else
-    monitor.active = true;
+    count = wait_unmapped(monitor.epoll, events, timeout);
+  }
+  monitor.active = true;
   for (int i = 0; i < count && !monitor.failed; i++)
     dispatch(&events[i]);
 }

@@ -72,6 +72,9 @@ async function inTime(body: void | Promise<void>, limitMs: number): Promise<void
   }
 }
 
+/** The one without. */
+export const releaseExecutorPath = join(import.meta.dir, "../../dist/orlop-executor");
+
 /** What a test gets. */
 export interface Scratch {
   /** Its own empty directory, removed afterwards. */

@@ -69,10 +69,14 @@ export class FrameConnection implements Disposable {
 }
 
 /** A supervisor for this test; its engine is a program that does nothing. The path of its control socket. */
-export async function startSupervisor(scratch: Scratch, env: Readonly<Record<string, string>> = {}): Promise<string> {
+export async function startSupervisor(
+  scratch: Scratch,
+  env: Readonly<Record<string, string>> = {},
+  executor = executorPath,
+): Promise<string> {
   const run = join(scratch.directory, "run");
   mkdirSync(run, { mode: 0o711 });
-  const command = [executorPath, "supervisor", run, join(scratch.directory, "state"), "10", "/bin/true"];
+  const command = [executor, "supervisor", run, join(scratch.directory, "state"), "10", "/bin/true"];
   const supervisor = Bun.spawn(command, { env, stdout: "ignore", stderr: "pipe" });
   if ((await supervisor.exited) !== 0) throw new Error(await new Response(supervisor.stderr).text());
   scratch.defer(async () => {
@@ -210,8 +214,12 @@ export function connectControl(directory: string): FrameConnection {
 }
 
 /** A supervisor and one monitor, for as long as the test. */
-export async function beginMonitor(scratch: Scratch, sketch: Omit<Sketch, "directory">): Promise<FrameConnection> {
-  const control = await startSupervisor(scratch);
+export async function beginMonitor(
+  scratch: Scratch,
+  sketch: Omit<Sketch, "directory">,
+  executor?: string,
+): Promise<FrameConnection> {
+  const control = await startSupervisor(scratch, {}, executor);
   const connection = await startMonitor(control, { ...sketch, directory: scratch.directory });
   scratch.defer(() => connection[Symbol.dispose]());
   return connection;
