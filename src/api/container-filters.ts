@@ -1,8 +1,8 @@
 /** `ps --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
 
 import { OrlopError } from "../base/errors.ts";
-import type { Container } from "../engine/container.ts";
-import { isHostImage } from "../engine/host-image.ts";
+import type { Container } from "../engine/containers/container.ts";
+import { isHostImage } from "../engine/images/host-image.ts";
 import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 

@@ -1,15 +1,15 @@
 /** Containers in the Engine API's spelling: what `inspect` and `ps` show. */
 
 import { formatAge } from "../base/duration.ts";
-import type { Container } from "../engine/container.ts";
-import type { ContainerSize } from "../engine/container-size.ts";
-import { hostnameOf } from "../engine/container-spec.ts";
-import type { Health } from "../engine/health-check.ts";
-import { hostImageId } from "../engine/host-image.ts";
-import { formatTimeNs } from "../engine/log-format.ts";
-import { logSettingsOf } from "../engine/log-settings.ts";
+import type { Container } from "../engine/containers/container.ts";
+import type { ContainerSize } from "../engine/containers/container-size.ts";
+import { hostnameOf } from "../engine/containers/container-spec.ts";
+import type { Health } from "../engine/containers/health-check.ts";
+import { hostImageId } from "../engine/images/host-image.ts";
+import { formatTimeNs } from "../engine/logs/log-format.ts";
+import { logSettingsOf } from "../engine/logs/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
-import { networkModeOf } from "../engine/network-mode.ts";
+import { networkModeOf } from "../engine/networks/network-mode.ts";
 import { hostConfigJson } from "./host-config-json.ts";
 import { mountsJson } from "./mount-json.ts";
 

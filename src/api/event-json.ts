@@ -1,6 +1,6 @@
 /** Events in the Engine API's spelling, and the three formats of their stream. */
 
-import type { EngineEvent } from "../engine/events.ts";
+import type { EngineEvent } from "../engine/events/events.ts";
 
 /** Content type → what stands before and behind each event's JSON (RFC 7464 for json-seq). */
 const formats = {

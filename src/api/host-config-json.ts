@@ -1,9 +1,9 @@
 /** HostConfig as `inspect` shows it: what was asked for, with Docker's defaults where nothing was. */
 
-import type { Container } from "../engine/container.ts";
-import { logSettingsOf } from "../engine/log-settings.ts";
+import type { Container } from "../engine/containers/container.ts";
+import { shownPathsOf } from "../engine/containers/spec-security.ts";
+import { logSettingsOf } from "../engine/logs/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
-import { shownPathsOf } from "../engine/spec-security.ts";
 
 /** Lists that Docker shows as null when they are empty, as Go writes a list that nobody made. */
 const nullLists = [

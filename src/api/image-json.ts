@@ -1,7 +1,7 @@
 /** Images in the Engine API's spelling. */
 
 import { arch } from "node:os";
-import { hostCommand, hostImageId } from "../engine/host-image.ts";
+import { hostCommand, hostImageId } from "../engine/images/host-image.ts";
 import { contentBytesOf, type ImageRecord, type NameRecord } from "../engine/images/image-record.ts";
 import type { Removal } from "../engine/images/remove-image.ts";
 import type { ContainerDefaults, ImageConfig } from "../spec/oci-image.ts";

@@ -1,7 +1,7 @@
 /** A container's mounts in the Engine API's spelling (MountPoint), as `inspect` and `ps` show them. */
 
-import type { Container } from "../engine/container.ts";
-import type { MountPoint } from "../engine/mount-point.ts";
+import type { Container } from "../engine/containers/container.ts";
+import type { MountPoint } from "../engine/mounts/mount-point.ts";
 
 export function mountsJson(container: Container): unknown[] {
   return container.record.mounts.filter(isListed).map((point) => {

@@ -1,11 +1,16 @@
 /** Networks, and containers in them, in the Engine API's spelling. */
 
-import type { Container } from "../engine/container.ts";
+import type { Container } from "../engine/containers/container.ts";
 import type { Engine } from "../engine/engine.ts";
-import { formatTimeNs } from "../engine/log-format.ts";
-import type { Network } from "../engine/network.ts";
-import { networkModeOf } from "../engine/network-mode.ts";
-import { addressOf, type EndpointRecord, leadingEndpoint, type PublishedPort } from "../engine/sandbox-record.ts";
+import { formatTimeNs } from "../engine/logs/log-format.ts";
+import type { Network } from "../engine/networks/network.ts";
+import { networkModeOf } from "../engine/networks/network-mode.ts";
+import {
+  addressOf,
+  type EndpointRecord,
+  leadingEndpoint,
+  type PublishedPort,
+} from "../engine/networks/sandbox-record.ts";
 import { parseContainerPort } from "../spec/engine-api-network.ts";
 
 /** As `network ls` shows it: without its containers. */

@@ -1,9 +1,9 @@
 /** A container's files: archives in and out, its changes. The body of a PUT is the archive, whatever its type says. */
 
 import { OrlopError } from "../base/errors.ts";
-import { goMode } from "../engine/archive-path.ts";
-import type { FileStatus } from "../engine/container-files.ts";
-import { formatTimeNs } from "../engine/log-format.ts";
+import { goMode } from "../engine/containers/archive-path.ts";
+import type { FileStatus } from "../engine/containers/container-files.ts";
+import { formatTimeNs } from "../engine/logs/log-format.ts";
 import { flag, type ParseParameter } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";

@@ -1,8 +1,8 @@
 /** What happens in the engine, as a stream. */
 
 import { OrlopError } from "../base/errors.ts";
-import { eventFilterKeys, matchEvent } from "../engine/event-filter.ts";
-import type { EngineEvent } from "../engine/events.ts";
+import { eventFilterKeys, matchEvent } from "../engine/events/event-filter.ts";
+import type { EngineEvent } from "../engine/events/events.ts";
 import { chooseEventFormat, type EventFormat, encodeEvent } from "./event-json.ts";
 import { filters, unixTime } from "./query.ts";
 import { route } from "./route.ts";

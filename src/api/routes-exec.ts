@@ -2,8 +2,8 @@
 
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
-import { parseDetachKeys } from "../engine/detach-keys.ts";
-import type { Exec } from "../engine/exec.ts";
+import { parseDetachKeys } from "../engine/containers/detach-keys.ts";
+import type { Exec } from "../engine/execs/exec.ts";
 import { encodeAttachFrame } from "../spec/attach-frame.ts";
 import { parseExecCreate, parseExecStart } from "../spec/engine-api-exec.ts";
 import { whole } from "./query.ts";

@@ -1,7 +1,7 @@
 /** Images: listed, looked at, pulled, pushed, named, removed. Translates only; `src/engine/images` decides. */
 
 import { OrlopError } from "../base/errors.ts";
-import { isHostImage } from "../engine/host-image.ts";
+import { isHostImage } from "../engine/images/host-image.ts";
 import { pruneImages } from "../engine/images/prune-images.ts";
 import { pull, tagsOf } from "../engine/images/pull-images.ts";
 import { push, tagsHere } from "../engine/images/push-images.ts";

@@ -1,8 +1,8 @@
 /** Networks: made, listed, inspected, removed; containers connected and disconnected. Translates only; `src/engine` decides. */
 
 import { OrlopError } from "../base/errors.ts";
-import type { Network } from "../engine/network.ts";
-import { isBuiltIn } from "../engine/network-record.ts";
+import type { Network } from "../engine/networks/network.ts";
+import { isBuiltIn } from "../engine/networks/network-record.ts";
 import { parseNetworkConnect, parseNetworkCreate, parseNetworkDisconnect } from "../spec/engine-api-network.ts";
 import { networkInspection, networkSummary } from "./network-json.ts";
 import { hasLabel, pruneChoiceOf, pruneFilters } from "./prune-filters.ts";

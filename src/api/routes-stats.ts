@@ -1,6 +1,6 @@
 /** What containers use. */
 
-import { watchStats } from "../engine/container-stats.ts";
+import { watchStats } from "../engine/containers/container-stats.ts";
 import { flag, type ParseParameter } from "./query.ts";
 import { route } from "./route.ts";
 import { statsJson } from "./stats-json.ts";

@@ -2,10 +2,10 @@
 
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
-import type { Container } from "../engine/container.ts";
-import type { RunRecord } from "../engine/container-record.ts";
-import { defaultDetachKeys, parseDetachKeys } from "../engine/detach-keys.ts";
-import type { WaitCondition } from "../engine/waiters.ts";
+import type { Container } from "../engine/containers/container.ts";
+import type { RunRecord } from "../engine/containers/container-record.ts";
+import { defaultDetachKeys, parseDetachKeys } from "../engine/containers/detach-keys.ts";
+import type { WaitCondition } from "../engine/containers/waiters.ts";
 import { flag, type ParseParameter, text, unixTime } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";

@@ -1,6 +1,6 @@
 /** A container's processes. */
 
-import { topOf } from "../engine/top.ts";
+import { topOf } from "../engine/containers/top.ts";
 import { text } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";

@@ -1,7 +1,7 @@
 /** A container's use of the machine in the Engine API's spelling. */
 
-import type { Container } from "../engine/container.ts";
-import type { Sample, StatsFrame } from "../engine/container-stats.ts";
+import type { Container } from "../engine/containers/container.ts";
+import type { Sample, StatsFrame } from "../engine/containers/container-stats.ts";
 import type { Machine } from "../engine/machine.ts";
 import { NEVER } from "./container-json.ts";
 

@@ -2,9 +2,9 @@
 
 import { readdirSync, statfsSync } from "node:fs";
 import { version } from "../base/version.ts";
+import { supportedLimits } from "../engine/containers/supported-limits.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readText } from "../engine/machine.ts";
-import { supportedLimits } from "../engine/supported-limits.ts";
 
 /** By their magic numbers (statfs(2)), under the names that Docker shows. */
 const fileSystems: Readonly<Record<number, string>> = {

@@ -1,7 +1,7 @@
 /** `volume ls --filter` and `volume prune --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
 
 import { OrlopError } from "../base/errors.ts";
-import type { Volume } from "../engine/volume.ts";
+import type { Volume } from "../engine/volumes/volume.ts";
 import type { Filters } from "./query.ts";
 
 /** Those that match. @throws {OrlopError} bad_value */

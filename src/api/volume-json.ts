@@ -1,6 +1,6 @@
 /** A volume in the Engine API's spelling. */
 
-import type { Volume } from "../engine/volume.ts";
+import type { Volume } from "../engine/volumes/volume.ts";
 
 export function volumeJson({ record, path }: Volume): Record<string, unknown> {
   return {

@@ -2,14 +2,14 @@
 
 import type { Step } from "../kernel/step.ts";
 import type { Digest } from "../spec/digest.ts";
-import type { Container } from "./container.ts";
-import type { ContainerSize } from "./container-size.ts";
-import type { Containers } from "./containers.ts";
+import type { Container } from "./containers/container.ts";
+import type { ContainerSize } from "./containers/container-size.ts";
+import type { Containers } from "./containers/containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { contentBytesOf, type ImageRecord } from "./images/image-record.ts";
 import type { Images } from "./images/images.ts";
-import type { Volume } from "./volume.ts";
-import type { Volumes } from "./volumes.ts";
+import type { Volume } from "./volumes/volume.ts";
+import type { Volumes } from "./volumes/volumes.ts";
 
 export interface ImageUsage {
   readonly image: ImageRecord;

@@ -3,15 +3,15 @@
 import type { Executor } from "../kernel/executor.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { RecordStore } from "../store/rows.ts";
-import type { Container } from "./container.ts";
-import type { ContainerRecord } from "./container-record.ts";
-import type { Events } from "./events.ts";
+import type { Container } from "./containers/container.ts";
+import type { ContainerRecord } from "./containers/container-record.ts";
+import type { Donations } from "./containers/sharing.ts";
+import type { Events } from "./events/events.ts";
 import type { Images } from "./images/images.ts";
 import type { Machine } from "./machine.ts";
-import type { Networks } from "./networks.ts";
+import type { Networks } from "./networks/networks.ts";
 import type { Places } from "./places.ts";
-import type { Donations } from "./sharing.ts";
-import type { Volumes } from "./volumes.ts";
+import type { Volumes } from "./volumes/volumes.ts";
 
 export interface EngineParts {
   readonly machine: Machine;

@@ -10,19 +10,19 @@ import { planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
 import { RunStore } from "../store/run-store.ts";
 import { noteBoot } from "./boot.ts";
-import { isTransient } from "./container-record.ts";
-import { hostnameOf } from "./container-spec.ts";
-import { Containers } from "./containers.ts";
+import { isTransient } from "./containers/container-record.ts";
+import { hostnameOf } from "./containers/container-spec.ts";
+import { Containers } from "./containers/containers.ts";
+import { reconcile } from "./containers/reconcile.ts";
+import { donationsFor } from "./containers/sharing.ts";
 import { usageOfVolumes } from "./disk-usage.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { Events } from "./events.ts";
+import { Events } from "./events/events.ts";
 import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
-import { Networks } from "./networks.ts";
+import { Networks } from "./networks/networks.ts";
 import type { Places } from "./places.ts";
-import { reconcile } from "./reconcile.ts";
-import { donationsFor } from "./sharing.ts";
-import { Volumes } from "./volumes.ts";
+import { Volumes } from "./volumes/volumes.ts";
 
 export interface EngineOptions {
   readonly places: Places;

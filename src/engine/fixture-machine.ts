@@ -1,7 +1,7 @@
 /** A machine for tests: four CPUs, cgroup v1, nothing special. */
 
 import type { Machine } from "./machine.ts";
-import type { MountPlaces } from "./mount-point.ts";
+import type { MountPlaces } from "./mounts/mount-point.ts";
 
 export const testMachine: Machine = {
   facts: { timeNamespaces: true, thermalThrottle: [], devices: [] },

@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Events } from "../../src/engine/events.ts";
+import { Events } from "../../src/engine/events/events.ts";
 import { addMadeImage } from "../../src/engine/images/add-image.ts";
 import { layerDirectory } from "../../src/engine/images/image-stores.ts";
 import { Images } from "../../src/engine/images/images.ts";

@@ -8,7 +8,7 @@ import type { ContainerDefaults, Descriptor, ImageConfig } from "../../spec/oci-
 import { hostPlatform } from "../../spec/platform.ts";
 import { familiarReference, type Reference } from "../../spec/reference.ts";
 import { TreeTar } from "../../storage/tree-tar.ts";
-import type { Container } from "../container.ts";
+import type { Container } from "../containers/container.ts";
 import { addMadeImage } from "./add-image.ts";
 import { encodeImageConfig } from "./encode-config.ts";
 import type { ImageRecord } from "./image-record.ts";

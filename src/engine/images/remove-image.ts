@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { OrlopError } from "../../base/errors.ts";
 import { type Digest, digestOfHex, hexOf } from "../../spec/digest.ts";
 import { familiarReference, parseReference } from "../../spec/reference.ts";
-import { isHostImage } from "../host-image.ts";
+import { isHostImage } from "./host-image.ts";
 import type { ImageRecord, NameRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 import { type Reclaimed, reclaimImages } from "./reclaim.ts";

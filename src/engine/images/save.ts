@@ -10,7 +10,7 @@ import { hexOf } from "../../spec/digest.ts";
 import { familiarReference, parseReference } from "../../spec/reference.ts";
 import { byteStringOfText, type TarEntry } from "../../spec/tar-entry.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../spec/tar-writer.ts";
-import { isHostImage } from "../host-image.ts";
+import { isHostImage } from "./host-image.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 

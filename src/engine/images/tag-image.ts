@@ -2,7 +2,7 @@
 
 import { OrlopError } from "../../base/errors.ts";
 import { familiarReference, type Reference } from "../../spec/reference.ts";
-import { isHostImage } from "../host-image.ts";
+import { isHostImage } from "./host-image.ts";
 import { nameKey } from "./image-table.ts";
 import type { Images } from "./images.ts";
 

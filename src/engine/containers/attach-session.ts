@@ -1,0 +1,86 @@
+/**
+ * One client on a container's stdio: bytes go through as the monitor frames them, with back-pressure and half-close both
+ * ways. The engine looks at them only for the detach keys.
+ */
+
+import type { Duplex } from "node:stream";
+import type { Attachment } from "../../kernel/executor.ts";
+import { DetachScanner } from "./detach-keys.ts";
+
+export interface AttachRequest {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** First what the log has. */
+  readonly logs: boolean;
+  /** Then what comes. */
+  readonly stream: boolean;
+  /** Empty: no keys detach. */
+  readonly detachKeys: readonly number[];
+}
+
+/** The monitor's numbers of the streams. */
+export function streamsOf(request: AttachRequest): number {
+  return (request.stdin ? 1 : 0) | (request.stdout ? 2 : 0) | (request.stderr ? 4 : 0);
+}
+
+/** How a session ended: by its keys, or because one side left. */
+export type Leaving = "ended" | "detached";
+
+/**
+ * Carries bytes until the container's side ends, the client leaves or detaches. Afterwards both streams are closed.
+ *
+ * @param monitor  the container's side
+ * @param client   the connection to the client, paused
+ * @param lastWait what must have come before the client sees the end
+ */
+export function relay(
+  monitor: Attachment["stream"],
+  client: Duplex,
+  request: AttachRequest,
+  lastWait: () => Promise<void> = () => Promise.resolve(),
+): Promise<Leaving> {
+  const finished = Promise.withResolvers<Leaving>();
+  let leaving: Leaving = "ended";
+  const finish = (): void => {
+    monitor.destroy();
+    if (!client.destroyed) client.end();
+    finished.resolve(leaving);
+  };
+  carry(monitor, client, (chunk) => chunk);
+  monitor
+    .on("end", () => void lastWait().then(finish))
+    .on("error", finish)
+    .on("close", () => void lastWait().then(finish));
+  client.on("error", finish).on("close", finish);
+  // It may have left while it was being connected: then no event will say so.
+  if (client.destroyed) finish();
+  if (!request.stdin) {
+    client.resume(); // to notice when the client leaves; what it sends has nowhere to go
+    return finished.promise;
+  }
+  const scanner = request.detachKeys.length === 0 ? undefined : new DetachScanner(request.detachKeys);
+  carry(client, monitor, (chunk) => {
+    if (scanner === undefined) return chunk;
+    const { passed, detached } = scanner.scan(chunk);
+    if (detached) {
+      leaving = "detached";
+      finish();
+    }
+    return passed;
+  });
+  client.on("end", () => monitor.end());
+  if (client.readableEnded) monitor.end();
+  return finished.promise;
+}
+
+/** Each chunk through `change`; a slow reader stops the writer. */
+function carry(from: Duplex, to: Duplex, change: (chunk: Uint8Array) => Uint8Array): void {
+  from.on("data", (chunk: Uint8Array) => {
+    const bytes = change(chunk);
+    if (bytes.length === 0 || to.destroyed || to.writableEnded || to.write(bytes)) return;
+    from.pause();
+    to.once("drain", () => from.resume());
+  });
+  from.resume();
+}

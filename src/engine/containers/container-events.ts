@@ -1,0 +1,44 @@
+/** A container's events: what every one of them says, and what is particular to the action. */
+
+import type { Events } from "../events/events.ts";
+import type { ContainerRecord } from "./container-record.ts";
+
+/** What happens to containers; the `exec_…` and `health_status` ones have a text behind a colon. */
+export type ContainerAction =
+  | "archive-path"
+  | "attach"
+  | "commit"
+  | "copy"
+  | "create"
+  | "destroy"
+  | "detach"
+  | "die"
+  | `exec_create: ${string}`
+  | "exec_detach"
+  | "exec_die"
+  | `exec_start: ${string}`
+  | "export"
+  | "extract-to-dir"
+  | `health_status: ${string}`
+  | "kill"
+  | "oom"
+  | "pause"
+  | "rename"
+  | "resize"
+  | "restart"
+  | "start"
+  | "stop"
+  | "top"
+  | "unpause"
+  | "update";
+
+/** @param more Docker's attributes of this action, e.g. `exitCode` */
+export function publishContainerEvent(
+  events: Events,
+  { id, name, body }: Pick<ContainerRecord, "id" | "name" | "body">,
+  action: ContainerAction,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const image = body.Image === "" ? {} : { image: body.Image };
+  events.publish({ type: "container", action, id, attributes: { ...body.Labels, ...more, ...image, name } });
+}

@@ -1,0 +1,316 @@
+/**
+ * A container's files from outside: archives in and out, and what it changed. While it runs, its own mount namespace is joined,
+ * so that its mounts are seen; else its root is put together as its start would, for one task alone.
+ */
+
+import { posix } from "node:path";
+import { OrlopError } from "../../base/errors.ts";
+import { decompress } from "../../images/decompress.ts";
+import { CLONE_NEWNS, S_IFDIR, S_IFLNK, S_IFMT } from "../../kernel/linux.ts";
+import { StreamedStepFailure } from "../../kernel/plan-stream.ts";
+import type { Step } from "../../kernel/step.ts";
+import type { TreeNode, TreeRecord } from "../../kernel/tree-record.ts";
+import { TreeStream } from "../../kernel/tree-stream.ts";
+import { planMounts } from "../../runtime/plan-mounts.ts";
+import { type ByteString, byteStringOfText, bytesOf } from "../../spec/tar-entry.ts";
+import { TarReader } from "../../spec/tar-reader.ts";
+import { type Change, ChangeFilter, changeOf } from "../../storage/changes.ts";
+import { CopyPlanner } from "../../storage/plan-copy.ts";
+import { sparseMinBytes, tarOfTree } from "../../storage/tree-tar.ts";
+import { type Access, layersOf, partsOf, planComparison, planView, type RootLayer } from "../../storage/view.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import { volumesOf } from "../mounts/mount-point.ts";
+import { type AskedPath, archiveName, askedPath } from "./archive-path.ts";
+import { planStart, type StartPlan } from "./container-plan.ts";
+import type { ContainerRecord } from "./container-record.ts";
+
+/** What the container is like at this moment. */
+export interface FilesSource {
+  readonly record: ContainerRecord;
+  readonly isRunning: boolean;
+  /** Its monitor's. */
+  readonly socket: string;
+  /** Of what clients do. */
+  readonly tell: (
+    action: "archive-path" | "commit" | "export" | "extract-to-dir",
+    more?: Readonly<Record<string, string>>,
+  ) => void;
+  /** Nothing else happens to the container until this has settled. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** What a path names. */
+export interface FileStatus {
+  readonly name: string;
+  readonly size: number;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  /** Of a link: where it leads to in the end. */
+  readonly target: string;
+}
+
+export interface PutOptions {
+  readonly noOverwriteDirNonDir: boolean;
+  /** Everything becomes the user's that the container was made with, where it was made with one. */
+  readonly copyUidGid: boolean;
+}
+
+/** A task that sees the container's root, and what it said of a path. */
+interface OpenTree {
+  readonly stream: TreeStream;
+  readonly node: TreeNode;
+  readonly plan: StartPlan;
+}
+
+export class ContainerFiles {
+  readonly #parts: EngineParts;
+  readonly #source: () => FilesSource;
+
+  constructor(parts: EngineParts, source: () => FilesSource) {
+    this.#parts = parts;
+    this.#source = source;
+  }
+
+  /** @throws {OrlopError} file_not_found */
+  async status(written: string): Promise<FileStatus> {
+    const asked = askedPath(written);
+    const { stream, node } = await this.#open(asked, "read");
+    stream.close();
+    return statusOf(asked, node);
+  }
+
+  /** What a path names, and everything in it, as an archive. @throws {OrlopError} file_not_found */
+  async get(written: string): Promise<{ readonly status: FileStatus; readonly archive: AsyncGenerator<Uint8Array> }> {
+    const asked = askedPath(written);
+    const { stream, node, plan } = await this.#open(asked, "read");
+    // where the path leads to: mounts are known by their places
+    const place = isLink(node) ? asked.path : placeOf(node) || asked.path;
+    const walk = walkStep(place, asked.follow && place === asked.path, [...partsOf(plan.root), ...mountPlaces(plan)]);
+    const top = byteStringOfText(asked.name);
+    const nameOf = (path: string): string => archiveName(top, path);
+    this.#source().tell("archive-path");
+    return {
+      status: statusOf(asked, node),
+      archive: tarOfTree(this.#told(stream.read([walk])), { nameOf }),
+    };
+  }
+
+  /** The whole root as an archive, without what is mounted in it. */
+  async export(): Promise<AsyncGenerator<Uint8Array>> {
+    const { stream, plan } = await this.#open(askedPath("/"), "read");
+    const walk = walkStep("/", true, partsOf(plan.root));
+    this.#source().tell("export");
+    return tarOfTree(this.#told(stream.read([walk])), { nameOf: (path) => (path === "" ? undefined : path) });
+  }
+
+  /**
+   * Puts what an archive holds into a directory.
+   *
+   * @param archive compressed or not
+   * @throws {OrlopError} file_not_found, not_a_directory, copy_refused, read_only_root, bad_tar, unsupported_compression
+   */
+  async put(written: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
+    const { isRunning, exclusively } = this.#source();
+    const work = (): Promise<void> => this.#put(written, archive, options);
+    return isRunning ? work() : exclusively(work);
+  }
+
+  async #put(written: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
+    const asked = { ...askedPath(written), follow: true, isDirectory: false };
+    const { stream, node, plan } = await this.#open(asked, "write");
+    try {
+      if ((node.mode & S_IFMT) !== S_IFDIR) throw OrlopError.of("not_a_directory", { path: written });
+      if (this.#source().record.body.HostConfig.ReadonlyRootfs && !isInMount(placeOf(node), plan))
+        throw OrlopError.of("read_only_root", {});
+      const { uid, gid } = plan.spec.process.user;
+      const isNamed = this.#source().record.body.User !== "";
+      const owner = options.copyUidGid && isNamed ? { uid, gid } : undefined;
+      const planner = new CopyPlanner((step) => stream.plan.add(step), { strict: options.noOverwriteDirNonDir, owner });
+      const reader = new TarReader(planner);
+      planner.begin(asked.path);
+      for await (const piece of decompress(archive)) {
+        reader.write(piece);
+        await stream.plan.flush();
+      }
+      reader.end();
+      planner.end();
+      await stream.plan.end();
+      this.#source().tell("extract-to-dir");
+    } catch (error) {
+      await stream.plan.abandon();
+      throw this.#explained(error, written);
+    }
+  }
+
+  /** Everything that is not as the image has it, by path. @throws {OrlopError} changes_in_memory */
+  async changes(): Promise<Change[]> {
+    const changes: Change[] = [];
+    for (const { layer, batches } of this.changedLayers(false))
+      for await (const records of batches)
+        for (const record of records) {
+          const change = record.kind === "entry" ? changeOf(record.node) : undefined;
+          if (change !== undefined) changes.push({ ...change, path: `${layer.place}/${change.path}` });
+        }
+    return changes.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** An image was made of it. */
+  noteCommit(attributes: Readonly<Record<string, string>>): void {
+    this.#source().tell("commit", attributes);
+  }
+
+  /** Each of the root's overlays, with the records of what was changed in it. @param content files' content, too */
+  changedLayers(
+    content: boolean,
+  ): { readonly layer: RootLayer; readonly batches: AsyncGenerator<readonly TreeRecord[]> }[] {
+    const plan = this.#plan();
+    if (plan.root.inMemory) throw OrlopError.of("changes_in_memory", { name: this.#source().record.name });
+    return layersOf(plan.root).map((layer) => ({ layer, batches: this.#changed(layer, plan, content) }));
+  }
+
+  async *#changed(layer: RootLayer, plan: StartPlan, content: boolean): AsyncGenerator<readonly TreeRecord[]> {
+    await this.#parts.executor.run(plan.root.prepare); // one that never ran has no upper directory yet
+    const stream = new TreeStream(await this.#parts.executor.connectTask());
+    const filter = new ChangeFilter({ mountPoints: layer.place === "" ? ownPlaces : new Set() });
+    const steps = planComparison(layer, `${this.#parts.places.runDir}/below`, content);
+    for await (const records of this.#told(stream.read(steps))) yield records.flatMap((record) => filter.take(record));
+  }
+
+  #plan(): StartPlan {
+    const { record } = this.#source();
+    return planStart(record.id, record, this.#parts);
+  }
+
+  /** Opens the root, and looks at a path. */
+  async #open(asked: AskedPath, access: Access): Promise<OpenTree> {
+    const { isRunning, record: container } = this.#source();
+    const { pid } = container.run;
+    const plan = this.#plan();
+    const stream = new TreeStream(await this.#parts.executor.connectTask());
+    const look: Step = {
+      op: "tree-stat",
+      path: asked.path,
+      follow: asked.follow ? 1 : 0,
+      why: "what the path names",
+    };
+    try {
+      const root = isRunning ? joinSteps(pid) : await this.#stoppedSteps(plan, access);
+      const [record] = await stream.ask([...root, look]);
+      if (isRunning) await this.#checkRuns(pid);
+      if (record?.kind !== "entry") throw OrlopError.of("executor_lost", { reason: "no answer to tree-stat" });
+      if (asked.isDirectory && (record.node.mode & S_IFMT) !== S_IFDIR)
+        throw OrlopError.of("file_not_found", { path: `${asked.path}/`, container: container.id });
+      return { stream, node: record.node, plan };
+    } catch (error) {
+      stream.close();
+      if (isRunning && error instanceof StreamedStepFailure && error.detail.startsWith("/proc/"))
+        throw this.#ended(error);
+      throw this.#explained(error, asked.path);
+    }
+  }
+
+  async #stoppedSteps(plan: StartPlan, access: Access): Promise<Step[]> {
+    const view = plan.root.inMemory ? "write" : access;
+    const binds = (plan.spec.mounts ?? []).filter(isOwnMount).map(asPrivate);
+    const volumes = this.#parts.volumes.planViewMounts(volumesOf(this.#source().record.mounts));
+    const group = { layout: this.#parts.machine.cgroups, path: plan.groupPath };
+    return [...planView(plan.root, view, `${this.#parts.places.runDir}/view`), ...volumes, ...planMounts(binds, group)];
+  }
+
+  /**
+   * Whether the process whose namespace was joined is the container's: its monitor says so after the joining, and only the
+   * monitor could have made room for another process of this number.
+   */
+  async #checkRuns(pid: number): Promise<void> {
+    const link = await this.#parts.executor.connectMonitor(this.#source().socket).catch((error: unknown) => {
+      throw this.#ended(error);
+    });
+    const isSame = link.pid === pid;
+    link[Symbol.dispose]();
+    if (!isSame) throw this.#ended(undefined);
+  }
+
+  #ended(cause: unknown): OrlopError {
+    return OrlopError.of("ended_meanwhile", { name: this.#source().record.name }, cause);
+  }
+
+  /** What a task refuses, in the caller's words. */
+  #explained(error: unknown, path: string): unknown {
+    if (!(error instanceof StreamedStepFailure)) return error;
+    const { errno, detail } = error;
+    if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP")
+      if (detail === path || detail === "")
+        return OrlopError.of("file_not_found", { path, container: this.#source().record.id }, error);
+    if (errno === "EISDIR") return OrlopError.of("no_overwrite_directory", { path: detail }, error);
+    if (errno === "ENOTDIR") return OrlopError.of("no_overwrite_file", { path: detail }, error);
+    if (errno === "EROFS") return OrlopError.of("read_only_root", {}, error);
+    if (errno === "ENOENT")
+      return OrlopError.of("copy_refused", { entry: detail, reason: "what it names is not there" }, error);
+    return OrlopError.of("files_failed", { errno, detail }, error);
+  }
+
+  async *#told<T>(batches: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      yield* batches;
+    } catch (error) {
+      throw this.#explained(error, "");
+    }
+  }
+}
+
+/** Where every start puts a mount; the engine makes them where an image lacks them. */
+const ownPlaces: ReadonlySet<string> = new Set(["proc", "sys", "dev", "etc/hosts", "etc/hostname", "etc/resolv.conf"]);
+
+function joinSteps(pid: number): Step[] {
+  return [
+    { op: "setns", path: `/proc/${pid}/ns/mnt`, flags: CLONE_NEWNS, why: "what the container sees, its mounts too" },
+    { op: "root", path: "/", why: "the container's root" },
+  ];
+}
+
+function walkStep(path: string, follow: boolean, enter: readonly string[]): Step {
+  const why = "what the path names, and everything in it";
+  return { op: "tree-walk", path, follow: follow ? 1 : 0, flags: 1, sparse: sparseMinBytes, enter, why };
+}
+
+type Mount = NonNullable<StartPlan["spec"]["mounts"]>[number];
+
+/** Binds and volumes: part of what a container's files are. Not the kernel's file systems. */
+function isOwnMount({ type, options = [] }: Mount): boolean {
+  return type === "bind" || options.includes("bind") || options.includes("rbind");
+}
+
+/** For a look at its files nothing needs to reach the host's mounts, or come from there. */
+function asPrivate(mount: Mount): Mount {
+  const options = (mount.options ?? []).map((option) => (/^r?(shared|slave)$/.test(option) ? "rprivate" : option));
+  return { ...mount, options };
+}
+
+function mountPlaces({ spec }: StartPlan): string[] {
+  const mounts = spec.mounts ?? [];
+  const asked = mounts.filter(
+    (mount) => isOwnMount(mount) || (mount.type === "tmpfs" && !mount.destination.startsWith("/dev")),
+  );
+  return asked.map(({ destination }) => destination);
+}
+
+function isInMount(place: string, plan: StartPlan): boolean {
+  return mountPlaces(plan).some((path) => place === path || place.startsWith(`${path}/`));
+}
+
+function isLink(node: TreeNode): boolean {
+  return (node.mode & S_IFMT) === S_IFLNK;
+}
+
+/** A path of the executor's as text; "" where it is none. */
+function placeOf(node: TreeNode): string {
+  const text = bytesOf(node.place as ByteString).toString("utf8");
+  return text.includes("\ufffd") ? "" : text;
+}
+
+function statusOf(asked: AskedPath, node: TreeNode): FileStatus {
+  const link = bytesOf(node.link as ByteString).toString("utf8");
+  const target = placeOf(node) || posix.resolve(posix.dirname(asked.path), link);
+  const { size, mode, mtimeNs } = node;
+  return { name: asked.name, size, mode, mtimeNs, target: isLink(node) ? target : "" };
+}

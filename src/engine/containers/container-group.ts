@@ -1,0 +1,54 @@
+/** A container's control group while it runs: made to stand still, let go, given other limits. */
+
+import { OrlopError } from "../../base/errors.ts";
+import { planLimitChange } from "../../kernel/cgroup/change.ts";
+import { isFrozen, planFreeze, planThaw } from "../../kernel/cgroup/freeze.ts";
+import type { CgroupLimits } from "../../kernel/cgroup/limits.ts";
+import type { Step } from "../../kernel/step.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import { readText } from "../machine.ts";
+
+export class ContainerGroup {
+  readonly #parts: EngineParts;
+  readonly #id: string;
+  readonly path: string;
+
+  constructor(parts: EngineParts, id: string, path: string) {
+    this.#parts = parts;
+    this.#id = id;
+    this.path = path;
+  }
+
+  isFrozen(): boolean {
+    return isFrozen(this.#parts.machine.cgroups, this.path, readText);
+  }
+
+  /** All of it or nothing. @throws {OrlopError} pause_failed */
+  async freeze(): Promise<void> {
+    try {
+      await this.#parts.executor.run(planFreeze(this.#parts.machine.cgroups, this.path));
+    } catch (error) {
+      await this.thaw().catch(() => undefined); // the group is gone, when the program has ended
+      if (error instanceof OrlopError) throw error;
+      throw OrlopError.of("pause_failed", { id: this.#id, reason: (error as Error).message }, error);
+    }
+  }
+
+  async thaw(): Promise<void> {
+    await this.#parts.executor.run(planThaw(this.#parts.machine.cgroups, this.path));
+  }
+
+  /** All of them or none. @throws {OrlopError} update_failed, limit_unsupported */
+  async changeLimits(before: CgroupLimits, after: CgroupLimits): Promise<void> {
+    const plan = (from: CgroupLimits, to: CgroupLimits): Step[] =>
+      planLimitChange(this.#parts.machine.cgroups, this.path, from, to);
+    const steps = plan(before, after);
+    try {
+      if (steps.length > 0) await this.#parts.executor.run(steps);
+    } catch (error) {
+      // One by one: those that were not written yet may be refused.
+      for (const step of plan(after, before)) await this.#parts.executor.run([step]).catch(() => undefined);
+      throw OrlopError.of("update_failed", { id: this.#id, reason: (error as Error).message }, error);
+    }
+  }
+}

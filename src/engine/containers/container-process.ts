@@ -1,0 +1,75 @@
+/** A container that runs, as the engine sees it: its monitor, its socket for clients, its end. */
+
+import { OrlopError } from "../../base/errors.ts";
+import type { Attachment, Executor, Exited, MonitorLink } from "../../kernel/executor.ts";
+import type { Step } from "../../kernel/step.ts";
+
+/** How a program ended. */
+export type End =
+  | ({ readonly kind: "exited" } & Exited)
+  /** The monitor is gone without having said how: what it watched over is not to be trusted. */
+  | { readonly kind: "lost"; readonly reason: string };
+
+export class ContainerProcess implements Disposable {
+  readonly #executor: Executor;
+  readonly #link: MonitorLink;
+  readonly #socketPath: string;
+  /** Never rejects. */
+  readonly ended: Promise<End>;
+
+  constructor(executor: Executor, link: MonitorLink, socketPath: string) {
+    this.#executor = executor;
+    this.#link = link;
+    this.#socketPath = socketPath;
+    this.ended = link.exited.then(
+      (exited): End => ({ kind: "exited", ...exited }),
+      (error: unknown): End => ({ kind: "lost", reason: error instanceof Error ? error.message : String(error) }),
+    );
+  }
+
+  /** A plan's process, waiting at its gate. @throws {StepFailure} a step before the process exists */
+  static async spawn(executor: Executor, steps: readonly Step[], socketPath: string): Promise<ContainerProcess> {
+    return new ContainerProcess(executor, await executor.startMonitor(steps), socketPath);
+  }
+
+  /** As `spawn`, without waiting at the gate. */
+  static async spawnThrough(executor: Executor, steps: readonly Step[], socketPath: string): Promise<ContainerProcess> {
+    return new ContainerProcess(executor, await executor.startMonitor(steps, { go: true }), socketPath);
+  }
+
+  /** One that an earlier engine started. @throws {OrlopError} executor_lost: no monitor is there */
+  static async find(executor: Executor, socketPath: string): Promise<ContainerProcess> {
+    return new ContainerProcess(executor, await executor.connectMonitor(socketPath), socketPath);
+  }
+
+  get link(): MonitorLink {
+    return this.#link;
+  }
+
+  attach(streams: number, partial: boolean): Promise<Attachment> {
+    return this.#executor.attachMonitor(this.#socketPath, { streams, partial });
+  }
+
+  signal(signal: number): void {
+    this.#link.signal(signal);
+  }
+
+  resize(rows: number, columns: number): void {
+    checkTerminalSize(rows, columns);
+    this.#link.resize(rows, columns);
+  }
+
+  [Symbol.dispose](): void {
+    this.#link[Symbol.dispose]();
+  }
+}
+
+/** @throws {OrlopError} bad_value */
+export function checkTerminalSize(rows: number, columns: number): void {
+  if (rows > 0 && columns > 0 && rows < 65_536 && columns < 65_536) return;
+  throw OrlopError.of("bad_value", {
+    what: "terminal size",
+    value: `${rows}x${columns}`,
+    expected: "1x1 to 65535x65535",
+  });
+}

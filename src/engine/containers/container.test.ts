@@ -1,0 +1,260 @@
+/** A container's life on a recording executor. */
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { OrlopError } from "../../base/errors.ts";
+import { StepFailure } from "../../kernel/executor.ts";
+import { FakeExecutor } from "../../kernel/executor-fake.ts";
+import { FakeNetd } from "../../kernel/netd-fake.ts";
+import type { Step } from "../../kernel/step.ts";
+import { parseContainerCreate } from "../../spec/engine-api-container.ts";
+import { parseContainerUpdate } from "../../spec/engine-api-update.ts";
+import { Engine } from "../engine.ts";
+import type { Container } from "./container.ts";
+
+let directory: string;
+let executor: FakeExecutor;
+let engine: Engine;
+
+async function openEngine(): Promise<void> {
+  executor = new FakeExecutor();
+  engine = await Engine.open({
+    places: { runDir: join(directory, "run"), stateDir: join(directory, "state") },
+    executor,
+    netd: new FakeNetd(),
+    installRules: async () => undefined,
+    watch: () => undefined,
+  });
+}
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "orlop-engine-"));
+  await openEngine();
+});
+afterEach(async () => {
+  await engine.close();
+  rmSync(directory, { recursive: true });
+});
+
+async function create(body: Record<string, unknown> = {}, name = ""): Promise<Container> {
+  const request = parseContainerCreate({
+    Image: "host",
+    Cmd: ["true"],
+    ...body,
+    HostConfig: { NetworkMode: "none", ...(body["HostConfig"] as object) },
+  });
+  return (await engine.containers.create(request, name)).container;
+}
+const transient = { HostConfig: { AutoRemove: true } };
+const never = new AbortController().signal;
+const monitor = (index = 0) => executor.monitors[index] ?? expect.unreachable("no monitor was started");
+
+test("created, running, exited: each state knows what can be done in it", async () => {
+  const container = await create();
+  expect(container.status).toBe("created");
+  expect(() => container.kill("KILL")).toThrow("is not running");
+  expect(await container.stop()).toBe(false);
+
+  expect(await container.start()).toBe(true);
+  expect(container.status).toBe("running");
+  expect(await container.start()).toBe(false);
+  await expect(container.remove(false)).rejects.toThrow("container is running");
+  container.kill("TERM");
+  expect(monitor().calls).toContain("signal 15");
+
+  const exit = container.wait("not-running", never);
+  monitor().exit(3 << 8);
+  expect((await exit).exitCode).toBe(3);
+  expect(container.status).toBe("exited");
+  expect(await container.start()).toBe(true);
+  expect(executor.monitors).toHaveLength(2);
+});
+
+test("a name is taken at once, and free again after the removal", async () => {
+  const first = await create({}, "web");
+  await expect(create({}, "web")).rejects.toThrow('The container name "/web" is already in use');
+  expect(engine.containers.get("web")).toBe(first);
+  expect(engine.containers.get(first.id.slice(0, 6))).toBe(first);
+  await first.remove(false);
+  expect(() => engine.containers.get("web")).toThrow("No such container: web");
+  await create({}, "web");
+});
+
+test.each(["x", "-a", "a b", "../a"])("%j is no name", async (name) => {
+  await expect(create({}, name)).rejects.toThrow("invalid container name");
+});
+
+test("a request that cannot be carried out leaves nothing behind", async () => {
+  await expect(create({ User: "nobody-at-all" }, "web")).rejects.toThrow('invalid user "nobody-at-all"');
+  await expect(create({ Image: "alpine" })).rejects.toThrow("No such image: alpine:latest");
+  expect(engine.containers.all()).toEqual([]);
+  await create({}, "web");
+});
+
+test("a --rm container is gone when its program is", async () => {
+  const container = await create(transient, "once");
+  const removed = container.wait("removed", never);
+  await container.start();
+  monitor().exit(0);
+  expect((await removed).exitCode).toBe(0);
+  expect(engine.containers.all()).toEqual([]);
+});
+
+test("the start of a --rm container begins when it is made, and waits at its gate", async () => {
+  const container = await create(transient);
+  expect([container.status, monitor().calls]).toEqual(["created", []]);
+  await container.start();
+  expect([container.status, monitor().calls, executor.monitors.length]).toEqual(["running", ["go"], 1]);
+  monitor().exit(0);
+  await container.wait("removed", never);
+});
+
+test("a begun start is taken back when the container changes, goes, or is not started in time; a later one is another", async () => {
+  const changed = await create(transient);
+  await changed.update(parseContainerUpdate({ Memory: 2 ** 26 }));
+  expect(monitor(0).calls).toEqual(["withdraw"]);
+  await changed.remove(false);
+
+  const removed = await create(transient);
+  await removed.remove(false);
+  expect(monitor(1).calls).toEqual(["withdraw"]);
+
+  const late = await create(transient);
+  await monitor(2).closed;
+  await late.start();
+  expect([monitor(2).calls, monitor(3).calls]).toEqual([["withdraw"], ["go"]]);
+  monitor(3).exit(0);
+  await late.wait("removed", never);
+});
+
+test("what fails before its start is asked for is told when it is", async () => {
+  const fail = (steps: readonly Step[]) =>
+    new StepFailure(
+      steps,
+      steps.findIndex(({ op }) => op === "exec"),
+      2,
+      "",
+    );
+  executor.onRun = (steps) => {
+    if (steps.some(({ op }) => op === "spawn")) throw fail(steps);
+    return new Map();
+  };
+  const container = await create(transient);
+  expect(container.status).toBe("created");
+  await expect(container.start()).rejects.toThrow("executable file not found");
+  expect(engine.containers.all()).toEqual([]);
+});
+
+test("a start that fails is told in Docker's words; a --rm container goes with it", async () => {
+  for (const body of [{}, transient]) {
+    executor.onRun = (steps) => {
+      const index = steps.findIndex((step) => step.op === "exec");
+      if (index >= 0) throw new StepFailure(steps, index, 2, "");
+      return new Map();
+    };
+    const container = await create(body);
+    const failure = await container.start().then(
+      () => expect.unreachable("it started"),
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(OrlopError);
+    expect(String(failure)).toContain('exec: "true": executable file not found in $PATH: unknown');
+    executor.onRun = () => new Map();
+  }
+  const [left, ...others] = engine.containers.all();
+  expect(others).toEqual([]);
+  expect(left?.run).toMatchObject({ status: "created", exitCode: 127 });
+});
+
+test("a monitor that dies takes its container with it, and the record says so", async () => {
+  const container = await create();
+  await container.start();
+  const exit = container.wait("next-exit", never);
+  monitor().fail(OrlopError.of("executor_lost", { reason: "it was killed" }));
+  expect(await exit).toMatchObject({ status: "exited", exitCode: 137 });
+  expect(container.run.error).toContain("its monitor was lost");
+  expect(executor.plans.flat().some((step) => step.op === "kill-group")).toBe(true);
+});
+
+test("a client that came before the start is connected before the program runs", async () => {
+  const container = await create();
+  const order: string[] = [];
+  const side = new PassThrough();
+  executor.onAttach = () => {
+    order.push(`attach, calls so far: ${monitor().calls.join()}`);
+    return side;
+  };
+  const client = new PassThrough();
+  const request = { stdin: false, stdout: true, stderr: true, logs: false, stream: true, detachKeys: [] };
+  const attached = container.attach(request, client);
+  await container.start();
+  expect(order).toEqual(["attach, calls so far: "]);
+  expect(monitor().calls[0]).toBe("go");
+  side.end();
+  await attached;
+});
+
+test("stop sends the container's signal and waits; operations queue behind it", async () => {
+  const container = await create({ StopSignal: "SIGUSR1", StopTimeout: -1 });
+  await container.start();
+  const stopped = container.stop();
+  const started = container.start();
+  await Promise.resolve();
+  expect(executor.monitors).toHaveLength(1);
+  await new Promise<void>((resolve) => {
+    setImmediate(resolve);
+  });
+  expect(monitor().calls).toContain("signal 10");
+  monitor().exit(0);
+  expect(await stopped).toBe(true);
+  expect(await started).toBe(true);
+  expect(executor.monitors).toHaveLength(2);
+});
+
+test("a waiter that leaves is forgotten", async () => {
+  const container = await create();
+  await container.start();
+  const leaving = new AbortController();
+  const wait = container.wait("next-exit", leaving.signal);
+  leaving.abort(new Error("left"));
+  await expect(wait).rejects.toThrow("left");
+});
+
+test("the next engine knows every container; what ended meanwhile is read from its exit record", async () => {
+  const ended = await create({}, "ended");
+  const lost = await create({}, "lost");
+  const fresh = await create({}, "fresh");
+  const once = await create(transient, "once");
+  for (const container of [ended, lost, once]) await container.start();
+  writeFileSync(ended.places.exitRecord, "status=1792 ended=1700000000000000000\n");
+  writeFileSync(once.places.exitRecord, "status=1280 ended=1700000000000000000\n");
+  await engine.close();
+  await openEngine(); // the first one's monitors are not this executor's
+  const status = (name: string) => engine.containers.get(name).run;
+  expect(status("ended")).toMatchObject({ status: "exited", exitCode: 7, endedNs: "1700000000000000000" });
+  expect(status("lost")).toMatchObject({ status: "exited", exitCode: 137 });
+  expect(status("fresh").status).toBe("created");
+  expect(engine.containers.get(fresh.id).name).toBe("fresh");
+  // Its client has lost the engine too, and comes back for the exit code; then it goes as it should have.
+  expect(status("once")).toMatchObject({ status: "exited", exitCode: 5 });
+  expect((await engine.containers.get("once").wait("removed", never)).exitCode).toBe(5);
+  expect(() => engine.containers.get("once")).toThrow("No such container");
+});
+
+test("folders without a record are removed", async () => {
+  const id = "f".repeat(64);
+  const container = await create();
+  const stray = join(directory, "state/containers", id);
+  await Bun.write(join(stray, "log"), "x");
+  await engine.close();
+  await openEngine();
+  await engine.close();
+  const removed = executor.plans.flat().flatMap((step) => (step.op === "remove" ? [step.path] : []));
+  expect(removed).toContain(stray);
+  expect(removed.some((path) => path.includes(container.id))).toBe(false);
+  expect(existsSync(container.places.dataDir)).toBe(true);
+  await openEngine();
+});

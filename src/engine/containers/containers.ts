@@ -1,0 +1,253 @@
+/** All containers: made, found by id, name or the beginning of an id, forgotten. */
+
+import { OrlopError } from "../../base/errors.ts";
+import { type ContainerId, isName, newContainerId } from "../../base/id.ts";
+import type { Digest } from "../../spec/digest.ts";
+import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import type { Platform } from "../../spec/platform.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import type { Exec } from "../execs/exec.ts";
+import type { ContainerImage } from "../images/container-image.ts";
+import { chooseMounts, prepareVolumes, unmakeVolumes, withoutMaking } from "../mounts/container-mounts.ts";
+import type { ChosenMount, MountedImage, MountPoint } from "../mounts/mount-point.ts";
+import { Container } from "./container.ts";
+import { inventName } from "./container-name.ts";
+import { planStart, type StartPlan } from "./container-plan.ts";
+import { type ContainerRecord, neverRun } from "./container-record.ts";
+import { type ContainerSize, measureContainer } from "./container-size.ts";
+import { stopSignalOf } from "./container-spec.ts";
+import { RecentExits } from "./recent-exits.ts";
+import { resolveDonors, sharesAny } from "./sharing.ts";
+
+/** What a new container will be, before anything is made. */
+interface Choice {
+  readonly plan: StartPlan;
+  readonly mounts: readonly ChosenMount[];
+}
+
+export interface Created {
+  readonly container: Container;
+  readonly warnings: readonly string[];
+}
+
+export interface Pruned {
+  readonly ids: readonly string[];
+  readonly reclaimedBytes: number;
+}
+
+export class Containers {
+  readonly #parts: EngineParts;
+  readonly #byId = new Map<string, Container>();
+  readonly #byName = new Map<string, string>();
+  #isPruning = false;
+  readonly recentExits = new RecentExits();
+  /** Images of containers that are not recorded yet. */
+  readonly #making = new Map<string, readonly MountedImage[]>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** Oldest first. */
+  all(): Container[] {
+    return [...this.#byId.values()];
+  }
+
+  /**
+   * @param platform what the image must be for
+   * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use … : nothing is made then
+   */
+  async create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
+    const id = newContainerId();
+    const chosen = this.#reserve(id, name);
+    try {
+      const use = (image: ContainerImage) => this.#making.set(id, [image]);
+      const { body: whole, image } = await this.#parts.images.apply(asked, platform, use);
+      const { body: settled, warnings } = await this.#parts.networks.settle(whole);
+      const body = resolveDonors(settled, (reference) => this.get(reference));
+      const { plan, mounts } = this.#choose(id, chosen, body, image);
+      this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
+      const createdNs = String(BigInt(Date.now()) * 1_000_000n);
+      const origin = image === undefined ? {} : { image };
+      const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
+      await prepareVolumes(record, mounts, this.#parts);
+      // Whom it joins may run or not by the time of its start.
+      const container = new Container(this.#parts, record, sharesAny(body) ? undefined : plan);
+      try {
+        await container.establish();
+      } catch (error) {
+        await unmakeVolumes(id, mounts, this.#parts.volumes);
+        throw error;
+      }
+      this.#byId.set(id, container);
+      setImmediate(() => container.expectStart()); // the answer goes out first
+      return { container, warnings: [...warnings, ...plan.warnings] };
+    } catch (error) {
+      this.#byName.delete(chosen);
+      throw error;
+    } finally {
+      this.#making.delete(id);
+    }
+  }
+
+  /** What a start would do. @throws {OrlopError} what is wrong with the request */
+  async plan(asked: ContainerCreateBody): Promise<StartPlan> {
+    const { body, image } = await this.#parts.images.apply(asked);
+    return this.#choose(newContainerId(), "explained", body, image).plan;
+  }
+
+  #choose(id: ContainerId, name: string, body: ContainerCreateBody, image: ContainerImage | undefined): Choice {
+    stopSignalOf(body);
+    const origin = { body, ...(image && { image }) };
+    const mounts = chooseMounts(origin, this.#parts, (other) => this.#lend(other));
+    return { mounts, plan: planStart(id, { name, ...origin, mounts }, this.#parts) };
+  }
+
+  /** The mounts of a container that VolumesFrom names. @throws {OrlopError} no_lender, ambiguous_id */
+  #lend(container: string): readonly MountPoint[] {
+    try {
+      return this.get(container).record.mounts;
+    } catch (error) {
+      if (error instanceof OrlopError && error.code === "no_such_container")
+        throw OrlopError.of("no_lender", { container }, error);
+      throw error;
+    }
+  }
+
+  has(id: string): boolean {
+    return this.#byId.has(id);
+  }
+
+  /** Containers of an image, those that are just being made included. */
+  usersOf(image: Digest): { readonly id: string; readonly isRunning: boolean }[] {
+    const has = (images: readonly MountedImage[]): boolean => images.some(({ id }) => id === image);
+    const making = [...this.#making].filter(([, images]) => has(images)).map(([id]) => ({ id, isRunning: false }));
+    const made = this.all().filter(({ record }) => has(imagesOf(record)));
+    return [...made.map(({ id, isRunning }) => ({ id, isRunning })), ...making];
+  }
+
+  /** Every image that a container needs: its layers stay, whatever becomes of its names. */
+  images(): MountedImage[] {
+    return [...this.#making.values(), ...this.all().map(({ record }) => imagesOf(record))].flat();
+  }
+
+  /** One that an earlier engine has written down. */
+  restore(record: ContainerRecord): Container {
+    const container = new Container(this.#parts, record);
+    this.#byId.set(record.id, container);
+    this.#byName.set(record.name, record.id);
+    return container;
+  }
+
+  /**
+   * By id, name or the beginning of an id.
+   *
+   * @throws {OrlopError} no_such_container, ambiguous_id
+   */
+  get(reference: string): Container {
+    const name = reference.startsWith("/") ? reference.slice(1) : reference;
+    const exact = this.#byId.get(reference) ?? this.#byId.get(this.#byName.get(name) ?? "");
+    if (exact !== undefined) return exact;
+    const matches = /^[0-9a-f]+$/.test(reference) ? this.all().filter(({ id }) => id.startsWith(reference)) : [];
+    if (matches.length > 1) throw OrlopError.of("ambiguous_id", { prefix: reference });
+    const [found] = matches;
+    if (found === undefined) throw OrlopError.of("no_such_container", { id: reference });
+    return found;
+  }
+
+  /**
+   * Under the new name from now on; the old one is free.
+   *
+   * @throws {OrlopError} no_such_container, bad_value, name_in_use, same_name, container_removing
+   */
+  async rename(reference: string, name: string): Promise<void> {
+    const container = this.get(reference);
+    const wanted = name.startsWith("/") ? name.slice(1) : name;
+    if (wanted === container.name) throw OrlopError.of("same_name", { name: wanted });
+    if (wanted === "")
+      throw OrlopError.of("bad_value", { what: "parameter name", value: name, expected: "the container's new name" });
+    const chosen = this.#reserve(container.id, wanted);
+    try {
+      const old = await container.rename(chosen);
+      if (this.#byName.get(old) === container.id) this.#byName.delete(old);
+    } catch (error) {
+      this.#byName.delete(chosen);
+      throw error;
+    }
+  }
+
+  /** How much of the disk it takes. */
+  sizeOf(container: Container): Promise<ContainerSize> {
+    return measureContainer(this.#parts, container);
+  }
+
+  /**
+   * Removes those that do not run.
+   *
+   * @param isChosen among them
+   * @throws {OrlopError} prune_running
+   */
+  async prune(isChosen: (container: Container) => boolean): Promise<Pruned> {
+    if (this.#isPruning) throw OrlopError.of("prune_running", {});
+    this.#isPruning = true;
+    try {
+      const ids: string[] = [];
+      let reclaimedBytes = 0;
+      for (const container of this.all()) {
+        if (container.isRunning || ["removing", "restarting"].includes(container.status) || !isChosen(container))
+          continue;
+        const { changesBytes } = await this.sizeOf(container);
+        // It may have been started or removed meanwhile: then it is left alone.
+        const isGone = await container.remove(false).then(
+          () => true,
+          () => false,
+        );
+        if (!isGone) continue;
+        ids.push(container.id);
+        reclaimedBytes += changesBytes;
+      }
+      const attributes = { reclaimed: String(reclaimedBytes) };
+      this.#parts.events.publish({ type: "container", action: "prune", id: "", attributes });
+      return { ids, reclaimedBytes };
+    } finally {
+      this.#isPruning = false;
+    }
+  }
+
+  /** @throws {OrlopError} no_such_exec */
+  exec(id: string): Exec {
+    for (const container of this.#byId.values()) {
+      const found = container.execs.get(id);
+      if (found !== undefined) return found;
+    }
+    throw OrlopError.of("no_such_exec", { id });
+  }
+
+  /** Its name is free again. */
+  forget(container: Container): void {
+    this.#byId.delete(container.id);
+    if (container.isTransient) this.recentExits.add(container.id, container.run);
+    if (this.#byName.get(container.name) === container.id) this.#byName.delete(container.name);
+  }
+
+  /** At once, so that of two creates with one name the second fails. */
+  #reserve(id: string, name: string): string {
+    const wanted = name.startsWith("/") ? name.slice(1) : name;
+    const chosen = wanted === "" ? inventName((one) => !this.#byName.has(one)) : wanted;
+    if (!isName(chosen))
+      throw OrlopError.of("bad_value", {
+        what: "container name",
+        value: name,
+        expected: "at least two of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
+      });
+    const holder = this.#byName.get(chosen);
+    if (holder !== undefined) throw OrlopError.of("name_in_use", { name: chosen, id: holder });
+    this.#byName.set(chosen, id);
+    return chosen;
+  }
+}
+
+/** The image that it runs from, and those that it has mounted. */
+function imagesOf({ image, mounts }: { image?: ContainerImage; mounts: readonly MountPoint[] }): MountedImage[] {
+  return [...(image === undefined ? [] : [image]), ...mounts.flatMap((point) => ("image" in point ? point.image : []))];
+}

@@ -1,0 +1,58 @@
+/** The keys that leave a container to itself: scanned in what a client types, and not passed on. */
+
+import { OrlopError } from "../../base/errors.ts";
+
+/** Docker's: ctrl-p, ctrl-q. */
+export const defaultDetachKeys: readonly number[] = [0x10, 0x11];
+
+/**
+ * "ctrl-p,ctrl-q", "ctrl-@", "a" as bytes.
+ *
+ * @throws {OrlopError} bad_value
+ */
+export function parseDetachKeys(text: string): readonly number[] {
+  return text.split(",").map((key) => {
+    const control = /^ctrl-([a-zA-Z@[\\\]^_])$/.exec(key)?.[1];
+    if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f;
+    if (/^[\x20-\x7e]$/.test(key)) return key.charCodeAt(0);
+    throw OrlopError.of("bad_value", {
+      what: "detach keys",
+      value: text,
+      expected: "characters or ctrl-LETTER, separated by commas",
+    });
+  });
+}
+
+/** Finds the keys in a stream of bytes, however it is cut. */
+export class DetachScanner {
+  readonly #keys: readonly number[];
+  #matched = 0;
+
+  constructor(keys: readonly number[]) {
+    this.#keys = keys;
+  }
+
+  /** What goes on to the container; `detached` when the keys are complete (what follows them is dropped). */
+  scan(chunk: Uint8Array): { readonly passed: Uint8Array; readonly detached: boolean } {
+    const passed: number[] = [];
+    for (const byte of chunk) {
+      while (this.#matched > 0 && byte !== this.#keys[this.#matched]) this.#giveBack(passed);
+      if (byte === this.#keys[this.#matched]) this.#matched++;
+      else passed.push(byte);
+      if (this.#matched === this.#keys.length) return { passed: Uint8Array.from(passed), detached: true };
+    }
+    return { passed: Uint8Array.from(passed), detached: false };
+  }
+
+  /** The first held byte was no beginning after all: the longest later beginning goes on. */
+  #giveBack(passed: number[]): void {
+    const held = this.#keys.slice(0, this.#matched);
+    for (let size = held.length - 1; size >= 0; size--) {
+      if (held.slice(held.length - size).every((byte, index) => byte === this.#keys[index])) {
+        passed.push(...held.slice(0, held.length - size));
+        this.#matched = size;
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/** `container:X` for network, IPC and PIDs: whose namespaces a container joins, and what comes with them. */
+
+import { OrlopError } from "../../base/errors.ts";
+import type { NamespaceTarget } from "../../runtime/plan-namespaces.ts";
+import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import type { HostConfig } from "../../spec/engine-api-host-config.ts";
+import type { NamespaceType } from "../../spec/runtime-spec.ts";
+import { readText } from "../machine.ts";
+import type { Container } from "./container.ts";
+import { mustAct } from "./container-state.ts";
+
+const fields = { network: "NetworkMode", ipc: "IpcMode", pid: "PidMode" } as const satisfies Partial<
+  Record<NamespaceType, keyof HostConfig>
+>;
+
+export type SharedKind = keyof typeof fields;
+
+const kinds = Object.keys(fields) as SharedKind[];
+/** In messages, as Docker has them. */
+const names: Readonly<Record<SharedKind, string>> = { network: "network", ipc: "IPC", pid: "PID" };
+const PREFIX = "container:";
+
+/** The container that this one joins, as it was written; undefined: none. */
+export function donorNameOf(host: HostConfig, kind: SharedKind): string | undefined {
+  const mode = host[fields[kind]];
+  return mode.startsWith(PREFIX) ? mode.slice(PREFIX.length) : undefined;
+}
+
+export function sharesAny({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): boolean {
+  return kinds.some((kind) => donorNameOf(HostConfig, kind) !== undefined);
+}
+
+/** Names become ids: what they mean stays when something is renamed. @throws {OrlopError} no_donor, ambiguous_id */
+export function resolveDonors(body: ContainerCreateBody, find: (reference: string) => Container): ContainerCreateBody {
+  if (!sharesAny(body)) return body;
+  const resolved = kinds.flatMap((kind) => {
+    const name = donorNameOf(body.HostConfig, kind);
+    return name === undefined ? [] : [[fields[kind], `${PREFIX}${donor(name, kind, find).id}`] as const];
+  });
+  return { ...body, HostConfig: { ...body.HostConfig, ...Object.fromEntries(resolved) } };
+}
+
+/** What a container takes of others. */
+export interface Donations {
+  readonly targets: readonly NamespaceTarget[];
+  /** Of the one whose network it has: host name, and where /etc/hosts and the like are. */
+  readonly network?: { readonly hostname: string; readonly domainname: string; readonly files: string };
+  /** The shared memory of the one whose IPC it has. */
+  readonly shmPath?: string;
+}
+
+export const noDonations: Donations = { targets: [] };
+
+/**
+ * Looks at the containers that this one joins.
+ *
+ * @throws {OrlopError} no_donor; donor_not_running, container_restarting: it can be joined while it runs;
+ *   donor_not_shareable
+ */
+export function donationsFor(
+  body: ContainerCreateBody,
+  find: (reference: string) => Container,
+  hostnameOf: (donor: Container) => string,
+): Donations {
+  const host = body.HostConfig;
+  const donors = kinds.flatMap((kind) => {
+    const name = donorNameOf(host, kind);
+    return name === undefined ? [] : [{ kind, donor: checked(donor(name, kind, find), kind) }];
+  });
+  const of = (kind: SharedKind) => donors.find((one) => one.kind === kind)?.donor;
+  const [network, ipc] = [of("network"), of("ipc")];
+  return {
+    targets: donors.map(({ kind, donor }) => ({
+      type: kind,
+      pid: donor.run.pid,
+      startTicks: startTicksOf(donor, kind),
+    })),
+    ...(network && {
+      network: { hostname: hostnameOf(network), domainname: network.body.Domainname, files: network.places.dataDir },
+    }),
+    ...(ipc && { shmPath: ipc.places.shm }),
+  };
+}
+
+function donor(name: string, kind: SharedKind, find: (reference: string) => Container): Container {
+  try {
+    return find(name);
+  } catch (error) {
+    if (error instanceof OrlopError && error.code === "no_such_container")
+      throw OrlopError.of("no_donor", { what: names[kind], id: name }, error);
+    throw error;
+  }
+}
+
+function checked(donor: Container, kind: SharedKind): Container {
+  const { id, name } = donor;
+  if (donor.status === "restarting") mustAct("exec", donor.status, donor);
+  if (!donor.isRunning) throw OrlopError.of("donor_not_running", { what: names[kind], id });
+  if (kind === "ipc" && donor.body.HostConfig.IpcMode !== "shareable")
+    throw OrlopError.of("donor_not_shareable", { id: name });
+  return donor;
+}
+
+/** Field 22 of /proc/PID/stat: the process is held to be the one that has this. */
+export function readStartTicks(pid: number): number | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  const ticks = Number(text?.slice(text.lastIndexOf(")") + 2).split(" ")[19]);
+  return Number.isSafeInteger(ticks) ? ticks : undefined;
+}
+
+function startTicksOf(donor: Container, kind: SharedKind): number {
+  const ticks = readStartTicks(donor.run.pid);
+  if (ticks === undefined) throw OrlopError.of("donor_not_running", { what: names[kind], id: donor.id });
+  return ticks;
+}

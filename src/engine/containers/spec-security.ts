@@ -1,0 +1,122 @@
+/** What a container's program may do: capabilities, seccomp, no_new_privileges, hidden paths. Pure. */
+
+import { OrlopError } from "../../base/errors.ts";
+import { capabilityMask, containerCapabilities, parseCapability } from "../../kernel/capabilities.ts";
+import { defaultSeccomp } from "../../kernel/seccomp/default-profile.ts";
+import { protectedPaths } from "../../runtime/default-spec.ts";
+import { type ProfileFacts, parseDockerSeccomp } from "../../spec/docker-seccomp.ts";
+import type { HostConfig } from "../../spec/engine-api-host-config.ts";
+import type { CapabilitySets, Linux } from "../../spec/runtime-spec.ts";
+import type { Seccomp } from "../../spec/seccomp.ts";
+import type { Machine } from "../machine.ts";
+
+export interface Security {
+  readonly capabilities: CapabilitySets;
+  readonly noNewPrivileges: boolean;
+  readonly seccomp: Seccomp | undefined;
+  /** Nothing is hidden or read-only (systempaths=unconfined). */
+  readonly openPaths: boolean;
+}
+
+type SecurityMachine = Pick<Machine, "lastCapability" | "kernelRelease" | "host">;
+
+/** @throws {OrlopError} unknown_capability, capability_unsupported, capability_missing, bad_value, unknown_field */
+export function securityOf(host: HostConfig, uid: number, machine: SecurityMachine): Security {
+  const capabilities = containerCapabilities({
+    add: host.CapAdd,
+    drop: host.CapDrop,
+    privileged: host.Privileged,
+    last: machine.lastCapability,
+  });
+  const asked = host.CapAdd.filter((name) => name.toUpperCase() !== "ALL").map(parseCapability);
+  const lacking = asked.find((name) => (capabilityMask([name]) & machine.host.capabilities) === 0n);
+  if (lacking !== undefined) throw OrlopError.of("capability_missing", { name: lacking });
+  const options = parseSecurityOptions(host.SecurityOpt);
+  // Another user than root keeps the bounding set alone: a set-user-ID program can get these back, nothing else can.
+  const held = uid === 0 ? capabilities : [];
+  return {
+    capabilities: { bounding: capabilities, effective: held, permitted: held, inheritable: [], ambient: [] },
+    noNewPrivileges: options.noNewPrivileges,
+    seccomp: seccompOf(options.seccomp ?? (host.Privileged ? "unconfined" : "builtin"), capabilities, machine),
+    openPaths: options.openPaths,
+  };
+}
+
+interface SecurityOptions {
+  readonly noNewPrivileges: boolean;
+  /** "unconfined", "builtin" or a profile's JSON. */
+  readonly seccomp: string | undefined;
+  readonly openPaths: boolean;
+}
+
+/** Docker's SecurityOpt; an old way of writing has ":" in place of "=". */
+export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
+  let parsed: SecurityOptions = { noNewPrivileges: false, seccomp: undefined, openPaths: false };
+  for (const option of options) {
+    const [, key = "", value = ""] = /^([a-z-]+)(?:[=:]([\s\S]*))?$/.exec(option) ?? [];
+    if (key === "no-new-privileges" && ["", "true", "false"].includes(value))
+      parsed = { ...parsed, noNewPrivileges: value !== "false" };
+    else if (key === "seccomp" && value !== "") parsed = { ...parsed, seccomp: value };
+    else if (key === "systempaths" && value === "unconfined") parsed = { ...parsed, openPaths: true };
+    // Orlop has no AppArmor or SELinux policy: switching off what is not there is done by doing nothing.
+    else if (!((key === "apparmor" && value === "unconfined") || (key === "label" && value === "disable")))
+      throw refusal(option, key);
+  }
+  return parsed;
+}
+
+function refusal(option: string, key: string): OrlopError {
+  if (["apparmor", "label", "writable-cgroups", "credentialspec"].includes(key))
+    return OrlopError.of("unknown_field", { field: `HostConfig.SecurityOpt ${JSON.stringify(option.slice(0, 100))}` });
+  return OrlopError.of("bad_value", {
+    what: "HostConfig.SecurityOpt",
+    value: option.slice(0, 100),
+    expected: "no-new-privileges, seccomp=unconfined, seccomp=PROFILE, apparmor=unconfined or systempaths=unconfined",
+  });
+}
+
+/** One object for each set of capabilities, so that its program is compiled once. */
+const defaults = new Map<string, Seccomp>();
+
+function seccompOf(option: string, capabilities: readonly string[], machine: SecurityMachine): Seccomp | undefined {
+  if (option === "unconfined") return undefined;
+  const held = new Set(capabilities);
+  const arch = machine.host.architecture;
+  if (option === "builtin") {
+    const key = capabilities.join();
+    const profile = defaults.get(key) ?? defaultSeccomp({ capabilities: held, arch });
+    defaults.set(key, profile);
+    return profile;
+  }
+  return parseDockerSeccomp(option, { capabilities: held, machine: arch, kernel: versionOf(machine.kernelRelease) });
+}
+
+function versionOf(release: string): ProfileFacts["kernel"] {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  return { major: Number(major), minor: Number(minor) };
+}
+
+/** As `inspect` tells them; null: privileged, so none. */
+export function shownPathsOf(
+  host: HostConfig,
+  machine: Pick<Machine, "facts">,
+): { readonly MaskedPaths: readonly string[] | null; readonly ReadonlyPaths: readonly string[] | null } {
+  const { maskedPaths = [], readonlyPaths = [] } = host.Privileged ? {} : protectedPaths(machine.facts);
+  return {
+    MaskedPaths: host.MaskedPaths ?? (host.Privileged ? null : maskedPaths),
+    ReadonlyPaths: host.ReadonlyPaths ?? (host.Privileged ? null : readonlyPaths),
+  };
+}
+
+/** The paths to hide and to make read-only: the request's, else the defaults (none for privileged containers). */
+export function protectedPathsOf(
+  host: HostConfig,
+  defaults: Linux,
+  open: boolean,
+): Pick<Linux, "maskedPaths" | "readonlyPaths"> {
+  if (open) return { maskedPaths: [], readonlyPaths: [] };
+  return {
+    maskedPaths: host.MaskedPaths ?? defaults.maskedPaths ?? [],
+    readonlyPaths: host.ReadonlyPaths ?? defaults.readonlyPaths ?? [],
+  };
+}

@@ -1,0 +1,90 @@
+/** Why a container did not start, in the words that Docker's clients look for: they exit with 127 or 126 by them. */
+
+import { OrlopError, type Started } from "../../base/errors.ts";
+import { StepFailure } from "../../kernel/executor.ts";
+import { rlimitName } from "../../kernel/rlimits.ts";
+import type { Step } from "../../kernel/step.ts";
+import type { RuntimeSpec } from "../../spec/runtime-spec.ts";
+
+export interface StartFailure {
+  readonly error: OrlopError;
+  /** What `inspect` shows as the exit code. */
+  readonly exitCode: number;
+}
+
+/** @param spec undefined where the start failed before there was a plan */
+export function explainFailure(
+  failure: unknown,
+  spec: RuntimeSpec | undefined,
+  started: Started = "container",
+): StartFailure {
+  if (!(failure instanceof StepFailure))
+    return { error: asOrlopError(failure), exitCode: started === "exec" ? 126 : 128 };
+  const { step, errno, detail } = failure;
+  const command = spec?.process.args[0] ?? "";
+  if (step?.op === "exec" || step?.op === "init") {
+    if (errno === "ENOENT" && !command.includes("/"))
+      return { error: OrlopError.of("exec_not_in_path", { command, started }, failure), exitCode: 127 };
+    if (errno === "ENOENT" || errno === "ENOTDIR")
+      return { error: OrlopError.of("exec_not_found", { command, started }, failure), exitCode: 127 };
+    if (errno === "EACCES" || errno === "EPERM")
+      return { error: OrlopError.of("exec_denied", { command, started }, failure), exitCode: 126 };
+    if (errno === "EISDIR")
+      return { error: OrlopError.of("exec_is_directory", { command, started }, failure), exitCode: 126 };
+    if (errno === "ENOEXEC")
+      return { error: OrlopError.of("exec_format", { command, started }, failure), exitCode: 126 };
+  }
+  if (step?.op === "cwd")
+    return {
+      error: OrlopError.of("cwd_failed", { path: step.path, reason: reasonOf(errno, detail), started }, failure),
+      exitCode: started === "exec" ? 126 : 128,
+    };
+  if (isMounting(step) && !ours.has(errno)) {
+    const source = step.op === "root-bind-below" ? `${step.source}/${step.below}` : step.source;
+    const parameters = { source, target: step.target, reason: reasonOf(errno, detail) };
+    return { error: OrlopError.of("mount_failed", parameters, failure), exitCode: 128 };
+  }
+  const setting = ours.has(errno) ? undefined : settingOf(step);
+  if (setting !== undefined) {
+    const error = OrlopError.of("setting_refused", { setting, reason: reasonOf(errno, detail), started }, failure);
+    return { error, exitCode: started === "exec" ? 126 : 128 };
+  }
+  const error = OrlopError.of(
+    "step_failed",
+    {
+      step: step?.op ?? "protocol",
+      errno: reasonOf(errno, detail),
+      why: step?.why ?? "every plan has it",
+    },
+    failure,
+  );
+  return { error, exitCode: started === "exec" ? 126 : 128 };
+}
+
+/** Steps that carry out what was asked for of mounts: they fail where that does not fit the image, the volume or the host. */
+function isMounting(
+  step: Step | undefined,
+): step is Extract<Step, { readonly op: "root-bind" | "root-bind-below" | "root-mount" }> {
+  return step?.op === "root-bind" || step?.op === "root-bind-below" || step?.op === "root-mount";
+}
+
+/** What was asked for of the kernel, and can be more than it gives. */
+function settingOf(step: Step | undefined): string | undefined {
+  if (step?.op === "sysctl") return `sysctl ${step.key.replaceAll("/", ".")}=${step.value}`;
+  if (step?.op === "rlimit") return `ulimit ${rlimitName(Number(step.resource))}=${step.soft}:${step.hard}`;
+  if (step?.op === "oom-score") return `oom score adjustment ${step.score}`;
+  if (step?.op === "root-mknod") return `device ${step.path}`;
+  return undefined;
+}
+
+/** Not the request's fault. */
+const ours: ReadonlySet<string> = new Set(["EIO", "ENOMEM", "ENOSPC", "EMFILE", "ENFILE", "EBADF"]);
+
+function reasonOf(errno: string, detail: string): string {
+  return detail === "" ? errno : `${errno}: ${detail}`;
+}
+
+function asOrlopError(failure: unknown): OrlopError {
+  if (failure instanceof OrlopError) return failure;
+  return OrlopError.of("internal", { reason: failure instanceof Error ? failure.message : String(failure) }, failure);
+}

@@ -1,0 +1,138 @@
+/**
+ * What happens to containers, images, networks and volumes, told to whoever listens, and kept for who asks a little later.
+ * Everybody in the engine publishes here; nobody waits for a listener.
+ */
+
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { log } from "../../base/log.ts";
+
+export interface EngineEvent {
+  /** As Docker names kinds of object. */
+  readonly type: "builder" | "container" | "daemon" | "image" | "network" | "volume";
+  /** e.g. "start", "exec_create: sh -c true". */
+  readonly action: string;
+  /** Id or name of the object; "" where no single one is meant (`prune`). */
+  readonly id: string;
+  /** Docker's for this event; of containers and images the labels too. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Unix time; later for each event than for the one before. */
+  readonly timeNs: bigint;
+}
+
+export interface EventQuery {
+  /** What is kept from this time on, first. */
+  readonly sinceNs?: bigint;
+  /** The reading ends there. */
+  readonly untilNs?: bigint;
+  matches(event: EngineEvent): boolean;
+}
+
+/** So many are kept for `since`. */
+const HISTORY_EVENTS = 1024;
+/** A listener that is so far behind is broken off: better than events that are missing without a word. */
+const BEHIND_EVENTS = 10_000;
+
+interface Listener {
+  waiting: EngineEvent[];
+  isLost: boolean;
+  wake(): void;
+}
+
+export class Events {
+  readonly #listeners = new Set<Listener>();
+  #history: EngineEvent[] = [];
+  #lastNs = 0n;
+
+  /** How many listen now. */
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  publish(event: Omit<EngineEvent, "timeNs">): void {
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    this.#lastNs = nowNs > this.#lastNs ? nowNs : this.#lastNs + 1n;
+    const told: EngineEvent = { ...event, timeNs: this.#lastNs };
+    this.#keep(told);
+    for (const listener of this.#listeners) {
+      if (listener.waiting.length < BEHIND_EVENTS) listener.waiting.push(told);
+      else listener.isLost = true;
+      listener.wake();
+    }
+  }
+
+  /**
+   * What matches, oldest first: with `sinceNs` or `untilNs` what is kept, then what comes. Ends when `signal` is aborted, and
+   * at `untilNs`.
+   */
+  async *read(query: EventQuery, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
+    const { sinceNs, untilNs } = query;
+    const listener: Listener = { waiting: [], isLost: false, wake: () => undefined };
+    if (sinceNs !== undefined || untilNs !== undefined)
+      listener.waiting = this.#history.filter(({ timeNs }) => timeNs >= (sinceNs ?? 0n));
+    this.#listeners.add(listener);
+    const end = untilNs === undefined ? undefined : timerUntil(untilNs, () => listener.wake());
+    const abort = (): void => listener.wake();
+    signal.addEventListener("abort", abort);
+    try {
+      while (!signal.aborted) {
+        if (listener.isLost) throw new Error(`a client was ${BEHIND_EVENTS} events behind`);
+        const waiting = listener.waiting;
+        listener.waiting = [];
+        for (const event of waiting) {
+          if (untilNs !== undefined && event.timeNs > untilNs) return;
+          if (query.matches(event)) yield event;
+        }
+        if (untilNs !== undefined && BigInt(Date.now()) * 1_000_000n >= untilNs && listener.waiting.length === 0)
+          return;
+        if (listener.waiting.length > 0 || signal.aborted) continue;
+        await new Promise<void>((resolve) => {
+          listener.wake = resolve;
+        });
+      }
+    } finally {
+      this.#listeners.delete(listener);
+      signal.removeEventListener("abort", abort);
+      end?.();
+    }
+  }
+
+  /** For the engine that comes next: an engine leaves when nobody needs it, and that is nothing a client should notice. */
+  save(path: string): void {
+    const rows = this.#history.map((event) => JSON.stringify({ ...event, timeNs: String(event.timeNs) }));
+    writeFileSync(path, rows.join("\n"), { mode: 0o600 });
+  }
+
+  /** Takes over what `save` left; what is broken is left out. */
+  load(path: string): void {
+    try {
+      const rows = readFileSync(path, "utf8").split("\n");
+      rmSync(path, { force: true });
+      for (const row of rows) {
+        if (row === "") continue;
+        const event = JSON.parse(row) as Omit<EngineEvent, "timeNs"> & { readonly timeNs: string };
+        this.#keep({ ...event, timeNs: BigInt(event.timeNs) });
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") log("warn", `the events in ${path} are lost`, error);
+    }
+  }
+
+  #keep(event: EngineEvent): void {
+    this.#history.push(event);
+    if (this.#history.length >= 2 * HISTORY_EVENTS) this.#history = this.#history.slice(-HISTORY_EVENTS);
+  }
+}
+
+/** setTimeout's longest. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** Wakes once that time has come. @returns ends the timer */
+function timerUntil(timeNs: bigint, wake: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const arm = (): void => {
+    const leftMs = Number(timeNs / 1_000_000n) + 1 - Date.now();
+    timer = leftMs > TIMER_MAX_MS ? setTimeout(arm, TIMER_MAX_MS) : setTimeout(wake, Math.max(0, leftMs));
+  };
+  arm();
+  return () => clearTimeout(timer);
+}

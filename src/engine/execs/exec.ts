@@ -1,0 +1,234 @@
+/** One exec: a further process in a running container, from its creation until nobody asks for its exit code any more. */
+
+import { rmSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { OrlopError } from "../../base/errors.ts";
+import { log } from "../../base/log.ts";
+import { point } from "../../base/point.ts";
+import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
+import { relay } from "../containers/attach-session.ts";
+import { type ContainerAction, publishContainerEvent } from "../containers/container-events.ts";
+import { ContainerProcess, checkTerminalSize, type End } from "../containers/container-process.ts";
+import type { ContainerRecord } from "../containers/container-record.ts";
+import { defaultDetachKeys, parseDetachKeys } from "../containers/detach-keys.ts";
+import { exitStatusOf } from "../containers/exit-status.ts";
+import { explainFailure } from "../containers/start-failure.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import type { ContainerPlaces } from "../places.ts";
+import { type ExecPlan, planExecStart } from "./exec-plan.ts";
+import { type ExecPlaces, type ExecRecord, execPlaces, writeExecRecord } from "./exec-record.ts";
+
+/** The container, as an exec sees it. */
+export interface ExecHost {
+  readonly record: Pick<ContainerRecord, "id" | "name" | "body" | "image">;
+  readonly places: ContainerPlaces;
+  /** Its first process. @throws {OrlopError} container_not_running: no exec can be started in it now */
+  pid(): number;
+}
+
+export type ExecStatus = "created" | "starting" | "running" | "exited";
+
+const SIGKILL = 9;
+const never = new Promise<never>(() => undefined);
+
+export class Exec {
+  readonly #parts: EngineParts;
+  readonly #host: ExecHost;
+  readonly record: ExecRecord;
+  readonly places: ExecPlaces;
+  readonly #ended = Promise.withResolvers<void>();
+  #status: ExecStatus = "created";
+  #process: ContainerProcess | undefined;
+  #pid = 0;
+  #exitCode: number | undefined;
+  #size: readonly [rows: number, columns: number];
+  /** Since the plan was made. */
+  #isResized = false;
+  /** When it ended, on the clock of `performance.now`. */
+  endedMs: number | undefined;
+
+  constructor(parts: EngineParts, host: ExecHost, record: ExecRecord) {
+    this.#parts = parts;
+    this.#host = host;
+    this.record = record;
+    this.places = execPlaces(host.places, record.id);
+    this.#size = record.body.ConsoleSize;
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get containerId(): string {
+    return this.#host.record.id;
+  }
+
+  get body(): ExecCreateBody {
+    return this.record.body;
+  }
+
+  get status(): ExecStatus {
+    return this.#status;
+  }
+
+  /** In the host's PID namespace; 0 when it does not run. */
+  get pid(): number {
+    return this.#status === "running" ? this.#pid : 0;
+  }
+
+  /** undefined until it has ended. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
+  }
+
+  /** Never rejects. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  establish(): void {
+    writeExecRecord(this.places, this.record);
+    point("exec.create.recorded");
+    this.#tell(`exec_create: ${this.body.Cmd.join(" ")}`);
+  }
+
+  /** From here on it is this caller's to `start`. @throws {OrlopError} exec_running, exec_ended, container_not_running */
+  claim(size?: readonly [rows: number, columns: number]): void {
+    if (this.#status === "exited") throw OrlopError.of("exec_ended", { id: this.id });
+    if (this.#status !== "created") throw OrlopError.of("exec_running", { id: this.id });
+    this.#host.pid();
+    this.#status = "starting";
+    if (size !== undefined) this.#size = size;
+  }
+
+  /**
+   * Starts what was claimed, and resolves when the client has left or everything was said; without one, once it runs.
+   *
+   * @throws {OrlopError} why it did not start; its exit code is set then
+   */
+  async start(client?: Duplex): Promise<void> {
+    let plan: ExecPlan | undefined;
+    try {
+      plan = this.#plan(client === undefined);
+      const attached = client === undefined ? await this.#launchDetached(plan) : await this.#launch(plan, client);
+      point("exec.start.started");
+      this.#tell(`exec_start: ${this.body.Cmd.join(" ")}`);
+      if ((await attached?.session) === "detached") this.#tell("exec_detach");
+    } catch (failure) {
+      if (this.#status !== "starting") throw failure;
+      const { error, exitCode } = explainFailure(failure, plan?.spec, "exec");
+      this.#take(exitCode);
+      throw error;
+    }
+  }
+
+  /** One that an earlier engine started. */
+  async adopt(process: ContainerProcess): Promise<void> {
+    const { pid } = await process.link.started;
+    this.#run(process, pid);
+  }
+
+  /** It ended, or was lost, and no engine saw it. */
+  settle(exitCode: number): void {
+    this.#end(exitCode);
+  }
+
+  signal(signal: number): void {
+    this.#process?.signal(signal);
+  }
+
+  /** Before it runs too. @throws {OrlopError} exec_ended */
+  resize(rows: number, columns: number): void {
+    if (this.#status === "exited") throw OrlopError.of("exec_ended", { id: this.id });
+    checkTerminalSize(rows, columns);
+    this.#size = [rows, columns];
+    this.#isResized = this.#process === undefined;
+    this.#process?.resize(rows, columns);
+  }
+
+  /** Nobody can ask for it any more. */
+  discard(): void {
+    this.#process?.[Symbol.dispose]();
+    rmSync(this.places.directory, { recursive: true, force: true });
+  }
+
+  #plan(detached: boolean): ExecPlan {
+    this.#isResized = false;
+    const request = {
+      container: this.#host.record,
+      pid: this.#host.pid(),
+      body: this.body,
+      consoleSize: this.#size,
+      detached,
+      places: this.places,
+    };
+    return planExecStart(request, this.#parts);
+  }
+
+  async #launchDetached(plan: ExecPlan): Promise<undefined> {
+    const process = await ContainerProcess.spawnThrough(this.#parts.executor, plan.steps, this.places.socket);
+    const { pid } = await process.link.started;
+    this.#run(process, pid);
+  }
+
+  /** The client is connected before the program runs. */
+  async #launch({ steps }: ExecPlan, client: Duplex): Promise<{ readonly session: ReturnType<typeof relay> }> {
+    const { AttachStdin, AttachStdout, AttachStderr, Tty } = this.body;
+    const process = await ContainerProcess.spawn(this.#parts.executor, steps, this.places.socket);
+    const streams = (AttachStdin ? 1 : 0) | (AttachStdout ? 2 : 0) | (AttachStderr ? 4 : 0);
+    const attachment = await process.attach(streams, false).catch(async (error: unknown) => {
+      await process.link.started; // a step that failed is the reason
+      throw error;
+    });
+    const request = { stdin: AttachStdin, stdout: AttachStdout, stderr: AttachStderr, logs: false, stream: true };
+    const detachKeys = Tty ? this.#detachKeys() : [];
+    // Who reads to the end asks for the exit code next: it must be known by then. Of one that did not start the caller tells.
+    const over = process.link.started.then(
+      () => this.ended,
+      () => never,
+    );
+    const session = relay(attachment.stream, client, { ...request, detachKeys }, () => over);
+    process.link.go();
+    const { pid } = await process.link.started;
+    this.#run(process, pid);
+    return { session };
+  }
+
+  #detachKeys(): readonly number[] {
+    return this.body.DetachKeys === "" ? defaultDetachKeys : parseDetachKeys(this.body.DetachKeys);
+  }
+
+  #run(process: ContainerProcess, pid: number): void {
+    this.#process = process;
+    this.#pid = pid;
+    this.#status = "running";
+    if (this.#isResized) process.resize(...this.#size);
+    process.ended
+      .then((end) => {
+        process[Symbol.dispose]();
+        this.#process = undefined;
+        this.#take(exitCodeOf(end));
+      })
+      .catch((error: unknown) => log("error", `the end of exec ${this.id} could not be noted`, error));
+  }
+
+  #end(exitCode: number): void {
+    this.#status = "exited";
+    this.#exitCode = exitCode;
+    this.endedMs = performance.now();
+    this.#ended.resolve();
+  }
+
+  #take(exitCode: number): void {
+    this.#end(exitCode);
+    this.#tell("exec_die", { exitCode: String(exitCode) });
+  }
+
+  #tell(action: ContainerAction, more: Readonly<Record<string, string>> = {}): void {
+    publishContainerEvent(this.#parts.events, this.#host.record, action, { ...more, execID: this.id });
+  }
+}
+
+function exitCodeOf(end: End): number {
+  return end.kind === "lost" ? 128 + SIGKILL : exitStatusOf(end.status).exitCode;
+}

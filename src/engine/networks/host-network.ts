@@ -1,0 +1,308 @@
+/** The host's side of all networks: forwarding, the ruleset, bridges. Made when the first container needs it. */
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { OrlopError } from "../../base/errors.ts";
+import type { Subnet } from "../../base/ip-address.ts";
+import { log } from "../../base/log.ts";
+import { point } from "../../base/point.ts";
+import { Serial } from "../../base/serial.ts";
+import type { Executor } from "../../kernel/executor.ts";
+import type { HostChange, Netd } from "../../kernel/netd.ts";
+import { type Link, parseLinks, parseRoutes, type Route } from "../../kernel/netlink/list.ts";
+import { listRules, parseRules } from "../../kernel/netlink/nft-chains.ts";
+import { encodeAdd, encodeDelete, encodeDeleteEach, NETLINK_NETFILTER } from "../../kernel/netlink/nftables.ts";
+import type { Step } from "../../kernel/step.ts";
+import { isBridgeName, type LinkNames } from "../../network/link-names.ts";
+import {
+  planBridge,
+  planBridgeAddresses,
+  planBridgeRemoval,
+  planForwarding,
+  planSurvey,
+  removeLinks,
+} from "../../network/plan-bridge.ts";
+import { type ForwardedPort, networkElements, portElements, rulesetText } from "../../network/ruleset.ts";
+import { readText } from "../machine.ts";
+import type { Network } from "./network.ts";
+import { OtherFirewalls } from "./other-firewalls.ts";
+
+export interface HostNetworkOptions {
+  readonly executor: Executor;
+  readonly netd: Netd;
+  readonly names: LinkNames;
+  readonly runDir: string;
+  /** `src/kernel/nft.ts`. @throws {OrlopError} nft_missing, nft_failed */
+  installRules(text: string): Promise<void>;
+}
+
+export interface Survey {
+  readonly links: readonly Link[];
+  readonly routes: readonly Route[];
+}
+
+export class HostNetwork {
+  readonly #executor: Executor;
+  readonly #names: LinkNames;
+  readonly #runDir: string;
+  readonly #installRules: (text: string) => Promise<void>;
+  /** Bridges that are there, with what the rules must know. */
+  readonly #bridges = new Map<string, { readonly network: Network; readonly index: Promise<number> }>();
+  readonly #ports = new Map<string, readonly ForwardedPort[]>();
+  readonly #netd: Netd;
+  readonly #others: OtherFirewalls;
+  /** Looking after the rules: one thing after the other. */
+  readonly #care = new Serial();
+  /** Which rules our table had when it was installed. */
+  #rules = "";
+  #prepared: Promise<void> | undefined;
+
+  constructor({ executor, netd, names, runDir, installRules }: HostNetworkOptions) {
+    this.#installRules = installRules;
+    this.#executor = executor;
+    this.#netd = netd;
+    this.#others = new OtherFirewalls(executor, names);
+    this.#names = names;
+    this.#runDir = runDir;
+  }
+
+  async survey(): Promise<Survey> {
+    const values = await this.#executor.run(planSurvey());
+    return {
+      links: parseLinks(values.get(0) ?? new Uint8Array()),
+      routes: parseRoutes(values.get(1) ?? new Uint8Array()),
+    };
+  }
+
+  /** The number of the network's bridge, which is made when it is not there. @throws {OrlopError} nft_missing … */
+  async bridgeIndex(network: Network): Promise<number> {
+    const known = this.#bridges.get(network.id);
+    if (known !== undefined) return known.index;
+    const index = this.#makeBridge(network);
+    this.#bridges.set(network.id, { network, index });
+    index.catch(() => this.#bridges.delete(network.id));
+    return index;
+  }
+
+  async #makeBridge(network: Network): Promise<number> {
+    const { linkName, id } = network.record;
+    await this.#prepare();
+    point("network.bridge.begun");
+    const values = await this.#executor.run(planBridge({ networkId: id, linkName, mtu: network.bridge.mtu }));
+    const link = parseLinks(values.get(1) ?? new Uint8Array()).find(({ name }) => name === linkName);
+    if (link?.kind !== "bridge")
+      throw OrlopError.of("link_in_use", { name: linkName, network: link?.kind || "hardware" });
+    point("network.bridge.made");
+    await this.#executor.run([
+      ...planBridgeAddresses(linkName, link.index, network.gateways),
+      this.#netfilter(encodeAdd(this.#names.table, networkElements([network.ruled])), "the rules know the network"),
+    ]);
+    return link.index;
+  }
+
+  async removeBridge(network: Network): Promise<void> {
+    if (!this.#bridges.delete(network.id)) {
+      await this.#executor.run(planBridgeRemoval(network.record.linkName));
+      return;
+    }
+    await this.#removeElements(networkElements([network.ruled]), "the network is gone");
+    await this.#executor.run(planBridgeRemoval(network.record.linkName));
+  }
+
+  // ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The step that leads these ports to their container, for the plan that starts it. */
+  publish(owner: string, ports: readonly ForwardedPort[]): Step[] {
+    if (ports.length === 0) return [];
+    this.#ports.set(owner, ports);
+    return [
+      this.#netfilter(encodeAdd(this.#names.table, portElements(ports)), "published ports lead to the container"),
+    ];
+  }
+
+  async unpublish(owner: string): Promise<void> {
+    const ports = this.#ports.get(owner);
+    if (ports === undefined) return;
+    this.#ports.delete(owner);
+    await this.#removeElements(portElements(ports), "the ports are free again");
+  }
+
+  async #removeElements(changes: ReturnType<typeof portElements>, why: string): Promise<void> {
+    const { table } = this.#names;
+    try {
+      await this.#executor.run([this.#netfilter(encodeDelete(table, changes), why)]);
+    } catch {
+      // One of them is gone already: then each by itself.
+      const messages = encodeDeleteEach(table, changes);
+      await this.#executor.run([{ op: "try-netlink", protocol: NETLINK_NETFILTER, messages, why }]);
+    }
+  }
+
+  #netfilter(messages: Uint8Array, why: string): Step {
+    return { op: "netlink", protocol: NETLINK_NETFILTER, messages, why };
+  }
+
+  // ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Networks and ports that an earlier engine left: their rules are installed with the first network that is needed. */
+  adopt(owner: string, ports: readonly ForwardedPort[]): void {
+    if (ports.length > 0) this.#ports.set(owner, ports);
+  }
+
+  /** Installs the ruleset as everything known now needs it: also what puts it back when somebody has flushed it. */
+  async install(): Promise<void> {
+    const before = { bridges: new Map(this.#bridges), ports: new Map(this.#ports) };
+    const networks = [...before.bridges.values()].map(({ network }) => network.ruled);
+    const ports = [...before.ports.values()].flat();
+    await this.#installRules(rulesetText(this.#names.table, { networks, ports, uplinks: this.#uplinks() }));
+    await this.#catchUp(before);
+    this.#rules = await this.#readRules();
+  }
+
+  /** What came and went while `nft` was at work: the one it has thrown away again, the other brought back. */
+  async #catchUp(before: {
+    readonly bridges: ReadonlyMap<string, { readonly network: Network }>;
+    readonly ports: ReadonlyMap<string, readonly ForwardedPort[]>;
+  }): Promise<void> {
+    const networks = [...this.#bridges]
+      .filter(([id]) => !before.bridges.has(id))
+      .map(([, { network }]) => network.ruled);
+    const come = [...this.#ports].filter(([owner, ports]) => before.ports.get(owner) !== ports);
+    const gone = [...before.ports].filter(([owner, ports]) => this.#ports.get(owner) !== ports);
+    if (gone.length > 0)
+      await this.#removeElements(portElements(gone.flatMap(([, ports]) => ports)), "let go meanwhile");
+    const elements = [...networkElements(networks), ...portElements(come.flatMap(([, ports]) => ports))];
+    if (elements.length > 0)
+      await this.#executor.run([this.#netfilter(encodeAdd(this.#names.table, elements), "came meanwhile")]);
+  }
+
+  /** Our table's rules by their handles: the same as long as nobody touches them. "" when the table is gone. */
+  async #readRules(): Promise<string> {
+    const message = listRules({ family: "inet", table: this.#names.table });
+    const why = "whether our rules are as we made them";
+    const list = this.#executor.run([{ op: "netlink-list", protocol: NETLINK_NETFILTER, message, why }]);
+    const values = await list.catch(() => new Map<number, Uint8Array>()); // ENOENT: no such table
+    return parseRules(values.get(0) ?? new Uint8Array())
+      .map(({ handle }) => handle.toHex())
+      .join(" ");
+  }
+
+  // ── other firewalls ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What of the host's other firewalls concerns our networks, in words. */
+  get reports(): readonly string[] {
+    return this.#others.reports;
+  }
+
+  #watch(): Promise<void> {
+    this.#netd.onChange = (change) => {
+      const movesPassages = change.addresses && this.reports.length > 0;
+      if (change.ownRules || change.otherRules || movesPassages)
+        this.#care
+          .run(() => this.#lookAfter(change))
+          .catch((error: unknown) => log("error", "the host's firewall rules", error));
+    };
+    return this.#netd.watchRules(this.#names.table);
+  }
+
+  /** Somebody changed rules: ours are put back, and have their passage through those of others. */
+  async #lookAfter({ ownRules }: HostChange): Promise<void> {
+    if (this.#prepared === undefined) return;
+    if (ownRules && (await this.#readRules()) !== this.#rules) {
+      log("warn", `somebody has changed the nftables table inet ${this.#names.table}: it is installed again`);
+      await this.install();
+      point("network.rules.repaired");
+    }
+    await this.#passOthers();
+  }
+
+  async #passOthers(): Promise<void> {
+    const bridges = [...this.#bridges.values()].map(({ network }) => network.record.linkName);
+    await this.#others.refresh({ survey: await this.survey(), bridges });
+    point("network.others.passed");
+  }
+
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#prepareOnce().catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+
+  async #prepareOnce(): Promise<void> {
+    const forwards = readText("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
+    if (!forwards || !this.wasUsed) {
+      // What this host did not forward before, it shall not forward between its own links because of Orlop.
+      const { links } = await this.survey();
+      const uplinks = links.filter(({ kind, name }) => kind === "" && name !== "lo").map(({ name }) => name);
+      writeFileSync(this.#guardedFile, JSON.stringify(forwards ? [] : uplinks), { mode: 0o600 });
+    }
+    await this.#care.run(() => this.install());
+    point("network.rules.installed");
+    await this.#watch();
+    await this.#care.run(() => this.#passOthers());
+    await this.#executor.run(planForwarding(advertisedLinks()));
+  }
+
+  /** Whether there have been networks since the host started. */
+  get wasUsed(): boolean {
+    return existsSync(this.#guardedFile);
+  }
+
+  get #guardedFile(): string {
+    return `${this.#runDir}/guarded-links.json`;
+  }
+
+  #uplinks(): string[] {
+    const text = readText(this.#guardedFile);
+    return text === undefined ? [] : (JSON.parse(text) as string[]);
+  }
+
+  /** Bridges of networks that are gone, whose removal an earlier engine did not finish. */
+  async removeStrays({ links }: Survey, known: ReadonlySet<string>): Promise<void> {
+    const strays = links.filter(({ name }) => isBridgeName(this.#names, name) && !known.has(name));
+    for (const { name } of strays) await this.#executor.run(planBridgeRemoval(name));
+  }
+
+  /**
+   * Takes everything away again, when no container needs it.
+   *
+   * @param bridges of all networks: this engine may not have used those that an earlier one made
+   */
+  async dismantle(bridges: readonly string[]): Promise<void> {
+    if (this.#prepared === undefined && !this.wasUsed) return;
+    await this.#executor.run([removeLinks(bridges, "no container is in a network any more")]);
+    this.#bridges.clear();
+    this.#ports.clear();
+    this.#prepared = undefined;
+    await this.#netd.watchRules(undefined);
+    await this.#care.run(() => this.#others.remove());
+    await this.#installRules(`table inet ${this.#names.table} {}\ndelete table inet ${this.#names.table}\n`);
+  }
+}
+
+/** Links whose routes come from a router's advertisements (RTF_ADDRCONF in /proc/net/ipv6_route). */
+function advertisedLinks(): string[] {
+  const lines = (readText("/proc/net/ipv6_route") ?? "").split("\n").map((line) => line.trim().split(/\s+/));
+  const RTF_ADDRCONF = 0x0004_0000;
+  const found = lines.filter((words) => (Number.parseInt(words[8] ?? "0", 16) & RTF_ADDRCONF) !== 0);
+  return [...new Set(found.flatMap((words) => words[9] ?? []))].filter(followsAdvertisements);
+}
+
+function followsAdvertisements(link: string): boolean {
+  return readText(`/proc/sys/net/ipv6/conf/${link}/accept_ra`)?.trim() === "1";
+}
+
+/** Whether this host can have IPv6 addresses at all. */
+export function hasIpv6(): boolean {
+  try {
+    return readFileSync("/proc/sys/net/ipv6/conf/all/disable_ipv6", "utf8").trim() === "0";
+  } catch {
+    return false;
+  }
+}
+
+/** The subnets that routes lead to, but for default routes and links of our own. */
+export function routedSubnets({ routes }: Survey): Subnet[] {
+  return routes.filter(({ to }) => to.prefix > 0).map(({ to }) => to);
+}

@@ -1,0 +1,88 @@
+/** The files of a container in a network: made before its start, made anew in place when its networks change while it runs. */
+
+import { writeFileSync } from "node:fs";
+import {
+  hostsFile,
+  isLoopback,
+  parseResolvConf,
+  type Resolvers,
+  resolvConfFile,
+  resolversOf,
+} from "../../network/name-files.ts";
+import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import { readText } from "../machine.ts";
+import { addressOf, leadingEndpoint, type SandboxRecord } from "./sandbox-record.ts";
+
+export interface NetworkFilesInput {
+  readonly body: ContainerCreateBody;
+  readonly hostname: string;
+  /** Where the files are. */
+  readonly directory: string;
+  readonly sandbox: SandboxRecord;
+  /** Other containers by fixed names. */
+  readonly others: readonly (readonly [address: string, ...names: string[]])[];
+}
+
+/** systemd-resolved's upstream servers: what its stub on loopback asks. */
+const RESOLVED = "/run/systemd/resolve/resolv.conf";
+
+/** The engine's embedded server inside a container's namespace. */
+const EMBEDDED_SERVER = "127.0.0.11";
+
+/** Written in place: the container has them as mounts. @throws {OrlopError} bad_value */
+export function writeNetworkFiles(input: NetworkFilesInput): void {
+  const { body, hostname, directory, sandbox } = input;
+  const { ExtraHosts } = body.HostConfig;
+  const endpoints = sandbox.endpoints.toSorted((one, other) => one.number - other.number);
+  const hosts = hostsFile({
+    hostname,
+    domainname: body.Domainname,
+    addresses: endpoints.flatMap((endpoint) =>
+      ([4, 6] as const).map((version) => addressOf(endpoint, version)).filter(Boolean),
+    ),
+    extraHosts: ExtraHosts,
+    hostGateways: hostGatewaysOf(sandbox),
+    others: input.others,
+  });
+  const resolvers = resolversOfBody(body);
+  const asked: Resolvers =
+    sandbox.resolverPort === undefined
+      ? { ...resolvers, servers: resolvers.servers.filter((server) => !isLoopback(server)) }
+      : { servers: [EMBEDDED_SERVER], search: resolvers.search, options: withDots(resolvers.options) };
+  writeFileSync(`${directory}/hosts`, hosts);
+  writeFileSync(`${directory}/hostname`, `${hostname}\n`);
+  writeFileSync(`${directory}/resolv.conf`, resolvConfFile(asked));
+}
+
+/** Whom the container's names are asked of, were it on the host. @throws {OrlopError} bad_value */
+export function resolversOfBody({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): Resolvers {
+  const { Dns, DnsSearch, DnsOptions } = HostConfig;
+  return resolversOf({ host: hostResolvers(), servers: Dns, search: DnsSearch, options: DnsOptions });
+}
+
+/** Whether it can ask none of them itself: then the embedded server does, on the host. */
+export function needsEmbeddedServer(body: Pick<ContainerCreateBody, "HostConfig">): boolean {
+  const { servers } = resolversOfBody(body);
+  return servers.length > 0 && servers.every(isLoopback);
+}
+
+/** Names without a dot are containers'. */
+function withDots(options: readonly string[]): readonly string[] {
+  return options.some((option) => option.startsWith("ndots:")) ? options : [...options, "ndots:0"];
+}
+
+/** The host as this container reaches it. */
+function hostGatewaysOf(sandbox: SandboxRecord): string[] {
+  return ([4, 6] as const).flatMap((version) => {
+    const mark = version === 4 ? "." : ":";
+    return leadingEndpoint(sandbox, version)?.gateways.find((gateway) => gateway.includes(mark)) ?? [];
+  });
+}
+
+/** The servers that the host asks, but for a local stub whose own servers are known. */
+function hostResolvers(): Resolvers {
+  const own = parseResolvConf(readText("/etc/resolv.conf") ?? "");
+  if (own.servers.length === 0 || !own.servers.every(isLoopback)) return own;
+  const behind = readText(RESOLVED);
+  return behind === undefined ? own : { ...own, servers: parseResolvConf(behind).servers };
+}

@@ -1,0 +1,79 @@
+/** What `--network` says: a network, or one of the modes without any. */
+
+import { OrlopError } from "../../base/errors.ts";
+import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import { type EndpointSettings, noEndpointSettings } from "../../spec/engine-api-network.ts";
+import { DEFAULT_NETWORK } from "./network-record.ts";
+
+export type NetworkMode =
+  | { readonly kind: "none" }
+  | { readonly kind: "host" }
+  | { readonly kind: "container"; readonly container: string }
+  /** A namespace that somebody else keeps. */
+  | { readonly kind: "namespace"; readonly path: string }
+  /** By name or id. */
+  | { readonly kind: "network"; readonly network: string };
+
+export function networkModeOf({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): NetworkMode {
+  const mode = HostConfig.NetworkMode;
+  if (mode === "none") return { kind: "none" };
+  if (mode === "" || mode === "default") return { kind: "network", network: DEFAULT_NETWORK };
+  if (mode === "host") return { kind: "host" };
+  if (mode.startsWith("container:")) return { kind: "container", container: mode.slice("container:".length) };
+  if (mode.startsWith("ns:")) return { kind: "namespace", path: mode.slice("ns:".length) };
+  return { kind: "network", network: mode };
+}
+
+/** A network that a container is to be in, by name or id. */
+export interface AskedEndpoint {
+  readonly network: string;
+  readonly settings: EndpointSettings;
+}
+
+/**
+ * The networks asked for, that of NetworkMode first; none for other modes.
+ *
+ * @param changed by name, once connect and disconnect have changed them
+ */
+export function endpointsOf(
+  body: ContainerCreateBody,
+  changed?: Readonly<Record<string, EndpointSettings>>,
+): AskedEndpoint[] {
+  const mode = networkModeOf(body);
+  if (mode.kind !== "network") return [];
+  if (changed !== undefined) return Object.entries(changed).map(([network, settings]) => ({ network, settings }));
+  const given = body.NetworkingConfig.EndpointsConfig;
+  const own =
+    given[mode.network] ?? (mode.network === DEFAULT_NETWORK ? given["default"] : undefined) ?? noEndpointSettings;
+  const first = { network: mode.network, settings: withMac(own, body.MacAddress) };
+  const more = Object.entries(given)
+    .filter(([name]) => name !== mode.network && name !== "default")
+    .map(([network, settings]) => ({ network, settings }));
+  return [first, ...more];
+}
+
+function withMac(settings: EndpointSettings, mac: string): EndpointSettings {
+  return mac === "" || settings.MacAddress !== "" ? settings : { ...settings, MacAddress: mac };
+}
+
+/** @throws {OrlopError} network_mode_excludes, unknown_field: what a mode has no place for */
+export function checkMode(body: ContainerCreateBody): void {
+  const mode = networkModeOf(body);
+  const host = body.HostConfig;
+  const written = host.NetworkMode;
+  const refuse = (what: string): OrlopError => OrlopError.of("network_mode_excludes", { mode: written, what });
+  if (mode.kind === "network") return;
+  if (body.MacAddress !== "") throw refuse("mac-address");
+  const others = Object.keys(body.NetworkingConfig.EndpointsConfig).filter(
+    (name) => name !== written && name !== "default",
+  );
+  if (others.length > 0) throw refuse(`the network ${others[0]}`);
+  if (host.Links.length > 0) throw refuse("links");
+  if (mode.kind === "container" || mode.kind === "namespace") {
+    if (Object.keys(host.PortBindings).length > 0 || host.PublishAllPorts) throw refuse("port publishing");
+    if (Object.keys(body.ExposedPorts).length > 0 && mode.kind === "container") throw refuse("port exposing");
+    if (body.Hostname !== "" && mode.kind === "container") throw refuse("hostname");
+  }
+  if (mode.kind === "namespace" && !mode.path.startsWith("/"))
+    throw OrlopError.of("bad_value", { what: "NetworkMode", value: written, expected: "ns: and an absolute path" });
+}

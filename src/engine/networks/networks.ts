@@ -1,0 +1,535 @@
+/** All networks: made, found, removed; and containers in them. */
+
+import { OrlopError } from "../../base/errors.ts";
+import { isName } from "../../base/id.ts";
+import { point } from "../../base/point.ts";
+import type { Executor } from "../../kernel/executor.ts";
+import type { Netd } from "../../kernel/netd.ts";
+import { findNft } from "../../kernel/nft.ts";
+import type { Step } from "../../kernel/step.ts";
+import { type LinkNames, linkNamesOf } from "../../network/link-names.ts";
+import { parseMac } from "../../network/mac-address.ts";
+import { parseExtraHost } from "../../network/name-files.ts";
+import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import { type EndpointSettings, type NetworkCreateBody, noEndpointSettings } from "../../spec/engine-api-network.ts";
+import type { RecordStore, Row } from "../../store/rows.ts";
+import type { Events } from "../events/events.ts";
+import { readText } from "../machine.ts";
+import { HostNetwork, hasIpv6, routedSubnets } from "./host-network.ts";
+import { type NamedContainer, NameService } from "./name-service.ts";
+import { Network } from "./network.ts";
+import { type NetworkSurroundings, settleNetwork, settleSubnets } from "./network-create.ts";
+import { needsEmbeddedServer, resolversOfBody, writeNetworkFiles } from "./network-files.ts";
+import { type AskedEndpoint, checkMode, endpointsOf, networkModeOf } from "./network-mode.ts";
+import {
+  builtInNetworks,
+  DEFAULT_NETWORK,
+  decodeNetwork,
+  encodeNetwork,
+  idOfBuiltIn,
+  isBuiltIn,
+  type NetworkRecord,
+} from "./network-record.ts";
+import { ReadySandboxes } from "./ready-sandboxes.ts";
+import { addressOf, type EndpointRecord, type SandboxRecord } from "./sandbox-record.ts";
+import { type EndpointWish, Sandboxes } from "./sandboxes.ts";
+
+export interface NetworksOptions {
+  readonly executor: Executor;
+  readonly netd: Netd;
+  readonly runDir: string;
+  /** See `HostNetworkOptions.installRules`. */
+  readonly installRules: (text: string) => Promise<void>;
+  readonly store: RecordStore;
+  readonly events: Events;
+  readonly rows: readonly Row[];
+  background(what: string, work: () => Promise<void>): Promise<void>;
+  /** The host's. */
+  readonly hostname: string;
+  /** undefined for one that is gone. */
+  container(id: string): NetworkedContainer | undefined;
+  /** By id or name. @throws {OrlopError} no_such_container */
+  find(reference: string): { readonly id: string; readonly name: string };
+}
+
+/** `--link`: another name for a container. */
+interface Link {
+  readonly target: string;
+  readonly aliases: readonly string[];
+}
+
+/** A container as its networks see it. */
+export interface NetworkedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly body: ContainerCreateBody;
+  readonly places: { readonly runDir: string; readonly dataDir: string };
+  readonly isRunning: boolean;
+  readonly run: { readonly status: string };
+  readonly endpoints: readonly AskedEndpoint[];
+  /** "80/tcp" … */
+  readonly exposedPorts: readonly string[];
+}
+
+export class Networks {
+  readonly #options: NetworksOptions;
+  readonly #byId = new Map<string, Network>();
+  readonly #names: LinkNames;
+  readonly #host: HostNetwork;
+  readonly #sandboxes: Sandboxes;
+  readonly #ready: ReadySandboxes;
+  readonly #nameService: NameService;
+  /** Containers with links → the containers that those lead to. */
+  readonly #links = new Map<string, readonly Link[]>();
+  readonly #machineId = readText("/etc/machine-id")?.trim() || "unknown";
+  #default: Promise<Network> | undefined;
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+    this.#names = linkNamesOf(options.runDir);
+    this.#nameService = new NameService(options.netd, options.executor);
+    const { executor, netd, runDir, installRules } = options;
+    this.#host = new HostNetwork({ executor, netd, names: this.#names, runDir, installRules });
+    this.#sandboxes = new Sandboxes({
+      executor: options.executor,
+      host: this.#host,
+      names: this.#names,
+      netd: options.netd,
+      runDir: options.runDir,
+      networkOf: (id) => this.#byId.get(id),
+      forgetNames: (id, record) => this.#nameService.withdraw(id, record, this.#linkedTo(id)),
+      nameOf: (id) => this.#nameOf(id),
+    });
+    this.#ready = new ReadySandboxes({
+      make: async () => this.#sandboxes.makeReady({ network: await this.default(), settings: noEndpointSettings }),
+      remove: (record) => this.#sandboxes.removeSandbox(record),
+      background: (what, work) => options.background(what, work),
+    });
+    for (const row of options.rows) this.#add(decodeNetwork(row));
+    for (const record of builtInNetworks(this.#machineId, "0")) this.#add(record);
+  }
+
+  #add(record: NetworkRecord): Network {
+    const network = new Network(record);
+    this.#byId.set(record.id, network);
+    return network;
+  }
+
+  // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What of the host's other firewalls concerns networks, in words. */
+  get reports(): readonly string[] {
+    return this.#host.reports;
+  }
+
+  /** Oldest first. */
+  async all(): Promise<Network[]> {
+    await this.default();
+    return [...this.#byId.values()];
+  }
+
+  /** By name, id or the beginning of an id. @throws {OrlopError} no_such_network, ambiguous_network */
+  async get(reference: string): Promise<Network> {
+    if (reference === DEFAULT_NETWORK || reference === "default") return this.default();
+    const known = [...this.#byId.values()];
+    const exact = this.#byId.get(reference) ?? known.find(({ name }) => name === reference);
+    if (exact !== undefined) return exact;
+    const networks = await this.all();
+    const matches = /^[0-9a-f]+$/.test(reference) ? networks.filter(({ id }) => id.startsWith(reference)) : [];
+    if (matches.length > 1) throw OrlopError.of("ambiguous_network", { prefix: reference });
+    const [found] = matches;
+    if (found === undefined) throw OrlopError.of("no_such_network", { reference });
+    return found;
+  }
+
+  /** The network that is always there, made with the first that asks for it. */
+  default(): Promise<Network> {
+    this.#default ??= this.#makeDefault().catch((error: unknown) => {
+      this.#default = undefined;
+      throw error;
+    });
+    return this.#default;
+  }
+
+  async #makeDefault(): Promise<Network> {
+    const known = this.#byId.get(idOfBuiltIn(DEFAULT_NETWORK, this.#machineId));
+    if (known !== undefined) return known;
+    const record: NetworkRecord = {
+      id: idOfBuiltIn(DEFAULT_NETWORK, this.#machineId),
+      name: DEFAULT_NETWORK,
+      createdNs: String(BigInt(Date.now()) * 1_000_000n),
+      driver: "bridge",
+      internal: false,
+      attachable: false,
+      options: {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": "true",
+        "com.docker.network.bridge.enable_ip_masquerade": "true",
+        "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+        "com.docker.network.bridge.name": this.#names.defaultBridge,
+        "com.docker.network.driver.mtu": "1500",
+      },
+      labels: {},
+      ipamOptions: {},
+      subnets: settleSubnets(anySubnets, await this.#surroundings()),
+      linkName: this.#names.defaultBridge,
+    };
+    await this.#options.store.apply({ put: encodeNetwork(record) });
+    point("network.default.recorded");
+    return this.#add(record);
+  }
+
+  async #surroundings(): Promise<NetworkSurroundings> {
+    const survey = await this.#host.survey();
+    return {
+      routes: routedSubnets(survey),
+      networks: [...this.#byId.values()].flatMap(({ subnets }) => subnets),
+      machineId: this.#machineId,
+      hasIpv6: hasIpv6(),
+      names: this.#names,
+      links: survey.links.map(({ name }) => name),
+    };
+  }
+
+  /** @throws {OrlopError} what is wrong with the request: nothing is made then */
+  async create(body: NetworkCreateBody): Promise<Network> {
+    if (isBuiltIn(body.Name)) throw OrlopError.of("network_name_built_in", { name: body.Name });
+    if (!isName(body.Name) && !/^[a-zA-Z0-9]$/.test(body.Name))
+      throw OrlopError.of("bad_value", {
+        what: "network name",
+        value: body.Name,
+        expected: "a-z A-Z 0-9 _ . -, beginning with a letter or digit",
+      });
+    await this.default();
+    if ([...this.#byId.values()].some(({ name }) => name === body.Name))
+      throw OrlopError.of("network_name_in_use", { name: body.Name });
+    const surroundings = await this.#surroundings();
+    const record = settleNetwork(body, surroundings);
+    if (record.driver === "bridge" && surroundings.links.includes(record.linkName))
+      throw OrlopError.of("link_in_use", { name: record.linkName, network: "somebody else: it is there already" });
+    const rival = [...this.#byId.values()].find(
+      (other) => other.record.linkName === record.linkName && record.driver === "bridge",
+    );
+    if (rival !== undefined)
+      throw OrlopError.of("link_in_use", { name: record.linkName, network: `network ${rival.name}` });
+    // From here to the record nothing else may choose the same subnet.
+    const network = this.#add(record);
+    try {
+      await this.#options.store.apply({ put: encodeNetwork(record) });
+      point("network.create.recorded");
+    } catch (error) {
+      this.#byId.delete(record.id);
+      throw error;
+    }
+    this.#tell("create", network);
+    return network;
+  }
+
+  /** @throws {OrlopError} network_built_in, network_in_use */
+  async remove(network: Network): Promise<void> {
+    if (isBuiltIn(network.name)) throw OrlopError.of("network_built_in", { name: network.name });
+    const active = [...network.members].filter((id) => this.#isActive(id));
+    if (active.length > 0) {
+      const members = active.map((id) => `name:${JSON.stringify(this.#nameOf(id))} id:"${id.slice(0, 12)}"`);
+      throw OrlopError.of("network_in_use", { name: network.name, members: members.join(", ") });
+    }
+    this.#byId.delete(network.id);
+    await this.#options.store.apply({ remove: { kind: "network", id: network.id } });
+    point("network.remove.recorded");
+    if (network.record.driver === "bridge") await this.#host.removeBridge(network);
+    this.#tell("destroy", network);
+  }
+
+  /** What has ended gives its endpoints back behind the answer, and is in nobody's way. */
+  #isActive(id: string): boolean {
+    const container = this.#options.container(id);
+    return container !== undefined && (container.isRunning || container.run.status !== "exited");
+  }
+
+  // ── containers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * What can be known to be wrong before the start; and where nobody named a network, the one that this machine can give.
+   *
+   * @throws {OrlopError}
+   */
+  async settle(asked: ContainerCreateBody): Promise<Settled> {
+    const { body, warnings } = withDefaultNetwork(asked);
+    checkMode(body);
+    for (const { network: name, settings } of endpointsOf(body)) checkEndpoint(await this.get(name), settings);
+    for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
+    resolversOfBody(body);
+    for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
+    return { body, warnings: [...warnings, ...modeWarnings(body)] };
+  }
+
+  /** Before the start; steps that come first in the container's plan. @throws {OrlopError} */
+  async attach(container: NetworkedContainer): Promise<Step[]> {
+    const { body, id, name, places } = container;
+    if (networkModeOf(body).kind !== "network") return [];
+    const endpoints: EndpointWish[] = [];
+    for (const asked of container.endpoints) {
+      const network = await this.get(asked.network);
+      endpoints.push({ network, settings: asked.settings });
+    }
+    const { PortBindings, PublishAllPorts } = body.HostConfig;
+    const ports = { bindings: PortBindings, exposed: container.exposedPorts, publishAll: PublishAllPorts };
+    const wish = { containerId: id, containerName: name, runDir: places.runDir, endpoints, ports };
+    const steps = await this.#sandboxes.attach(wish, this.#takeReady(endpoints));
+    try {
+      await this.#serveNames(container);
+      this.#writeFiles(container);
+    } catch (error) {
+      await this.detach(container);
+      throw error;
+    }
+    for (const { network } of endpoints) this.#tell("connect", network, id);
+    return steps;
+  }
+
+  #nameOf(containerId: string): string {
+    return this.#options.container(containerId)?.name ?? containerId.slice(0, 12);
+  }
+
+  /** /etc/hosts and its like, as the container's networks are now. */
+  #writeFiles({ id, body, places }: NetworkedContainer): void {
+    const sandbox = this.#sandboxes.of(id);
+    if (sandbox === undefined) return;
+    const hostname = body.Hostname || (body.HostConfig.UTSMode === "host" ? this.#options.hostname : id.slice(0, 12));
+    writeNetworkFiles({ body, hostname, directory: places.dataDir, sandbox, others: this.#linkedHosts(id) });
+  }
+
+  // ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Tells netd the container's names, and serves others' names to it. */
+  async #serveNames(container: NetworkedContainer): Promise<void> {
+    const named = this.#named(container);
+    if (named === undefined) return;
+    this.#links.set(container.id, this.#linksOf(container));
+    const hasServer = named.sandbox.resolverPort !== undefined;
+    if (hasServer || named.named.length > 0 || needsEmbeddedServer(container.body)) {
+      const port = await this.#nameService.serve(named);
+      this.#sandboxes.noteResolver(container.id, container.places.runDir, port);
+    }
+    await this.#tellLinks(container.id);
+    for (const [id, links] of this.#links)
+      if (id !== container.id && links.some(({ target }) => target === container.id)) await this.#tellLinks(id);
+  }
+
+  #named({ id, name, body, exposedPorts }: NetworkedContainer): NamedContainer | undefined {
+    const sandbox = this.#sandboxes.of(id);
+    if (sandbox === undefined) return undefined;
+    return {
+      id,
+      name,
+      hostname: body.Hostname,
+      namespace: this.#sandboxes.pathOf(sandbox.id),
+      sandbox,
+      named: sandbox.endpoints.filter(({ networkId }) => this.#byId.get(networkId)?.isDefault === false),
+      exposed: exposedPorts,
+      servers: resolversOfBody(body).servers,
+      setsDots: body.HostConfig.DnsOptions.some((option) => option.startsWith("ndots:")),
+    };
+  }
+
+  /** `--link`, of the default network and those of each endpoint. @throws {OrlopError} no_such_container */
+  #linksOf({ body, endpoints }: NetworkedContainer): Link[] {
+    const written = [...body.HostConfig.Links, ...endpoints.flatMap(({ settings }) => settings.Links)];
+    return written.map((text) => {
+      const [reference = "", alias = reference] = text.split(":");
+      const target = this.#options.find(reference);
+      return { target: target.id, aliases: [...new Set([alias, target.id.slice(0, 12), target.name])] };
+    });
+  }
+
+  /** As `#linksOf`; those to containers that are gone lead nowhere. */
+  #knownLinksOf(container: NetworkedContainer): Link[] {
+    try {
+      return this.#linksOf(container);
+    } catch {
+      return [];
+    }
+  }
+
+  #linkedTo(id: string): string[] {
+    return (this.#links.get(id) ?? []).map(({ target }) => target);
+  }
+
+  async #tellLinks(id: string): Promise<void> {
+    if (this.#sandboxes.of(id)?.resolverPort === undefined) return;
+    for (const { target, aliases } of this.#links.get(id) ?? []) {
+      const endpoint = this.#sharedEndpoint(id, target);
+      if (endpoint !== undefined) await this.#nameService.tellLink(id, target, aliases, endpoint);
+    }
+  }
+
+  /** The target's endpoint in a network that both are in. */
+  #sharedEndpoint(id: string, target: string): EndpointRecord | undefined {
+    const own = new Set(this.#sandboxes.of(id)?.endpoints.map(({ networkId }) => networkId));
+    return this.#sandboxes.of(target)?.endpoints.find(({ networkId }) => own.has(networkId));
+  }
+
+  /** Lines of /etc/hosts for links in the default network, which has no names. */
+  #linkedHosts(id: string): (readonly [string, ...string[]])[] {
+    return (this.#links.get(id) ?? []).flatMap(({ target, aliases }) => {
+      const endpoint = this.#sharedEndpoint(id, target);
+      if (endpoint === undefined || this.#byId.get(endpoint.networkId)?.isDefault !== true) return [];
+      return ([4, 6] as const).flatMap((version) => {
+        const address = addressOf(endpoint, version);
+        return address === "" ? [] : [[address, ...aliases] as const];
+      });
+    });
+  }
+
+  /** It has another name now. */
+  async renamed(container: NetworkedContainer): Promise<void> {
+    const named = this.#named(container);
+    if (named !== undefined) await this.#nameService.tellNames(container.id, named);
+  }
+
+  #takeReady(endpoints: readonly EndpointWish[]): SandboxRecord | undefined {
+    const [first, ...more] = endpoints;
+    if (first === undefined || more.length > 0 || !first.network.isDefault) return undefined;
+    const plain = first.settings.MacAddress === "" && first.settings.Aliases.length === 0;
+    return plain ? this.#ready.take() : undefined;
+  }
+
+  /** After the end, and for what a start left that failed. */
+  async detach({ id, places }: Pick<NetworkedContainer, "id" | "places">): Promise<void> {
+    const record = this.#sandboxes.of(id);
+    await this.#sandboxes.detach(id, places.runDir);
+    this.#links.delete(id);
+    for (const { networkId } of record?.endpoints ?? []) {
+      const network = this.#byId.get(networkId);
+      if (network !== undefined) this.#tell("disconnect", network, id);
+    }
+  }
+
+  sandboxOf(containerId: string): SandboxRecord | undefined {
+    return this.#sandboxes.of(containerId);
+  }
+
+  /** The namespace's place on the host; "" for none. */
+  pathOf(containerId: string): string {
+    const record = this.#sandboxes.of(containerId);
+    return record === undefined ? "" : this.#sandboxes.pathOf(record.id);
+  }
+
+  /** Of a container that does not run nothing changes here: the caller writes down what its next start does. */
+  async connect(container: NetworkedContainer, network: Network, settings: EndpointSettings): Promise<void> {
+    checkEndpoint(network, settings);
+    if (!container.isRunning) return;
+    await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
+    await this.#serveNames(container);
+    this.#writeFiles(container);
+    this.#tell("connect", network, container.id);
+  }
+
+  async disconnect(container: NetworkedContainer, network: Network): Promise<void> {
+    if (!container.isRunning) return;
+    await this.#sandboxes.disconnect(container.id, container.places.runDir, network.id);
+    await this.#nameService.leave(container.id, network.id);
+    await this.#serveNames(container);
+    this.#writeFiles(container);
+    this.#tell("disconnect", network, container.id);
+  }
+
+  #tell(action: "create" | "destroy" | "connect" | "disconnect", network: Network, container?: string): void {
+    const { name, driver } = network.record;
+    const attributes = { name, type: driver, ...(container === undefined ? {} : { container }) };
+    this.#options.events.publish({ type: "network", action, id: network.id, attributes });
+  }
+
+  // ── the engine's start and end ───────────────────────────────────────────────────────────────────────────────────
+
+  /** A container that has a sandbox; whether it still runs is not known yet. */
+  adopt({ id, places }: Pick<NetworkedContainer, "id" | "places">): void {
+    this.#sandboxes.adopt(id, places.runDir);
+  }
+
+  /** When every container has been adopted, and is known to run or not: the kernel is made to agree. */
+  async reconcile(): Promise<void> {
+    for (const id of this.#sandboxes.containerIds) {
+      const container = this.#options.container(id);
+      const named = container?.isRunning ? this.#named(container) : undefined;
+      if (container === undefined || named === undefined) continue;
+      this.#links.set(id, this.#knownLinksOf(container));
+      this.#nameService.adopt(named);
+    }
+    await this.#options.netd.sync();
+    for (const id of this.#links.keys()) await this.#tellLinks(id);
+    for (const id of this.#sandboxes.containerIds) {
+      const container = this.#options.container(id);
+      if (container !== undefined && !container.isRunning) await this.detach(container);
+    }
+    if (this.#host.wasUsed) {
+      const survey = await this.#host.survey();
+      await this.#sandboxes.removeStrays(survey);
+      await this.#host.removeStrays(survey, new Set([...this.#byId.values()].map(({ record }) => record.linkName)));
+    }
+    for (const id of this.#sandboxes.networkIds) {
+      const network = this.#byId.get(id);
+      if (network?.record.driver === "bridge") await this.#host.bridgeIndex(network);
+    }
+  }
+
+  /** @param final the engine will not be back soon: nothing stays that no container uses */
+  async close(final: boolean): Promise<void> {
+    await this.#ready.close();
+    const bridges = [...this.#byId.values()].flatMap(({ record }) =>
+      record.driver === "bridge" ? record.linkName : [],
+    );
+    if (final && this.#sandboxes.isEmpty) await this.#host.dismantle(bridges);
+  }
+}
+
+/** Docker's words. */
+function modeWarnings(body: ContainerCreateBody): string[] {
+  const { PortBindings, PublishAllPorts } = body.HostConfig;
+  const publishes = PublishAllPorts || Object.keys(PortBindings).length > 0;
+  if (networkModeOf(body).kind !== "host" || !publishes) return [];
+  return ["Published ports are discarded when using host network mode"];
+}
+
+export interface Settled {
+  readonly body: ContainerCreateBody;
+  readonly warnings: readonly string[];
+}
+
+/** The default network, unless this machine has not what it needs. What was published could be reached nowhere then: it fails by name. */
+function withDefaultNetwork(body: ContainerCreateBody): Settled {
+  const { NetworkMode, PortBindings, PublishAllPorts } = body.HostConfig;
+  const isAsked =
+    (NetworkMode !== "" && NetworkMode !== "default") || PublishAllPorts || Object.keys(PortBindings).length > 0;
+  if (isAsked || findNft() !== undefined) return { body, warnings: [] };
+  return {
+    body: { ...body, HostConfig: { ...body.HostConfig, NetworkMode: "none" } },
+    warnings: [
+      "bridge networks need the program nft (apt-get install nftables): the container has a loopback interface alone",
+    ],
+  };
+}
+
+const anySubnets = {
+  IPAM: { Driver: "", Config: [], Options: {} },
+  EnableIPv4: true,
+  EnableIPv6: undefined,
+} as const satisfies Pick<NetworkCreateBody, "IPAM" | "EnableIPv4" | "EnableIPv6">;
+
+/** @throws {OrlopError} what the network cannot give */
+function checkEndpoint(network: Network, settings: EndpointSettings): void {
+  const { IPAMConfig, Aliases, MacAddress, DriverOpts } = settings;
+  if (network.record.driver === "host" || network.record.driver === "null")
+    throw OrlopError.of("network_mode_excludes", { mode: network.name, what: "another network" });
+  if (network.isDefault && (IPAMConfig.IPv4Address !== "" || IPAMConfig.IPv6Address !== ""))
+    throw OrlopError.of("address_not_allowed", { network: network.name });
+  if (network.isDefault && Aliases.length > 0) throw OrlopError.of("alias_not_allowed", { network: network.name });
+  if (MacAddress !== "" && parseMac(MacAddress) === undefined)
+    throw OrlopError.of("bad_value", { what: "MacAddress", value: MacAddress, expected: "e.g. 02:42:0a:00:00:02" });
+  if (settings.Links.length > 0 && network.record.driver === "bridge" && !network.bridge.isOpen)
+    throw OrlopError.of("unknown_field", {
+      field: `a link in ${network.name}, whose containers may not talk to each other,`,
+    });
+  const [option] = Object.keys(DriverOpts);
+  if (option !== undefined) throw OrlopError.of("unknown_field", { field: `the endpoint option ${option}` });
+}

@@ -1,0 +1,73 @@
+/** What is known of a container's network while it runs: in its run directory, so that the next engine goes on with it. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import type { PortProtocol } from "../../spec/engine-api-network.ts";
+
+export interface SandboxRecord {
+  /** As `newSandboxId` makes it. */
+  readonly id: string;
+  readonly endpoints: readonly EndpointRecord[];
+  /** Of the next endpoint. */
+  readonly nextNumber: number;
+  readonly ports: readonly PublishedPort[];
+  /** Where the embedded resolver listens inside; undefined without one. */
+  readonly resolverPort?: number;
+}
+
+/** What a container has of one network. */
+export interface EndpointRecord {
+  readonly networkId: string;
+  readonly networkName: string;
+  /** Docker's; nothing of ours depends on it. */
+  readonly id: string;
+  /** 0, 1, …: eth0, eth1 … */
+  readonly number: number;
+  readonly mac: string;
+  /** With prefix: "10.0.0.2/16". */
+  readonly addresses: readonly string[];
+  /** Where its network leads further; none for internal networks. */
+  readonly gateways: readonly string[];
+  /** The highest leads; then the network whose name comes first. */
+  readonly priority: number;
+  /** The host's end; "" for none. */
+  readonly portName: string;
+  /** Names by which the network knows the container, besides its own. */
+  readonly aliases: readonly string[];
+}
+
+export interface PublishedPort {
+  readonly protocol: PortProtocol;
+  readonly containerPort: number;
+  /** "0.0.0.0" and "::" are all addresses of their version. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+}
+
+const fileOf = (runDir: string): string => `${runDir}/network.json`;
+
+export function writeSandbox(runDir: string, record: SandboxRecord): void {
+  writeFileSync(fileOf(runDir), JSON.stringify(record), { mode: 0o600 });
+}
+
+/** undefined where there is none, or half of one: an engine that was killed while it wrote had not started the container. */
+export function readSandbox(runDir: string): SandboxRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(fileOf(runDir), "utf8")) as SandboxRecord;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The endpoint that leads to the rest of the world, for each version; undefined where none does. */
+export function leadingEndpoint(record: SandboxRecord, version: 4 | 6): EndpointRecord | undefined {
+  const mark = version === 4 ? "." : ":";
+  return record.endpoints
+    .filter(({ gateways }) => gateways.some((gateway) => gateway.includes(mark)))
+    .toSorted((one, other) => other.priority - one.priority || (one.networkName < other.networkName ? -1 : 1))[0];
+}
+
+/** "10.0.0.2/16" → "10.0.0.2"; of this version, "" for none. */
+export function addressOf({ addresses }: Pick<EndpointRecord, "addresses">, version: 4 | 6): string {
+  const mark = version === 4 ? "." : ":";
+  return addresses.find((address) => address.includes(mark))?.split("/")[0] ?? "";
+}

@@ -1,0 +1,514 @@
+/** The networks of running containers: namespaces, links, published ports. Each container's is made at its start and goes with its end. */
+
+import { mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { OrlopError } from "../../base/errors.ts";
+import { newContainerId } from "../../base/id.ts";
+import { addressBytes, addressFromBytes, formatAddress, parseAddress } from "../../base/ip-address.ts";
+import { log } from "../../base/log.ts";
+import { point } from "../../base/point.ts";
+import type { Executor } from "../../kernel/executor.ts";
+import { type HeldPorts, type Netd, PortRefused } from "../../kernel/netd.ts";
+import type { Step } from "../../kernel/step.ts";
+import { type LinkNames, newSandboxId, portNameOf, sandboxOfPort } from "../../network/link-names.ts";
+import { formatMac, macOf, parseMac } from "../../network/mac-address.ts";
+import { removeLinks } from "../../network/plan-bridge.ts";
+import {
+  type EndpointLink,
+  enterNamespace,
+  linkNameOf,
+  planGateways,
+  planLink,
+  planNamespace,
+  planSandboxRemoval,
+  removeInside,
+} from "../../network/plan-sandbox.ts";
+import type { ForwardedPort } from "../../network/ruleset.ts";
+import type { EndpointSettings } from "../../spec/engine-api-network.ts";
+import { type HostNetwork, hasIpv6, type Survey } from "./host-network.ts";
+import { type Network, writtenAddress } from "./network.ts";
+import { parsed } from "./network-create.ts";
+import { macvlanOptionsOf } from "./network-options.ts";
+import { isEverywhere, PortTable, type PortWish, type WishInput, wishesOf } from "./port-table.ts";
+import {
+  addressOf,
+  type EndpointRecord,
+  leadingEndpoint,
+  type PublishedPort,
+  readSandbox,
+  type SandboxRecord,
+  writeSandbox,
+} from "./sandbox-record.ts";
+
+export interface EndpointWish {
+  readonly network: Network;
+  readonly settings: EndpointSettings;
+}
+
+export interface SandboxWish {
+  readonly containerId: string;
+  readonly containerName: string;
+  /** The container's run directory. */
+  readonly runDir: string;
+  /** The first is eth0. */
+  readonly endpoints: readonly EndpointWish[];
+  readonly ports: Pick<WishInput, "bindings" | "exposed" | "publishAll">;
+}
+
+export interface SandboxParts {
+  readonly executor: Executor;
+  readonly host: HostNetwork;
+  readonly names: LinkNames;
+  readonly netd: Netd;
+  readonly runDir: string;
+  /** Names are taken back before the namespace goes. */
+  forgetNames(containerId: string, record: SandboxRecord): Promise<void>;
+  /** undefined for one that is gone. */
+  networkOf(id: string): Network | undefined;
+  /** For people: who has a port. */
+  nameOf(containerId: string): string;
+}
+
+/** So often another port is tried when the kernel has given away the one that was chosen. */
+const PORT_TRIES = 64;
+
+export class Sandboxes {
+  readonly #parts: SandboxParts;
+  readonly #live = new Map<string, SandboxRecord>();
+  readonly #ports = new PortTable();
+  /** What ended containers still hold, and will not soon. */
+  readonly #releases = new Map<string, Promise<void>>();
+
+  constructor(parts: SandboxParts) {
+    this.#parts = parts;
+    mkdirSync(`${parts.runDir}/netns`, { recursive: true, mode: 0o711 });
+  }
+
+  of(containerId: string): SandboxRecord | undefined {
+    return this.#live.get(containerId);
+  }
+
+  get containerIds(): readonly string[] {
+    return [...this.#live.keys()];
+  }
+
+  get isEmpty(): boolean {
+    return this.#live.size === 0 && this.#releases.size === 0;
+  }
+
+  pathOf(sandboxId: string): string {
+    return `${this.#parts.runDir}/netns/${sandboxId}`;
+  }
+
+  // ── a container's start and end ──────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Everything that the container's network needs before its program runs.
+   *
+   * @param ready a sandbox in the default network that nobody has used
+   * @returns steps to be carried out first in the container's plan
+   * @throws {OrlopError} what cannot be given: nothing is left then
+   */
+  async attach(wish: SandboxWish, ready?: SandboxRecord): Promise<Step[]> {
+    const { containerId, runDir } = wish;
+    // Of a start that an earlier engine did not finish, or of the last run.
+    await this.detach(containerId, runDir);
+    const made = ready ?? (await this.#makeOnceFree(wish.endpoints));
+    point("network.attach.made");
+    this.#keep(containerId, made);
+    try {
+      const ports = await this.#publish(wish, made);
+      const record = { ...made, ports };
+      this.#keep(containerId, record);
+      writeSandbox(runDir, record);
+      symlinkSync(this.pathOf(record.id), `${runDir}/netns`);
+      point("network.attach.recorded");
+      return this.#parts.host.publish(containerId, this.#forwarded(record));
+    } catch (error) {
+      await this.detach(containerId, runDir);
+      throw error;
+    }
+  }
+
+  #keep(containerId: string, record: SandboxRecord): void {
+    this.#live.set(containerId, record);
+    for (const { networkId } of record.endpoints) this.#parts.networkOf(networkId)?.members.add(containerId);
+  }
+
+  /** Gives everything back. A container without a sandbox is fine. */
+  detach(containerId: string, runDir: string): Promise<void> {
+    const record = this.#live.get(containerId) ?? readSandbox(runDir);
+    if (record === undefined) return this.#releases.get(containerId) ?? Promise.resolve();
+    this.#live.delete(containerId);
+    for (const { networkId } of record.endpoints) this.#parts.networkOf(networkId)?.members.delete(containerId);
+    const release = this.#release(containerId, runDir, record).finally(() => this.#releases.delete(containerId));
+    this.#releases.set(containerId, release);
+    return release;
+  }
+
+  async #release(containerId: string, runDir: string, record: SandboxRecord): Promise<void> {
+    point("network.detach.begun");
+    const { host, netd } = this.#parts;
+    if (record.ports.length > 0) {
+      await host.unpublish(containerId);
+      await netd.hold(containerId, []);
+    }
+    this.#ports.release(containerId);
+    await this.#parts.forgetNames(containerId, record);
+    await this.removeSandbox(record);
+    point("network.detach.removed");
+    for (const name of ["network.json", "netns"]) rmSync(`${runDir}/${name}`, { force: true });
+  }
+
+  /** Namespace and links; then the addresses are free. */
+  async removeSandbox(record: SandboxRecord): Promise<void> {
+    const portNames = record.endpoints.map(({ portName }) => portName).filter((name) => name !== "");
+    await this.#parts.executor.run(planSandboxRemoval(this.pathOf(record.id), portNames));
+    for (const endpoint of record.endpoints) this.#releaseAddresses(endpoint);
+  }
+
+  #releaseAddresses({ networkId, addresses }: EndpointRecord): void {
+    this.#parts.networkOf(networkId)?.releaseAddresses(addresses.map(parsed));
+  }
+
+  /** Notes where the embedded resolver listens. */
+  noteResolver(containerId: string, runDir: string, resolverPort: number): void {
+    const record = this.#live.get(containerId);
+    if (record === undefined || record.resolverPort === resolverPort) return;
+    this.#live.set(containerId, { ...record, resolverPort });
+    writeSandbox(runDir, { ...record, resolverPort });
+  }
+
+  // ── namespaces and links ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** One that nobody has used yet, for the pool of ready ones. */
+  makeReady(endpoint: EndpointWish): Promise<SandboxRecord> {
+    return this.#make([endpoint]);
+  }
+
+  /** Addresses of containers that have just ended are free a moment later. */
+  async #makeOnceFree(endpoints: readonly EndpointWish[]): Promise<SandboxRecord> {
+    const releases = [...this.#releases.values()];
+    try {
+      return await this.#make(endpoints);
+    } catch (error) {
+      const isTaken = error instanceof OrlopError && ["addresses_exhausted", "address_in_use"].includes(error.code);
+      if (!isTaken || releases.length === 0) throw error;
+      await Promise.allSettled(releases);
+      return this.#make(endpoints);
+    }
+  }
+
+  async #make(wishes: readonly EndpointWish[]): Promise<SandboxRecord> {
+    let record: SandboxRecord = { id: newSandboxId(), endpoints: [], nextNumber: 0, ports: [] };
+    try {
+      const steps = [...planNamespace(this.pathOf(record.id))];
+      for (const [index, wish] of wishes.entries()) {
+        if (index > 0) steps.push(enterNamespace(this.pathOf(record.id)));
+        const { endpoint, link } = await this.#makeEndpoint(record, wish);
+        record = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
+        steps.push(...planLink(link));
+      }
+      await this.#parts.executor.run([...steps, ...this.#planLeading(record)]);
+      return record;
+    } catch (error) {
+      await this.removeSandbox(record).catch((reason: unknown) => log("warn", `sandbox ${record.id} is left`, reason));
+      throw error;
+    }
+  }
+
+  /** The addresses are taken when this resolves; the link is not made yet. */
+  async #makeEndpoint(
+    sandbox: SandboxRecord,
+    { network, settings }: EndpointWish,
+  ): Promise<{ readonly endpoint: EndpointRecord; readonly link: EndpointLink }> {
+    const { host, names } = this.#parts;
+    const number = sandbox.nextNumber;
+    const plug = await this.#plugOf(network, portNameOf(names, sandbox.id, number), host);
+    const taken = network.takeAddresses(settings.IPAMConfig);
+    const addresses = taken.map(({ address }) => address);
+    const [first] = addresses;
+    const mac =
+      parseMac(settings.MacAddress) ??
+      (first === undefined ? macOf({ version: 6, value: BigInt(`0x${sandbox.id}`) }) : macOf(first.address));
+    const gateways = taken.flatMap(({ gateway }) =>
+      gateway === undefined || network.record.internal ? [] : [gateway],
+    );
+    return {
+      endpoint: {
+        networkId: network.id,
+        networkName: network.name,
+        id: newContainerId(),
+        number,
+        mac: formatMac(mac),
+        addresses: addresses.map(writtenAddress),
+        gateways: gateways.map(formatAddress),
+        priority: settings.GwPriority,
+        portName: plug.kind === "bridge" ? plug.portName : "",
+        aliases: settings.Aliases,
+      },
+      link: { number, mac, addresses, mtu: mtuOf(network), plug },
+    };
+  }
+
+  async #plugOf(network: Network, portName: string, host: HostNetwork): Promise<EndpointLink["plug"]> {
+    if (network.record.driver === "bridge")
+      return {
+        kind: "bridge",
+        portName,
+        bridgeIndex: await host.bridgeIndex(network),
+        isolated: !network.bridge.isOpen,
+      };
+    const { parent, mode } = macvlanOptionsOf(network.record.options);
+    const link = (await host.survey()).links.find(({ name }) => name === parent);
+    if (link === undefined) throw OrlopError.of("no_such_link", { name: parent });
+    return { kind: "macvlan", parentIndex: link.index, mode };
+  }
+
+  #planLeading(record: SandboxRecord): Step[] {
+    const gateways = ([4, 6] as const).flatMap((version) => {
+      const endpoint = leadingEndpoint(record, version);
+      const address = endpoint?.gateways.map(parseAddress).find((one) => one?.version === version);
+      return endpoint === undefined || address === undefined ? [] : [{ address, number: endpoint.number }];
+    });
+    return [enterNamespace(this.pathOf(record.id)), ...planGateways(gateways)];
+  }
+
+  /** A running container gets another network. */
+  async connect(containerId: string, runDir: string, wish: EndpointWish): Promise<void> {
+    const record = this.#live.get(containerId);
+    if (record === undefined) return;
+    const { endpoint, link } = await this.#makeEndpoint(record, wish);
+    const after = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
+    writeSandbox(runDir, after);
+    point("network.connect.recorded");
+    try {
+      await this.#parts.executor.run([
+        enterNamespace(this.pathOf(record.id)),
+        ...planLink(link),
+        ...this.#planLeading(after),
+      ]);
+    } catch (error) {
+      writeSandbox(runDir, record);
+      await this.#removeEndpoint(record, endpoint);
+      throw error;
+    }
+    this.#keep(containerId, after);
+    await this.#republish(containerId, record, after);
+  }
+
+  async disconnect(containerId: string, runDir: string, networkId: string): Promise<void> {
+    const record = this.#live.get(containerId);
+    const endpoint = record?.endpoints.find((one) => one.networkId === networkId);
+    if (record === undefined || endpoint === undefined) return;
+    const after = { ...record, endpoints: record.endpoints.filter((one) => one !== endpoint) };
+    await this.#removeEndpoint(record, endpoint);
+    await this.#parts.executor.run(this.#planLeading(after));
+    writeSandbox(runDir, after);
+    this.#live.set(containerId, after);
+    this.#parts.networkOf(networkId)?.members.delete(containerId);
+    point("network.disconnect.recorded");
+    await this.#republish(containerId, record, after);
+  }
+
+  async #removeEndpoint(record: SandboxRecord, endpoint: EndpointRecord): Promise<void> {
+    const steps =
+      endpoint.portName === ""
+        ? [enterNamespace(this.pathOf(record.id)), removeInside(linkNameOf(endpoint.number))]
+        : [removeLinks([endpoint.portName], "unplugged: both ends of the pair go")];
+    await this.#parts.executor.run(steps);
+    this.#releaseAddresses(endpoint);
+  }
+
+  // ── published ports ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #publish(wish: SandboxWish, record: SandboxRecord): Promise<readonly PublishedPort[]> {
+    const leading = leadingEndpoint(record, 4) ?? leadingEndpoint(record, 6);
+    const network = leading === undefined ? undefined : this.#parts.networkOf(leading.networkId);
+    if (network === undefined || network.record.driver !== "bridge") return [];
+    const { hostBinding4, hostBinding6 } = network.bridge;
+    const wishes = wishesOf({ ...wish.ports, hostBinding4, hostBinding6, hasIpv6: hasIpv6() });
+    if (wishes.length === 0) return [];
+    const refused = new Set<string>();
+    for (let tries = 0; ; tries++) {
+      const ports = await this.#choose(wish, record, wishes, refused);
+      this.#ports.take(wish.containerId, ports);
+      try {
+        await this.#parts.netd.hold(wish.containerId, heldPorts(ports, record));
+        return ports;
+      } catch (error) {
+        this.#ports.release(wish.containerId);
+        if (!(error instanceof PortRefused)) throw error;
+        refused.add(`${error.ports.protocol}/${error.port}`);
+        const named = wishes.some(
+          ({ protocol, first, last }) => protocol === error.ports.protocol && first === last && first === error.port,
+        );
+        if (named || error.errno !== "EADDRINUSE" || tries === PORT_TRIES) throw this.#refusal(wish, record, error);
+      }
+    }
+  }
+
+  /** Waits for containers that are just giving back what is wanted. */
+  async #choose(
+    wish: SandboxWish,
+    record: SandboxRecord,
+    wishes: readonly PortWish[],
+    refused: ReadonlySet<string>,
+  ): Promise<PublishedPort[]> {
+    for (;;) {
+      const chosen = this.#ports.choose(wishes, refused);
+      if (Array.isArray(chosen)) return chosen;
+      const release = this.#releases.get(chosen.owner);
+      if (release === undefined)
+        throw OrlopError.of("port_taken", {
+          endpoint: wish.containerName,
+          id: record.endpoints[0]?.id ?? "",
+          binding: `${bracketed(chosen.hostAddress)}:${chosen.hostPort}`,
+          holder:
+            chosen.owner === ""
+              ? "by this container itself, or by other programs"
+              : `by container ${this.#parts.nameOf(chosen.owner)}`,
+        });
+      await release;
+    }
+  }
+
+  #refusal(wish: SandboxWish, record: SandboxRecord, refused: PortRefused): OrlopError {
+    const where = {
+      endpoint: wish.containerName,
+      id: record.endpoints[0]?.id ?? "",
+      binding: `${bracketed(formatAddress(addressFromBytes(refused.ports.address)))}:${refused.port}`,
+    };
+    if (refused.errno !== "EADDRINUSE")
+      return OrlopError.of("port_refused", { ...where, reason: reasonOf(refused.errno) }, refused);
+    const { owner, pid, command } = refused.holder ?? {};
+    const holder =
+      owner !== undefined
+        ? `by container ${this.#parts.nameOf(owner)}`
+        : pid === undefined
+          ? "by a program that cannot be seen from here"
+          : `by ${command ?? "a program"}, process ${pid}`;
+    return OrlopError.of("port_taken", { ...where, holder }, refused);
+  }
+
+  /** Published ports follow to the network that leads now. */
+  async #republish(containerId: string, before: SandboxRecord, after: SandboxRecord): Promise<void> {
+    const moved = ([4, 6] as const).some((version) => targetOf(before, version) !== targetOf(after, version));
+    if (!moved || after.ports.length === 0) return;
+    const { executor, host, netd } = this.#parts;
+    await host.unpublish(containerId);
+    const steps = host.publish(containerId, this.#forwarded(after));
+    if (steps.length > 0) await executor.run(steps);
+    await netd.hold(containerId, heldPorts(after.ports, after));
+  }
+
+  /** What the rules forward; what netd relays is not among it. */
+  #forwarded(record: SandboxRecord): ForwardedPort[] {
+    const targets = { 4: parseAddress(targetOf(record, 4)), 6: parseAddress(targetOf(record, 6)) };
+    return record.ports.flatMap(({ protocol, containerPort, hostAddress, hostPort }) => {
+      const version = hostAddress.includes(":") ? 6 : 4;
+      const to = targets[version];
+      if (to === undefined || to.version !== version) return [];
+      const address = isEverywhere(hostAddress) ? undefined : parseAddress(hostAddress);
+      return [{ protocol, hostAddress: address, hostPort, to, toPort: containerPort }];
+    });
+  }
+
+  // ── after an engine's death ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** Goes on with the sandbox of a container that runs. */
+  adopt(containerId: string, runDir: string): void {
+    const record = readSandbox(runDir);
+    if (record === undefined) return;
+    this.#keep(containerId, record);
+    for (const { networkId, addresses } of record.endpoints)
+      this.#parts.networkOf(networkId)?.reclaim(addresses.map(parsed));
+    this.#ports.take(containerId, record.ports);
+    this.#parts.host.adopt(containerId, this.#forwarded(record));
+    if (record.ports.length > 0)
+      this.#parts.netd
+        .hold(containerId, heldPorts(record.ports, record))
+        .catch((error: unknown) => log("error", `ports of ${containerId} are not held any more`, error));
+  }
+
+  /** Networks that adopted sandboxes are in. */
+  get networkIds(): ReadonlySet<string> {
+    return new Set([...this.#live.values()].flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId)));
+  }
+
+  /** What an earlier engine had made, and no container has. */
+  async removeStrays({ links }: Survey): Promise<void> {
+    const known = new Set([...this.#live.values()].map(({ id }) => id));
+    const paths = readdirSync(`${this.#parts.runDir}/netns`).filter((id) => !known.has(id));
+    const ports = links.flatMap(({ name }) => {
+      const owner = sandboxOfPort(this.#parts.names, name);
+      return owner === undefined || known.has(owner) ? [] : [name];
+    });
+    if (paths.length === 0 && ports.length === 0) return;
+    await this.#parts.executor.run([
+      ...(ports.length === 0 ? [] : [removeLinks(ports, "links of sandboxes that no container has")]),
+      ...paths.flatMap((id) => planSandboxRemoval(this.pathOf(id), [])),
+    ]);
+  }
+}
+
+/** The container's address that a port of this version leads to: of the other one when it has none. */
+function targetOf(record: SandboxRecord, version: 4 | 6): string {
+  for (const wanted of version === 4 ? ([4, 6] as const) : ([6, 4] as const)) {
+    const endpoint = leadingEndpoint(record, wanted);
+    const address = endpoint === undefined ? "" : addressOf(endpoint, wanted);
+    if (address !== "") return address;
+  }
+  return "";
+}
+
+/** Consecutive ports of one address together. */
+function heldPorts(ports: readonly PublishedPort[], record: SandboxRecord): HeldPorts[] {
+  const runs: { readonly from: PublishedPort; count: number }[] = [];
+  for (const port of sorted(ports)) {
+    const run = runs.at(-1);
+    if (run !== undefined && follows(run.from, run.count, port)) run.count++;
+    else runs.push({ from: port, count: 1 });
+  }
+  return runs.flatMap(({ from: { protocol, hostAddress, hostPort, containerPort }, count }) => {
+    const address = parseAddress(hostAddress);
+    if (address === undefined) return [];
+    const target = parseAddress(targetOf(record, address.version));
+    const relayed = protocol === "sctp" || target === undefined;
+    return {
+      protocol,
+      address: addressBytes(address),
+      first: hostPort,
+      last: hostPort + count - 1,
+      ...(relayed ? {} : { relay: { address: addressBytes(target), port: containerPort } }),
+    };
+  });
+}
+
+function follows(from: PublishedPort, count: number, port: PublishedPort): boolean {
+  return (
+    port.protocol === from.protocol &&
+    port.hostAddress === from.hostAddress &&
+    port.hostPort === from.hostPort + count &&
+    port.containerPort === from.containerPort + count
+  );
+}
+
+function sorted(ports: readonly PublishedPort[]): PublishedPort[] {
+  const key = ({ protocol, hostAddress }: PublishedPort): string => `${protocol} ${hostAddress}`;
+  return ports.toSorted((one, other) =>
+    key(one) < key(other) ? -1 : key(one) > key(other) ? 1 : one.hostPort - other.hostPort,
+  );
+}
+
+function mtuOf(network: Network): number {
+  return network.record.driver === "bridge" ? network.bridge.mtu : macvlanOptionsOf(network.record.options).mtu;
+}
+
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+function reasonOf(errno: string): string {
+  if (errno === "EADDRNOTAVAIL") return "cannot assign requested address: no link of this host has it";
+  return errno;
+}

@@ -1,0 +1,105 @@
+/** One volume as a living object: who refers to it, and what is mounted on it while containers use it. */
+
+import { OrlopError } from "../../base/errors.ts";
+import { point } from "../../base/point.ts";
+import { Serial } from "../../base/serial.ts";
+import { type Executor, StepFailure } from "../../kernel/executor.ts";
+import { isMounted, planVolumeMount, planVolumeUnmount } from "../../storage/local-volume.ts";
+import type { VolumeDirectories } from "./volume-directories.ts";
+import type { VolumeRecord } from "./volume-record.ts";
+
+export class Volume {
+  readonly path: string;
+  /** Ids of the containers that have it among their mounts, running or not: none may be left when it is removed. */
+  readonly references = new Set<string>();
+  readonly #executor: Executor;
+  readonly #queue = new Serial();
+  /** Ids of the containers that run with it. */
+  readonly #users = new Set<string>();
+  record: VolumeRecord;
+  /** making: its directory or record is not on the disk yet. removing: it has no users, and gets none. */
+  state: "making" | "ready" | "removing" = "ready";
+  /** Settles when it is no longer making or removing. Never rejects. */
+  settled: Promise<void> = Promise.resolve();
+
+  constructor(record: VolumeRecord, path: string, executor: Executor) {
+    this.record = record;
+    this.path = path;
+    this.#executor = executor;
+  }
+
+  get name(): string {
+    return this.record.name;
+  }
+
+  /** Whether a container runs with it. */
+  get isUsed(): boolean {
+    return this.#users.size > 0;
+  }
+
+  /** Before a container starts. @throws {OrlopError} volume_mount_failed */
+  acquire(container: string): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.#users.size === 0 && isMounted(this.record.options)) await this.#mount();
+      this.#users.add(container);
+    });
+  }
+
+  /** A container that an earlier engine started: what it needs is mounted already. */
+  adopt(container: string): void {
+    this.#users.add(container);
+  }
+
+  /** After a container has ended. */
+  release(container: string): Promise<void> {
+    return this.#queue.run(async () => {
+      if (!this.#users.delete(container) || this.#users.size > 0) return;
+      await this.unmount();
+    });
+  }
+
+  /**
+   * Gives it its first content, where it has none.
+   *
+   * @param copy puts the content into the empty directory of this path
+   */
+  fill(copy: (target: string) => Promise<void>, directories: VolumeDirectories): Promise<void> {
+    return this.#queue.run(async () => {
+      const mounts = this.#users.size === 0 && isMounted(this.record.options);
+      if (mounts) await this.#mount();
+      try {
+        if (!(await directories.isEmpty(this.name))) return;
+        // In place only where another container, or what is mounted, has this very directory.
+        if (this.#users.size > 0 || mounts) return await copy(this.path);
+        const staging = directories.stagingOf(this.name);
+        await copy(staging);
+        point("volume.fill.copied");
+        await directories.adopt(this.name);
+        point("volume.fill.adopted");
+      } finally {
+        if (mounts) await this.unmount();
+      }
+    });
+  }
+
+  /** Takes away what is mounted on its directory, if anything. */
+  async unmount(): Promise<void> {
+    if (!isMounted(this.record.options)) return;
+    await this.#executor.run(planVolumeUnmount(this.path));
+    point("volume.unmounted");
+  }
+
+  async #mount(): Promise<void> {
+    const options = this.record.options ?? {};
+    try {
+      // What an engine that was killed had mounted is taken away first: mounts on one place pile up.
+      await this.#executor.run([...planVolumeUnmount(this.path), ...planVolumeMount(this.name, options, this.path)]);
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error;
+      const reason = error.detail === "" ? error.errno : `${error.errno}: ${error.detail}`;
+      const [device, type] = [options["device"] ?? "", options["type"] ?? ""];
+      throw OrlopError.of("volume_mount_failed", { path: this.path, device, type, reason }, error);
+    }
+    point("volume.mounted");
+  }
+}
