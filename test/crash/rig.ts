@@ -61,7 +61,8 @@ export async function coverPoints(): Promise<ReadonlyMap<string, string>> {
     for (const { Id } of await product.engine.containers.list({ all: true })) {
       await product.engine.containers.remove(Id, { force: true });
     }
-    await product.engine.volumes.prune({ all: ["true"] });
+    // One by one: pruning measures them, which no life does.
+    for (const { Name } of await product.engine.volumes.list()) await product.engine.volumes.remove(Name);
     product.disconnect();
     await expectNoLeaks(before, watch); // what goes on behind the answers has ended too
     for (const point of points.reached()) if (!covered.has(point)) covered.set(point, name);

@@ -5,9 +5,9 @@ import type { Scratch } from "../kernel/harness.ts";
 
 /** This host's addresses on the wire, and the neighbour's. Both are for documentation (RFC 5737, RFC 3849). */
 export const wire = {
-  host4: "192.0.2.1",
+  host4: "198.51.100.1",
   host6: "2001:db8:77::1",
-  neighbour4: "192.0.2.2",
+  neighbour4: "198.51.100.2",
   neighbour6: "2001:db8:77::2",
 };
 

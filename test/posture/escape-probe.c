@@ -7,6 +7,7 @@
 #include <linux/perf_event.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
@@ -71,7 +72,7 @@ static long attempt(const char *name, const char *argument) {
   if (!strcmp(name, "vsock")) return socket(AF_VSOCK, SOCK_STREAM, 0) >= 0 || errno == EAFNOSUPPORT ? 0 : -1;
   if (!strcmp(name, "wide-vsock"))
     return syscall(SYS_socket, 0x100000028, SOCK_STREAM, 0) >= 0 || errno == EAFNOSUPPORT ? 0 : -1;
-  if (!strcmp(name, "trace")) return ptrace(PTRACE_SEIZE, 1, NULL, NULL);
+  if (!strcmp(name, "trace")) return ptrace(PTRACE_SEIZE, atoi(argument), NULL, NULL);
   if (!strcmp(name, "keys")) return syscall(SYS_keyctl, 0, -3, 0) >= 0 || errno == ENOKEY ? 0 : -1;
   if (!strcmp(name, "abstract")) return abstract_socket(argument);
 #ifdef __x86_64__

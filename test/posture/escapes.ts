@@ -33,6 +33,10 @@ const unmasked = (path: string): string => `umount ${path} && echo out`;
 /** As a pattern that does not match itself: the script is on a command line too. */
 const wordOf = ({ word }: Bait): string => `[${word.slice(0, 1)}]${word.slice(1)}`;
 
+/** The process that was put there, by its number. (The machine's first one may have rights that nobody else here has.) */
+const baitOf = (bait: Bait): string =>
+  `$(grep -l "${wordOf(bait)}" /proc/[0-9]*/cmdline 2>/dev/null | head -n 1 | cut -d/ -f3)`;
+
 export function escapesWith(bait: Bait): readonly Escape[] {
   return [
     {
@@ -85,20 +89,20 @@ export function escapesWith(bait: Bait): readonly Escape[] {
       proof: ["--cap-add", "SYS_ADMIN"],
     },
     {
-      attempt: "the machine's namespaces, through its first process",
-      script: "nsenter -t 1 -m true && echo out",
+      attempt: "the machine's namespaces, through one of its processes",
+      script: `nsenter -t ${baitOf(bait)} -m true && echo out`,
       flags: ["--pid", "host"],
       proof: privileged,
     },
     {
-      attempt: "the machine's root, through its first process",
-      script: "ls /proc/1/root/ >/dev/null && echo out",
+      attempt: "the machine's root, through one of its processes",
+      script: `ls /proc/${baitOf(bait)}/root/ >/dev/null && echo out`,
       flags: ["--pid", "host"],
       proof: privileged,
     },
     {
-      attempt: "tracing the machine's first process",
-      script: probe("trace"),
+      attempt: "tracing a process of the machine",
+      script: probe(`trace ${baitOf(bait)}`),
       flags: ["--pid", "host"],
       proof: privileged,
     },
@@ -109,7 +113,7 @@ export function escapesWith(bait: Bait): readonly Escape[] {
     },
     {
       attempt: "signals to the machine's processes",
-      script: `kill -0 $(grep -l "${wordOf(bait)}" /proc/[0-9]*/cmdline | head -n 1 | cut -d/ -f3) && echo out`,
+      script: `kill -0 ${baitOf(bait)} && echo out`,
       proof: ["--pid", "host"],
     },
     {
