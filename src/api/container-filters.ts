@@ -67,13 +67,13 @@ export function filterContainers(
       holds(before, (other) => at > other) &&
       holds(since, (other) => at < other) &&
       holds(filters["health"], (health) => health === (container.health.current?.status ?? "none")) &&
-      // Of what is not there yet (swarm, published ports) no container has any.
+      // Of swarm no container is anything.
       holds(filters["is-task"], isFalse) &&
       holds(filters["isolation"], (isolation) => isolation === container.body.HostConfig.Isolation) &&
-      holds(filters["network"], (network) => network === networkOf(container)) &&
+      holds(filters["network"], (network) => isIn(container, network)) &&
       holds(filters["volume"], (volume) => hasMount(container, volume)) &&
-      holds(filters["expose"], (ports) => exposes(container, ports)) &&
-      holds(filters["publish"], () => false) &&
+      holds(filters["expose"], (range) => hasPort(container.body.ExposedPorts, range)) &&
+      holds(filters["publish"], (range) => hasPort(container.body.HostConfig.PortBindings, range)) &&
       (filters["label"] ?? []).every((label) => hasLabel(container.body.Labels, label)),
   );
   return hasLimit ? found.slice(0, limit) : found;
@@ -104,9 +104,11 @@ function isOf({ body }: Container, image: string): boolean {
   return body.Image === image || (isHostImage(image) && isHostImage(body.Image));
 }
 
-function networkOf({ body }: Container): string {
+/** By the network's name, or as it was named at create or connect. */
+function isIn({ body, endpoints }: Container, network: string): boolean {
   const mode = body.HostConfig.NetworkMode;
-  return mode === "" || mode === "default" ? "bridge" : mode;
+  if (network === (mode === "" || mode === "default" ? "bridge" : mode)) return true;
+  return endpoints.some((endpoint) => endpoint.network === network);
 }
 
 /** By a volume's name, a source or a destination. */
@@ -126,9 +128,10 @@ function isPortRange(text: string): boolean {
   return match !== null && Number(match[1]) <= Number(match[2] ?? match[1]) && Number(match[2] ?? match[1]) <= 65_535;
 }
 
-function exposes({ body }: Container, range: string): boolean {
+/** @param ports by the container's port, as Docker filters published ones too */
+function hasPort(ports: object, range: string): boolean {
   const [, first, last = first, protocol = "tcp"] = portRange.exec(range) ?? [];
-  return Object.keys(body.ExposedPorts).some((exposed) => {
+  return Object.keys(ports).some((exposed) => {
     const [port, itsProtocol = "tcp"] = exposed.split("/");
     return itsProtocol === protocol && Number(port) >= Number(first) && Number(port) <= Number(last);
   });

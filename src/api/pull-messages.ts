@@ -22,9 +22,8 @@ export class PullMessages {
 
   take(step: PullStep): void {
     if (step.kind === "resolved") {
-      const { host, repository, tag, digest } = this.#reference;
-      const from = host === "docker.io" ? repository : `${host}/${repository}`;
-      this.#send({ status: `Pulling from ${from}`, id: digest ?? tag ?? "latest" });
+      const { repository, tag, digest } = this.#reference;
+      this.#send({ status: `Pulling from ${repository}`, id: digest ?? tag ?? "latest" });
       for (const digest of new Set(step.layers.map((layer) => layer.digest))) this.#say(digest, "Pulling fs layer");
       return;
     }

@@ -65,7 +65,7 @@ function userNamespaceFix(machine: Machine): string {
     return "sysctl -w user.max_user_namespaces=28633";
   if (machine.readText("/proc/sys/kernel/unprivileged_userns_clone")?.trim() === "0")
     return "sysctl -w kernel.unprivileged_userns_clone=1";
-  return "a kernel with CONFIG_USER_NS; only --userns, which is yet to come, needs it";
+  return "a kernel with CONFIG_USER_NS; only user namespaces, which containers do not get yet, need it";
 }
 
 /** The new root's own calls: fsopen, fsmount, openat2 below it, move_mount, pivot_root. */
@@ -109,7 +109,7 @@ export async function checkNftables(machine: Machine): Promise<Finding> {
     unshare(CLONE_NEWNET),
     { op: "netlink", protocol: NETLINK_NETFILTER, messages: nftGetGeneration, why },
   ]);
-  const forWhat = "bridge networks, which are yet to come, need it; --network none and host do not";
+  const forWhat = "bridge networks need it; --network none and host do not";
   if (failure !== undefined) return warning("nftables", failure, `modprobe nf_tables (${forWhat})`);
   if (!machine.hasProgram("nft"))
     return warning(

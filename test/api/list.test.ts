@@ -28,7 +28,10 @@ async function prune(filters: Record<string, string[]> = {}): Promise<{ count: n
 }
 
 test("each filter finds its own, the newest first", async () => {
-  await create("one", { Labels: { tier: "front" } });
+  await create("one", {
+    Labels: { tier: "front" },
+    HostConfig: { PortBindings: { "8443/tcp": [{ HostPort: "" }] } },
+  });
   await create("two", {
     HostConfig: { NetworkMode: "none", Tmpfs: { "/scratch": "" } },
     ExposedPorts: { "80/tcp": {} },
@@ -52,6 +55,7 @@ test("each filter finds its own, the newest first", async () => {
     [{ expose: ["80"] }, "two"],
     [{ expose: ["70-90/tcp"] }, "two"],
     [{ expose: ["80/udp"] }, ""],
+    [{ publish: ["8443"] }, "one"],
     [{ publish: ["80"] }, ""],
     [{ exited: ["5"] }, "three"],
     [{ health: ["none"] }, "four three two one"],
