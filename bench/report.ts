@@ -21,7 +21,10 @@ export function formatReport(measured: Measured): string {
 
 Made by \`bun bench/run.ts\`: ${rounds} runs of each case, in turns of five, after warming up; once back to back, once with a pause of
 ${pauseMs} ms before each run, because loops without pauses hide what the kernel does later. All without a network
-(\`--network none\`, own network namespace), all with a program that does nothing. Losses are not left out. Where the time goes: [benchmarks-start.md](benchmarks-start.md).
+(\`--network none\`, own network namespace), all with a program that does nothing. Losses are not left out.
+
+Where a start's time goes: [benchmarks-start.md](benchmarks-start.md). Images: [benchmarks-images.md](benchmarks-images.md). Logs,
+bursts and netd: [benchmarks-control.md](benchmarks-control.md).
 
 ${measured.machine.map((line) => `- ${line}`).join("\n")}
 - ${measured.versions.join(", ")}
