@@ -1,6 +1,6 @@
 /** `orlop image inspect`. */
-import { EngineError } from "../client/engine-error.ts";
 import { command } from "./context.ts";
+import { inspectEach } from "./inspect-each.ts";
 
 export const imageInspect = command({
   name: "inspect",
@@ -11,19 +11,6 @@ export const imageInspect = command({
     platform: { type: "later", takesValue: true, help: "" },
   },
   examples: ["orlop image inspect debian"],
-  async run({ args, flags, engine, print, warn }) {
-    const found: unknown[] = [];
-    let exitCode = 0;
-    for (const name of args)
-      try {
-        found.push(await engine.images.inspect(name));
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        await warn(`orlop: ${error.message}`);
-        exitCode = 1;
-      }
-    if (flags.format === "json") for (const one of found) await print(JSON.stringify(one));
-    else await print(JSON.stringify(found, undefined, 4));
-    return exitCode;
-  },
+  run: ({ args, flags, engine, print, warn }) =>
+    inspectEach(args, flags.format, { print, warn }, (name) => engine.images.inspect(name)),
 });

@@ -2,6 +2,7 @@
 import type { EngineClient } from "../client/engine-client.ts";
 import { EngineError } from "../client/engine-error.ts";
 import { command } from "./context.ts";
+import { inspectEach } from "./inspect-each.ts";
 
 export const inspect = command({
   name: "inspect",
@@ -17,21 +18,8 @@ export const inspect = command({
     },
   },
   examples: ["orlop inspect web", "orlop inspect -f json web db"],
-  async run({ args, flags, engine, print, warn }) {
-    const found: unknown[] = [];
-    let exitCode = 0;
-    for (const name of args)
-      try {
-        found.push(await inspectOne(engine, name, flags));
-      } catch (error) {
-        if (!(error instanceof EngineError)) throw error;
-        await warn(`orlop: ${error.message}`);
-        exitCode = 1;
-      }
-    if (flags.format === "json") for (const one of found) await print(JSON.stringify(one));
-    else await print(JSON.stringify(found, undefined, 4));
-    return exitCode;
-  },
+  run: ({ args, flags, engine, print, warn }) =>
+    inspectEach(args, flags.format, { print, warn }, (name) => inspectOne(engine, name, flags)),
 });
 
 /** A container, else an image: the first that has the name or id. */

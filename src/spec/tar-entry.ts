@@ -57,3 +57,20 @@ export function byteStringOfText(text: string): ByteString {
 export function displayOf(bytes: ByteString): string {
   return JSON.stringify(bytesOf(bytes).toString("utf8").slice(0, 200));
 }
+
+/** An empty file without a name: what an entry is but for what is said of it. */
+export const plainEntry: TarEntry = {
+  kind: "file",
+  path: "" as ByteString,
+  link: "" as ByteString,
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  user: "" as ByteString,
+  group: "" as ByteString,
+  size: 0,
+  mtimeNs: 0n,
+  major: 0,
+  minor: 0,
+  xattrs: [],
+};

@@ -2,7 +2,15 @@
  * Writes tar: a ustar header, and a PAX header in front of it for what ustar cannot say. Deterministic: equal entries give
  * equal bytes, so that a layer made twice has one digest.
  */
-import { type ByteString, byteStringOfText, bytesOf, type Extent, type TarEntry, type TarKind } from "./tar-entry.ts";
+import {
+  type ByteString,
+  byteStringOfText,
+  bytesOf,
+  type Extent,
+  plainEntry,
+  type TarEntry,
+  type TarKind,
+} from "./tar-entry.ts";
 import { blockSize } from "./tar-header.ts";
 
 const typeOf: Record<TarKind, string> = {
@@ -35,7 +43,7 @@ function encodeHeaders(entry: TarEntry, records: Buffer[]): Uint8Array {
   if (records.length === 0) return ustarBlock(entry);
   const body = Buffer.concat(records.sort(Buffer.compare));
   const name = `PaxHeaders.0/${shortName(entry.path)}` as ByteString;
-  const header = { ...plain, path: name, size: body.length, mode: 0o644 };
+  const header = { ...plainEntry, path: name, size: body.length, mode: 0o644 };
   return Buffer.concat([ustarBlock(header, "x"), body, tarPadding(body.length), ustarBlock(entry)]);
 }
 
@@ -63,22 +71,6 @@ function encodeSparseHeader(entry: TarEntry, extents: readonly Extent[]): Uint8A
   ];
   return Buffer.concat([encodeHeaders(outer, records), map, tarPadding(map.length)]);
 }
-
-const plain: TarEntry = {
-  kind: "file",
-  path: "" as ByteString,
-  link: "" as ByteString,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  user: "" as ByteString,
-  group: "" as ByteString,
-  size: 0,
-  mtimeNs: 0n,
-  major: 0,
-  minor: 0,
-  xattrs: [],
-};
 
 /** The zeros that fill content of this size up to a whole block. */
 export function tarPadding(size: number): Uint8Array {

@@ -3,7 +3,7 @@
 import { OrlopError } from "../base/errors.ts";
 import { isWithin } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
-import { planLayer, planUpper, type Upper } from "./upper.ts";
+import { planOverlayRoot, type Upper } from "./upper.ts";
 
 export interface DirectoryInput {
   /** Absolute and free of links (realpath). */
@@ -24,22 +24,5 @@ export function planDirectory({ directory, mountPoint, upper, hidden }: Director
       value: directory,
       expected: `a directory without ${inside} in it (for the machine's own root: the image "host")`,
     });
-  const place = planUpper(upper);
-  const layer = planLayer(upper, "root", directory, mountPoint);
-  return {
-    prepare: [
-      {
-        op: "mkdir",
-        path: mountPoint,
-        mode: 0o700,
-        why: "the place that each container's process covers with its root",
-      },
-      ...place.prepare,
-      ...layer.prepare,
-    ],
-    mount: [...place.mount, ...layer.mount],
-    mountPoint,
-    furnish: [],
-    owned: upper.kind === "tmpfs" ? [] : [upper.path],
-  };
+  return planOverlayRoot(upper, mountPoint, { lowers: [directory], shown: directory });
 }

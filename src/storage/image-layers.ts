@@ -2,7 +2,7 @@
 
 import { OrlopError } from "../base/errors.ts";
 import type { RootSource } from "../kernel/root-source.ts";
-import { planOverlay, planUpper, type Upper } from "./upper.ts";
+import { planOverlayRoot, type Upper } from "./upper.ts";
 
 /** Docker's; the executor's own limit is one more. */
 const layersMax = 127;
@@ -26,23 +26,5 @@ export function planImageLayers({ layers, nothing, name, mountPoint, upper }: Im
   if (distinct.length > layersMax)
     throw OrlopError.of("too_many_layers", { name, count: distinct.length, most: layersMax });
   const lowers = distinct.length === 0 ? [nothing] : distinct;
-  const place = planUpper(upper);
-  const shown = `the image ${name}`;
-  const layer = planOverlay(upper, { name: "root", lowers, shown, target: mountPoint });
-  return {
-    prepare: [
-      {
-        op: "mkdir",
-        path: mountPoint,
-        mode: 0o700,
-        why: "the place that each container's process covers with its root",
-      },
-      ...place.prepare,
-      ...layer.prepare,
-    ],
-    mount: [...place.mount, ...layer.mount],
-    mountPoint,
-    furnish: [],
-    owned: upper.kind === "tmpfs" ? [] : [upper.path],
-  };
+  return planOverlayRoot(upper, mountPoint, { lowers, shown: `the image ${name}` });
 }

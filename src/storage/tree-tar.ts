@@ -4,7 +4,7 @@
  */
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../kernel/linux.ts";
 import type { TreeNode, TreeRecord } from "../kernel/tree-record.ts";
-import type { ByteString, Extent, TarEntry, TarKind } from "../spec/tar-entry.ts";
+import { type ByteString, type Extent, plainEntry, type TarEntry, type TarKind } from "../spec/tar-entry.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../spec/tar-writer.ts";
 
 export interface TreeTarOptions {
@@ -162,7 +162,7 @@ export class TreeTar {
   /** A layer's mark: an empty file of a name that says it. */
   #mark(name: string): void {
     this.#count++;
-    this.#pieces.push(encodeTarHeader({ ...mark, path: name as ByteString }));
+    this.#pieces.push(encodeTarHeader({ ...plainEntry, path: name as ByteString }));
   }
 
   #content(bytes: Uint8Array): void {
@@ -188,22 +188,6 @@ const whiteoutPrefix = ".wh.";
 const opaqueName = ".wh..wh..opq";
 
 const zeros = new Uint8Array(64 * 1024);
-
-const mark: TarEntry = {
-  kind: "file",
-  path: "" as ByteString,
-  link: "" as ByteString,
-  mode: 0,
-  uid: 0,
-  gid: 0,
-  user: "" as ByteString,
-  group: "" as ByteString,
-  size: 0,
-  mtimeNs: 0n,
-  major: 0,
-  minor: 0,
-  xattrs: [],
-};
 
 function entryOf(node: TreeNode, name: string, first: string | undefined, xattrs: TarEntry["xattrs"]): TarEntry {
   const own = kindOf[node.mode & S_IFMT] ?? "file";

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { OrlopError } from "../base/errors.ts";
 import type { MountInfo } from "../kernel/mountinfo.ts";
 import { isWithin, visibleMounts } from "../kernel/mountinfo.ts";
+import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
 
 /**
@@ -102,6 +103,24 @@ export interface OverlayInput {
   /** What they are, for people. */
   readonly shown: string;
   readonly target: string;
+}
+
+/** A root that is such a view as a whole. */
+export function planOverlayRoot(
+  upper: Upper,
+  mountPoint: string,
+  { lowers, shown }: Pick<OverlayInput, "lowers" | "shown">,
+): RootSource {
+  const place = planUpper(upper);
+  const layer = planOverlay(upper, { name: "root", lowers, shown, target: mountPoint });
+  const why = "the place that each container's process covers with its root";
+  return {
+    prepare: [{ op: "mkdir", path: mountPoint, mode: 0o700, why }, ...place.prepare, ...layer.prepare],
+    mount: [...place.mount, ...layer.mount],
+    mountPoint,
+    furnish: [],
+    owned: upper.kind === "tmpfs" ? [] : [upper.path],
+  };
 }
 
 /** A copy-on-write view of directories on top of each other. */
