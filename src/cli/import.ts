@@ -15,11 +15,10 @@ export const importRoot = command({
     platform: { type: "text", value: "OS/ARCHITECTURE", help: "What it is for" },
   },
   examples: ["orlop import root.tar.gz base:1", "orlop export web | orlop import - web:flat"],
-  async run({ args, flags, ...context }) {
-    const { engine, stdout } = context;
+  async run({ args, flags, engine, stdout }) {
     const [source = "", name] = args;
     const { change: changes, message, platform } = flags;
-    const archive = /^https?:\/\//.test(source) ? download(source) : readArchive(source, context);
+    const archive = /^https?:\/\//.test(source) ? download(source) : readArchive(source);
     await showProgress(
       engine.images.import(archive, { ...splitName(name), changes, message, platform }),
       stdout,

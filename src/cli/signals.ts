@@ -1,5 +1,4 @@
 /** Signals that are passed on to a container. */
-import type { Caller } from "./caller.ts";
 
 /**
  * Every signal that has a name here and can be caught, but: CHLD, URG, WINCH and PIPE, which are about this process; TTIN and
@@ -23,10 +22,7 @@ const passedOn = [
 
 /** Catches signals and gives each to `send`. Those that come before `open` wait, so that none is lost to a container that
  *  has not started yet. */
-export function proxySignals(
-  caller: Caller,
-  send: (signal: string) => Promise<void>,
-): {
+export function proxySignals(send: (signal: string) => Promise<void>): {
   readonly open: () => void;
   readonly stop: () => void;
 } {
@@ -36,16 +32,18 @@ export function proxySignals(
     // One after the other, so that they arrive in order.
     sending = sending.then(() => send(signal));
   };
-  const caught = (signal: string) => {
+  const caught = (signal: NodeJS.Signals) => {
     if (waiting === undefined) pass(signal);
     else waiting.push(signal);
   };
-  const stop = caller.catchSignals(passedOn, caught);
+  for (const signal of passedOn) process.on(signal, caught);
   return {
     open: () => {
       for (const signal of waiting ?? []) pass(signal);
       waiting = undefined;
     },
-    stop,
+    stop: () => {
+      for (const signal of passedOn) process.off(signal, caught);
+    },
   };
 }

@@ -1,0 +1,148 @@
+/** ./orlop before anything is built: what it says while it works, and what to do where it cannot. npm and gcc are stand-ins here. */
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runProgram } from "./product.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "orlop-bootstrap-"));
+  mkdirSync(join(root, "bin"));
+  copyFileSync(join(import.meta.dir, "../orlop"), join(root, "orlop"));
+  writeFileSync(join(root, "package-lock.json"), "{}");
+  for (const tool of [
+    "sh",
+    "mkdir",
+    "rm",
+    "touch",
+    "grep",
+    "sed",
+    "head",
+    "tail",
+    "sleep",
+    "readlink",
+    "id",
+    "env",
+    "flock",
+    "cat",
+    "chmod",
+  ])
+    symlinkSync(Bun.which(tool) ?? expect.unreachable(tool), join(root, "bin", tool));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** A program on the path that is these lines of shell. */
+function standIn(name: string, ...lines: string[]): void {
+  writeFileSync(join(root, "bin", name), `#!/bin/sh\n${lines.join("\n")}\n`, { mode: 0o755 });
+}
+
+function tools(): void {
+  for (const name of ["node", "gcc"]) standIn(name, "exit 0");
+}
+
+/** npm's "ci" writes a bun whose build makes a program that tells its arguments. */
+const makeBun = `mkdir -p node_modules/.bin
+cat >node_modules/.bin/bun <<'END'
+#!/bin/sh
+[ "$1" != --version ] || exit 0
+mkdir -p dist
+printf '#!/bin/sh\\necho started "$@"\\n' >dist/orlop
+: >dist/orlop-executor
+chmod 755 dist/orlop dist/orlop-executor
+END
+chmod 755 node_modules/.bin/bun
+: >node_modules/.package-lock.json`;
+
+const run = (...words: string[]) => runProgram([join(root, "orlop"), ...words], { env: { PATH: join(root, "bin") } });
+
+test("what is missing is named in one command that can be pasted", async () => {
+  standIn("apt-get", "exit 0");
+  const { exitCode, stderr } = await run("ps");
+  expect(stderr).toMatch(
+    /^orlop: to build, packages are missing: apt-get update && apt-get install -y --no-install-recommends nodejs npm gcc libc6-dev\n$/,
+  );
+  expect(exitCode).toBe(125);
+});
+
+test("a machine without apt-get is told Debian's names", async () => {
+  standIn("node", "exit 0");
+  expect((await run("ps")).stderr).toContain("this is missing: npm gcc libc6-dev (Debian's names");
+});
+
+test("a node that is too old is told with its version", async () => {
+  standIn("node", '[ "$1" = --version ] && echo v16.1.0', "exit 1");
+  for (const name of ["npm", "gcc"]) standIn(name, "exit 0");
+  expect((await run("ps")).stderr).toContain("node v16.1.0 is too old to build with: install 18 or newer");
+});
+
+test("installs, builds, and is the program; the next time nothing is said", async () => {
+  tools();
+  standIn("npm", makeBun);
+  const first = await run("run", "a b");
+  expect(first.stdout).toBe("started run a b\n");
+  expect(first.stderr).toContain("orlop: installing what package-lock.json pins");
+  expect(first.stderr).toContain("orlop: building");
+  const second = await run("ps");
+  expect([second.stdout, second.stderr]).toEqual(["started ps\n", ""]);
+});
+
+test("while npm works, what it fetched and what it tries again is told", async () => {
+  tools();
+  standIn(
+    "npm",
+    "echo 'npm http fetch GET 200 https://registry.test/a 3ms'",
+    "echo 'npm http fetch GET https://registry.test/b attempt 1 failed with ECONNRESET' >&2",
+    "sleep 6",
+    makeBun,
+  );
+  expect((await run("ps")).stderr).toContain("5 s, 1 packages fetched; attempt 1 failed with ECONNRESET\n");
+}, 30_000);
+
+test.each([
+  ["SELF_SIGNED_CERT_IN_CHAIN", "NODE_EXTRA_CA_CERTS=FILE ./orlop"],
+  ["EAI_AGAIN", "HTTPS_PROXY=URL ./orlop"],
+  ["ENOSPC", "no space is left"],
+])("a registry that fails with %s is told with what to do, and not asked twice", async (code, advice) => {
+  tools();
+  standIn(
+    "npm",
+    `[ "$1" != config ] || exec echo https://registry.test/`,
+    `echo "$1" >>asked`,
+    `echo "npm ERR! code ${code}"`,
+    "exit 1",
+  );
+  const { exitCode, stderr } = await run("ps");
+  expect(stderr).toContain(`orlop: the packages could not be installed: ${code}: `);
+  expect(stderr).toContain(advice);
+  expect(exitCode).toBe(125);
+  expect(await Bun.file(join(root, "asked")).text()).toBe("ci\n");
+});
+
+test("a registry without other platforms' packages is asked by npm install, which takes the same versions", async () => {
+  tools();
+  standIn("npm", `[ "$1" = install ] || { echo "npm ERR! code EUSAGE"; exit 1; }`, makeBun);
+  expect((await run("ps")).stdout).toBe("started ps\n");
+});
+
+test("what npm says at last is shown, and nothing half-made is taken for a program", async () => {
+  tools();
+  standIn("npm", "echo 'npm ERR! code EODD'; echo 'npm ERR! something odd'; exit 1");
+  const { stderr } = await run("ps");
+  expect(stderr).toContain("npm ERR! something odd\n");
+  expect(stderr).toContain(`could not be installed in ${root}: see above`);
+  expect(existsSync(join(root, "dist/orlop"))).toBe(false);
+});
+
+test("a build that fails is told", async () => {
+  tools();
+  standIn(
+    "npm",
+    makeBun,
+    "printf '#!/bin/sh\\n[ \"$1\" = --version ] || { echo broken >&2; exit 1; }\\n' >node_modules/.bin/bun",
+  );
+  const { exitCode, stderr } = await run("ps");
+  expect(stderr).toContain("broken\norlop: the build failed: see above\n");
+  expect(exitCode).toBe(125);
+});
