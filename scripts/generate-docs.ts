@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorTable } from "../src/base/errors.ts";
+import { errorTable, type Started } from "../src/base/errors.ts";
 import { orlop } from "../src/cli/commands.ts";
 import { globalFlags } from "../src/cli/global-flags.ts";
 import type { Command } from "../src/command/command.ts";
@@ -75,9 +75,12 @@ function laterFlags(flags: Flags): string[] {
   return names.length === 0 ? [] : [`Not yet: ${names.join(", ")}.`];
 }
 
+/** Parameters that choose words instead of being said: the document shows one choice. */
+const choices: Readonly<Record<string, string>> = { started: "container" satisfies Started };
+
 /** A row's sentences with its parameters' names in place of their values. */
 function errorsDocument(): string {
-  const named = new Proxy({}, { get: (_, name) => (typeof name === "string" ? `‹${name}›` : undefined) });
+  const named = new Proxy({}, { get: (_, name) => choices[String(name)] ?? `‹${String(name)}›` });
   const rows = Object.entries(errorTable).map(([code, row]) => {
     const { kind, wrong, remedy } = row as unknown as {
       kind: string;
