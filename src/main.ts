@@ -21,8 +21,8 @@ function engineCommand({ runDir, stateDir }: Places): readonly string[] {
 }
 
 async function runCommandLine(argv: readonly string[]): Promise<void> {
-  const { runCli } = await import("./cli/run-cli.ts");
-  process.exitCode = await runCli(argv, { version, executor, engineCommand, idleSeconds: IDLE_SECONDS });
+  const { runOwn } = await import("./cli/own-program.ts");
+  process.exitCode = await runOwn(argv, { version, executor, engineCommand, idleSeconds: IDLE_SECONDS });
   // Connections that are kept for a next request would hold the process.
   process.exit();
 }

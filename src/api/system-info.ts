@@ -21,6 +21,7 @@ const noCommit = { ID: "", Expected: "" } as const;
 
 export function systemInfo(engine: Engine): unknown {
   const { machine, places } = engine;
+  const { environment } = engine.images.registrySettings;
   const all = engine.containers.all();
   const paused = all.filter(({ status }) => status === "paused").length;
   const running = all.filter(({ isRunning }) => isRunning).length - paused;
@@ -78,9 +79,9 @@ export function systemInfo(engine: Engine): unknown {
       Mirrors: [],
     },
     IndexServerAddress: "https://index.docker.io/v1/",
-    HttpProxy: process.env["HTTP_PROXY"] ?? process.env["http_proxy"] ?? "",
-    HttpsProxy: process.env["HTTPS_PROXY"] ?? process.env["https_proxy"] ?? "",
-    NoProxy: process.env["NO_PROXY"] ?? process.env["no_proxy"] ?? "",
+    HttpProxy: environment["HTTP_PROXY"] ?? environment["http_proxy"] ?? "",
+    HttpsProxy: environment["HTTPS_PROXY"] ?? environment["https_proxy"] ?? "",
+    NoProxy: environment["NO_PROXY"] ?? environment["no_proxy"] ?? "",
     Labels: [],
     GenericResources: null,
     ExperimentalBuild: false,

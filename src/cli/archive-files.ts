@@ -3,13 +3,13 @@
 import { createReadStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { OrlopError } from "../base/errors.ts";
-import type { Output } from "./output.ts";
+import type { Caller } from "./caller.ts";
 
 /** To a file, which is there only when it is whole, or to standard output, unless that is a terminal. */
 export async function writeArchive(
   archive: AsyncIterable<Uint8Array>,
   file: string | undefined,
-  stdout: Output,
+  { stdout }: Caller,
 ): Promise<void> {
   if (file === undefined || file === "-") {
     for await (const piece of archive) await stdout.write(piece);
@@ -28,15 +28,15 @@ export async function writeArchive(
 }
 
 /** @throws {OrlopError} terminal_output. Before anything is asked of the engine. */
-export async function refuseTerminal(file: string | undefined): Promise<void> {
+export async function refuseTerminal(file: string | undefined, caller: Caller): Promise<void> {
   if (file !== undefined && file !== "-") return;
-  if ((await import("./terminal.ts")).isTerminal(1)) throw OrlopError.of("terminal_output", { flag: "-o" });
+  if ((await caller.terminal()).isTerminal(1)) throw OrlopError.of("terminal_output", { flag: "-o" });
 }
 
 /** A file's bytes, or with "-" (or nothing) standard input's. */
-export async function* readArchive(file: string | undefined): AsyncGenerator<Uint8Array, void> {
+export async function* readArchive(file: string | undefined, caller: Caller): AsyncGenerator<Uint8Array, void> {
   if (file === undefined || file === "-") {
-    for await (const piece of Bun.stdin.stream()) yield piece;
+    for await (const piece of caller.stdin()) yield piece;
     return;
   }
   try {

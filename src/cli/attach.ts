@@ -25,8 +25,7 @@ export const attach = command({
     const { Id, State, Config } = await context.engine.containers.inspect(args[0] as string);
     if (!State.Running) throw OrlopError.of("not_running", { id: args[0] as string });
     const stdin = Config.OpenStdin && !flags.noStdin;
-    if (Config.Tty && stdin && !(await import("./terminal.ts")).isTerminal(0))
-      throw OrlopError.of("not_a_terminal", {});
+    if (Config.Tty && stdin && !(await context.terminal()).isTerminal(0)) throw OrlopError.of("not_a_terminal", {});
     const end = await runSession(context, {
       id: Id,
       tty: Config.Tty,

@@ -12,9 +12,10 @@ export const containerPrune = command({
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match, e.g. until=24h, label=a=b, label!=keep" },
   },
   examples: ["orlop container prune", "orlop container prune -f --filter until=24h"],
-  async run({ flags, engine, print, stdout }) {
+  async run({ flags, ...context }) {
+    const { engine, print } = context;
     const filters = parseFilters(flags.filter);
-    if (!flags.force && !(await confirm("This will remove all stopped containers.", { stdout }))) return 0;
+    if (!flags.force && !(await confirm("This will remove all stopped containers.", context))) return 0;
     const { ContainersDeleted, SpaceReclaimed } = await engine.containers.prune(filters);
     if (ContainersDeleted !== null && ContainersDeleted.length > 0) {
       await print("Deleted Containers:");

@@ -2,9 +2,9 @@
 import type { Places } from "../client/address.ts";
 import type { EngineClient } from "../client/engine-client.ts";
 import { commandsWith } from "../command/command.ts";
-import type { Output } from "./output.ts";
+import type { Caller } from "./caller.ts";
 
-export interface CliContext {
+export interface CliContext extends Caller {
   /** Connects when it is first asked something. */
   readonly engine: EngineClient;
   readonly places: Places;
@@ -15,8 +15,6 @@ export interface CliContext {
   readonly print: (line: string) => Promise<void>;
   /** A line on standard error. */
   readonly warn: (line: string) => Promise<void>;
-  readonly stdout: Output;
-  readonly stderr: Output;
 }
 
 /** Makes one of `orlop`'s commands. */

@@ -31,7 +31,7 @@ export const cp = command({
     const to = placeIn(target);
     if (from !== undefined && to !== undefined) throw refuse(target, "a path here, where the source is in a container");
     if (from !== undefined) await copyOut(context, from, target, flags.followLink);
-    else if (to !== undefined) await copyIn(context.engine.containers, source, to, flags);
+    else if (to !== undefined) await copyIn(context, source, to, flags);
     else throw refuse(source, "CONTAINER:PATH as source or destination");
     return 0;
   },
@@ -86,18 +86,19 @@ async function copyOut(
 }
 
 async function copyIn(
-  containers: ContainersClient,
+  context: CliContext,
   source: string,
   { container, path }: ContainerPlace,
   flags: { readonly archive: boolean; readonly followLink: boolean },
 ): Promise<void> {
+  const { containers } = context.engine;
   const found = await statusOrNothing(containers, container, path);
   const resolved = found?.isLink === true ? found.target : path;
   const target = found?.isLink === true ? await statusOrNothing(containers, container, resolved) : found;
   if (source === "-") {
     if (target?.isDirectory !== true)
       throw OrlopError.of("copy_mismatch", { path: `${container}:${path}`, reason: "it must be a directory" });
-    await containers.putArchive(container, resolved, readArchive("-"), flags.archive);
+    await containers.putArchive(container, resolved, readArchive("-", context), flags.archive);
     return;
   }
   const stat = existsSync(source) || isLink(source) ? undefined : refuse(source, "a file or directory that is there");

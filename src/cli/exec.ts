@@ -3,7 +3,8 @@ import { OrlopError } from "../base/errors.ts";
 import type { AttachedContainer } from "../client/attach.ts";
 import { type CliContext, command } from "./context.ts";
 import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
-import { environmentOf, readFlagFile } from "./key-values.ts";
+import { environmentOf } from "./key-values.ts";
+import { checkTerminal, openTerminal } from "./terminal-session.ts";
 
 export const exec = command({
   name: "exec",
@@ -38,14 +39,14 @@ export const exec = command({
     parseDetachKeys(flags.detachKeys); // before anything is made
     const attaches = !flags.detach;
     const stdin = attaches && flags.interactive;
-    const size = flags.tty && attaches ? await checkTerminal(stdin) : undefined;
+    const size = flags.tty && attaches ? await checkTerminal(context, stdin) : undefined;
     const asked = context.engine.execs.create(container, {
       AttachStdin: stdin,
       AttachStdout: attaches,
       AttachStderr: attaches,
       Tty: flags.tty,
       Cmd: words,
-      Env: environmentOf(flags, process.env, readFlagFile),
+      Env: environmentOf(flags, context.env, context.readFile),
       Privileged: flags.privileged,
       ...(flags.user === undefined ? {} : { User: flags.user }),
       ...(flags.workdir === undefined ? {} : { WorkingDir: flags.workdir }),
@@ -60,13 +61,6 @@ export const exec = command({
   },
 });
 
-async function checkTerminal(stdin: boolean): Promise<readonly [number, number] | undefined> {
-  const { isTerminal, terminalSize } = await import("./terminal.ts");
-  if (stdin && !isTerminal(0)) throw OrlopError.of("not_a_terminal", {});
-  const size = terminalSize();
-  return size === undefined ? undefined : [size.rows, size.columns];
-}
-
 interface Part {
   readonly stdin: boolean;
   readonly tty: boolean;
@@ -77,19 +71,23 @@ interface Part {
 async function takePart(context: CliContext, id: string, part: Part): Promise<number> {
   const { engine } = context;
   const terminal = part.tty
-    ? (await import("./terminal-session.ts")).openTerminal(part.stdin, (rows, columns) =>
-        engine.execs.resize(id, rows, columns),
-      )
+    ? openTerminal(await context.terminal(), part.stdin, (rows, columns) => engine.execs.resize(id, rows, columns))
     : undefined;
+  context.keepResumable({ kind: "exec", id });
   try {
     const attached = await engine.execs.attach(id, part.tty);
     terminal?.follow();
-    const detached = part.stdin ? passInput(attached, part) : new Promise<never>(() => undefined);
+    const detached = part.stdin ? passInput(context, attached, part) : new Promise<never>(() => undefined);
     const end = await Promise.race([passOutput(context, attached, part.tty), detached]);
     if (end === "detached") return 0;
   } finally {
     terminal?.close();
   }
+  return exitOfExec(context, id);
+}
+
+/** The exit code of an exec whose stream has ended. @throws {OrlopError} engine_broke_off, while it goes on */
+export async function exitOfExec({ engine }: CliContext, id: string): Promise<number> {
   const { Running, ExitCode } = await engine.execs.inspect(id);
   if (!Running) return ExitCode ?? 0;
   throw OrlopError.of("engine_broke_off", { reason: `the command goes on as exec ${id}, its output is lost` });
@@ -101,10 +99,14 @@ async function passOutput(context: CliContext, attached: AttachedContainer, tty:
 }
 
 /** Standard input to the command, and its end as a half-close. Resolves only when the user detaches. */
-async function passInput(attached: AttachedContainer, { tty, detachKeys }: Part): Promise<"detached"> {
+async function passInput(
+  context: CliContext,
+  attached: AttachedContainer,
+  { tty, detachKeys }: Part,
+): Promise<"detached"> {
   const scanner = tty ? new DetachScanner(parseDetachKeys(detachKeys)) : undefined;
   try {
-    for await (const bytes of Bun.stdin.stream()) {
+    for await (const bytes of context.stdin()) {
       const { pass, detach } = scanner?.scan(bytes) ?? { pass: bytes, detach: false };
       if (pass.length > 0) await attached.write(pass);
       if (!detach) continue;

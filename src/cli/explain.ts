@@ -2,11 +2,11 @@
 import { OrlopError } from "../base/errors.ts";
 import type { ContainerCreate } from "../client/container-types.ts";
 import { parseFlags } from "../command/parse-flags.ts";
+import type { Caller } from "./caller.ts";
 import { containerConfig, streamsOf } from "./container-config.ts";
 import { command } from "./context.ts";
 import { renderLayers } from "./explain-layers.ts";
 import { renderPlan, styleFor } from "./explain-plan.ts";
-import { readFlagFile } from "./key-values.ts";
 import { runFlags } from "./run-flags.ts";
 
 const example = ["run", "--rm", "-it", "host", "bash"];
@@ -22,14 +22,15 @@ export const explain = command({
     "orlop explain run --rm -it host bash",
     "orlop explain run --memory 64m --read-only host true",
   ],
-  async run({ args, flags, engine, stdout }) {
+  async run({ args, flags, ...context }) {
+    const { engine, stdout } = context;
     const words = args.length === 0 ? example : args;
-    const { steps } = await engine.containers.explain(configOf(words));
+    const { steps } = await engine.containers.explain(configOf(words, context));
     if (flags.json) {
       await stdout.write(`${JSON.stringify(steps, undefined, 2)}\n`);
       return 0;
     }
-    const style = styleFor((await import("./terminal.ts")).isTerminal(1));
+    const style = styleFor((await context.terminal()).isTerminal(1));
     await stdout.write(
       args.length === 0 ? renderLayers(steps, `orlop ${words.join(" ")}`, style) : renderPlan(steps, style),
     );
@@ -38,7 +39,7 @@ export const explain = command({
 });
 
 /** What `run` or `create` would ask for with these words. */
-function configOf(words: readonly string[]): ContainerCreate {
+function configOf(words: readonly string[], caller: Caller): ContainerCreate {
   const [verb, ...rest] = words[0] === "orlop" ? words.slice(1) : words;
   if (verb !== "run" && verb !== "create")
     throw OrlopError.of("bad_value", {
@@ -47,9 +48,5 @@ function configOf(words: readonly string[]): ContainerCreate {
       expected: "run or create: these make a container",
     });
   const { flags, args } = parseFlags(runFlags, rest, "before-arguments", `orlop ${verb}`);
-  return containerConfig(flags, args, streamsOf(flags, flags.detach), {
-    cwd: process.cwd(),
-    env: process.env,
-    readFile: readFlagFile,
-  });
+  return containerConfig(flags, args, streamsOf(flags, flags.detach), caller);
 }

@@ -8,9 +8,9 @@ export const exportRoot = command({
   args: "CONTAINER",
   flags: { output: { type: "text", short: "o", value: "FILE", help: "Instead of standard output" } },
   examples: ["orlop export -o web.tar web", "orlop export web | tar -t"],
-  async run({ args, flags, engine, stdout }) {
-    await refuseTerminal(flags.output);
-    await writeArchive(await engine.containers.export(args[0] as string), flags.output, stdout);
+  async run({ args, flags, ...context }) {
+    await refuseTerminal(flags.output, context);
+    await writeArchive(await context.engine.containers.export(args[0] as string), flags.output, context);
     return 0;
   },
 });

@@ -13,10 +13,11 @@ export const imagePrune = command({
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match, e.g. until=24h, label=a=b, label!=keep" },
   },
   examples: ["orlop image prune", "orlop image prune -af --filter until=240h"],
-  async run({ flags, engine, print, stdout }) {
+  async run({ flags, ...context }) {
+    const { engine, print } = context;
     const filters = { ...parseFilters(flags.filter), dangling: [String(!flags.all)] };
     const which = flags.all ? "images without at least one container associated to them" : "dangling images";
-    if (!flags.force && !(await confirm(`This will remove all ${which}.`, { stdout }))) return 0;
+    if (!flags.force && !(await confirm(`This will remove all ${which}.`, context))) return 0;
     const { ImagesDeleted, SpaceReclaimed } = await engine.images.prune(filters);
     if (ImagesDeleted !== null && ImagesDeleted.length > 0) {
       await print("Deleted Images:");

@@ -15,10 +15,11 @@ export const importRoot = command({
     platform: { type: "text", value: "OS/ARCHITECTURE", help: "What it is for" },
   },
   examples: ["orlop import root.tar.gz base:1", "orlop export web | orlop import - web:flat"],
-  async run({ args, flags, engine, stdout }) {
+  async run({ args, flags, ...context }) {
+    const { engine, stdout } = context;
     const [source = "", name] = args;
     const { change: changes, message, platform } = flags;
-    const archive = /^https?:\/\//.test(source) ? download(source) : readArchive(source);
+    const archive = /^https?:\/\//.test(source) ? download(source) : readArchive(source, context);
     await showProgress(
       engine.images.import(archive, { ...splitName(name), changes, message, platform }),
       stdout,

@@ -13,8 +13,8 @@ export const load = command({
     platform: { type: "later", takesValue: true, help: "" },
   },
   examples: ["orlop load -i web.tar", "docker save web | orlop load"],
-  async run({ flags, engine, stdout }) {
-    await showProgress(engine.images.load(readArchive(flags.input)), stdout, undefined);
+  async run({ flags, ...context }) {
+    await showProgress(context.engine.images.load(readArchive(flags.input, context)), context.stdout, undefined);
     return 0;
   },
 });

@@ -17,11 +17,11 @@ export const login = command({
     "orlop login -u me registry.example.com",
     "pass show registry | orlop login -u me --password-stdin localhost:5000",
   ],
-  async run({ args, flags, engine, print, warn, stderr }) {
+  async run({ args, flags, engine, env, print, warn, stderr }) {
     if (flags.password !== undefined && flags.passwordStdin)
       throw OrlopError.of("flags_conflict", { first: "--password", second: "--password-stdin" });
     const host = hostOfServer(args[0]);
-    const config = new DockerConfig(process.env);
+    const config = new DockerConfig(env);
     if (flags.password !== undefined)
       await warn("orlop: warning: a password on the command line can be seen by others: use --password-stdin");
     const username = flags.username ?? (flags.passwordStdin ? undefined : await ask(stderr, "Username: "));

@@ -10,9 +10,9 @@ export const logout = command({
   args: "[SERVER]",
   flags: {},
   examples: ["orlop logout registry.example.com"],
-  async run({ args, print }) {
+  async run({ args, env, print }) {
     const host = hostOfServer(args[0]);
-    if (!(await new DockerConfig(process.env).remove(host))) throw OrlopError.of("not_logged_in", { host });
+    if (!(await new DockerConfig(env).remove(host))) throw OrlopError.of("not_logged_in", { host });
     await print(`Removing login credentials for ${host === "docker.io" ? "https://index.docker.io/v1/" : host}`);
     return 0;
   },

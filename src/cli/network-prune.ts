@@ -11,9 +11,10 @@ export const networkPrune = command({
     force: { type: "switch", short: "f", help: "Do not ask" },
   },
   examples: ["orlop network prune"],
-  async run({ flags, engine, print, stdout }) {
+  async run({ flags, ...context }) {
+    const { engine, print } = context;
     const warning = "This will remove all custom networks not used by at least one container.";
-    if (!flags.force && !(await confirm(warning, { stdout }))) return 0;
+    if (!flags.force && !(await confirm(warning, context))) return 0;
     const { NetworksDeleted } = await engine.networks.prune(parseFilters(flags.filter));
     const names = NetworksDeleted ?? [];
     if (names.length > 0) await print(`Deleted Networks:\n${names.join("\n")}\n`);

@@ -1,6 +1,7 @@
 /** Pulls an image for a command, with its progress on the given output. */
 
 import { parseReference } from "../spec/reference.ts";
+import type { Caller } from "./caller.ts";
 import type { CliContext } from "./context.ts";
 import { authFor } from "./registry-auth.ts";
 import { showProgress } from "./show-progress.ts";
@@ -22,14 +23,14 @@ export async function pullImage(
   const messages = context.engine.images.pull(image, {
     ...(isNamed ? {} : { tag: "latest" }),
     ...(platform === undefined ? {} : { platform }),
-    ...(await authFor(image)),
+    ...(await authFor(image, context.env)),
   });
   if (quiet) for await (const _ of messages);
-  else await showProgress(messages, where === 1 ? context.stdout : context.stderr, await columnsOf(where));
+  else await showProgress(messages, where === 1 ? context.stdout : context.stderr, await columnsOf(context, where));
 }
 
 /** The width of the terminal; undefined when there is none. */
-export async function columnsOf(fd: 1 | 2): Promise<number | undefined> {
-  const { isTerminal, terminalSize } = await import("./terminal.ts");
-  return isTerminal(fd) ? (terminalSize()?.columns ?? 80) : undefined;
+export async function columnsOf(caller: Caller, fd: 1 | 2): Promise<number | undefined> {
+  const terminal = await caller.terminal();
+  return terminal.isTerminal(fd) ? (terminal.size()?.columns ?? 80) : undefined;
 }

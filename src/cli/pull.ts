@@ -24,8 +24,8 @@ export const pull = command({
       if (name.includes("@") || name.endsWith(`:${reference.tag}`))
         throw OrlopError.of("bad_value", { what: "name", value: name, expected: "no tag together with --all-tags" });
       const platform = flags.platform === undefined ? {} : { platform: flags.platform };
-      const messages = context.engine.images.pull(name, { ...platform, ...(await authFor(name)) });
-      await showProgress(messages, context.stdout, await columnsOf(1));
+      const messages = context.engine.images.pull(name, { ...platform, ...(await authFor(name, context.env)) });
+      await showProgress(messages, context.stdout, await columnsOf(context, 1));
       return 0;
     }
     await pullImage(context, name, flags, 1);

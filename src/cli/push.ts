@@ -17,7 +17,8 @@ export const push = command({
     platform: { type: "later", takesValue: true, help: "" },
   },
   examples: ["orlop tag web localhost:5000/web:2", "orlop push localhost:5000/web:2"],
-  async run({ args, flags, engine, print, stdout }) {
+  async run({ args, flags, ...context }) {
+    const { engine, print, stdout } = context;
     const [name = ""] = args;
     const { tag, digest } = parseReference(name);
     const isTagged = name.endsWith(`:${tag}`);
@@ -28,10 +29,10 @@ export const push = command({
         expected: digest === undefined ? "no tag together with --all-tags" : "a name without a digest",
       });
     const repository = isTagged ? name.slice(0, -`:${tag}`.length) : name;
-    const { auth } = await authFor(name);
+    const { auth } = await authFor(name, context.env);
     const messages = engine.images.push(repository, flags.allTags ? undefined : tag, auth);
     if (flags.quiet) for await (const _ of messages);
-    else await showProgress(messages, stdout, await columnsOf(1));
+    else await showProgress(messages, stdout, await columnsOf(context, 1));
     if (flags.quiet) await print(name);
     return 0;
   },

@@ -7,9 +7,9 @@ import { type ContainerFlags, containerConfig, type Streams, streamsOf } from ".
 import { type CliContext, command } from "./context.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
 import { exitCodeOf, StartFailure } from "./exit-code.ts";
-import { readFlagFile } from "./key-values.ts";
 import { runFlags } from "./run-flags.ts";
 import { runSession } from "./session.ts";
+import { checkTerminal } from "./terminal-session.ts";
 
 export const run = command({
   name: "run",
@@ -57,12 +57,9 @@ export async function createContainer(
   args: readonly string[],
   { streams, attach }: { readonly streams: Streams; readonly attach: boolean },
 ): Promise<ContainerCreated> {
-  const size = flags.tty && attach ? await checkTerminal(streams) : undefined;
-  const config = containerConfig(flags, args, streams, {
-    cwd: process.cwd(),
-    env: process.env,
-    readFile: readFlagFile,
-  });
+  const size = flags.tty && attach ? await checkTerminal(context, streams.stdin) : undefined;
+  const config = containerConfig(flags, args, streams, context);
+  if (flags.cidfile !== undefined) context.needOwnProcess();
   const idFile = flags.cidfile === undefined ? undefined : openIdFile(flags.cidfile);
   try {
     // While the engine works on it, the connections for attach, wait and start are made (the third is this one's).
@@ -95,13 +92,17 @@ async function createPulling(
 ): Promise<ContainerCreated> {
   const create = () => context.engine.containers.create(config, flags.name, flags.platform);
   const { Image = "" } = config;
-  const pull = async () => (await import("./pull-image.ts")).pullImage(context, Image, flags, 2);
+  const pull = async () => {
+    context.needOwnProcess(); // for the credentials
+    await (await import("./pull-image.ts")).pullImage(context, Image, flags, 2);
+  };
   if (flags.pull === "always") await pull();
   try {
     return await create();
   } catch (error) {
     const isMissing = error instanceof EngineError && error.status === 404 && Image !== "";
     if (!isMissing || flags.pull !== "missing") throw error;
+    context.needOwnProcess();
     if (!flags.quiet) await context.warn(`Unable to find image '${withTag(Image)}' locally`);
     await pull();
     return create();
@@ -110,14 +111,6 @@ async function createPulling(
 
 function withTag(image: string): string {
   return /[:@]/.test(image.slice(image.lastIndexOf("/") + 1)) ? image : `${image}:latest`;
-}
-
-/** Input that is not a terminal cannot be a terminal's; gives the size to begin with, where it is known. */
-async function checkTerminal(streams: Streams): Promise<readonly [number, number] | undefined> {
-  const { isTerminal, terminalSize } = await import("./terminal.ts");
-  if (streams.stdin && !isTerminal(0)) throw OrlopError.of("not_a_terminal", {});
-  const size = terminalSize();
-  return size === undefined ? undefined : [size.rows, size.columns];
 }
 
 /** Before the container is made, as one without its file would be an orphan; never over an older one's. */

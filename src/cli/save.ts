@@ -11,9 +11,9 @@ export const save = command({
     platform: { type: "later", takesValue: true, help: "" },
   },
   examples: ["orlop save -o web.tar web:1 web:2", "orlop save web | ssh other orlop load"],
-  async run({ args, flags, engine, stdout }) {
-    await refuseTerminal(flags.output);
-    await writeArchive(await engine.images.save(args), flags.output, stdout);
+  async run({ args, flags, ...context }) {
+    await refuseTerminal(flags.output, context);
+    await writeArchive(await context.engine.images.save(args), flags.output, context);
     return 0;
   },
 });

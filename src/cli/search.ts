@@ -15,10 +15,10 @@ export const search = command({
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
   },
   examples: ["orlop search --filter is-official=true debian"],
-  async run({ args, flags, engine, print, stdout }) {
+  async run({ args, flags, engine, env, print, stdout }) {
     const [term = ""] = args;
     const host = term.includes("/") ? term : `docker.io/${/^[a-z0-9]+$/.test(term) ? term : "x"}`;
-    const { auth } = await authFor(host);
+    const { auth } = await authFor(host, env);
     const found = await engine.images.search(term, flags.limit, parseFilters(flags.filter), auth);
     const rows = found.map(({ name, description, star_count, is_official }) => ({
       Name: name,

@@ -9,6 +9,7 @@ import { DetachScanner, parseDetachKeys } from "./detach-keys.ts";
 import { StartFailure } from "./exit-code.ts";
 import { OutputProgress } from "./output-progress.ts";
 import { proxySignals } from "./signals.ts";
+import { openTerminal } from "./terminal-session.ts";
 
 export interface SessionOptions {
   readonly id: string;
@@ -56,13 +57,13 @@ class Session {
 
   async run(): Promise<SessionEnd> {
     const { sigProxy, tty, streams } = this.#options;
-    const signals = sigProxy ? proxySignals((signal) => this.#signal(signal)) : undefined;
+    const signals = sigProxy ? proxySignals(this.#context, (signal) => this.#signal(signal)) : undefined;
     const link = await this.#link;
     // Read from now on: a container may write more than a socket holds before the engine has answered the start.
     const output = this.#passOutput(link);
     output.catch(() => undefined); // `follow` sees it; until then it is not unhandled
     const terminal = tty
-      ? (await import("./terminal-session.ts")).openTerminal(streams.stdin, (rows, columns) =>
+      ? openTerminal(await this.#context.terminal(), streams.stdin, (rows, columns) =>
           this.#context.engine.containers.resize(this.#options.id, rows, columns),
         )
       : undefined;
@@ -161,7 +162,7 @@ class Session {
   /** Standard input to the container, and its end as a half-close. Resolves only when the user detaches. */
   async #passInput(): Promise<SessionEnd> {
     const scanner = this.#options.tty ? new DetachScanner(parseDetachKeys(this.#options.detachKeys)) : undefined;
-    for await (const bytes of Bun.stdin.stream()) {
+    for await (const bytes of this.#context.stdin()) {
       const { pass, detach } = scanner?.scan(bytes) ?? { pass: bytes, detach: false };
       if (pass.length > 0) await this.#input((attached) => attached.write(pass));
       if (!detach) continue;

@@ -1,4 +1,5 @@
 /** Signals that are passed on to a container. */
+import type { Caller } from "./caller.ts";
 
 /**
  * Every signal that has a name here and can be caught, but: CHLD, URG, WINCH and PIPE, which are about this process; TTIN and
@@ -22,7 +23,10 @@ const passedOn = [
 
 /** Catches signals and gives each to `send`. Those that come before `open` wait, so that none is lost to a container that
  *  has not started yet. */
-export function proxySignals(send: (signal: string) => Promise<void>): {
+export function proxySignals(
+  caller: Caller,
+  send: (signal: string) => Promise<void>,
+): {
   readonly open: () => void;
   readonly stop: () => void;
 } {
@@ -32,18 +36,16 @@ export function proxySignals(send: (signal: string) => Promise<void>): {
     // One after the other, so that they arrive in order.
     sending = sending.then(() => send(signal));
   };
-  const caught = (signal: NodeJS.Signals) => {
+  const caught = (signal: string) => {
     if (waiting === undefined) pass(signal);
     else waiting.push(signal);
   };
-  for (const signal of passedOn) process.on(signal, caught);
+  const stop = caller.catchSignals(passedOn, caught);
   return {
     open: () => {
       for (const signal of waiting ?? []) pass(signal);
       waiting = undefined;
     },
-    stop: () => {
-      for (const signal of passedOn) process.off(signal, caught);
-    },
+    stop,
   };
 }

@@ -1,7 +1,7 @@
-/** The user's terminal while a container has it: raw, and of the same size. Loaded only for a container with a terminal. */
+/** The user's terminal while a container has it: raw, and of the same size. */
 import { OrlopError } from "../base/errors.ts";
 import { EngineError } from "../client/engine-error.ts";
-import { enterRawMode, terminalSize } from "./terminal.ts";
+import type { Caller, Terminal } from "./caller.ts";
 
 export interface OpenedTerminal {
   /** The container runs: gives its terminal our size, now and whenever the window changes. */
@@ -9,13 +9,25 @@ export interface OpenedTerminal {
   readonly close: () => void;
 }
 
+/** Input that is not a terminal cannot be a terminal's; gives the size to begin with, where it is known. */
+export async function checkTerminal(
+  caller: Caller,
+  stdin: boolean,
+): Promise<readonly [rows: number, columns: number] | undefined> {
+  const terminal = await caller.terminal();
+  if (stdin && !terminal.isTerminal(0)) throw OrlopError.of("not_a_terminal", {});
+  const size = terminal.size();
+  return size === undefined ? undefined : [size.rows, size.columns];
+}
+
 /** Where input is attached, the terminal is raw from now on, before the container starts: else it would echo the first keys. */
 export function openTerminal(
+  terminal: Terminal,
   stdin: boolean,
   giveSize: (rows: number, columns: number) => Promise<void>,
 ): OpenedTerminal {
   const resize = async () => {
-    const size = terminalSize();
+    const size = terminal.size();
     if (size === undefined) return;
     try {
       await giveSize(size.rows, size.columns);
@@ -25,14 +37,15 @@ export function openTerminal(
     }
   };
   const resized = () => void resize();
-  const raw = stdin ? enterRawMode() : undefined;
+  const raw = stdin ? terminal.enterRawMode() : undefined;
+  let stop: (() => void) | undefined;
   return {
     follow: () => {
       resized();
-      process.on("SIGWINCH", resized);
+      stop = terminal.onResize(resized);
     },
     close: () => {
-      process.off("SIGWINCH", resized);
+      stop?.();
       raw?.restore();
     },
   };

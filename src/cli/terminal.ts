@@ -5,11 +5,7 @@
  * programs, for which LF is "one line down", would draw in the wrong column.
  */
 import { dlopen, ptr } from "bun:ffi";
-
-export interface TerminalSize {
-  readonly rows: number;
-  readonly columns: number;
-}
+import type { Terminal, TerminalSize } from "./caller.ts";
 
 const { symbols: libc } = dlopen("libc.so.6", {
   isatty: { args: ["i32"], returns: "i32" },
@@ -26,12 +22,12 @@ const TIOCGWINSZ = 0x5413;
 /** tcsetattr(3): after what was written has been sent, as that was meant for the old settings. */
 const TCSADRAIN = 1;
 
-export function isTerminal(fd: 0 | 1 | 2): boolean {
+function isTerminal(fd: 0 | 1 | 2): boolean {
   return libc.isatty(fd) === 1;
 }
 
 /** The size of the terminal on standard output; undefined where that is none, or knows no size. */
-export function terminalSize(): TerminalSize | undefined {
+function terminalSize(): TerminalSize | undefined {
   const size = new Uint16Array(4);
   if (libc.ioctl(1, TIOCGWINSZ, ptr(size)) !== 0) return undefined;
   const [rows = 0, columns = 0] = size;
@@ -42,7 +38,7 @@ export function terminalSize(): TerminalSize | undefined {
  * Passes every key on as it is typed, and every byte of output as it is, until `restore`. The terminal is given back however
  * this process ends, short of SIGKILL; and when it is continued after a stop, raw mode is set again, as shells reset it.
  */
-export function enterRawMode(): { readonly restore: () => void } {
+function enterRawMode(): { readonly restore: () => void } {
   const before = new Uint8Array(termiosBytes);
   if (libc.tcgetattr(0, ptr(before)) !== 0) return { restore: () => undefined }; // not a terminal: nothing to set
   const raw = before.slice();
@@ -61,6 +57,16 @@ export function enterRawMode(): { readonly restore: () => void } {
     },
   };
 }
+
+export const ownTerminal: Terminal = {
+  isTerminal,
+  size: terminalSize,
+  enterRawMode,
+  onResize(changed) {
+    process.on("SIGWINCH", changed);
+    return () => void process.off("SIGWINCH", changed);
+  },
+};
 
 /** `struct termios`: the local modes come after input, output and control modes, 32 bits each. */
 const localModes = 3;

@@ -13,9 +13,10 @@ export const volumePrune = command({
     force: { type: "switch", short: "f", help: "Do not ask" },
   },
   examples: ["orlop volume prune", "orlop volume prune -af --filter label!=keep"],
-  async run({ flags, engine, print, stdout }) {
+  async run({ flags, ...context }) {
+    const { engine, print } = context;
     const which = flags.all ? "all volumes that no container has" : "the volumes without a name that no container has";
-    if (!flags.force && !(await confirm(`This will remove ${which}.`, { stdout }))) return 0;
+    if (!flags.force && !(await confirm(`This will remove ${which}.`, context))) return 0;
     const all = flags.all ? { all: ["true"] } : {};
     const { VolumesDeleted, SpaceReclaimed } = await engine.volumes.prune({ ...parseFilters(flags.filter), ...all });
     const names = VolumesDeleted ?? [];

@@ -22,6 +22,8 @@ interface Definition<F extends Flags, Context> {
   readonly examples: readonly string[];
   /** Works, but the list of commands leaves it out. */
   readonly hidden?: boolean;
+  /** Whether a program that stays may run it for others: it needs nothing of its caller but streams, terminal and signals. */
+  readonly inEngine?: boolean;
   /** Exit code when the words do not parse; 1 unless said (Docker's `run` has 125, to leave 1 to the container). */
   readonly failure?: number;
   /** The exit code; 0 when nothing is returned. */
@@ -37,6 +39,7 @@ export interface Command<Context> {
   readonly flags: Flags;
   readonly examples: readonly string[];
   readonly hidden: boolean;
+  readonly inEngine: boolean;
   readonly failure: number;
   /** Parses the words and gives back what is to be done with them; undefined: they ask for help. Throws before anything was done. */
   prepare(words: readonly string[], path: string): ((context: Context) => Promise<number>) | undefined;
@@ -52,6 +55,7 @@ export function commandsWith<Context>() {
     flags: definition.flags,
     examples: definition.examples,
     hidden: definition.hidden ?? false,
+    inEngine: definition.inEngine ?? false,
     failure: definition.failure ?? 1,
     prepare(words, path) {
       const table = withHelp(definition.flags);

@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { log } from "../base/log.ts";
+import { takeProxyEnvironment } from "../images/proxy.ts";
 import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Executor } from "../kernel/executor.ts";
@@ -59,7 +60,7 @@ export class Engine {
       store: stores.durable,
       events: this.events,
       users: { usersOf: (image) => this.containers.usersOf(image), images: () => this.containers.images() },
-      environment: process.env,
+      environment: takeEnvironment(),
     });
     this.networks = new Networks({
       executor: options.executor,
@@ -199,6 +200,11 @@ async function prepareMachine(executor: Executor): Promise<Machine> {
 /** In the run directory: events before the last boot are nobody's business. */
 function historyOf({ runDir }: Places): string {
   return `${runDir}/events.jsonl`;
+}
+
+/** As it was given. Its proxies then leave the process: fetch would apply them by itself, to loopback too. */
+function takeEnvironment(): Readonly<Record<string, string | undefined>> {
+  return { ...process.env, ...takeProxyEnvironment(process.env) };
 }
 
 /** Made once. */

@@ -75,7 +75,7 @@ export class RegistrySession {
         return outcome;
       failed++;
       if (outcome instanceof ConnectionFault) {
-        if (failed >= most) throw this.#unreachable(request, outcome);
+        if (failed >= most || outcome.isRefusal) throw this.#unreachable(request, outcome);
         await this.#pause(failed, undefined, request.signal);
         continue;
       }
@@ -170,7 +170,11 @@ export class RegistrySession {
   }
 
   #unreachable(request: SessionRequest, fault: ConnectionFault): OrlopError {
-    const url = request.path instanceof URL ? shown(request.path) : `${this.#base}/v2/${this.options.repository}/`;
+    const { repository } = this.options;
+    const url =
+      request.path instanceof URL
+        ? shown(request.path)
+        : `${this.#base}/v2/${repository === "" ? "" : `${repository}/`}`;
     return OrlopError.of("registry_unreachable", { url, reason: fault.message }, fault);
   }
 

@@ -36,10 +36,12 @@ export interface TransportOptions {
   readonly userAgent: string;
 }
 
-/** The connection failed before an answer: worth another attempt. */
+/** The connection failed before an answer: mostly worth another attempt. */
 export class ConnectionFault extends Error {
   /** Somebody speaks TLS there, but not somebody we trust. */
   readonly isCertificate: boolean;
+  /** The proxy says no, and would again. */
+  readonly isRefusal: boolean;
 
   constructor(cause: unknown) {
     const { code, message } = cause as { code?: unknown; message?: unknown };
@@ -49,6 +51,7 @@ export class ConnectionFault extends Error {
         ?.slice(0, 200),
       { cause },
     );
+    this.isRefusal = code === "ERR_PROXY_TUNNEL" && /: 4\d\d /.test(String(message));
     this.isCertificate = /CERT|ISSUER|HOSTNAME|SIGNATURE|ALTNAME/i.test(`${code} ${message}`);
   }
 }

@@ -141,20 +141,34 @@ export function portElements(ports: readonly ForwardedPort[]): Elements[] {
     ports,
     ({ to, hostAddress }) => `ports${to.version}${hostAddress === undefined ? "_any" : ""}`,
   );
+  const bytesOf = rememberedBytes();
   return [...bySet].map(([set, own]) => ({
     set,
-    elements: own.map(portElement),
+    elements: own.map((port) => portElement(port, bytesOf)),
     get texts() {
       return own.map(portText); // of a thousand ports not made where nobody reads them
     },
   }));
 }
 
-function portElement({ protocol, hostAddress, hostPort, to, toPort }: ForwardedPort): SetElement {
-  const own = hostAddress === undefined ? [] : [addressBytes(hostAddress)];
+function portElement(
+  { protocol, hostAddress, hostPort, to, toPort }: ForwardedPort,
+  bytesOf: (address: IpAddress) => Uint8Array,
+): SetElement {
+  const own = hostAddress === undefined ? [] : [bytesOf(hostAddress)];
   return {
     key: [Uint8Array.of(protocolNumbers[protocol]), ...own, portBytes(hostPort)],
-    value: [addressBytes(to), portBytes(toPort)],
+    value: [bytesOf(to), portBytes(toPort)],
+  };
+}
+
+/** A range of ports leads a thousand times to the same address. */
+function rememberedBytes(): (address: IpAddress) => Uint8Array {
+  const known = new Map<IpAddress, Uint8Array>();
+  return (address) => {
+    const bytes = known.get(address) ?? addressBytes(address);
+    known.set(address, bytes);
+    return bytes;
   };
 }
 

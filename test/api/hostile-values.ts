@@ -38,6 +38,16 @@ export const hostileParameters: readonly string[] = [
   '{"name":["(a+)+$"]}',
 ];
 
+const base64Of = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+/** Of a header; what ends a line would be a header of its own. */
+export const hostileHeaders: readonly string[] = [
+  ...["", "null", "x", "=", "%00", "\x01", "{}", "a,b", "../..", "\xff\xfe", "x".repeat(70_000)],
+  ...[null, [], "text", {}, { username: 7 }, { password: {} }, { registrytoken: "a\r\nb" }].map(base64Of),
+  ...[{ username: "\0", password: "\n" }, { identitytoken: "x".repeat(4000) }, { serveraddress: "//[" }].map(base64Of),
+  base64Of({ username: "a:b", password: "\u202e" }),
+];
+
 const wrongValues: readonly unknown[] = [
   null,
   true,

@@ -8,12 +8,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { tarOfFiles } from "../images/layer-tar.ts";
 import { expectNoLeaks, type Snapshot, takeSnapshot, type Watch } from "../leakcheck.ts";
 import { Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { hasDescription, type Operation, operations, type Parameter, type Schema } from "./description.ts";
 import { messageOf, open, raw, request } from "./engine-fixture.ts";
-import { hostileBodies, hostileParameters, hostileTexts } from "./hostile-values.ts";
+import { hostileBodies, hostileHeaders, hostileParameters, hostileTexts } from "./hostile-values.ts";
+import { NoWayOut } from "./no-way-out.ts";
 
 /** One in so many is tried; 1 tries all. */
 const sparseness = Number(process.env["ORLOP_TEST_SPARSENESS"] ?? 3);
@@ -23,18 +25,22 @@ const timeoutMs = 120_000;
 const answerMs = 10_000;
 
 let product: Product;
+let outside: NoWayOut;
 let directory: string;
 let watch: Watch;
 let before: Snapshot;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "orlop-hostile-"));
-  product = new Product(directory);
+  outside = await NoWayOut.open(directory);
+  product = new Product(directory, { env: outside.env });
   await product.ok("run", "--rm", "host", "true"); // makes the folders that stay
   await product.ok("create", "--name", "first", "host", "true"); // opens the store that stays open
   await product.ok("rm", "first");
   product.disconnect();
   watch = { directory, folders: [`${product.runDir}/containers`, `${product.stateDir}/containers`] };
+  outside.registry.addImage("latest", [tarOfFiles({ "etc/os-release": "NAME=bystander\n" })]);
+  await product.ok("pull", bystanderImage()); // unpacks with workers that stay
   await Bun.sleep(500);
   before = takeSnapshot(watch);
   await product.engine.containers.create({ Image: "host", Cmd: ["sleep", "1000"] }, "bystander");
@@ -43,13 +49,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await product.stop();
+  await outside[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** What would go on for a long time, or reach out of this machine, however right the request is. */
-const leftOut = new Set(["ImageCreate", "ImagePush", "ImageBuild", "ImageSearch", "SystemAuth", "DistributionInspect"]);
-
-const chosen = hasDescription ? operations().filter(({ id }) => !leftOut.has(id)) : [];
+const chosen = hasDescription ? operations() : [];
 
 test("Docker's description of its API is there", () => {
   expect(hasDescription).toBe(true);
@@ -64,9 +68,9 @@ describe.each(chosen.map((operation) => [`${operation.method} ${operation.path}`
         const pid = product.enginePid();
         const faults: string[] = [];
         let at = 0;
-        for (const { target, body } of requestsOf(operation)) {
+        for (const { target, body, header } of requestsOf(operation)) {
           if (at++ % sparseness !== 0) continue;
-          const status = await statusOf(operation.method, target, body);
+          const status = await statusOf(operation.method, target, body, header);
           if (status === 500 || status === 0)
             faults.push(`${status} for ${operation.method} ${target.slice(0, 200)} ${(body ?? "").slice(0, 300)}`);
         }
@@ -84,26 +88,38 @@ async function removeAll(): Promise<void> {
   const { engine } = product;
   for (const { Id, Names } of await engine.containers.list({ all: true }))
     if (!Names.includes("/bystander")) await engine.containers.remove(Id, { force: true });
+  for (const image of await engine.images.list())
+    if (!(image.RepoTags ?? []).some((name) => name === "host:latest" || name === bystanderImage()))
+      await engine.images.remove(image.Id, true);
   await engine.call({ method: "POST", path: "/volumes/prune", query: { filters: '{"all":["true"]}' } }).then(
     (response) => response.bytes(),
     () => undefined,
   );
 }
 
+function bystanderImage(): string {
+  return `${outside.registry.host}/bystander:latest`;
+}
+
 interface Wrong {
   readonly target: string;
   readonly body?: string;
+  /** "Name: value" */
+  readonly header?: string;
 }
 
 function* requestsOf(operation: Operation): Generator<Wrong, void> {
   const queries = operation.parameters.filter((parameter) => parameter.in === "query");
   const schema = operation.parameters.find((parameter) => parameter.in === "body")?.schema;
   // What would remove or end the bystander is tried on nobody.
-  const target = fill(operation.path, isFatal(operation) ? "nobody" : "bystander");
+  const target = fill(operation.path, isFatal(operation) ? "nobody" : bystanderOf(operation));
   yield { target };
   for (const text of hostileTexts) yield { target: fill(operation.path, encodeURIComponent(wellFormed(text))) };
   for (const bytes of ["%00", "%ff%fe", "%", "%zz", "..", "%2e%2e%2f"]) yield { target: fill(operation.path, bytes) };
   yield* wrongQueries(target, queries, baseQuery(operation));
+  for (const { name } of operation.parameters.filter((parameter) => parameter.in === "header"))
+    for (const value of hostileHeaders)
+      yield { target: `${target}?${baseQuery(operation)}`, header: `${name}: ${value}` };
   if (schema === undefined) return;
   const fixed = queries.map(({ name }) => name).includes("name") ? "?name=made" : "";
   for (const body of wrongTexts) yield { target: target + fixed, body };
@@ -114,9 +130,15 @@ function isFatal({ id }: Operation): boolean {
   return /Delete|Kill|Stop|Restart|Pause|Rename|Update|Prune/.test(id);
 }
 
+function bystanderOf({ path }: Operation): string {
+  return /^\/(images|distribution)\//.test(path) ? bystanderImage() : "bystander";
+}
+
 /** What an operation needs so that the one wrong thing is looked at. */
 function baseQuery({ id }: Operation): string {
-  return id === "ContainerArchive" || id === "PutContainerArchive" || id === "ContainerArchiveInfo" ? "path=/tmp&" : "";
+  if (/^(Put)?ContainerArchive/.test(id)) return "path=/tmp&";
+  if (id === "ImageCreate") return `fromImage=${bystanderImage()}&`;
+  return id === "ImageSearch" ? "term=bystander&" : "";
 }
 
 function* wrongQueries(target: string, queries: readonly Parameter[], base: string): Generator<Wrong, void> {
@@ -129,8 +151,8 @@ function* wrongQueries(target: string, queries: readonly Parameter[], base: stri
 }
 
 function bodiesOf({ id }: Operation, schema: Schema): Iterable<unknown> {
-  const base = id === "ContainerCreate" ? { Image: "host", Cmd: ["true"] } : {};
-  return hostileBodies(schema, base);
+  if (id === "ContainerCreate") return hostileBodies(schema, { Image: "host", Cmd: ["true"] });
+  return hostileBodies(schema, id === "SystemAuth" ? { serveraddress: outside.registry.host } : {});
 }
 
 const wrongTexts: readonly string[] = [
@@ -158,12 +180,13 @@ function wellFormed(text: string): string {
 }
 
 /** The answer's status; what it goes on to say is not waited for. 0: none came in time, or the connection was lost. */
-async function statusOf(method: string, target: string, body: string | undefined): Promise<number> {
+async function statusOf(method: string, target: string, body = "", header = ""): Promise<number> {
   const socket = await open(product);
-  const type = body === undefined ? "" : "Content-Type: application/json\r\n";
-  const length = `Content-Length: ${Buffer.byteLength(body ?? "")}\r\n`;
+  const type = body === "" ? "" : "Content-Type: application/json\r\n";
+  const length = `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+  const more = header === "" ? "" : `${header}\r\n`;
   const status = headOf(socket);
-  socket.write(`${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${type}${length}\r\n${body ?? ""}`);
+  socket.write(`${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${more}${type}${length}\r\n${body}`);
   const answered = await status;
   socket.destroy();
   return answered;
@@ -185,6 +208,12 @@ function headOf(socket: Socket): Promise<number> {
     socket.on("end", () => settle(Number(/^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1] ?? 0)));
   });
 }
+
+test("what was asked of the world outside came to the registry or the proxy, and no further", () => {
+  expect(outside.registry.seen(/bystander/).length).toBeGreaterThan(0);
+  expect([...new Set(outside.refused)]).toContain("registry-1.docker.io:443");
+  expect([...new Set(outside.refused)]).toContain("index.docker.io:443");
+});
 
 test("a body over 4 MiB that is sent in chunks is refused when it is too large, not read on", async () => {
   const socket = await open(product);

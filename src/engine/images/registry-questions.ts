@@ -67,7 +67,7 @@ export async function search(
   const slash = term.indexOf("/");
   const first = term.slice(0, Math.max(0, slash));
   const isHost = slash > 0 && (/[.:]/.test(first) || first === "localhost");
-  const place = { host: isHost ? first : "docker.io", repository: "" };
+  const place = { host: isHost ? parseReference(`${first}/x`).host : "docker.io", repository: "" };
   const sessions = (await images.registrySettings.registries()).sessions(place, credentials);
   return searchRepositories(sessions, isHost ? term.slice(slash + 1) : term, limit, signal);
 }

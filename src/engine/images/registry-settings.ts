@@ -11,12 +11,12 @@ const defaultPath = "/etc/orlop/registries.toml";
 
 export class RegistrySettings {
   readonly path: string;
-  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   #read: { readonly text: string; readonly registries: Registries } | undefined;
 
   /** @param environment the engine's: ORLOP_REGISTRIES names another file; the proxy variables count */
   constructor(environment: Readonly<Record<string, string | undefined>>) {
-    this.#environment = environment;
+    this.environment = environment;
     this.path = environment["ORLOP_REGISTRIES"] || defaultPath;
   }
 
@@ -25,7 +25,7 @@ export class RegistrySettings {
     const text = await this.#text();
     if (this.#read?.text !== text) {
       const config = parseRegistryConfig(this.#parse(text), this.path);
-      const registries = new Registries({ config, proxies: this.#environment, userAgent: `orlop/${version}` });
+      const registries = new Registries({ config, proxies: this.environment, userAgent: `orlop/${version}` });
       this.#read = { text, registries };
     }
     return this.#read.registries;

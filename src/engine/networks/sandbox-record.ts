@@ -46,16 +46,52 @@ export interface PublishedPort {
 const fileOf = (runDir: string): string => `${runDir}/network.json`;
 
 export function writeSandbox(runDir: string, record: SandboxRecord): void {
-  writeFileSync(fileOf(runDir), JSON.stringify(record), { mode: 0o600 });
+  const written = { ...record, ports: runsOf(record.ports) };
+  writeFileSync(fileOf(runDir), JSON.stringify(written), { mode: 0o600 });
 }
 
 /** undefined where there is none, or half of one: an engine that was killed while it wrote had not started the container. */
 export function readSandbox(runDir: string): SandboxRecord | undefined {
   try {
-    return JSON.parse(readFileSync(fileOf(runDir), "utf8")) as SandboxRecord;
+    const written = JSON.parse(readFileSync(fileOf(runDir), "utf8")) as WrittenRecord;
+    return { ...written, ports: written.ports.flatMap(portsOf) };
   } catch {
     return undefined;
   }
+}
+
+/** Consecutive ports of one address, which lead to consecutive ports of the container: the first, and how many. */
+export interface PortRun extends PublishedPort {
+  readonly count: number;
+}
+
+type WrittenRecord = Omit<SandboxRecord, "ports"> & { readonly ports: readonly PortRun[] };
+
+/** A range of a thousand ports is one run for each address. */
+export function runsOf(ports: readonly PublishedPort[]): PortRun[] {
+  const byAddress = Map.groupBy(ports, ({ protocol, hostAddress }) => `${protocol} ${hostAddress}`);
+  return [...byAddress.values()].flatMap((own) => {
+    const runs: { from: PublishedPort; count: number }[] = [];
+    for (const port of own.toSorted((one, other) => one.hostPort - other.hostPort)) {
+      const run = runs.at(-1);
+      if (run !== undefined && follows(run.from, run.count, port)) run.count++;
+      else runs.push({ from: port, count: 1 });
+    }
+    return runs.map(({ from, count }) => ({ ...from, count }));
+  });
+}
+
+function follows(from: PublishedPort, count: number, port: PublishedPort): boolean {
+  return port.hostPort === from.hostPort + count && port.containerPort === from.containerPort + count;
+}
+
+/** Without a count: one port, as engines before this one wrote them. */
+function portsOf({ count = 1, ...from }: Partial<Pick<PortRun, "count">> & PublishedPort): PublishedPort[] {
+  return Array.from({ length: count }, (_, index) => ({
+    ...from,
+    hostPort: from.hostPort + index,
+    containerPort: from.containerPort + index,
+  }));
 }
 
 /** The endpoint that leads to the rest of the world, for each version; undefined where none does. */

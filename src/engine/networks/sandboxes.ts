@@ -35,6 +35,7 @@ import {
   leadingEndpoint,
   type PublishedPort,
   readSandbox,
+  runsOf,
   type SandboxRecord,
   writeSandbox,
 } from "./sandbox-record.ts";
@@ -463,13 +464,7 @@ function targetOf(record: SandboxRecord, version: 4 | 6): string {
 
 /** Consecutive ports of one address together. */
 function heldPorts(ports: readonly PublishedPort[], record: SandboxRecord): HeldPorts[] {
-  const runs: { readonly from: PublishedPort; count: number }[] = [];
-  for (const port of sorted(ports)) {
-    const run = runs.at(-1);
-    if (run !== undefined && follows(run.from, run.count, port)) run.count++;
-    else runs.push({ from: port, count: 1 });
-  }
-  return runs.flatMap(({ from: { protocol, hostAddress, hostPort, containerPort }, count }) => {
+  return runsOf(ports).flatMap(({ protocol, hostAddress, hostPort, containerPort, count }) => {
     const address = parseAddress(hostAddress);
     if (address === undefined) return [];
     const target = parseAddress(targetOf(record, address.version));
@@ -482,22 +477,6 @@ function heldPorts(ports: readonly PublishedPort[], record: SandboxRecord): Held
       ...(relayed ? {} : { relay: { address: addressBytes(target), port: containerPort } }),
     };
   });
-}
-
-function follows(from: PublishedPort, count: number, port: PublishedPort): boolean {
-  return (
-    port.protocol === from.protocol &&
-    port.hostAddress === from.hostAddress &&
-    port.hostPort === from.hostPort + count &&
-    port.containerPort === from.containerPort + count
-  );
-}
-
-function sorted(ports: readonly PublishedPort[]): PublishedPort[] {
-  const key = ({ protocol, hostAddress }: PublishedPort): string => `${protocol} ${hostAddress}`;
-  return ports.toSorted((one, other) =>
-    key(one) < key(other) ? -1 : key(one) > key(other) ? 1 : one.hostPort - other.hostPort,
-  );
 }
 
 function mtuOf(network: Network): number {

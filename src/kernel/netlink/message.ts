@@ -4,7 +4,7 @@
  */
 
 const HEADER_BYTES = 16;
-const ATTRIBUTE_HEADER_BYTES = 4;
+export const ATTRIBUTE_HEADER_BYTES = 4;
 /** The length field of an attribute has 16 bits. */
 const ATTRIBUTE_MAX = 0xffff;
 
@@ -15,7 +15,7 @@ export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 
 /** Set in the type of an attribute that holds attributes. */
-const NLA_F_NESTED = 0x8000;
+export const NLA_F_NESTED = 0x8000;
 
 export interface NetlinkRequest {
   /** RTM_* or a generic family's number. */
@@ -34,11 +34,10 @@ export function encodeRequests(requests: readonly NetlinkRequest[]): Uint8Array 
 function encodeRequest({ type, flags = 0, payload }: NetlinkRequest, sequence: number): Uint8Array {
   const body = concatenate(payload.map(padded));
   const message = new Uint8Array(HEADER_BYTES + body.length);
-  const view = new DataView(message.buffer);
-  view.setUint32(0, message.length, true);
-  view.setUint16(4, type, true);
-  view.setUint16(6, flags | NLM_F_REQUEST | NLM_F_ACK, true);
-  view.setUint32(8, sequence, true);
+  putWord(message, 0, message.length);
+  putHalf(message, 4, type);
+  putHalf(message, 6, flags | NLM_F_REQUEST | NLM_F_ACK);
+  putWord(message, 8, sequence);
   // The port at 12 stays 0: the kernel fills in the socket's own.
   message.set(body, HEADER_BYTES);
   return message;
@@ -54,9 +53,8 @@ export function attribute(type: number, value: number | string | Uint8Array): Ui
   const length = ATTRIBUTE_HEADER_BYTES + bytes.length;
   if (length > ATTRIBUTE_MAX) throw new RangeError(`netlink attribute ${type}: ${bytes.length} bytes`);
   const encoded = new Uint8Array(length);
-  const view = new DataView(encoded.buffer);
-  view.setUint16(0, length, true);
-  view.setUint16(2, type, true);
+  putHalf(encoded, 0, length);
+  putHalf(encoded, 2, type);
   encoded.set(bytes, ATTRIBUTE_HEADER_BYTES);
   return encoded;
 }
@@ -68,8 +66,20 @@ export function nested(type: number, attributes: readonly Uint8Array[]): Uint8Ar
 
 function word(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
+  putWord(bytes, 0, value);
   return bytes;
+}
+
+/* A DataView of each small array would cost more than everything else: the engine gives every one a buffer of its own then. */
+
+function putHalf(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >> 8;
+}
+
+function putWord(bytes: Uint8Array, at: number, value: number): void {
+  putHalf(bytes, at, value);
+  putHalf(bytes, at + 2, value >> 16);
 }
 
 function text(value: string): Uint8Array {

@@ -1,6 +1,14 @@
 /** Changes of nftables sets and maps (linux/netfilter/nf_tables.h): the elements alone; `nft` installed the rules. */
 
-import { attribute, concatenate, encodeRequests, type NetlinkRequest, NLM_F_CREATE, nested } from "./message.ts";
+import {
+  ATTRIBUTE_HEADER_BYTES,
+  attribute,
+  concatenate,
+  encodeRequests,
+  type NetlinkRequest,
+  NLA_F_NESTED,
+  NLM_F_CREATE,
+} from "./message.ts";
 
 export const NETLINK_NETFILTER = 12;
 const NFNL_MSG_BATCH_BEGIN = 0x10;
@@ -76,29 +84,53 @@ function requestsOf(type: number, flags: number, table: string, { set, elements 
         Uint8Array.of(NFPROTO_INET, 0, 0, 0),
         attribute(NFTA_SET_ELEM_LIST_TABLE, table),
         attribute(NFTA_SET_ELEM_LIST_SET, set),
-        nested(NFTA_SET_ELEM_LIST_ELEMENTS, elements.slice(at, at + ELEMENTS_MAX).map(encodeElement)),
+        attribute(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED, encodeElements(elements.slice(at, at + ELEMENTS_MAX))),
       ],
     });
   }
   return requests;
 }
 
-function encodeElement({ key, keyEnd, value }: SetElement): Uint8Array {
-  return nested(NFTA_LIST_ELEM, [
-    encodeData(NFTA_SET_ELEM_KEY, key),
-    ...(keyEnd === undefined ? [] : [encodeData(NFTA_SET_ELEM_KEY_END, keyEnd)]),
-    ...(value === undefined ? [] : [encodeData(NFTA_SET_ELEM_DATA, value)]),
-  ]);
+/** Attribute within attribute, in one pass: a range of ports is thousands of elements, and each has a dozen parts. */
+function encodeElements(elements: readonly SetElement[]): Uint8Array {
+  const sizes = elements.map(sizeOfElement);
+  const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
+  let at = 0;
+  const head = (type: number, size: number): void => {
+    bytes[at++] = size;
+    bytes[at++] = size >> 8;
+    bytes[at++] = type;
+    bytes[at++] = type >> 8;
+  };
+  const data = (type: number, parts: Concatenation): void => {
+    const size = sizeOfParts(parts);
+    head(type | NLA_F_NESTED, 2 * ATTRIBUTE_HEADER_BYTES + size);
+    head(NFTA_DATA_VALUE, ATTRIBUTE_HEADER_BYTES + size);
+    for (const part of parts) {
+      for (let index = 0; index < part.length; index++) bytes[at + index] = part[index] as number;
+      at += paddedSize(part);
+    }
+  };
+  for (const [index, { key, keyEnd, value }] of elements.entries()) {
+    head(NFTA_LIST_ELEM | NLA_F_NESTED, sizes[index] as number);
+    data(NFTA_SET_ELEM_KEY, key);
+    if (keyEnd !== undefined) data(NFTA_SET_ELEM_KEY_END, keyEnd);
+    if (value !== undefined) data(NFTA_SET_ELEM_DATA, value);
+  }
+  return bytes;
 }
 
-function encodeData(type: number, parts: Concatenation): Uint8Array {
-  return nested(type, [attribute(NFTA_DATA_VALUE, concatenate(parts.map(padded)))]);
+function sizeOfElement({ key, keyEnd, value }: SetElement): number {
+  const data = [key, keyEnd, value].filter((parts) => parts !== undefined);
+  return data.reduce((sum, parts) => sum + 2 * ATTRIBUTE_HEADER_BYTES + sizeOfParts(parts), ATTRIBUTE_HEADER_BYTES);
 }
 
-function padded(part: Uint8Array): Uint8Array {
-  const whole = new Uint8Array((part.length + 3) & ~3);
-  whole.set(part);
-  return whole;
+function sizeOfParts(parts: Concatenation): number {
+  return parts.reduce((sum, part) => sum + paddedSize(part), 0);
+}
+
+function paddedSize({ length }: Uint8Array): number {
+  return (length + 3) & ~3;
 }
 
 /** A port, in network order. */

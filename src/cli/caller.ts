@@ -1,0 +1,65 @@
+/**
+ * Who called `orlop`: the surroundings, streams, terminal and signals of the process that people started. A command reaches
+ * them through this alone, as it runs in that process (own-process.ts) or, for the launcher, inside the engine
+ * (launcher-caller.ts), beside the commands of other callers.
+ */
+import type { ReadFile } from "./key-values.ts";
+import type { Output } from "./output.ts";
+
+export interface Caller {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Standard input, read from now on; piece by piece, at the reader's pace. */
+  readonly stdin: () => AsyncIterable<Uint8Array>;
+  readonly terminal: () => Promise<Terminal>;
+  /** Gives each of these signals to `caught` instead of letting it act, until what is given back is called. */
+  readonly catchSignals: (signals: readonly NodeJS.Signals[], caught: (signal: string) => void) => () => void;
+  /** A file that a flag names, as the caller sees it. */
+  readonly readFile: ReadFile;
+  /** Called before what only a process of the caller's own may do: their files, their credential helpers, their questions. */
+  readonly needOwnProcess: () => void;
+  /** From here on the command acts; with this exit code where it is broken off. */
+  readonly begin: (failure: number) => void;
+  /** What `orlop resume` needs to go on with this, should the process that runs the command be lost. */
+  readonly keepResumable: (state: Resumable) => void;
+}
+
+export interface Terminal {
+  readonly isTerminal: (fd: 0 | 1 | 2) => boolean;
+  /** Of standard output; undefined where that is no terminal, or one that knows no size. */
+  readonly size: () => TerminalSize | undefined;
+  /** Every key as it is typed, every byte as it is, until `restore`. */
+  readonly enterRawMode: () => { readonly restore: () => void };
+  /** Calls back when the size has changed, until what is given back is called. */
+  readonly onResize: (changed: () => void) => () => void;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** A container's session, or an exec that somebody takes part in: plain data, as it may go from one process to another. */
+export type Resumable =
+  | {
+      readonly kind: "session";
+      readonly id: string;
+      readonly tty: boolean;
+      readonly streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+      readonly detachKeys: string;
+      readonly sigProxy: boolean;
+      readonly waitFor: "not-running" | "next-exit" | "removed";
+      /** Whether this session is the one that starts the container. */
+      readonly starts: boolean;
+    }
+  | { readonly kind: "exec"; readonly id: string };
+
+/** The command cannot be run where it was tried, and has done nothing yet: the caller runs it in a process of its own. */
+export class NotHere extends Error {
+  constructor() {
+    super("this command needs a process of its own");
+    this.name = "NotHere";
+  }
+}
