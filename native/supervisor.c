@@ -378,6 +378,15 @@ static int run(void) {
   return 0;
 }
 
+/* After a boot somebody has to look which containers come back; after a restart, which have ended. The engine is told that
+ * whoever started us will do so again. */
+static void begin_service(const char *manager) {
+  setenv("ORLOP_SERVICE", "1", 1);
+  supervisor_notify(manager, "READY=1");
+  if (supervisor_has_containers(self.places))
+    need_engine();
+}
+
 int supervisor_main(int argc, char **argv) {
   int code = EXIT_REFUSED;
   char *end = NULL;
@@ -394,13 +403,20 @@ int supervisor_main(int argc, char **argv) {
   self.idle_ms = (int64_t)(idle_seconds * 1000);
   self.engine_argv = argv + 5;
   self.engine_link = -1;
-  if (supervisor_check_namespaces(&code) < 0 || supervisor_lock(self.places, &code) < 0)
+  if (supervisor_check_namespaces(&code) < 0 || supervisor_inherit(&self.listeners.api, &code) < 0)
     return code;
-  supervisor_normalise();
+  bool service = self.listeners.api >= 0;
+  if ((service ? supervisor_take_over(self.places, &code) : supervisor_lock(self.places, &code, false)) < 0)
+    return code;
+  char *manager = getenv("NOTIFY_SOCKET");
+  manager = manager == NULL ? NULL : strdup(manager); /* no process that we start shall know it */
+  supervisor_normalise(service);
   if (supervisor_listen(self.places, &self.listeners, &code) < 0)
     return code;
   (void)POINT("supervisor.listening");
-  if (supervisor_daemonize(self.places) < 0 || open_events() < 0)
+  if ((service ? supervisor_stay() : supervisor_daemonize(self.places)) < 0 || open_events() < 0)
     return EXIT_REFUSED;
+  if (service)
+    begin_service(manager);
   return run();
 }

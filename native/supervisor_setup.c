@@ -28,6 +28,8 @@ static int refuse(int *code, int with, const char *what, const char *why) {
   return -1;
 }
 
+int supervisor_refuse(int *code, const char *what, const char *why) { return refuse(code, EXIT_REFUSED, what, why); }
+
 /* ── namespaces ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Whether ours is another one than PID 1's. Where that cannot be read (not root) nobody can tell. */
@@ -70,23 +72,30 @@ static int make_place(const char *path, int *code) {
 /* Open as long as the supervisor lives, and with them the locks. They hold its pid, for people and for `doctor`. */
 static int locks[2] = {-1, -1};
 
-static int lock_place(const char *path, int *lock, int *code) {
+static int lock_place(const char *path, int *lock, int *code, bool quiet) {
   char name[PATH_MAX];
   snprintf(name, sizeof name, "%s/lock", path);
   int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
     return refuse(code, EXIT_REFUSED, name, strerror(errno));
-  if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-    return refuse(code, errno == EWOULDBLOCK ? EXIT_LOCKED : EXIT_REFUSED, name,
-                  errno == EWOULDBLOCK ? "another supervisor holds this" : strerror(errno));
+  if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    bool held = errno == EWOULDBLOCK;
+    if (!held || !quiet)
+      refuse(code, EXIT_REFUSED, name, held ? "another supervisor holds this" : strerror(errno));
+    *code = held ? EXIT_LOCKED : EXIT_REFUSED;
+    close(fd);
+    return -1;
+  }
   *lock = fd;
   return 0;
 }
 
-int supervisor_lock(struct places places, int *code) {
+int supervisor_lock(struct places places, int *code, bool quiet) {
   if (make_place(places.run, code) < 0 || make_place(places.state, code) < 0)
     return -1;
-  return lock_place(places.state, &locks[0], code) < 0 ? -1 : lock_place(places.run, &locks[1], code);
+  if (locks[0] < 0 && lock_place(places.state, &locks[0], code, quiet) < 0)
+    return -1;
+  return lock_place(places.run, &locks[1], code, quiet);
 }
 
 /* In the current directory, so that the path's length does not matter. 0600 from the first moment. */
@@ -110,11 +119,19 @@ static int open_to_group(const char *name) {
   return chmod(name, 0660);
 }
 
+/* The API's own file: what a service has put in its place meanwhile is not ours to remove. */
+static struct stat api_file;
+
+static int listen_for_api(void) {
+  int fd = listen_at("orlop.sock");
+  return fd < 0 || open_to_group("orlop.sock") < 0 || lstat("orlop.sock", &api_file) < 0 ? -1 : fd;
+}
+
 int supervisor_listen(struct places places, struct listeners *listeners, int *code) {
   mode_t before = umask(0177);
   if (chdir(places.run) < 0 || (listeners->control = listen_at("control.sock")) < 0 ||
-      (listeners->link = listen_at("supervisor.sock")) < 0 || (listeners->api = listen_at("orlop.sock")) < 0 ||
-      open_to_group("orlop.sock") < 0)
+      (listeners->link = listen_at("supervisor.sock")) < 0 ||
+      (listeners->api < 0 && (listeners->api = listen_for_api()) < 0))
     return refuse(code, EXIT_REFUSED, places.run, strerror(errno));
   umask(before);
   return chdir("/");
@@ -131,9 +148,12 @@ int supervisor_listen_in(const char *directory, const char *name) {
 }
 
 void supervisor_unlink_sockets(struct places places) {
-  static const char *const names[] = {"orlop.sock", "control.sock", "supervisor.sock"};
+  static const char *const names[] = {"control.sock", "supervisor.sock"};
+  struct stat now;
   if (chdir(places.run) < 0)
     return;
+  if (lstat("orlop.sock", &now) == 0 && now.st_ino == api_file.st_ino && now.st_dev == api_file.st_dev)
+    unlink("orlop.sock");
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     unlink(names[i]);
 }
@@ -244,7 +264,7 @@ static void scrub_environment(void) {
   setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
 }
 
-void supervisor_normalise(void) {
+void supervisor_normalise(bool service) {
   umask(022);
   setpriority(PRIO_PROCESS, 0, 0); /* lowering may be refused: then it stays as it is */
   int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -252,7 +272,8 @@ void supervisor_normalise(void) {
     write_at(self, "oom_score_adj", "0");
     close(self);
   }
-  take_limits();
+  if (!service) /* else they are the unit's, and systemd has set them */
+    take_limits();
   scrub_environment();
   (void)change_groups(true);
 }
@@ -276,6 +297,8 @@ static int write_pid(pid_t pid) {
       return -1;
   return 0;
 }
+
+int supervisor_stay(void) { return write_pid(getpid()); }
 
 /* Returns in the daemon: no controlling terminal, and not able to get one. The command that started it ends with 0, once
  * the locks name the daemon. */

@@ -42,8 +42,8 @@ const useRules: readonly UseRule[] = [
   {
     what: "starts processes",
     pattern: /"node:child_process"|\bBun\.(spawn|spawnSync|\$)|from "bun"/,
-    // credential helpers run in the client, as the user
-    allowed: /^(kernel\/|client\/(launch|credential-helper)\.ts$)/,
+    // credential helpers run in the client, as the user; systemctl for the commands of `orlop service`
+    allowed: /^(kernel\/|client\/(launch|credential-helper|systemctl)\.ts$)/,
   },
   {
     what: "serves",

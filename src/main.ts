@@ -76,7 +76,9 @@ async function runEngine(places: Places): Promise<void> {
   if (isStopping) return;
   // Without a supervisor nothing can be started, and nobody notices the end of the containers that run.
   log("warn", "the supervisor is gone");
-  if (engine.containers.all().some((container) => container.isRunning)) await replaceSupervisor(places);
+  // A service's is started again by systemd, with the API's socket, which is not ours to make.
+  const isService = process.env["ORLOP_SERVICE"] === "1";
+  if (!isService && engine.containers.all().some((container) => container.isRunning)) await replaceSupervisor(places);
   process.exit(1);
 }
 

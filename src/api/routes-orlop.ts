@@ -8,6 +8,14 @@ import { route } from "./route.ts";
 export const orlopRoutes = [
   route({
     method: "POST",
+    path: "/orlop/shutdown",
+    operation: "OrlopShutdown",
+    async handle({ engine }) {
+      return json({ Stopped: await engine.containers.shutDown() });
+    },
+  }),
+  route({
+    method: "POST",
     path: "/orlop/explain",
     operation: "OrlopExplain",
     body: true,

@@ -55,6 +55,29 @@ export const errorTable = {
     (p) => `${p.doing} needs root`,
     () => "run it with sudo; what a user who is not root can do today: orlop --help, orlop version, orlop doctor",
   ),
+  // ── the service ────────────────────────────────────────────────────────────────────────────────────────────────────
+  service_needs_systemd: row<{ program: string }>(
+    "unsupported",
+    () => "this machine's first process is not systemd (/run/systemd/system is not there)",
+    (p) =>
+      `have its init system run "${p.program} info" as root once at boot: that starts Orlop, and containers with a restart policy come back`,
+  ),
+  service_program_unsafe: row<{ path: string; reason: string }>(
+    "denied",
+    (p) => `${p.path} must not be started as root at boot: ${p.reason}`,
+    () => "copy Orlop's programs to a directory that root alone can write, e.g. /opt/orlop, and install from there",
+  ),
+  service_socket_taken: row<{ path: string }>(
+    "conflict",
+    (p) => `${p.path} is there already, and is not Orlop's`,
+    (p) =>
+      `stop and disable who has it (systemctl disable --now docker.socket docker), or leave out what asks for ${p.path}`,
+  ),
+  systemctl_failed: row<{ command: string; reason: string }>(
+    "unavailable",
+    (p) => `systemctl ${p.command} failed: ${p.reason}`,
+    () => "see: journalctl -u orlop, systemctl status orlop",
+  ),
 
   // ── the command line ───────────────────────────────────────────────────────────────────────────────────────────────
   unknown_command: row<{ command: string; nearest: string | undefined }>(

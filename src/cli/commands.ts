@@ -113,6 +113,15 @@ export const orlop: Group<CliContext> = {
         prune: () => import("./volume-prune.ts").then((file) => file.volumePrune),
       },
     },
+    service: {
+      summary: "Have systemd start Orlop",
+      commands: {
+        install: () => import("./service-install.ts").then((file) => file.serviceInstall),
+        uninstall: () => import("./service-uninstall.ts").then((file) => file.serviceUninstall),
+        status: () => import("./service-status.ts").then((file) => file.serviceStatus),
+        leave: () => import("./service-leave.ts").then((file) => file.serviceLeave),
+      },
+    },
     system: {
       summary: "Manage Orlop itself",
       commands: {

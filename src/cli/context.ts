@@ -1,6 +1,7 @@
 /** What every command of `orlop` gets, and the maker of its commands. */
 import type { Places } from "../client/address.ts";
 import type { EngineClient } from "../client/engine-client.ts";
+import type { Launch } from "../client/launch.ts";
 import { commandsWith } from "../command/command.ts";
 import type { Caller } from "./caller.ts";
 
@@ -11,6 +12,8 @@ export interface CliContext extends Caller {
   readonly version: string;
   /** The executor's file. */
   readonly executor: string;
+  /** How a supervisor is started; not in the engine itself, which has one. */
+  readonly launch?: Launch;
   /** A line on standard output. */
   readonly print: (line: string) => Promise<void>;
   /** A line on standard error. */

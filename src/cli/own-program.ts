@@ -3,6 +3,7 @@ import { OrlopError } from "../base/errors.ts";
 import { chosenAddress, defaultPlaces, type Places, socketOf } from "../client/address.ts";
 import type { Address, ByteStream } from "../client/byte-stream.ts";
 import { EngineClient } from "../client/engine-client.ts";
+import type { Launch } from "../client/launch.ts";
 import { nobodyListens } from "../client/system-error.ts";
 import { connectWithBun } from "./bun-stream.ts";
 import { ownProcess } from "./own-process.ts";
@@ -27,7 +28,7 @@ export function runOwn(argv: readonly string[], installation: Installation): Pro
 function chosenEngine(
   flags: GlobalFlags,
   { executor, engineCommand, idleSeconds }: Installation,
-): { readonly engine: EngineClient; readonly places: Places } {
+): { readonly engine: EngineClient; readonly places: Places; readonly launch: Launch } {
   const uid = process.getuid?.() ?? 0;
   const defaults = defaultPlaces(process.env, uid);
   const places = { runDir: flags.runDir ?? defaults.runDir, stateDir: flags.root ?? defaults.stateDir };
@@ -46,7 +47,7 @@ function chosenEngine(
     connect: uid === 0 || !ours ? connectWithBun : connectAsUser,
     ...(uid === 0 && ours ? { launch } : {}),
   });
-  return { engine, places };
+  return { engine, places, launch };
 }
 
 /** Only root can start an engine yet; one that somebody runs for this user is fine. */

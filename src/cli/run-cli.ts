@@ -1,7 +1,5 @@
 /** The command line's entry: global flags, the command, its errors as one line, its exit code. */
 import { OrlopError } from "../base/errors.ts";
-import type { Places } from "../client/address.ts";
-import type { EngineClient } from "../client/engine-client.ts";
 import type { FlagValues } from "../command/flag.ts";
 import { parseFlags } from "../command/parse-flags.ts";
 import { type Found, findCommand } from "../command/table.ts";
@@ -20,7 +18,7 @@ export interface Program {
   /** The executor's file. */
   readonly executor: string;
   /** The engine that these flags choose. @throws {OrlopError} flags_conflict, bad_value */
-  readonly engineOf: (flags: GlobalFlags) => { readonly engine: EngineClient; readonly places: Places };
+  readonly engineOf: (flags: GlobalFlags) => Pick<CliContext, "engine" | "places" | "launch">;
 }
 
 /**

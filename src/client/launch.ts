@@ -43,9 +43,15 @@ export async function launchAndConnect(
   }
 }
 
+/** native/README.md has its arguments. */
+export function supervisorCommand(launch: Launch): readonly [program: string, ...words: string[]] {
+  const { executor, runDir, stateDir, idleSeconds, engine } = launch;
+  return [executor, "supervisor", runDir, stateDir, String(idleSeconds), ...engine];
+}
+
 async function startSupervisor(launch: Launch, host: string): Promise<"started" | "locked"> {
-  const words = ["supervisor", launch.runDir, launch.stateDir, String(launch.idleSeconds), ...launch.engine];
-  const child = spawn(launch.executor, words, {
+  const [program, ...words] = supervisorCommand(launch);
+  const child = spawn(program, words, {
     cwd: "/",
     env: { ...socketGroup("/etc/group"), ...engineEnvironment() },
     stdio: ["ignore", "ignore", "pipe"],
@@ -87,11 +93,16 @@ function engineEnvironment(): Record<string, string> {
  * root on this machine, as with Docker's, so no group is made or guessed.
  */
 export function socketGroup(groupFile: string): Record<string, string> {
+  const gid = groupId("orlop", groupFile);
+  return gid === undefined ? {} : { ORLOP_SOCKET_GID: gid };
+}
+
+/** As the file has it, decimal; undefined where there is no such group. */
+export function groupId(name: string, groupFile: string): string | undefined {
   const line = readText(groupFile)
     .split("\n")
-    .find((entry) => entry.startsWith("orlop:"));
-  const gid = line?.split(":")[2];
-  return gid === undefined ? {} : { ORLOP_SOCKET_GID: gid };
+    .find((entry) => entry.startsWith(`${name}:`));
+  return line?.split(":")[2];
 }
 
 /** Not every machine has the file: a container made from nothing, say. */

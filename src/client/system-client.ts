@@ -73,6 +73,13 @@ export class SystemClient {
     return this.#engine.json({ method: "GET", path: "/system/df" });
   }
 
+  /** The machine is being shut down: stops every container, and leaves it to their restart policies to bring them back.
+   *  How many there were. */
+  async shutDown(): Promise<number> {
+    const { Stopped } = await this.#engine.json<{ Stopped: number }>({ method: "POST", path: "/orlop/shutdown" });
+    return Stopped;
+  }
+
   /** Reads every blob again; tells what is damaged, and with `repair` what became of it. */
   async *check(repair: boolean): AsyncGenerator<ProgressMessage, void> {
     yield* readProgress(await this.#engine.call({ method: "POST", path: "/orlop/check", query: { repair } }));

@@ -31,6 +31,22 @@ kernelTest("a user who is not root is told what works today", needs, async () =>
 });
 
 kernelTest(
+  "without systemd a service cannot be installed, and the message says what to do instead",
+  needs,
+  async () => {
+    const product = new Product(join(directory, "no-systemd"));
+    const without = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh"];
+    const refused = await runProgram([...without, ...product.command("service", "install")]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(
+      /^orlop: this machine's first process is not systemd .*orlop info" as root once at boot.*\n$/,
+    );
+    const status = await runProgram([...without, ...product.command("service", "status")]);
+    expect(status).toMatchObject({ exitCode: 3, stdout: expect.stringMatching(/^not installed: /) });
+  },
+);
+
+kernelTest(
   "without CAP_SYS_RESOURCE containers start; a limit over ours is refused with its value",
   needs,
   async () => {

@@ -34,6 +34,7 @@ const needTable = {
   nft: { met: () => Bun.which("nft") !== null, remedy: "apt-get install nftables" },
   ip: { met: () => Bun.which("ip") !== null, remedy: "apt-get install iproute2" },
   qemu: { met: () => Bun.which("qemu-system-x86_64") !== null, remedy: "apt-get install qemu-system-x86" },
+  systemd: { met: () => existsSync("/lib/systemd/systemd"), remedy: "apt-get install systemd systemd-sysv" },
   docker: { met: () => Bun.which("docker") !== null, remedy: "apt-get install docker.io" },
   dockerd: { met: () => existsSync("/usr/sbin/dockerd"), remedy: "apt-get install docker.io" },
   podman: { met: () => Bun.which("podman") !== null, remedy: "apt-get install podman" },

@@ -46,6 +46,7 @@ kernelTest(
       repository,
       take: ["src", "test", "dist/test", "package.json", "tsconfig.json"],
       programs: ["bun", "nft", "ip", "strace", "unshare", "nsenter"],
+      modules: ["overlay", "nf_tables", "bridge"],
       script,
     });
     const { exitCode, output } = await runGuest(kernel, disk, timeoutMs);

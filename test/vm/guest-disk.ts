@@ -1,9 +1,10 @@
 /** What the virtual machine boots: a small initramfs that loads the disk's driver, and a disk with Bun and this repository. */
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, realpathSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type GuestKernel, modulesInOrder } from "./guest-kernel.ts";
+import { addSystemd } from "./guest-systemd.ts";
 
 export interface GuestDisk {
   readonly initramfs: string;
@@ -18,6 +19,12 @@ export interface GuestTask {
   /** Programs of this machine that it needs; they come with their libraries, and are left out when not installed. */
   readonly programs: readonly string[];
   readonly script: string;
+  /** Others beside it, in /. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Kernel modules beside the disk's own. */
+  readonly modules: readonly string[];
+  /** The first process is this machine's systemd, and the script a service of it, run at every boot. */
+  readonly systemd?: true;
 }
 
 const diskBytes = 600 * 1024 * 1024;
@@ -28,6 +35,7 @@ const busybox = "/bin/busybox";
 /** The line with which the guest ends, followed by the task's exit code. */
 export const endMark = "guest task ended with";
 
+/** The kernel hands over a /dev that systemd finds as it is. */
 const mountDisk = `#!/bin/busybox sh
 export PATH=/bin
 mount -t devtmpfs none /dev
@@ -49,7 +57,6 @@ mount -t tmpfs none /dev/shm
 mount -t tmpfs none /tmp
 mount -t tmpfs none /run
 mount -t cgroup2 none /sys/fs/cgroup
-for module in $(cat /modules); do insmod "/$module"; done
 ip link set lo up
 hostname guest
 cd ${guestRepository}
@@ -60,33 +67,51 @@ poweroff -f
 
 /** Makes both below `directory`. */
 export function makeGuestDisk(directory: string, kernel: GuestKernel, task: GuestTask): GuestDisk {
-  return { initramfs: makeInitramfs(directory, kernel), disk: makeDisk(directory, kernel, task) };
+  return { initramfs: makeInitramfs(directory, kernel, task), disk: makeDisk(directory, task) };
 }
 
-function makeInitramfs(directory: string, kernel: GuestKernel): string {
+function makeInitramfs(directory: string, kernel: GuestKernel, task: GuestTask): string {
   const stage = join(directory, "initramfs");
   for (const folder of ["bin", "dev", "root"]) mkdirSync(join(stage, folder), { recursive: true });
   addBusybox(stage);
-  addModules(stage, kernel, ["virtio_pci", "virtio_blk"]);
+  addModules(stage, kernel, ["virtio_pci", "virtio_blk", ...task.modules]);
   addScript(join(stage, "init"), mountDisk);
   const file = join(directory, "initramfs.cpio");
   execFileSync("sh", ["-c", `find . | cpio --quiet -o -H newc >"$1"`, "sh", file], { cwd: stage });
   return file;
 }
 
-function makeDisk(directory: string, kernel: GuestKernel, task: GuestTask): string {
+function makeDisk(directory: string, task: GuestTask): string {
   const stage = join(directory, "disk");
-  for (const folder of ["bin", "usr/bin", "dev", "proc", "sys", "tmp", "run", "root", "etc", "var/lib"]) {
+  for (const folder of [
+    "usr/bin",
+    "usr/sbin",
+    "usr/lib",
+    "usr/lib64",
+    "dev",
+    "proc",
+    "sys",
+    "tmp",
+    "run",
+    "root",
+    "etc",
+    "var/lib",
+  ]) {
     mkdirSync(join(stage, folder), { recursive: true });
   }
-  addBusybox(stage);
-  addModules(stage, kernel, ["overlay", "nf_tables", "bridge"]);
+  for (const folder of ["bin", "sbin", "lib", "lib64"]) symlinkSync(`usr/${folder}`, join(stage, folder));
   for (const program of task.programs) addProgram(stage, program);
-  for (const name of task.take) addTree(join(task.repository, name), join(stage, guestRepository, name));
+  if (task.systemd === true) addSystemd(stage);
+  addBusybox(stage); // last: it fills the gaps
+  for (const name of task.take) {
+    addTree(join(task.repository, name), join(stage, guestRepository, name));
+    if (statSync(join(task.repository, name)).isFile()) addLibraries(stage, join(task.repository, name));
+  }
   writeFileSync(join(stage, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
   writeFileSync(join(stage, "etc/group"), "root:x:0:\n");
-  writeFileSync(join(stage, "task"), task.script);
-  addScript(join(stage, "init"), startTask);
+  for (const [name, text] of Object.entries({ task: task.script, ...task.files }))
+    writeFileSync(join(stage, name), text);
+  if (task.systemd !== true) addScript(join(stage, "init"), startTask);
   const file = join(directory, "disk.ext4");
   execFileSync("mke2fs", ["-q", "-t", "ext4", "-d", stage, file, `${diskBytes / 1024}k`], { stdio: "pipe" });
   return file;
@@ -111,6 +136,11 @@ function addProgram(stage: string, program: string): void {
   const path = Bun.which(program);
   if (path === null) return;
   addTree(realpathSync(path), join(stage, "usr/bin", program));
+  addLibraries(stage, path);
+}
+
+/** Those that a program of this machine is linked with. */
+export function addLibraries(stage: string, path: string): void {
   for (const [library] of libraries(path).matchAll(/\/\S+/g)) addTree(realpathSync(library), join(stage, library));
 }
 
@@ -123,12 +153,12 @@ function libraries(path: string): string {
   }
 }
 
-function addTree(from: string, to: string): void {
+export function addTree(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true });
   cpSync(from, to, { recursive: true, verbatimSymlinks: true });
 }
 
-function addScript(path: string, text: string): void {
+export function addScript(path: string, text: string): void {
   writeFileSync(path, text);
   chmodSync(path, 0o755);
 }

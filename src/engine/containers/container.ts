@@ -405,15 +405,28 @@ export class Container {
       if (!mustAct("stop", this.status, this)) return false;
       const isWaiting = this.restarts.isWaiting;
       await this.#stayStopped();
-      if (isWaiting) return true;
-      const timeout = seconds ?? this.body.StopTimeout ?? STOP_SECONDS;
-      await this.#signal(number, true);
-      const timer = timeout < 0 ? undefined : setTimeout(() => void this.#signal(SIGKILL), timeout * 1000);
-      await this.#ended;
-      clearTimeout(timer);
-      this.#tell("stop");
+      if (!isWaiting) await this.#stopNow(number, seconds);
       return true;
     });
+  }
+
+  /** The machine is being shut down. Unlike `stop` this does not keep its restart policy from bringing it back later. */
+  shutDown(): Promise<boolean> {
+    this.restarts.rest();
+    return this.#queue.run(async () => {
+      if (!this.isRunning) return false;
+      await this.#stopNow(stopSignalOf(this.body));
+      return true;
+    });
+  }
+
+  async #stopNow(signal: number, seconds?: number): Promise<void> {
+    const timeout = seconds ?? this.body.StopTimeout ?? STOP_SECONDS;
+    await this.#signal(signal, true);
+    const timer = timeout < 0 ? undefined : setTimeout(() => void this.#signal(SIGKILL), timeout * 1000);
+    await this.#ended;
+    clearTimeout(timer);
+    this.#tell("stop");
   }
 
   /** Its restart policy is not to undo what is being done by hand; written down first, as this engine may not see the end. */

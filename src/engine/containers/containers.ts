@@ -176,6 +176,12 @@ export class Containers {
     }
   }
 
+  /** The machine is being shut down: all of them end, side by side. How many ran. */
+  async shutDown(): Promise<number> {
+    const ends = await Promise.allSettled(this.all().map((container) => container.shutDown()));
+    return ends.filter((end) => end.status === "fulfilled" && end.value).length;
+  }
+
   /** How much of the disk it takes. */
   sizeOf(container: Container): Promise<ContainerSize> {
     return measureContainer(this.#parts, container);
