@@ -80,10 +80,10 @@ int step_decode(struct span payload, struct decoded_step *step, struct slots *sl
 
 /* C_FAILED: a step failed (then the child exits). C_TERMINAL: carries the pty's master in SCM_RIGHTS. C_GATE: the child
  * waits at the gate. C_FORKED: the child that joined a PID namespace forked again, pid and (SCM_RIGHTS) pidfd of the one
- * that goes on; `spawn` itself takes it. Parent to child: C_RELEASE (await), C_GO (gate). End of file without C_FAILED:
- * execve succeeded. */
-enum channel_kind { C_FAILED = 1, C_TERMINAL, C_GATE, C_RELEASE, C_GO, C_FORKED };
-struct channel_message { uint8_t kind; int32_t step; int32_t error; pid_t pid; char detail[256]; };
+ * that goes on; `spawn` itself takes it. Parent to child: C_RELEASE (await), C_CONTINUE (ready; parcel: how large it is now),
+ * C_GO (gate). End of file without C_FAILED: execve succeeded. */
+enum channel_kind { C_FAILED = 1, C_TERMINAL, C_GATE, C_RELEASE, C_CONTINUE, C_GO, C_FORKED };
+struct channel_message { uint8_t kind; int32_t step; int32_t error; pid_t pid; uint64_t parcel; char detail[256]; };
 /* channel.c. fd: -1, or passed along in SCM_RIGHTS. Receiving: 1 a message, 0 end of file, -1 errno. */
 int channel_send(int channel, const struct channel_message *message, int fd);
 int channel_receive(int channel, struct channel_message *message, int *fd);
@@ -94,8 +94,9 @@ struct monitor;
 
 enum { HELD_MOUNTS_MAX = 64 };
 
-/* The steps that a child will carry out, kept until `spawn` has all of them: STEP payloads, each behind its u32 length. */
-struct parcel { uint8_t *at; size_t used, capacity; uint64_t awaited; };
+/* The steps that a child will carry out, kept until `spawn` or `continue` has all of its own: STEP payloads, each behind its
+ * u32 length. The memory is shared with the child, which so has what `continue` adds. head: where that step's own begins. */
+struct parcel { uint8_t *at; size_t used, head; uint64_t awaited; };
 /* The next payload after offset *at, which moves on; false at the end. */
 bool parcel_next(struct parcel *parcel, size_t *at, struct span *payload);
 

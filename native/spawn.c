@@ -98,6 +98,8 @@ _Noreturn static void child_run(struct task *task) {
     task->step = step.number;
     if (decoded < 0)
       child_failed(task, errno);
+    if (step.kind->run == step_continue) /* the parent's, kept before the steps that it brought */
+      continue;
     bool enters = enters_namespaces(&step);
     if (entered && !enters)
       close_host(task);
@@ -198,23 +200,23 @@ void child_kill(struct task *task) {
 /* ── waiting for each other ────────────────────────────────────────────────────────────────────────────────────── */
 
 /* In the child: until the parent says `wanted`. A parent that is gone ends this plan: nothing half-made stays. */
-static int wait_for(struct task *task, enum channel_kind wanted) {
+static int wait_for(struct task *task, enum channel_kind wanted, struct channel_message *message) {
   for (;;) {
-    struct channel_message message;
-    int got = channel_receive(task->channel, &message, NULL);
+    int got = channel_receive(task->channel, message, NULL);
     if (got == 0)
       return fail(task, ECANCELED, "the other side left first");
     if (got < 0)
       return -1;
-    if (message.kind == wanted)
+    if (message->kind == wanted)
       return 0;
-    task->gone |= message.kind == C_GO;
+    task->gone |= message->kind == C_GO;
   }
 }
 
 int step_await(struct task *task, union argument *arg) {
   (void)arg;
-  if (wait_for(task, C_RELEASE) < 0)
+  struct channel_message message;
+  if (wait_for(task, C_RELEASE, &message) < 0)
     return -1;
   if ((task->clone_flags & CLONE_NEWUSER) == 0)
     return 0;
@@ -229,10 +231,27 @@ int step_await(struct task *task, union argument *arg) {
 
 int step_gate(struct task *task, union argument *arg) {
   (void)arg;
-  struct channel_message waiting = {.kind = C_GATE};
+  struct channel_message waiting = {.kind = C_GATE}, go;
   if (task->gone || task->channel < 0)
     return 0;
-  return channel_send(task->channel, &waiting, -1) < 0 ? -1 : wait_for(task, C_GO);
+  return channel_send(task->channel, &waiting, -1) < 0 ? -1 : wait_for(task, C_GO, &go);
+}
+
+/* In the child: until `continue` has brought what comes behind. */
+int step_ready(struct task *task, union argument *arg) {
+  (void)arg;
+  struct channel_message message;
+  if (wait_for(task, C_CONTINUE, &message) < 0)
+    return -1;
+  task->parcel.used = message.parcel;
+  return 0;
+}
+
+/* steps: how many of the following are the child's. In the parent, once it has all of them. */
+int step_continue(struct task *task, union argument *arg) {
+  (void)arg;
+  struct channel_message message = {.kind = C_CONTINUE, .parcel = task->parcel.used};
+  return channel_send(task->channel, &message, -1);
 }
 
 int step_release(struct task *task, union argument *arg) {

@@ -47,6 +47,7 @@ const struct step_kind step_kinds[] = {
     {"spawn", "nsn", step_spawn},
     {"id-map", "ssn", step_id_map},
     {"release", "", step_release},
+    {"continue", "n", step_continue},
     /* both sides */
     {"unshare", "n", step_unshare},
     {"setns", "sn", step_setns},
@@ -60,6 +61,7 @@ const struct step_kind step_kinds[] = {
     {"bind", "ssnnn", step_bind},
     {"root", "s", step_root},
     {"root-mount", "sssnl", step_root_mount},
+    {"root-move", "ss", step_root_move},
     {"root-bind", "ssnnnn", step_root_bind},
     {"root-bind-below", "sssnnnn", step_root_bind_below},
     {"root-copy", "ssn", step_root_copy},
@@ -87,6 +89,7 @@ const struct step_kind step_kinds[] = {
     {"no-new-privileges", "", step_no_new_privileges},
     {"seccomp", "nb", step_seccomp},
     {"cwd", "sn", step_cwd},
+    {"ready", "", step_ready},
     {"gate", "", step_gate},
     {"open-init", "", step_open_init},
     {"init", "lll", step_init},

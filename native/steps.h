@@ -13,14 +13,14 @@ step_function step_write_until, step_usage;
 /* steps_netlink.c */
 step_function step_netlink, step_try_netlink, step_netlink_list;
 /* spawn.c */
-step_function step_spawn, step_id_map, step_release, step_await, step_gate;
+step_function step_spawn, step_id_map, step_release, step_await, step_gate, step_ready, step_continue;
 /* steps_namespace.c */
 step_function step_unshare, step_setns, step_target, step_join, step_hostname, step_domainname, step_sysctl;
 step_function step_oom_score, step_keyring;
 /* steps_mount.c */
 step_function step_detach, step_unmount, step_propagation, step_hold, step_overlay, step_mount, step_bind, step_root, step_pivot;
 /* steps_root.c */
-step_function step_root_mount, step_root_bind, step_root_bind_below, step_root_mkdir, step_root_symlink, step_root_mknod, step_root_file;
+step_function step_root_mount, step_root_move, step_root_bind, step_root_bind_below, step_root_mkdir, step_root_symlink, step_root_mknod, step_root_file;
 step_function step_root_mask, step_root_readonly, step_root_attributes;
 /* steps_copy.c */
 step_function step_root_copy;

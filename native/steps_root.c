@@ -71,6 +71,21 @@ int step_root_mount(struct task *task, union argument *arg) {
   return 0;
 }
 
+/* source: host path of a mount of this namespace alone, which goes with all that is mounted below it; target. */
+int step_root_move(struct task *task, union argument *arg) {
+  struct statfs fs;
+  int source = open(arg[0].s, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (source < 0 || fstatfs(source, &fs) < 0)
+    return close_after(source, fail(task, errno, "%s", arg[0].s));
+  bool kernels = fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC;
+  int onto = kernels ? kernel_place(task, arg[1].s) : root_make(task, arg[1].s, S_IFDIR, 0755);
+  if (onto < 0)
+    return close_after(source, -1);
+  if (onto_place(task, onto, arg[1].s) < 0)
+    return close_after(source, close_after(onto, -1));
+  return close_after(source, close_after(onto, attach_mount(source, onto)));
+}
+
 /* Attaches a detached mount in the root, and closes it. */
 static int bind_tree(struct task *task, int tree, const char *target) {
   struct stat stat;

@@ -38,29 +38,22 @@ int step_run(struct task *task, struct decoded_step *step) {
   return step->kind->run(task, step->argument);
 }
 
-/* Keeps one STEP payload until `spawn` has all of its steps. */
+/* Keeps one STEP payload until `spawn` or `continue` has all of its steps. */
 static int parcel_add(struct parcel *parcel, struct span payload) {
-  size_t wanted = parcel->used + sizeof(uint32_t) + payload.size;
-  if (wanted > PARCEL_MAX) {
+  if (parcel->used + sizeof(uint32_t) + payload.size > PARCEL_MAX) {
     errno = E2BIG;
     return -1;
   }
-  if (wanted > parcel->capacity) {
-    size_t capacity = parcel->capacity == 0 ? 64 << 10 : parcel->capacity;
-    while (capacity < wanted)
-      capacity *= 2;
-    void *at = parcel->at == NULL
-                   ? mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                   : mremap(parcel->at, parcel->capacity, capacity, MREMAP_MAYMOVE);
+  if (parcel->at == NULL) { /* whole, as it cannot grow in the child; pages come as they are touched */
+    void *at = mmap(NULL, PARCEL_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
       return -1;
     parcel->at = at;
-    parcel->capacity = capacity;
   }
   uint32_t size = (uint32_t)payload.size;
   memcpy(parcel->at + parcel->used, &size, sizeof size);
   memcpy(parcel->at + parcel->used + sizeof size, payload.at, size);
-  parcel->used = wanted;
+  parcel->used += sizeof size + size;
   return 0;
 }
 
@@ -76,22 +69,23 @@ bool parcel_next(struct parcel *parcel, size_t *at, struct span *payload) {
 
 static void parcel_free(struct parcel *parcel) {
   if (parcel->at != NULL)
-    munmap(parcel->at, parcel->capacity);
+    munmap(parcel->at, PARCEL_MAX);
   *parcel = (struct parcel){0};
 }
 
-/* All steps of the child are here: `spawn`, which was kept first, can be carried out. */
-static int spawn_now(struct task *task) {
-  size_t at = 0;
+/* All steps are here: `spawn` or `continue`, which was kept before them, can be carried out. */
+static int hand_over(struct task *task) {
+  size_t at = task->parcel.head;
   struct span payload;
-  struct decoded_step spawn;
-  if (!parcel_next(&task->parcel, &at, &payload) || step_decode(payload, &spawn, &task->slots) < 0)
+  struct decoded_step step;
+  if (!parcel_next(&task->parcel, &at, &payload) || step_decode(payload, &step, &task->slots) < 0)
     return -1;
-  int result = step_run(task, &spawn);
-  int error = errno;
-  parcel_free(&task->parcel);
-  errno = error;
-  return result;
+  return step_run(task, &step);
+}
+
+/* How many of the following steps are the child's. */
+static uint64_t steps_of(const struct decoded_step *step) {
+  return step->kind->run == step_spawn ? step->argument[2].n : step->argument[0].n;
 }
 
 static int take_step(struct task *task, struct span payload) {
@@ -102,18 +96,21 @@ static int take_step(struct task *task, struct span payload) {
   if (decoded < 0)
     return -1;
   bool collecting = task->parcel.awaited > 0;
-  bool is_spawn = step.kind->run == step_spawn;
+  bool is_spawn = step.kind->run == step_spawn, is_continue = step.kind->run == step_continue;
   if (is_spawn && (collecting || task->child > 0))
     return fail(task, EINVAL, "a plan has at most one spawn");
-  if (!collecting && !is_spawn)
+  if (is_continue && (collecting || task->child <= 0))
+    return fail(task, EINVAL, "continue comes behind spawn and its steps");
+  if (!collecting && !is_spawn && !is_continue)
     return step_run(task, &step);
-  if (is_spawn && step.argument[2].n > PARCEL_MAX)
-    return fail(task, E2BIG, "spawn of %llu steps", (unsigned long long)step.argument[2].n);
-  task->parcel.awaited = is_spawn ? step.argument[2].n : task->parcel.awaited - 1;
+  if ((is_spawn || is_continue) && steps_of(&step) > PARCEL_MAX)
+    return fail(task, E2BIG, "%s of %llu steps", step.kind->name, (unsigned long long)steps_of(&step));
+  task->parcel.head = is_spawn || is_continue ? task->parcel.used : task->parcel.head;
+  task->parcel.awaited = is_spawn || is_continue ? steps_of(&step) : task->parcel.awaited - 1;
   task->joins_pid |= joins_pid_namespace(&step);
   if (parcel_add(&task->parcel, payload) < 0)
     return -1;
-  return task->parcel.awaited == 0 ? spawn_now(task) : 0;
+  return task->parcel.awaited == 0 ? hand_over(task) : 0;
 }
 
 /* The plan stops here: say why, and undo what has a life of its own. */
@@ -151,7 +148,7 @@ static enum verdict take_frame(struct task *task, uint8_t kind, struct span payl
     return take_step(task, payload) < 0 ? plan_failed(task, errno) : GO_ON;
   case F_END:
     if (task->parcel.awaited > 0)
-      return protocol_error(task, EPROTO, "END before all steps of spawn");
+      return protocol_error(task, EPROTO, "END before all steps of spawn or continue");
     return PLAN_DONE;
   default:
     return protocol_error(task, EPROTO, "a frame that is not for a task");
@@ -199,6 +196,7 @@ static int serve(int in, int out) {
     return 1;
   }
   slots_free(&task.slots); /* a monitor keeps nothing of the plan */
+  parcel_free(&task.parcel);
   send_frame(task.conn, F_DONE, NULL, 0);
   if (task.monitor != NULL && task.child > 0)
     return monitor_run(&task, &box);

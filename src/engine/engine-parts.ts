@@ -25,6 +25,8 @@ export interface EngineParts {
   storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
   /** What a container that is about to start takes of those that it joins. @throws {OrlopError} one that cannot be joined */
   donationsFor(body: ContainerCreateBody): Donations;
+  /** Such a container was started: the next may be like it. */
+  noteStart(record: ContainerRecord): void;
   /** The container is gone: its name is free. */
   forget(container: Container): void;
   /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects; false when it failed. */

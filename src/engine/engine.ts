@@ -127,6 +127,7 @@ export class Engine {
       restarts.rest();
       health.rest();
     }
+    this.containers.readyStarts.close();
     await Promise.all(this.#pending);
     await this.networks.close(final).catch((error: unknown) => log("warn", "networks are left", error));
     this.events.save(historyOf(this.places));
@@ -148,6 +149,7 @@ export class Engine {
       networks: this.networks,
       events: this.events,
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
+      noteStart: (record) => this.containers.readyStarts.noteStart(record),
       forget: (container) => this.containers.forget(container),
       background: (what, work) => this.#background(what, work),
       donationsFor: (body) =>

@@ -1,6 +1,6 @@
 /** A start's plan for people: each step, who carries it out, the system calls it becomes, and its own reason. */
 
-import { explainStep } from "../kernel/explain.ts";
+import { explainStep, sidesOf } from "../kernel/explain.ts";
 import type { Step } from "../kernel/step.ts";
 
 export interface ExplainedStep {
@@ -12,11 +12,9 @@ export interface ExplainedStep {
 }
 
 export function explainStart(steps: readonly Step[]): ExplainedStep[] {
-  const at = steps.findIndex((step) => step.op === "spawn");
-  const spawn = steps[at];
-  const last = spawn?.op === "spawn" ? at + Number(spawn.steps) : -1;
+  const sides = sidesOf(steps);
   return steps.map((step, index) => ({
-    side: index > at && index <= last ? "container" : "host",
+    side: sides[index] ?? "host",
     op: step.op,
     why: step.why,
     calls: explainStep(step),

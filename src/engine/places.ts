@@ -60,3 +60,8 @@ export function volumePath(places: Places, name: string): string {
 export function partPlace(places: Places): string {
   return `${places.runDir}/part`;
 }
+
+/** Where each container's process makes its frame: the kernel's file systems. */
+export function framePlace(places: Places): string {
+  return `${places.runDir}/frame`;
+}

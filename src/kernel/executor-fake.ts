@@ -5,6 +5,7 @@ import { OrlopError } from "../base/errors.ts";
 import type {
   Attachment,
   AttachOptions,
+  BegunMonitor,
   Executor,
   Exited,
   MonitorLink,
@@ -12,6 +13,7 @@ import type {
   Started,
   StartOptions,
 } from "./executor.ts";
+import { encodeBeginning } from "./plan.ts";
 import type { Step } from "./step.ts";
 
 export class FakeExecutor implements Executor {
@@ -19,6 +21,8 @@ export class FakeExecutor implements Executor {
   readonly plans: (readonly Step[])[] = [];
   /** Every monitor that was started, in order: the test's handle on what happens to it. */
   readonly monitors: FakeMonitor[] = [];
+  /** Every plan that was begun, in order. */
+  readonly begun: FakeBegun[] = [];
   /** Decides what a plan answers; throw a StepFailure to make it fail. */
   onRun: (steps: readonly Step[]) => PlanValues = () => new Map();
   /** The pid that every program has; undefined: one of its own. */
@@ -44,6 +48,13 @@ export class FakeExecutor implements Executor {
     return monitor;
   }
 
+  async beginMonitor(beginning: readonly Step[]): Promise<BegunMonitor> {
+    this.onRun(beginning);
+    const begun = new FakeBegun(beginning, (plan) => this.startMonitor(plan));
+    this.begun.push(begun);
+    return begun;
+  }
+
   async connectTask(): Promise<Duplex> {
     return this.onTask();
   }
@@ -56,6 +67,40 @@ export class FakeExecutor implements Executor {
 
   async attachMonitor(socketPath: string, options: AttachOptions): Promise<Attachment> {
     return { stream: this.onAttach(socketPath, options), inode: 0n, offset: 0n };
+  }
+}
+
+/** The beginning of a plan, and what became of it. */
+export class FakeBegun implements BegunMonitor {
+  readonly beginning: readonly Step[];
+  readonly bytes: Uint8Array;
+  readonly calls: string[] = [];
+  readonly #start: (plan: readonly Step[]) => Promise<MonitorLink>;
+  readonly #closed = settleable<void>();
+
+  constructor(beginning: readonly Step[], start: (plan: readonly Step[]) => Promise<MonitorLink>) {
+    this.beginning = beginning;
+    this.bytes = encodeBeginning(beginning);
+    this.#start = start;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  async finish(plan: readonly Step[], done: number): Promise<MonitorLink> {
+    this.calls.push(`finish from ${done}`);
+    return this.#start(plan);
+  }
+
+  async withdraw(): Promise<void> {
+    this.calls.push("withdraw");
+    this.#closed.resolve();
+  }
+
+  /** Somebody killed it. */
+  die(): void {
+    this.#closed.resolve();
   }
 }
 

@@ -7,6 +7,7 @@ import { connectUnix } from "./connect-unix.ts";
 import {
   type Attachment,
   type AttachOptions,
+  type BegunMonitor,
   type Executor,
   type MonitorLink,
   type PlanValues,
@@ -16,7 +17,7 @@ import {
 } from "./executor.ts";
 import { type Answer, encodeAttach, encodeBare, encodeHello, encodeWatch, FrameDecoder } from "./frame.ts";
 import { SocketMonitorLink } from "./monitor-link.ts";
-import { encodePlan } from "./plan.ts";
+import { encodeBeginning, encodePlan, encodeRest } from "./plan.ts";
 import type { Step } from "./step.ts";
 
 /** The executor behind the supervisor that owns this run directory. */
@@ -56,6 +57,24 @@ class SocketExecutor implements Executor {
     link.send(options.go === true ? Buffer.concat([plan, encodeBare("GO")]) : plan);
     await link.ready;
     return link;
+  }
+
+  async beginMonitor(beginning: readonly Step[]): Promise<BegunMonitor> {
+    const bytes = encodeBeginning(beginning);
+    const link = new SocketMonitorLink(await connectUnix(this.#path), beginning);
+    link.send(bytes);
+    await link.ready;
+    return {
+      bytes,
+      closed: link.closed,
+      async finish(plan, done) {
+        const rest = encodeRest(plan, done);
+        link.goOnWith(plan, rest);
+        await link.done;
+        return link;
+      },
+      withdraw: () => link.withdraw(),
+    };
   }
 
   connectTask(): Promise<Duplex> {

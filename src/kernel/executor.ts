@@ -44,6 +44,13 @@ export interface Executor {
    */
   startMonitor(steps: readonly Step[], options?: StartOptions): Promise<MonitorLink>;
 
+  /**
+   * Carries out the beginning of a plan with `spawn`, whose rest comes later or never. Settles when its process exists.
+   *
+   * @throws {StepFailure} @throws {OrlopError} executor_lost
+   */
+  beginMonitor(beginning: readonly Step[]): Promise<BegunMonitor>;
+
   /** A fresh task, for a plan that is a conversation: `PlanStream`, `TreeStream`. */
   connectTask(): Promise<Duplex>;
 
@@ -57,6 +64,24 @@ export interface Executor {
 export interface StartOptions {
   /** Send GO with the plan: the `gate` step then waits for nothing. */
   readonly go?: boolean;
+}
+
+/** A plan of which the beginning is carried out. */
+export interface BegunMonitor {
+  /** The bytes that were sent: a plan that begins so can be finished. */
+  readonly bytes: Uint8Array;
+  /** It ended by itself, or was withdrawn. Never rejects. */
+  readonly closed: Promise<void>;
+  /**
+   * Carries out the rest. Settles when all of the parent's steps are done.
+   *
+   * @param plan all of it
+   * @param done how many of its steps the beginning had
+   * @throws {StepFailure} @throws {OrlopError} executor_lost: nothing is left behind
+   */
+  finish(plan: readonly Step[], done: number): Promise<MonitorLink>;
+  /** Resolves when nothing of it is there any more. */
+  withdraw(): Promise<void>;
 }
 
 /** The control connection to one monitor. Leaving it before `started` undoes the container; afterwards it changes nothing. */

@@ -147,6 +147,7 @@ const explanations = {
     `write("/proc/CHILD/gid_map", ${quote(s.gidMap)})`,
   ],
   release: () => ["send(child)"],
+  continue: () => ["send(child)"],
   unshare: (s) => [`unshare(${cloneFlagNames(s.flags)})`],
   setns: (s) => [
     ...(s.path === "" ? [] : [`open(${quote(s.path)})`]),
@@ -176,6 +177,7 @@ const explanations = {
   mount: (s) => [...fileSystem(s.fstype, s.source, s.attributes, s.options), `move_mount(mount, ${quote(s.target)})`],
   bind: (s) => [...copyOf(s.source, s.flags, s.set, s.clear, 0), `move_mount(mount, ${quote(s.target)})`],
   root: (s) => [`open(${quote(s.path)}, O_PATH|O_DIRECTORY)`],
+  "root-move": (s) => [inRoot(s.target), `move_mount(${quote(s.source)}, target)`],
   "root-mount": (s) => [...fileSystem(s.fstype, s.source, s.attributes, s.options), ...attach(s.target)],
   hold: (s) => [
     `open_tree(${quote(s.source)}, OPEN_TREE_CLONE${(BigInt(s.flags) & 1n) === 0n ? "" : "|AT_RECURSIVE"})`,
@@ -249,6 +251,7 @@ const explanations = {
   "no-new-privileges": () => ["prctl(PR_SET_NO_NEW_PRIVS, 1)"],
   seccomp: (s) => [`seccomp(SECCOMP_SET_MODE_FILTER, ${s.flags}, ${s.program.length / 8} instructions)`],
   cwd: (s) => [...(BigInt(s.make) === 0n ? [] : [`mkdir(${quote(s.path)})`]), `chdir(${quote(s.path)})`, "getcwd()"],
+  ready: () => ["recv(parent)"],
   gate: () => ["recv(parent)"],
   "open-init": () => ['open("/proc/self/exe")'],
   init: (s) => [
@@ -268,21 +271,27 @@ export function explainStep(step: Step): readonly string[] {
   return explain(step);
 }
 
-/** A whole plan as text: `op` and its reason, then its system calls, indented. The child's part is marked. */
+/** Who carries each step out: the task that becomes the monitor, or its child, whose steps are behind `spawn` and `continue`. */
+export function sidesOf(steps: readonly Step[]): readonly ("host" | "container")[] {
+  let left = 0;
+  return steps.map((step) => {
+    if (step.op === "spawn" || step.op === "continue") left = Number(step.steps);
+    else if (left-- > 0) return "container";
+    return "host";
+  });
+}
+
+/** A whole plan as text: `op` and its reason, then its system calls, indented. The child's parts are marked. */
 export function explainPlan(steps: readonly Step[]): string {
-  const spawn = steps.findIndex((step) => step.op === "spawn");
-  const childEnd = spawn + 1 + (spawn < 0 ? 0 : Number((steps[spawn] as StepOf<"spawn">).steps));
+  const sides = sidesOf(steps);
+  const headings = { host: "host side\n", container: "the container's process\n" };
+  const isSpawning = sides.includes("container");
   return steps
     .map((step, index) => {
-      const heading =
-        index === 0 && spawn >= 0
-          ? "host side\n"
-          : index === spawn + 1 && spawn >= 0
-            ? "the container's process\n"
-            : "";
-      const after = index === childEnd && spawn >= 0 && index > spawn + 1 ? "host side\n" : "";
+      const side = sides[index] ?? "host";
+      const heading = isSpawning && side !== sides[index - 1] ? headings[side] : "";
       const calls = explainStep(step).map((call) => `      ${call}\n`);
-      return `${heading}${after}  ${step.op}: ${step.why}\n${calls.join("")}`;
+      return `${heading}  ${step.op}: ${step.why}\n${calls.join("")}`;
     })
     .join("");
 }

@@ -8,10 +8,11 @@ import type { Step } from "./step.ts";
 
 export class SocketMonitorLink implements MonitorLink {
   readonly #socket: Socket;
-  readonly #steps: readonly Step[];
+  #steps: readonly Step[];
   readonly #values = new Map<number, Uint8Array>();
   readonly #decoder = new FrameDecoder();
   readonly #ready = settleable<void>();
+  readonly #done = settleable<void>();
   readonly #started = settleable<Started>();
   readonly #exited = settleable<Exited>();
   readonly #closed = settleable<void>();
@@ -38,6 +39,11 @@ export class SocketMonitorLink implements MonitorLink {
     return this.#ready.promise;
   }
 
+  /** All of the parent's steps are carried out. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
   get pid(): number {
     return this.#pid;
   }
@@ -60,6 +66,12 @@ export class SocketMonitorLink implements MonitorLink {
 
   send(bytes: Uint8Array): void {
     if (!this.#socket.destroyed) this.#socket.write(bytes);
+  }
+
+  /** The rest of a plan that was begun. @param plan all of it, for failures */
+  goOnWith(plan: readonly Step[], rest: Uint8Array): void {
+    this.#steps = plan;
+    this.send(rest);
   }
 
   go(): void {
@@ -130,7 +142,8 @@ export class SocketMonitorLink implements MonitorLink {
         this.#fail(new StepFailure(this.#steps, answer.step, answer.errno, answer.detail));
         return;
       case "DONE":
-        return; // the parent's steps are carried out; SPAWNED and STARTED say what matters
+        this.#done.resolve();
+        return;
       default:
         this.#lose(`${answer.kind} on a control connection`);
     }
@@ -177,6 +190,7 @@ export class SocketMonitorLink implements MonitorLink {
   /** What has settled already stays as it is. */
   #rejectAll(error: Error): void {
     this.#ready.reject(error);
+    this.#done.reject(error);
     this.#started.reject(error);
     this.#exited.reject(error);
     this.#logged?.reject(error);

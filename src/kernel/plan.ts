@@ -5,10 +5,24 @@ import { type ArgumentKind, type Step, stepTable } from "./step.ts";
 
 /** A whole conversation's opening: HELLO, every step numbered by its place, END. */
 export function encodePlan(steps: readonly Step[]): Uint8Array {
+  return encodePart(steps, 0, true);
+}
+
+/** The beginning of a plan, whose rest is not known yet: HELLO and these steps. */
+export function encodeBeginning(steps: readonly Step[]): Uint8Array {
+  return encodePart(steps, 0, false);
+}
+
+/** A plan but for its first `from` steps, and END. */
+export function encodeRest(plan: readonly Step[], from: number): Uint8Array {
+  return encodePart(plan, from, true);
+}
+
+function encodePart(steps: readonly Step[], from: number, ends: boolean): Uint8Array {
   const writer = new PlanWriter();
-  writer.raw(encodeHello());
-  for (const [index, step] of steps.entries()) writeStep(writer, step, index);
-  writer.raw(encodeBare("END"));
+  if (from === 0) writer.raw(encodeHello());
+  for (let index = from; index < steps.length; index++) writeStep(writer, steps[index] as Step, index);
+  if (ends) writer.raw(encodeBare("END"));
   return writer.bytes();
 }
 

@@ -118,6 +118,8 @@ export const stepTable = {
   "id-map": { uidMap: "s", gidMap: "s", deny: "n" },
   /** In the parent, after `spawn`: let the child go on from its `await`. */
   release: {},
+  /** In the parent, after `spawn` and its steps: the next `steps` steps are the child's too, which goes on from its `ready` once all of them are there. */
+  continue: { steps: "n" },
 
   // ── both sides ─────────────────────────────────────────────────────────────────────────────────────────────────────
   /** unshare(2) of these namespaces. */
@@ -144,6 +146,8 @@ export const stepTable = {
   root: { path: "s" },
   /** Mount a file system in the root; a missing mount point is made. attributes: MOUNT_ATTR_*. */
   "root-mount": { fstype: "s", source: "s", target: "s", attributes: "n", options: "l" },
+  /** Move a mount of this namespace alone, and all that is mounted below it, from a host path into the root; a missing mount point is made. */
+  "root-move": { source: "s", target: "s" },
   /** Bind a host path in the root; a missing mount point is made (a file for a file). flags and attributes as for `bind`, 4: propagation recursive, 8: what `hold` kept, in its order; propagation: MS_* or 0. */
   "root-bind": { source: "s", target: "s", flags: "n", set: "n", clear: "n", propagation: "n" },
   /** As `root-bind`, of a path below the source, which containers may be changing meanwhile: no link leads out of the source. */
@@ -194,6 +198,8 @@ export const stepTable = {
   seccomp: { flags: "n", program: "b" },
   /** chdir, then check that getcwd is absolute and inside (CVE-2024-21626). make: 1 = make it when missing. */
   cwd: { path: "s", make: "n" },
+  /** Wait for the steps that `continue` brings. */
+  ready: {},
   /** Wait for GO. */
   gate: {},
   /** Hold this program open for `init`. Before `pivot`, while the host's /proc is there. */

@@ -1,12 +1,17 @@
 /**
  * A container's start as a plan: OCI specification in, steps out. Pure: no I/O, no clock.
  *
- * The plan has three parts, and `spawn` says where the second begins and ends:
+ * Two processes carry it out, side by side:
  *
- *   host side            spawn     the container's process          host side again
- *   monitor, root's      clone3    joins its group, builds and      id maps, release
- *   directories, group             enters its root, gives away      (user namespace only)
- *                                  its rights, execs
+ *   host side                       the container's process
+ *   monitor, group
+ *   spawn ───────────── clone3 ───▶ joins its group and namespaces, makes its frame: the kernel's file systems, protected
+ *   id maps (user namespace only)
+ *   root's directories, own files   ready: waits
+ *   continue ──── further steps ──▶ puts its root together, takes the frame into it, enters it, gives away its rights, execs
+ *
+ * Up to `ready` nothing depends on what is in the root or what will run in it: that much can be done for a container that is
+ * expected (`beginningOf`).
  */
 
 import { planGroup } from "../kernel/cgroup/group.ts";
@@ -17,13 +22,12 @@ import { loopbackUp } from "../kernel/netlink/loopback.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
 import type { Linux, RuntimeSpec } from "../spec/runtime-spec.ts";
-import { planDevices } from "./plan-devices.ts";
+import { type FramePlan, groupViewOf, planFrame } from "./plan-frame.ts";
 import { planMonitor } from "./plan-monitor.ts";
 import { planHolds, planMounts } from "./plan-mounts.ts";
 import { isNew, type NamespacePlan, type NamespaceTarget, planNamespaces } from "./plan-namespaces.ts";
 import { planProcess, planRights } from "./plan-process.ts";
-import { planProtect, planReadonlyRoot } from "./plan-protect.ts";
-import { planSysctls } from "./plan-sysctls.ts";
+import { planReadonlyRoot } from "./plan-protect.ts";
 
 /** What the machine and the supervisor are like: the engine reads these once. */
 export interface HostFacts {
@@ -80,6 +84,10 @@ export interface ContainerPlanInput {
   readonly files: readonly OwnFile[];
   /** A host directory of the container's own, which exists: `files` are made in it. */
   readonly filesDirectory: string;
+  /** A host directory that each container's process covers for itself, where its frame is made. */
+  readonly framePoint: string;
+  /** Of the host, for what is mounted. */
+  readonly prepare?: readonly Step[];
   /** A network namespace of the container's own that is there already, for those that join it. */
   readonly sandboxPath?: string;
   /** Other containers, whose namespaces the specification names by path. */
@@ -101,29 +109,53 @@ export function planContainer(input: ContainerPlanInput): Step[] {
   const linux = spec.linux ?? {};
   const namespaces = planNamespaces(linux, input.targets);
   const group = planGroup(input.cgroups, groupPathOf(id, spec), linux.resources ?? {}, deviceProgram);
-  const child = [
+  const frame = planFrame(input);
+  const first: Step[] = [
     ...group.join,
     ...namespaces.join,
     ...namespaces.awaitMaps,
     ...namespaces.unshareCgroup,
     ...(input.init ? [openInit] : []),
-    ...planRoot(input, linux),
+    ...planHolds(spec.mounts ?? []),
+    slaves,
+    ...(isNew(linux, "network") ? [loopbackUp()] : []),
+    ...frame.make,
+    { op: "ready", why: "so far it is as others of its kind: its root and its program are next" },
+  ];
+  const then: Step[] = [
+    ...planRoot(input, linux, frame),
     ...planProcess(spec.process, input.host, id),
     ...planRights(spec.process, linux, input.host, input),
   ];
   return [
     ...planMonitor(monitor, spec.process.terminal === true),
-    ...root.prepare,
-    ...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)),
     ...group.prepare,
     ...namespaces.targets,
-    planSpawn(namespaces, group.cloneInto, child.length),
-    ...child,
+    ...frame.prepare,
+    planSpawn(namespaces, group.cloneInto, first.length),
+    ...first,
     ...namespaces.writeMaps,
+    ...(input.prepare ?? []),
+    ...root.prepare,
+    ...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)),
+    { op: "continue", steps: then.length, why: `what makes it this container: the next ${then.length} steps are its` },
+    ...then,
   ];
 }
 
+/** The part of a container's plan that ends at `ready`. */
+export function beginningOf(plan: readonly Step[]): readonly Step[] {
+  return plan.slice(0, plan.findIndex(({ op }) => op === "ready") + 1);
+}
+
 const openInit: Step = { op: "open-init", why: "the init is not a file of the container, and cannot be found later" };
+
+const slaves: Step = {
+  op: "propagation",
+  path: "/",
+  flags: MS_REC | MS_SLAVE,
+  why: "what is mounted here stays here; what the host unmounts goes here too",
+};
 
 function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Step {
   return {
@@ -136,29 +168,19 @@ function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Ste
 }
 
 /** From the host's mounts to a finished root with nothing of the host in it. */
-function planRoot(input: ContainerPlanInput, linux: Linux): Step[] {
+function planRoot(input: ContainerPlanInput, linux: Linux, frame: FramePlan): Step[] {
   const { spec, root } = input;
-  const group = { layout: input.cgroups, path: groupPathOf(input.id, spec) };
   const own = planOwnFiles(input);
   return [
-    ...planHolds(spec.mounts ?? []),
-    {
-      op: "propagation",
-      path: "/",
-      flags: MS_REC | MS_SLAVE,
-      why: "what is mounted here stays here; what the host unmounts goes here too",
-    },
-    ...(isNew(linux, "network") ? [loopbackUp()] : []),
     ...root.mount,
     { op: "root", path: root.mountPoint, why: "from here on paths are the container's, and no link leads out" },
     ...root.furnish,
     ...own.below,
-    ...planMounts(spec.mounts ?? [], group),
+    ...frame.takeIn,
+    ...planMounts(frame.others, groupViewOf(input)),
     ...own.above,
-    ...planDevices(linux.devices ?? []),
-    ...planSysctls(linux, input.sandboxPath),
+    ...frame.late,
     ...planNames(spec),
-    ...planProtect(spec),
     ...planReadonlyRoot(spec),
     {
       op: "pivot",

@@ -7,7 +7,7 @@ import { defaultSeccomp } from "../../src/kernel/seccomp/default-profile.ts";
 import type { Step } from "../../src/kernel/step.ts";
 import { type DefaultSpecInput, defaultSpec } from "../../src/runtime/default-spec.ts";
 import { identityFiles } from "../../src/runtime/identity-files.ts";
-import { type ContainerPlanInput, planContainer } from "../../src/runtime/plan-container.ts";
+import { beginningOf, type ContainerPlanInput, planContainer } from "../../src/runtime/plan-container.ts";
 import { planRemoval } from "../../src/runtime/plan-removal.ts";
 import type { Process, Resources, RuntimeSpec } from "../../src/spec/runtime-spec.ts";
 import { expectGolden } from "./golden.ts";
@@ -108,6 +108,7 @@ function plan({ cgroups = v2, process, spec: asked, resources, change = (spec) =
     host: { oomScoreAdj: 0, capabilities: (1n << 41n) - 1n, architecture: "x86_64" },
     files: identityFiles({ hostname: "box", address: "127.0.1.1", extraHosts: [] }),
     filesDirectory: "/run/orlop/containers/c1",
+    framePoint: "/run/orlop/frame",
     gate: true,
     init: false,
     targets: [],
@@ -149,12 +150,37 @@ test.each(Object.entries(cases))("container %s", (name, asked) => {
   expectGolden(`container-${name}`, plan(asked));
 });
 
-test.each(Object.entries(cases))("%s: spawn counts exactly the child's steps, which end in exec", (name, asked) => {
-  const steps = plan(asked);
-  const spawn = steps.findIndex((step) => step.op === "spawn");
-  const last = steps.findIndex((step) => step.op === "exec");
-  expect(steps[spawn]).toMatchObject({ steps: last - spawn });
-  expect(steps.slice(last + 1).map((step) => step.op)).toEqual(name === "user-namespace" ? ["id-map", "release"] : []);
+test.each(Object.entries(cases))(
+  "%s: the child waits where spawn's steps end, and ends in exec with continue's",
+  (name, asked) => {
+    const steps = plan(asked);
+    const at = (op: string) => steps.findIndex((step) => step.op === op);
+    expect(steps[at("spawn")]).toMatchObject({ steps: at("ready") - at("spawn") });
+    expect(steps[at("continue")]).toMatchObject({ steps: at("exec") - at("continue") });
+    expect(at("exec")).toBe(steps.length - 1);
+    const maps = name === "user-namespace" ? ["id-map", "release"] : [];
+    expect(steps.slice(at("ready") + 1, at("ready") + 3).filter(({ op }) => maps.includes(op))).toHaveLength(
+      maps.length,
+    );
+  },
+);
+
+test("what is done ahead does not know the root, the program or the user", () => {
+  const beginning = (asked: Asked) => beginningOf(plan(asked));
+  const process = { args: ["other"], env: ["A=b"], cwd: "/srv", user: { uid: 7, gid: 7 } };
+  expect(beginning({ process, spec: { readonlyRoot: true } })).toEqual(beginning({}));
+  expect(beginning({ resources: limits })).not.toEqual(beginning({}));
+  expect(beginning({ spec: { privileged: true } })).not.toEqual(beginning({}));
+});
+
+test("with something of the user's in /sys all mounts come in their order, and masks last", () => {
+  const asked = { destination: "/sys/firmware/acpi", type: "tmpfs", source: "tmpfs" };
+  const steps = plan({ change: (spec) => ({ ...spec, mounts: [...(spec.mounts ?? []), asked] }) });
+  const ops = steps.map(({ op }) => op);
+  const mount = steps.findIndex((step) => step.op === "root-mount" && step.target === asked.destination);
+  expect(mount).toBeGreaterThan(ops.indexOf("continue"));
+  expect(ops.indexOf("root-mask")).toBeGreaterThan(mount);
+  expect(ops).not.toContain("root-move");
 });
 
 test.each(Object.entries(cases))("%s: every step says why, and can be explained", (_name, asked) => {

@@ -118,6 +118,7 @@ export async function runContainer(
     host: readHostFacts(),
     files: [],
     filesDirectory: state,
+    framePoint: join(state, "frame"),
     gate: false,
     init: false,
     targets: [],

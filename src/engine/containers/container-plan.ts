@@ -21,7 +21,7 @@ import { logSettingsOf } from "../logs/log-settings.ts";
 import { type Machine, readText } from "../machine.ts";
 import { type BindPoint, type MountPlaces, type MountPoint, mountOf } from "../mounts/mount-point.ts";
 import { networkModeOf } from "../networks/network-mode.ts";
-import { containerPlaces, type Places, partPlace, volumePath } from "../places.ts";
+import { containerPlaces, framePlace, type Places, partPlace, volumePath } from "../places.ts";
 import { lookUpDevices } from "./asked-devices.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container-root.ts";
@@ -81,6 +81,12 @@ export function planStart(
     host: machine.host,
     files: filesOf(id, body, machine, donations),
     filesDirectory: donations.network?.files ?? own.dataDir,
+    framePoint: framePlace(places),
+    prepare: [
+      ...planPart(mounts, places),
+      ...(host.IpcMode === "shareable" ? planShm(own.shm, shmSizeOf(host)) : []),
+      ...planBindSources(mounts),
+    ],
     targets: donations.targets,
     sandboxPath: own.sandbox,
     gate: true,
@@ -94,13 +100,7 @@ export function planStart(
     },
   });
   return {
-    steps: [
-      ...planParent(host.CgroupParent, machine),
-      ...planPart(mounts, places),
-      ...(host.IpcMode === "shareable" ? planShm(own.shm, shmSizeOf(host)) : []),
-      ...planBindSources(mounts),
-      ...steps,
-    ],
+    steps: [...planParent(host.CgroupParent, machine), ...steps],
     spec,
     groupPath: groupPathOf(id, spec),
     root,

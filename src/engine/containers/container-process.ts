@@ -1,6 +1,7 @@
 /** A container that runs, as the engine sees it: its monitor, its socket for clients, its end. */
 
 import { OrlopError } from "../../base/errors.ts";
+import { log } from "../../base/log.ts";
 import type { Attachment, Executor, Exited, MonitorLink } from "../../kernel/executor.ts";
 import type { Step } from "../../kernel/step.ts";
 
@@ -35,6 +36,20 @@ export class ContainerProcess implements Disposable {
   /** As `spawn`, without waiting at the gate. */
   static async spawnThrough(executor: Executor, steps: readonly Step[], socketPath: string): Promise<ContainerProcess> {
     return new ContainerProcess(executor, await executor.startMonitor(steps, { go: true }), socketPath);
+  }
+
+  /** One whose plan was begun before; undefined where what was begun has ended meanwhile, and all of it can be done anew. */
+  static async finish(
+    executor: Executor,
+    link: Promise<MonitorLink>,
+    socketPath: string,
+  ): Promise<ContainerProcess | undefined> {
+    try {
+      return new ContainerProcess(executor, await link, socketPath);
+    } catch (error) {
+      log("warn", "a start that was ready could not be gone on with", error);
+      return undefined;
+    }
   }
 
   /** One that an earlier engine started. @throws {OrlopError} executor_lost: no monitor is there */

@@ -42,6 +42,7 @@ import { mustAct, type Status } from "./container-state.ts";
 import { updateHostConfig } from "./container-update.ts";
 import { ContainerVolumes } from "./container-volumes.ts";
 import { ExpectedStart } from "./expected-start.ts";
+import type { ReadyStart } from "./ready-starts.ts";
 import { noRestarts, type RestartState } from "./restart-policy.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 import { limitsOf } from "./spec-limits.ts";
@@ -84,12 +85,15 @@ export class Container {
   /** Made at create, for a start that follows at once. */
   #plan: { readonly plan: StartPlan; readonly madeMs: number } | undefined;
   #expected: ExpectedStart | undefined;
+  /** Its start has begun before it was made. */
+  #ready: ReadyStart | undefined;
 
-  constructor(parts: EngineParts, record: ContainerRecord, plan?: StartPlan) {
+  constructor(parts: EngineParts, record: ContainerRecord, plan?: StartPlan, ready?: ReadyStart) {
     this.#parts = parts;
     this.#record = record;
     this.#status = record.run.status;
     this.places = containerPlaces(parts.places, record.id, isTransient(record));
+    this.#ready = ready;
     if (plan !== undefined) this.#plan = { plan, madeMs: performance.now() };
     this.#group = new ContainerGroup(parts, record.id, groupPathOfRecord(record));
     this.#volumes = new ContainerVolumes(record.id, record.mounts, parts.volumes);
@@ -170,7 +174,7 @@ export class Container {
 
   /** Makes the folders and writes the record: afterwards the container exists. */
   async establish(): Promise<void> {
-    mkdirSync(this.places.runDir, { mode: 0o700 });
+    if (this.#ready === undefined) mkdirSync(this.places.runDir, { mode: 0o700 });
     if (!this.isTransient) mkdirSync(this.places.dataDir, { mode: 0o700 });
     if (this.body.HostConfig.CgroupParent !== "")
       writeFileSync(`${this.places.runDir}/${GROUP_FILE}`, groupPathOfRecord(this.#record));
@@ -280,6 +284,7 @@ export class Container {
       this.#tell("start");
       this.#watch(process, plan.groupPath);
       this.health.watch(true);
+      if (expected !== undefined) this.#parts.noteStart(this.#record);
     } catch (error) {
       this.#io.dismiss(arrivals);
       throw error;
@@ -299,6 +304,12 @@ export class Container {
 
   /** Its networks, and its process in them. @param waits at its gate */
   async #spawn(plan: StartPlan, waits: boolean): Promise<ContainerProcess> {
+    const ready = this.#ready;
+    this.#ready = undefined;
+    if (ready !== undefined) {
+      const process = await ContainerProcess.finish(this.#parts.executor, ready.finish(plan.steps), this.places.socket);
+      if (process !== undefined) return process;
+    }
     const network = await this.#parts.networks.attach(this);
     const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;
     return begin(this.#parts.executor, [...network, ...plan.steps], this.places.socket);

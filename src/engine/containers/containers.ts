@@ -16,6 +16,7 @@ import { planStart, type StartPlan } from "./container-plan.ts";
 import { type ContainerRecord, neverRun } from "./container-record.ts";
 import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
+import { type ReadyStart, ReadyStarts } from "./ready-starts.ts";
 import { RecentExits } from "./recent-exits.ts";
 import { resolveDonors, sharesAny } from "./sharing.ts";
 
@@ -23,6 +24,13 @@ import { resolveDonors, sharesAny } from "./sharing.ts";
 interface Choice {
   readonly plan: StartPlan;
   readonly mounts: readonly ChosenMount[];
+}
+
+interface Asked {
+  readonly asked: ContainerCreateBody;
+  readonly name: string;
+  readonly platform: Platform | undefined;
+  readonly ready: ReadyStart | undefined;
 }
 
 export interface Created {
@@ -41,11 +49,13 @@ export class Containers {
   readonly #byName = new Map<string, string>();
   #isPruning = false;
   readonly recentExits = new RecentExits();
+  readonly readyStarts: ReadyStarts;
   /** Images of containers that are not recorded yet. */
   readonly #making = new Map<string, readonly MountedImage[]>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
+    this.readyStarts = new ReadyStarts(parts);
   }
 
   /** Oldest first. */
@@ -58,21 +68,37 @@ export class Containers {
    * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use … : nothing is made then
    */
   async create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
-    const id = newContainerId();
+    const ready = this.readyStarts.take(asked);
+    try {
+      const created = await this.#create(ready?.id ?? newContainerId(), { asked, name, platform, ready });
+      if (created !== undefined) return created;
+    } catch (error) {
+      if (ready !== undefined) this.readyStarts.giveBack(ready);
+      throw error;
+    }
+    // It begins otherwise than what is ready.
+    if (ready !== undefined) this.readyStarts.giveBack(ready);
+    return (await this.#create(newContainerId(), { asked, name, platform, ready: undefined })) as Created;
+  }
+
+  /** undefined: what is ready is not what this container needs. Nothing is made then. */
+  async #create(id: ContainerId, { asked, name, platform, ready }: Asked): Promise<Created | undefined> {
     const chosen = this.#reserve(id, name);
+    let made: Created | undefined;
     try {
       const use = (image: ContainerImage) => this.#making.set(id, [image]);
       const { body: whole, image } = await this.#parts.images.apply(asked, platform, use);
       const { body: settled, warnings } = await this.#parts.networks.settle(whole);
       const body = resolveDonors(settled, (reference) => this.get(reference));
       const { plan, mounts } = this.#choose(id, chosen, body, image);
+      if (ready !== undefined && !ready.fits(plan, mounts)) return undefined;
       this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
       const origin = image === undefined ? {} : { image };
       const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
       await prepareVolumes(record, mounts, this.#parts);
       // Whom it joins may run or not by the time of its start.
-      const container = new Container(this.#parts, record, sharesAny(body) ? undefined : plan);
+      const container = new Container(this.#parts, record, sharesAny(body) ? undefined : plan, ready);
       try {
         await container.establish();
       } catch (error) {
@@ -81,11 +107,10 @@ export class Containers {
       }
       this.#byId.set(id, container);
       setImmediate(() => container.expectStart()); // the answer goes out first
-      return { container, warnings: [...warnings, ...plan.warnings] };
-    } catch (error) {
-      this.#byName.delete(chosen);
-      throw error;
+      made = { container, warnings: [...warnings, ...plan.warnings] };
+      return made;
     } finally {
+      if (made === undefined) this.#byName.delete(chosen);
       this.#making.delete(id);
     }
   }

@@ -1,0 +1,80 @@
+/**
+ * The frame: the kernel's own file systems with what is hidden and made read-only in them, and the container's /dev. It is
+ * the same whatever the root is, so it is made beside it (on directories that each container's process covers for itself)
+ * and moved in when the root is there.
+ *
+ * Where something was asked for that lies in one of these places, or the kernel allows the mounts inside a root alone (user
+ * namespaces), all of it is mounted in the root, in the specification's order, and masks come last of all mounts: nothing may
+ * be mounted over or read through what they hide.
+ */
+
+import type { Step } from "../kernel/step.ts";
+import type { MountBelow } from "../spec/runtime-spec.ts";
+import { type ContainerPlanInput, groupPathOf } from "./plan-container.ts";
+import { planDevices } from "./plan-devices.ts";
+import { type GroupView, planMounts } from "./plan-mounts.ts";
+import { isNew } from "./plan-namespaces.ts";
+import { planProtect } from "./plan-protect.ts";
+import { planSysctls } from "./plan-sysctls.ts";
+
+export interface FramePlan {
+  /** Host side. */
+  readonly prepare: readonly Step[];
+  /** In the container's process, before its root is there. */
+  readonly make: readonly Step[];
+  /** Into the root that `root` opened. */
+  readonly takeIn: readonly Step[];
+  /** The specification's mounts that are not in the frame. */
+  readonly others: readonly MountBelow[];
+  /** Behind those, where the frame has none of it. */
+  readonly late: readonly Step[];
+}
+
+const places = ["/proc", "/dev", "/sys"];
+
+export function planFrame(input: ContainerPlanInput): FramePlan {
+  const { spec, framePoint } = input;
+  const linux = spec.linux ?? {};
+  const mounts = spec.mounts ?? [];
+  const inside = mounts.filter(({ destination }) => placeOf(destination) !== undefined);
+  const furnish = [...planDevices(linux.devices ?? []), ...planSysctls(linux, input.sandboxPath), ...planProtect(spec)];
+  const tops = places.filter((place) => inside.some(({ destination }) => destination === place));
+  if (isNew(linux, "user") || tops.length < places.length || !inside.every(isOwn) || !furnish.every(staysInside))
+    return { prepare: [], make: [], takeIn: [], others: mounts, late: furnish };
+  return {
+    prepare: [{ op: "mkdir", path: framePoint, mode: 0o700, why: "a place that each container covers for itself" }],
+    make: [
+      { op: "root", path: framePoint, why: "what every container has is made beside its root, which comes later" },
+      ...planMounts(inside, groupViewOf(input)),
+      ...furnish,
+    ],
+    takeIn: tops.map((place) => ({
+      op: "root-move",
+      source: framePoint + place,
+      target: place,
+      why: `${place} as it was made for this container, with all that is mounted below it`,
+    })),
+    others: mounts.filter((mount) => !inside.includes(mount)),
+    late: [],
+  };
+}
+
+/** What the container sees of cgroups. */
+export function groupViewOf({ cgroups, id, spec }: ContainerPlanInput): GroupView {
+  return { layout: cgroups, path: groupPathOf(id, spec) };
+}
+
+function placeOf(path: string): string | undefined {
+  return places.find((place) => path === place || path.startsWith(`${place}/`));
+}
+
+/** Made for the container by the kernel: nothing of the host's or the user's, and under the name it is written with. */
+function isOwn({ destination, type, options = [] }: MountBelow): boolean {
+  const isBind = type === "bind" || options.some((option) => option === "bind" || option === "rbind");
+  return !isBind && !/\/(\.|\.\.)?(\/|$)/.test(destination);
+}
+
+/** A device or a mask that lies elsewhere needs the root. */
+function staysInside(step: Step): boolean {
+  return !("path" in step) || typeof step.path !== "string" || placeOf(step.path) !== undefined;
+}
