@@ -75,6 +75,8 @@ export class FakeBegun implements BegunMonitor {
   readonly beginning: readonly Step[];
   readonly bytes: Uint8Array;
   readonly calls: string[] = [];
+  /** Throws where going on is to fail. */
+  onFinish: () => void = () => undefined;
   readonly #start: (plan: readonly Step[]) => Promise<MonitorLink>;
   readonly #closed = settleable<void>();
 
@@ -90,6 +92,7 @@ export class FakeBegun implements BegunMonitor {
 
   async finish(plan: readonly Step[], done: number): Promise<MonitorLink> {
     this.calls.push(`finish from ${done}`);
+    this.onFinish();
     return this.#start(plan);
   }
 

@@ -86,7 +86,7 @@ export interface ContainerPlanInput {
   readonly filesDirectory: string;
   /** A host directory that each container's process covers for itself, where its frame is made. */
   readonly framePoint: string;
-  /** Of the host, for what is mounted. */
+  /** On the host, for what is mounted. Files alone: the container's process has the host's mounts as they were when it was made. */
   readonly prepare?: readonly Step[];
   /** A network namespace of the container's own that is there already, for those that join it. */
   readonly sandboxPath?: string;

@@ -3,9 +3,9 @@
  * the same whatever the root is, so it is made beside it (on directories that each container's process covers for itself)
  * and moved in when the root is there.
  *
- * Where something was asked for that lies in one of these places, or the kernel allows the mounts inside a root alone (user
- * namespaces), all of it is mounted in the root, in the specification's order, and masks come last of all mounts: nothing may
- * be mounted over or read through what they hide.
+ * Masks come last of all that is mounted in there: nothing may be mounted over or read through what they hide. So where a bind
+ * was asked for that lies in one of these places, or the kernel allows the mounts inside a root alone (user namespaces), there
+ * is no frame: all of it is mounted in the root, in the specification's order.
  */
 
 import type { Step } from "../kernel/step.ts";

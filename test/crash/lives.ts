@@ -27,6 +27,8 @@ export interface Life {
   readonly fails?: true;
   /** Begins with no supervisor. */
   readonly cold?: true;
+  /** So many of its kind have run right before. */
+  readonly after?: number;
   /** An exec takes part in it: what it runs, and its exit code. */
   readonly exec?: { readonly Cmd: readonly string[]; readonly exitCode: number };
 }
@@ -40,6 +42,10 @@ export const lives: Readonly<Record<string, Life>> = {
   },
   "--rm on the host image": {
     config: () => ({ Image: "host", Cmd: script("echo said; exit 3"), HostConfig: { AutoRemove: true } }),
+  },
+  "--rm, one of many": {
+    config: (Rootfs) => ({ Cmd: script("exit 3"), HostConfig: { AutoRemove: true, NetworkMode: "none", Rootfs } }),
+    after: 4,
   },
   "with an init and an exec": {
     config: (Rootfs) => ({
@@ -141,6 +147,12 @@ export async function live(product: Product, life: Life, rootfs: string, told: T
 }
 
 async function liveThrough({ containers, execs }: EngineClient, life: Life, rootfs: string, told: Told): Promise<void> {
+  for (let run = 0; run < (life.after ?? 0); run++) {
+    const { Id } = await containers.create(life.config(rootfs));
+    const before = await containers.wait(Id, "removed");
+    await containers.start(Id);
+    await before.exit();
+  }
   const { Id } = await containers.create(life.config(rootfs), told.name);
   told.id = Id;
   const wait = await containers.wait(Id, told.transient ? "removed" : "next-exit");

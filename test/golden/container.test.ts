@@ -173,15 +173,21 @@ test("what is done ahead does not know the root, the program or the user", () =>
   expect(beginning({ spec: { privileged: true } })).not.toEqual(beginning({}));
 });
 
-test("with something of the user's in /sys all mounts come in their order, and masks last", () => {
-  const asked = { destination: "/sys/firmware/acpi", type: "tmpfs", source: "tmpfs" };
-  const steps = plan({ change: (spec) => ({ ...spec, mounts: [...(spec.mounts ?? []), asked] }) });
-  const ops = steps.map(({ op }) => op);
-  const mount = steps.findIndex((step) => step.op === "root-mount" && step.target === asked.destination);
-  expect(mount).toBeGreaterThan(ops.indexOf("continue"));
-  expect(ops.indexOf("root-mask")).toBeGreaterThan(mount);
-  expect(ops).not.toContain("root-move");
-});
+test.each([
+  ["tmpfs", "tmpfs", true],
+  ["bind", "/srv/firmware", false],
+])(
+  "what is asked for in /sys (%s) comes before the masks, and of the host's nothing is taken ahead",
+  (type, source, ahead) => {
+    const asked = { destination: "/sys/firmware/acpi", type, source };
+    const steps = plan({ change: (spec) => ({ ...spec, mounts: [...(spec.mounts ?? []), asked] }) });
+    const ops = steps.map(({ op }) => op);
+    const mount = steps.findIndex((step) => "target" in step && step.target === asked.destination);
+    expect(mount).toBeGreaterThan(ops.indexOf("spawn"));
+    expect(ops.indexOf("root-mask")).toBeGreaterThan(mount);
+    expect([mount < ops.indexOf("ready"), ops.includes("root-move")]).toEqual([ahead, ahead]);
+  },
+);
 
 test.each(Object.entries(cases))("%s: every step says why, and can be explained", (_name, asked) => {
   const steps = plan(asked);

@@ -82,11 +82,7 @@ export function planStart(
     files: filesOf(id, body, machine, donations),
     filesDirectory: donations.network?.files ?? own.dataDir,
     framePoint: framePlace(places),
-    prepare: [
-      ...planPart(mounts, places),
-      ...(host.IpcMode === "shareable" ? planShm(own.shm, shmSizeOf(host)) : []),
-      ...planBindSources(mounts),
-    ],
+    prepare: [...planPart(mounts, places), ...planBindSources(mounts)],
     targets: donations.targets,
     sandboxPath: own.sandbox,
     gate: true,
@@ -100,7 +96,11 @@ export function planStart(
     },
   });
   return {
-    steps: [...planParent(host.CgroupParent, machine), ...steps],
+    steps: [
+      ...planParent(host.CgroupParent, machine),
+      ...(host.IpcMode === "shareable" ? planShm(own.shm, shmSizeOf(host)) : []),
+      ...steps,
+    ],
     spec,
     groupPath: groupPathOf(id, spec),
     root,

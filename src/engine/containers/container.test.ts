@@ -9,6 +9,7 @@ import { OrlopError } from "../../base/errors.ts";
 import { StepFailure } from "../../kernel/executor.ts";
 import { FakeExecutor } from "../../kernel/executor-fake.ts";
 import { FakeNetd } from "../../kernel/netd-fake.ts";
+import { encodePlan, encodeRest } from "../../kernel/plan.ts";
 import type { Step } from "../../kernel/step.ts";
 import { parseContainerCreate } from "../../spec/engine-api-container.ts";
 import { parseContainerUpdate } from "../../spec/engine-api-update.ts";
@@ -257,4 +258,94 @@ test("folders without a record are removed", async () => {
   expect(removed.some((path) => path.includes(container.id))).toBe(false);
   expect(existsSync(container.places.dataDir)).toBe(true);
   await openEngine();
+});
+
+/** Runs one to its end, and gives its id. */
+async function runOnce(body: Record<string, unknown> = transient): Promise<string> {
+  const container = await create(body);
+  await container.start();
+  const removed = container.wait("removed", never);
+  executor.monitors.at(-1)?.exit(0);
+  await removed;
+  return container.id;
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 10));
+
+/** So many of a kind that the next one's start is begun. */
+async function runSeveral(body?: Record<string, unknown>): Promise<void> {
+  for (let run = 0; run < 3; run++) await runOnce(body);
+  await settled();
+}
+
+test("when --rm containers of a kind follow each other, the next one's start is begun: its plan goes on where that ended", async () => {
+  await runOnce();
+  await runOnce();
+  await settled();
+  expect(executor.begun).toEqual([]); // a pair is no habit
+  await runOnce();
+  await settled();
+  const [begun] = executor.begun;
+  expect(begun?.beginning.at(-1)?.op).toBe("ready");
+
+  const container = await create({ ...transient, Cmd: ["other"], Env: ["A=b"] });
+  await container.start();
+  const plan = executor.plans.findLast((steps) => steps.some(({ op }) => op === "exec")) ?? [];
+  const done = begun?.beginning.length ?? 0;
+  expect(begun?.calls).toEqual([`finish from ${done}`]);
+  expect(plan.slice(0, done)).toEqual([...(begun?.beginning ?? [])]);
+  const whole = Buffer.concat([begun?.bytes ?? new Uint8Array(), encodeRest(plan, done)]);
+  expect(Buffer.compare(whole, encodePlan(plan))).toBe(0);
+  expect(plan.find((step) => step.op === "exec")).toMatchObject({ argv: ["other"] });
+  expect(JSON.stringify(begun?.beginning)).toContain(container.id);
+  executor.monitors.at(-1)?.exit(0);
+  await container.wait("removed", never);
+});
+
+test("what is ready is nobody's who asks for something else", async () => {
+  await runSeveral();
+  const { calls } = executor.begun[0] ?? expect.unreachable("nothing is ready");
+  for (const HostConfig of [
+    { AutoRemove: true, Memory: 2 ** 26 },
+    { AutoRemove: true, Privileged: true },
+    { AutoRemove: true, Binds: ["/proc:/proc/stat"] },
+    { AutoRemove: false },
+  ]) {
+    await create({ HostConfig }).catch(() => undefined);
+    expect(calls).toEqual([]);
+  }
+  await runOnce({ ...transient, Hostname: "named", User: "7", WorkingDir: "/tmp" }); // none of which is in the beginning
+  expect(calls).toEqual([expect.stringMatching(/^finish/)]);
+});
+
+test("what is ready and not wanted goes, and its folders with it", async () => {
+  await runSeveral();
+  const [begun] = executor.begun;
+  const id = /[0-9a-f]{64}/.exec(JSON.stringify(begun?.beginning))?.[0] ?? "";
+  expect(existsSync(join(directory, "run/containers", id))).toBe(true);
+  await begun?.closed; // within the test's time
+  await settled();
+  const removed = executor.plans.flat().flatMap((step) => (step.op === "remove" ? [step.path] : []));
+  expect([begun?.calls, removed.filter((path) => path.endsWith(id)).length]).toEqual([["withdraw"], 2]);
+
+  await runSeveral();
+  await engine.close();
+  expect(executor.begun.at(-1)?.calls).toEqual(["withdraw"]);
+  await openEngine();
+});
+
+test("what is ready and was killed is not used; where that shows too late the start is made anew", async () => {
+  await runSeveral();
+  executor.begun[0]?.die();
+  await settled();
+  await runOnce();
+  expect(executor.begun[0]?.calls).not.toContain(expect.stringMatching(/^finish/));
+
+  await runSeveral();
+  const begun = executor.begun.at(-1) ?? expect.unreachable("nothing is ready");
+  begun.onFinish = () => {
+    throw OrlopError.of("executor_lost", { reason: "it was killed" });
+  };
+  const id = await runOnce();
+  expect(JSON.stringify(begun.beginning)).toContain(id);
 });

@@ -130,7 +130,9 @@ export class ReadyStarts {
     mkdirSync(containerPlaces(this.#parts.places, id, true).runDir, { mode: 0o700 });
     point("container.ready.directory");
     try {
-      return new ReadyStart(id, kind, groupPath, await this.#parts.executor.beginMonitor(beginningOf(steps)), mounts);
+      const begun = await this.#parts.executor.beginMonitor(beginningOf(steps));
+      point("container.ready.begun");
+      return new ReadyStart(id, kind, groupPath, begun, mounts);
     } catch (error) {
       await this.#clearAway(id, groupPath);
       throw error;
