@@ -12,6 +12,7 @@
 
 enum {
   LIST_MAX = FRAME_MAX - 64, /* a VALUE frame holds it */
+  DATAGRAM_MAX = 1 << 15, /* of a list: the kernel's own limit (net/netlink/af_netlink.c, netlink_dump) */
   ANSWER_MAX = 1 << 16,
   /* nf_tables answers a batch of some thousand elements at once */
   RECEIVE_BUFFER = 1 << 20,
@@ -142,34 +143,49 @@ int step_netlink(struct task *task, union argument *arg) { return send_all(task,
 /* As step_netlink; what is there already, or gone already, is no failure. */
 int step_try_netlink(struct task *task, union argument *arg) { return send_all(task, arg, true); }
 
-/* Collects answers until the list ends: its size, or -1 and errno. */
-static ssize_t collect(int fd, uint8_t *list) {
+/* The end of the list, or the errno that the kernel answered: where it stands among what was received. */
+static bool end_of_list(struct span rest, const uint8_t **end, int *error) {
+  struct nlmsghdr header;
+  for (; message_at(rest, &header); skip(&rest, header.nlmsg_len)) {
+    int32_t said = 0;
+    bool failed = header.nlmsg_type == NLMSG_ERROR && header.nlmsg_len >= NLMSG_HDRLEN + sizeof said;
+    if (header.nlmsg_type != NLMSG_DONE && !failed)
+      continue;
+    if (failed)
+      memcpy(&said, rest.at + NLMSG_HDRLEN, sizeof said);
+    *error = -said;
+    *end = rest.at;
+    return true;
+  }
+  return false;
+}
+
+static int send_list(struct task *task, uint8_t *list, size_t size) {
+  list[size] = 0;
+  return send_value(task->conn, task->step, (struct span){list, size});
+}
+
+/* Sends on what the kernel lists until the list ends, a VALUE whenever the next datagram might be cut for want of room. */
+static int collect(struct task *task, int fd, uint8_t *list) {
   size_t used = 0;
   for (;;) {
+    const uint8_t *end;
+    int error;
     ssize_t got = receive(fd, list + used, LIST_MAX - used);
-    if (got < 0)
-      return -1;
-    if (got == 0 || LIST_MAX - used - (size_t)got < (1 << 15)) {
-      errno = EFBIG; /* a datagram might be cut from here on */
-      return -1;
-    }
-    struct span rest = {list + used, (size_t)got};
-    struct nlmsghdr header;
-    for (; message_at(rest, &header); skip(&rest, header.nlmsg_len)) {
-      int32_t said = 0;
-      if (header.nlmsg_type == NLMSG_DONE)
-        return rest.at - list;
-      if (header.nlmsg_type != NLMSG_ERROR || header.nlmsg_len < NLMSG_HDRLEN + sizeof said)
-        continue;
-      memcpy(&said, rest.at + NLMSG_HDRLEN, sizeof said);
-      errno = -said;
-      return said == 0 ? rest.at - list : -1;
-    }
+    if (got <= 0)
+      return fail(task, got == 0 ? EPROTO : errno, "list");
+    if (end_of_list((struct span){list + used, (size_t)got}, &end, &error))
+      return error != 0 ? fail(task, error, "list") : send_list(task, list, (size_t)(end - list));
     used += (size_t)got;
+    if (LIST_MAX - used >= DATAGRAM_MAX)
+      continue;
+    if (send_list(task, list, used) < 0)
+      return -1;
+    used = 0;
   }
 }
 
-/* protocol, message: one request with NLM_F_DUMP; VALUE is what the kernel lists, message after message. */
+/* protocol, message: one request with NLM_F_DUMP; VALUE is what the kernel lists, message after message: several when it is long. */
 int step_netlink_list(struct task *task, union argument *arg) {
   struct nlmsghdr header;
   if (!message_at(arg[1].b, &header))
@@ -183,13 +199,7 @@ int step_netlink_list(struct task *task, union argument *arg) {
   uint8_t *list = mmap(NULL, LIST_MAX + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   int result = -1;
   if (list != MAP_FAILED) {
-    ssize_t size = send(fd, arg[1].b.at, header.nlmsg_len, 0) < 0 ? -1 : collect(fd, list);
-    if (size < 0) {
-      fail(task, errno, "list");
-    } else {
-      list[size] = 0;
-      result = send_value(task->conn, task->step, (struct span){list, (size_t)size});
-    }
+    result = send(fd, arg[1].b.at, header.nlmsg_len, 0) < 0 ? fail(task, errno, "list") : collect(task, fd, list);
     munmap(list, LIST_MAX + 1);
   }
   int error = errno;

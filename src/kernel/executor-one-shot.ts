@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { OrlopError } from "../base/errors.ts";
-import { type Exited, type PlanValues, type Started, StepFailure } from "./executor.ts";
+import { addValue, type Exited, type PlanValues, type Started, StepFailure } from "./executor.ts";
 import { encodeBare, FrameDecoder } from "./frame.ts";
 import { encodePlan } from "./plan.ts";
 import type { Step } from "./step.ts";
@@ -44,7 +44,7 @@ export async function runOneShot(steps: readonly Step[], options: OneShotOptions
   });
   child.stdout.on("data", (chunk: Uint8Array) => {
     for (const answer of decoder.push(chunk)) {
-      if (answer.kind === "VALUE") values.set(answer.step, answer.value);
+      if (answer.kind === "VALUE") addValue(values, answer);
       else if (answer.kind === "FAILED") failure ??= new StepFailure(steps, answer.step, answer.errno, answer.detail);
       else if (answer.kind === "DONE") done = true;
       else if (answer.kind === "STARTED") started = { pid: answer.pid, startedNs: answer.startedNs };

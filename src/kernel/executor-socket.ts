@@ -7,6 +7,7 @@ import { connectUnix } from "./connect-unix.ts";
 import {
   type Attachment,
   type AttachOptions,
+  addValue,
   type BegunMonitor,
   type Executor,
   type MonitorLink,
@@ -15,6 +16,7 @@ import {
   StepFailure,
   type SupervisorLink,
 } from "./executor.ts";
+
 import { type Answer, encodeAttach, encodeBare, encodeHello, encodeWatch, FrameDecoder } from "./frame.ts";
 import { SocketMonitorLink } from "./monitor-link.ts";
 import { encodeBeginning, encodePlan, encodeRest } from "./plan.ts";
@@ -115,7 +117,7 @@ function collectValues(socket: Duplex, steps: readonly Step[]): Promise<PlanValu
   const decoder = new FrameDecoder();
   return new Promise((resolve, reject) => {
     const take = (answer: Answer): void => {
-      if (answer.kind === "VALUE") values.set(answer.step, answer.value);
+      if (answer.kind === "VALUE") addValue(values, answer);
       else if (answer.kind === "DONE") resolve(values);
       else if (answer.kind === "FAILED") reject(new StepFailure(steps, answer.step, answer.errno, answer.detail));
     };

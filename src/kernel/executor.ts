@@ -12,6 +12,15 @@ import type { Step } from "./step.ts";
 /** What steps answered (`read` …): the step's place in the plan → its value. */
 export type PlanValues = ReadonlyMap<number, Uint8Array>;
 
+/** A step that has much to say answers with several VALUEs, one after the other. */
+export function addValue(
+  values: Map<number, Uint8Array>,
+  { step, value }: { readonly step: number; readonly value: Uint8Array },
+): void {
+  const before = values.get(step);
+  values.set(step, before === undefined ? value : Buffer.concat([before, value]));
+}
+
 export interface Started {
   /** In the host's PID namespace; 0 when this link was connected after the exit. */
   readonly pid: number;

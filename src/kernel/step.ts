@@ -51,7 +51,7 @@ export const stepTable = {
   netlink: { protocol: "n", messages: "b" },
   /** As `netlink`, but what is there already, or gone already, is fine: for what may have been done once before. */
   "try-netlink": { protocol: "n", messages: "b" },
-  /** Send one netlink request with NLM_F_DUMP and answer with what the kernel lists (VALUE, at most 1 MiB). */
+  /** Send one netlink request with NLM_F_DUMP and answer with what the kernel lists (VALUE; several for a long list, which are one value for who runs the plan). */
   "netlink-list": { protocol: "n", message: "b" },
   /** Detach what is mounted on a path, and remove the empty file it was mounted on; one that is missing is fine. */
   unmount: { path: "s" },

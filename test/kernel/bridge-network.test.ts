@@ -85,6 +85,18 @@ kernelTest(
   },
 );
 
+kernelTest("a list that is longer than a frame comes whole", needs, async (scratch) => {
+  const count = 20_000; // of 60 bytes each: over 1 MiB
+  const path = `${scratch.directory}/net-routes`;
+  scratch.defer(async () => void (await run(planSandboxRemoval(path, []))));
+  await run(planNamespace(path));
+  const adding = Array.from({ length: count }, (_, index) => `route add 10.9.${index >> 8}.${index & 255} dev lo`);
+  const batch = ["nsenter", `--net=${path}`, "--", "ip", "-batch", "-"];
+  Bun.spawnSync(batch, { stdin: Buffer.from(["link set lo up", ...adding].join("\n")) });
+  const { values } = await run([enterNamespace(path), ...planSurvey()]);
+  expect(parseRoutes(values.get(2) ?? new Uint8Array()).filter(({ to }) => to.prefix === 32)).toHaveLength(count);
+});
+
 kernelTest("isolated ports do not reach each other, and reach the host", needs, async (scratch) => {
   const bridge = await makeBridge(scratch, "oltest0", ["10.213.77.1/24", "fd77::1/64"]);
   const first = await makeSandbox(scratch, bridge, "a", ["10.213.77.2/24", "fd77::2/64"], true);

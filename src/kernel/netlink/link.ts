@@ -14,6 +14,8 @@ const IFLA_LINK = 5;
 export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_PID = 19;
+const IFLA_EXT_MASK = 29;
+const RTEXT_FILTER_SKIP_STATS = 8;
 const IFLA_LINK_NETNSID = 37;
 export const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -209,7 +211,8 @@ export function deleteLink(name: string): NetlinkRequest {
   return { type: RTM_DELLINK, payload: [interfaceInfo(untouched), attribute(IFLA_IFNAME, name)] };
 }
 
-/** Lists every link. */
+/** Lists every link, without the counters that are most of what the kernel would say of it. */
 export function listLinks(): NetlinkRequest {
-  return { type: RTM_GETLINK, payload: [interfaceInfo(untouched)] };
+  const payload = [interfaceInfo(untouched), attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)];
+  return { type: RTM_GETLINK, payload };
 }
