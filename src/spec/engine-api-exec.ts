@@ -24,6 +24,9 @@ const startBody = shape({
   Detach: field(truth, false),
   Tty: field(truth, false),
   ConsoleSize: field(consoleSize, undefined as readonly [number, number] | undefined),
+  /** Of dockerode, for its own use: it sends its options along as they are. How a connection is used its headers say. */
+  hijack: field(truth, false),
+  stdin: field(truth, false),
 });
 
 export type ExecCreateBody = ReturnType<typeof createBody>;
