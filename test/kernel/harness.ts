@@ -37,6 +37,7 @@ const needTable = {
   systemd: { met: () => existsSync("/lib/systemd/systemd"), remedy: "apt-get install systemd systemd-sysv" },
   docker: { met: () => Bun.which("docker") !== null, remedy: "apt-get install docker.io" },
   dockerd: { met: () => existsSync("/usr/sbin/dockerd"), remedy: "apt-get install docker.io" },
+  node: { met: () => Bun.which("node") !== null, remedy: "apt-get install nodejs" },
   podman: { met: () => Bun.which("podman") !== null, remedy: "apt-get install podman" },
   umoci: { met: () => Bun.which("umoci") !== null, remedy: "apt-get install umoci" },
   servers: {
