@@ -19,12 +19,17 @@ export class Dockerd implements AsyncDisposable {
   }
 
   /** @param directory must not lie on an overlay */
-  static async start(directory: string, flags: readonly string[] = ["--bridge=none"]): Promise<Dockerd> {
+  static async start(
+    directory: string,
+    flags: readonly string[] = ["--bridge=none"],
+    /** What starts the daemon, e.g. in a network namespace of its own. */
+    starter: readonly string[] = [],
+  ): Promise<Dockerd> {
     mkdirSync(directory, { recursive: true });
     const host = `unix://${directory}/docker.sock`;
     const folders = ["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec")];
     const child = Bun.spawn(
-      [program, ...folders, "--pidfile", join(directory, "pid"), "-H", host, "--iptables=false", ...flags],
+      [...starter, program, ...folders, "--pidfile", join(directory, "pid"), "-H", host, "--iptables=false", ...flags],
       { stdin: "ignore", stdout: Bun.file(join(directory, "log")), stderr: Bun.file(join(directory, "log")) },
     );
     const daemon = new Dockerd(host, child);
