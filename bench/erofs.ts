@@ -9,12 +9,13 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createReadStream, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { decompress } from "../src/images/decompress.ts";
+import { GrowingFile } from "../src/images/layer-source.ts";
 import { defaultLayerLimits } from "../src/images/plan-layer.ts";
 import { unpackLayer } from "../src/images/unpack-layer.ts";
 import { runOneShot } from "../src/kernel/executor-one-shot.ts";
@@ -115,7 +116,8 @@ async function timed(what: string, run: () => Promise<unknown>): Promise<void> {
 
 async function unpack(diffId: ReturnType<typeof digestOfHex>): Promise<void> {
   mkdirSync(at("dir"));
-  const source = createReadStream(at("layer.tar.gz"), { highWaterMark: 256 * 1024 });
+  const { size } = statSync(at("layer.tar.gz"));
+  using source = new GrowingFile([at("layer.tar.gz")], size, size);
   await unpackLayer({ source, diffId, directory: at("dir"), plan: openPlan(), limits: defaultLayerLimits, sync: true });
 }
 

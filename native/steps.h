@@ -26,7 +26,13 @@ step_function step_root_mask, step_root_readonly, step_root_attributes;
 step_function step_root_copy;
 /* steps_identity.c */
 step_function step_bounding, step_user, step_capabilities, step_no_new_privileges, step_seccomp;
+/* steps_shared.c */
+step_function step_shared_memory, step_taken;
+/* The bytes at `at` of the memory; false (EFAULT) where there are none. */
+bool shared_part(uint64_t at, uint64_t size, struct span *part);
+
 /* steps_layer.c */
+step_function step_layer_shared_data;
 step_function step_layer, step_layer_directory, step_layer_file, step_layer_data, step_layer_symlink, step_layer_link;
 step_function step_layer_node, step_layer_xattr, step_layer_whiteout, step_layer_opaque, step_layer_time, step_layer_end;
 step_function step_layer_into, step_layer_parent, step_layer_place;

@@ -303,12 +303,9 @@ int step_layer_file(struct task *task, union argument *arg) {
   return said(task, ours ? 0 : fchown(layer.fd, (uid_t)arg[2].n, (gid_t)arg[3].n), arg[0].b);
 }
 
-/* offset, data: content of the last layer-file. What is left out is a hole. */
-int step_layer_data(struct task *task, union argument *arg) {
+static int write_content(struct task *task, uint64_t offset, struct span data) {
   if (layer.fd < 0 || !layer.is_file)
     return fail(task, EBADF, "no file");
-  struct span data = arg[1].b;
-  uint64_t offset = arg[0].n;
   if (offset > layer.size || data.size > layer.size - offset)
     return fail(task, EFBIG, "%s", layer.name);
   while (data.size > 0) {
@@ -324,6 +321,17 @@ int step_layer_data(struct task *task, union argument *arg) {
   if (offset > layer.written)
     layer.written = offset;
   return 0;
+}
+
+/* offset, data: content of the last layer-file. What is left out is a hole. */
+int step_layer_data(struct task *task, union argument *arg) { return write_content(task, arg[0].n, arg[1].b); }
+
+/* offset, at, size: the same, of what lies at `at` in the shared memory. */
+int step_layer_shared_data(struct task *task, union argument *arg) {
+  struct span data;
+  if (!shared_part(arg[1].n, arg[2].n, &data))
+    return fail(task, errno, "%s", layer.name);
+  return write_content(task, arg[0].n, data);
 }
 
 /* path, target, uid, gid, mtime. */

@@ -63,6 +63,11 @@ export class ContentStore {
     return join(this.#blobs, hexOf(digest));
   }
 
+  /** Where a blob is while it comes. */
+  ingestPathOf(digest: Digest): string {
+    return join(this.#ingest, hexOf(digest));
+  }
+
   /** A blob's size, or undefined when it is not (wholly) here. */
   sizeOf(digest: Digest): Promise<number | undefined> {
     return sizeOf(this.pathOf(digest));
@@ -130,7 +135,7 @@ export class ContentStore {
 
   /** Goes on with a blob, or begins it. At most one at a time for a digest: the caller sees to that. */
   async openIngest(blob: { readonly digest: Digest; readonly size: number }): Promise<Ingest> {
-    const path = join(this.#ingest, hexOf(blob.digest));
+    const path = this.ingestPathOf(blob.digest);
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     try {
       const { hash, size } = await hashFile(file, blob.size);
@@ -196,7 +201,7 @@ export class ContentStore {
 
   /** Removes what came of a blob that is not whole. The caller knows that nobody is at it. */
   async removeIngest(digest: Digest): Promise<void> {
-    await rm(join(this.#ingest, hexOf(digest)), { force: true });
+    await rm(this.ingestPathOf(digest), { force: true });
   }
 
   /** Names the layout's images for other tools: written whole, replaced at once. */

@@ -3,7 +3,7 @@ import { pipeline, Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { OrlopError } from "../base/errors.ts";
 
-type Method = "none" | "gzip" | "zstd";
+export type Method = "none" | "gzip" | "zstd";
 
 /** As fast as any larger size (0.3 to 0.4 GB/s), and four times less memory between garbage collections than 1 MiB. */
 const outputBytes = 256 * 1024;
@@ -16,7 +16,7 @@ const magics: readonly (readonly [name: Method | "xz" | "bzip2" | "lzip", bytes:
   ["lzip", [0x4c, 0x5a, 0x49, 0x50]],
 ];
 
-const magicBytes = Math.max(...magics.map(([, bytes]) => bytes.length));
+export const magicBytes = Math.max(...magics.map(([, bytes]) => bytes.length));
 
 /** What content that starts like this is compressed with. @throws {OrlopError} unsupported_compression, by name */
 export function detectCompression(start: Uint8Array): Method {

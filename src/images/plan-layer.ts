@@ -24,7 +24,7 @@ export const defaultLayerLimits: LayerLimits = { entriesMax: 2_000_000, bytesMax
 /** NAME_MAX of every file system that holds layers. */
 const nameMax = 255;
 /** Several fit into what the plan stream sends at once. */
-const dataMax = 64 * 1024;
+const dataMaxDefault = 64 * 1024;
 const whiteoutPrefix = ".wh.";
 const opaqueMarker = ".wh..wh..opq";
 /** Of aufs, which kept its own bookkeeping in layers. */
@@ -39,14 +39,17 @@ export class LayerPlanner implements TarSink {
   /** Directories that exist, with their times; "" is the layer's own. */
   readonly #directories = new Map<string, bigint | undefined>([["", undefined]]);
   readonly #others = new Set<string>();
+  readonly #dataMax: number;
   #entries = 0;
   #bytes = 0;
   #hidesEtc = false;
   #current: TarEntry | undefined;
 
-  constructor(emit: (step: Step) => void, limits: LayerLimits) {
+  /** @param dataMax the content of one step, at most */
+  constructor(emit: (step: Step) => void, limits: LayerLimits, dataMax = dataMaxDefault) {
     this.#emit = emit;
     this.#limits = limits;
+    this.#dataMax = dataMax;
   }
 
   /** Directories that no entry describes. */
@@ -90,8 +93,8 @@ export class LayerPlanner implements TarSink {
 
   data(chunk: Uint8Array, offset: number): void {
     if (this.#current === undefined) return; // a marker's content means nothing
-    for (let at = 0; at < chunk.length; at += dataMax)
-      this.#emit({ op: "layer-data", why, offset: offset + at, data: chunk.subarray(at, at + dataMax) });
+    for (let at = 0; at < chunk.length; at += this.#dataMax)
+      this.#emit({ op: "layer-data", why, offset: offset + at, data: chunk.subarray(at, at + this.#dataMax) });
   }
 
   finish(): void {

@@ -6,6 +6,7 @@ import type { Descriptor, ImageConfig, Index, Manifest } from "../spec/oci-image
 import { checkIsImage, configMax, isManifestType, parseImageConfig } from "../spec/oci-image-parse.ts";
 import type { Platform } from "../spec/platform.ts";
 import { familiarReference, type Reference } from "../spec/reference.ts";
+import { Arrival, type ArrivingBlob } from "./arriving-blob.ts";
 import type { BlobFetcher } from "./blob-fetcher.ts";
 import { chooseManifest } from "./choose-manifest.ts";
 import type { ContentStore } from "./content-store.ts";
@@ -26,7 +27,10 @@ export interface PullOptions {
   /** Holds every blob of the image; the caller lets go once something durable names the image. */
   readonly lease: Lease;
   readonly onEvent: (event: PullEvent) => void;
-  /** A layer is in the store: unpacking can begin while others come. Its promise belongs to the pull. */
+  /**
+   * A layer is in the store, or on its way there: unpacking can begin. Its promise belongs to the pull. What is wrong with a
+   * layer on its way is asked once more when it is there: then its bytes are known to be right, and the fault is the layer's.
+   */
   readonly onLayer?: (layer: PulledLayer) => Promise<void>;
   readonly signal?: AbortSignal;
 }
@@ -36,6 +40,8 @@ export interface PulledLayer {
   /** Among the image's layers; 0 is the lowest. */
   readonly position: number;
   readonly image: PulledImage;
+  /** It is not in the store yet. */
+  readonly arriving?: ArrivingBlob;
   /** Aborted when the pull ends early. */
   readonly signal: AbortSignal;
 }
@@ -120,15 +126,34 @@ async function fromFirst<T>(
 }
 
 async function fetchLayers(options: PullOptions, image: PulledImage): Promise<void> {
-  const { fetcher, sessions, onEvent, onLayer } = options;
+  const { fetcher, store, sessions, onEvent, onLayer } = options;
   // one failure ends the other downloads of this pull; what they brought stays for the next
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const one = async (layer: Descriptor, position: number): Promise<void> => {
-    const onProgress = (doneBytes: number): void => onEvent({ kind: "downloading", layer, doneBytes });
-    const came = await fetcher.fetch(layer, { sessions, onProgress, signal });
-    onEvent({ kind: "downloaded", layer, wasHere: !came });
-    await onLayer?.({ layer, position, image, signal });
+    const given = { layer, position, image, signal };
+    const verified = Promise.withResolvers<void>();
+    verified.promise.catch(() => undefined); // nobody may have begun to unpack
+    const paths = [store.ingestPathOf(layer.digest), store.pathOf(layer.digest)];
+    const arriving = new Arrival(paths, layer.size, verified.promise);
+    let early: Promise<"done" | "again"> | undefined;
+    const onProgress = (doneBytes: number): void => {
+      onEvent({ kind: "downloading", layer, doneBytes });
+      arriving.grow(doneBytes);
+      early ??= onLayer?.({ ...given, arriving }).then(() => "done", again);
+      early?.catch((error) => stop.abort(error));
+    };
+    try {
+      const came = await fetcher.fetch(layer, { sessions, onProgress, signal });
+      onEvent({ kind: "downloaded", layer, wasHere: !came });
+      verified.resolve();
+    } catch (error) {
+      verified.reject(error);
+      stop.abort(error); // before the wait: it ends the unpacking
+      await early?.catch(() => undefined);
+      throw error;
+    }
+    if ((await early) !== "done") await onLayer?.(given);
   };
   const results = await Promise.allSettled(
     image.manifest.layers.map((layer, position) =>
@@ -142,6 +167,12 @@ async function fetchLayers(options: PullOptions, image: PulledImage): Promise<vo
   // the first cause, not the aborts that it made
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) throw stop.signal.reason;
+}
+
+/** What went wrong with a layer that was still coming may be the fault of bytes that are not its own; what the machine refuses is not. */
+function again(error: unknown): "again" {
+  if (error instanceof OrlopError && (error.code === "executor_lost" || error.code === "layer_failed")) throw error;
+  return "again";
 }
 
 function descriptorOf(document: Manifest | Index, platform: Platform | undefined): Descriptor {

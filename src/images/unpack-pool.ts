@@ -1,18 +1,25 @@
 /**
- * Unpacks layers in threads of their own, two at a time: one decompresses 0.36 GB/s, and the executor writes in a process
- * of its own besides. Threads are started when there is work, and end when there is none: an idle engine has none.
+ * Unpacks layers in threads of their own, two of them: each has several layers under way, so that one whose blob comes slowly
+ * holds up nothing. The executor writes in a process of its own for each. Threads are started when there is work, and end when
+ * there is none: an idle engine has none.
  */
 import { OrlopError } from "../base/errors.ts";
 import { startWorker } from "../platform/worker.ts";
 import type { Digest } from "../spec/digest.ts";
+import type { ArrivingBlob } from "./arriving-blob.ts";
 import { defaultLayerLimits, type LayerLimits } from "./plan-layer.ts";
 import type { UnpackedLayer } from "./unpack-layer.ts";
 import type { UnpackOrder, UnpackReport } from "./unpack-message.ts";
 
 const threadsMax = 2;
+/** One more than downloads at a time: layers that are whole go on though others come slowly. */
+const jobsMax = 4;
+/** Of blobs, between two times that what was written is sent on its way to the disk. */
+const betweenWritebacks = 32 << 20;
 
 export interface UnpackJob {
-  readonly blob: string;
+  /** The layer's blob: a file, or one that is still coming. */
+  readonly blob: { readonly path: string; readonly sizeBytes: number } | ArrivingBlob;
   readonly diffId: Digest;
   /** Empty, and nobody's but ours until this has settled. */
   readonly directory: string;
@@ -20,67 +27,127 @@ export interface UnpackJob {
   readonly signal?: AbortSignal;
 }
 
-export class UnpackPool {
-  readonly #controlSocket: string;
-  readonly #limits: LayerLimits;
-  readonly #idle: Worker[] = [];
-  readonly #waiting: ((worker: Worker) => void)[] = [];
-  #threads = 0;
+export interface UnpackPoolOptions {
+  readonly controlSocket: string;
+  readonly limits?: LayerLimits;
+  /** Brings to the disk what was written so far: the sync at a layer's end is short then. */
+  readonly writeBack?: () => Promise<void>;
+}
 
-  constructor(controlSocket: string, limits: LayerLimits = defaultLayerLimits) {
-    this.#controlSocket = controlSocket;
-    this.#limits = limits;
+interface Thread {
+  readonly worker: Worker;
+  readonly listeners: Map<number, (report: UnpackReport) => void>;
+  /** Of the blobs that it has under way. */
+  leftBytes: number;
+}
+
+export class UnpackPool {
+  readonly #options: UnpackPoolOptions;
+  readonly #threads: Thread[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+  #jobs = 0;
+  #writtenBytes = 0;
+  #writing = false;
+
+  constructor(options: UnpackPoolOptions) {
+    this.#options = options;
   }
 
   /** Settles when the layer is whole, verified and on the disk. @throws {OrlopError} as unpackLayer */
   async unpack(job: UnpackJob): Promise<UnpackedLayer> {
     job.signal?.throwIfAborted();
-    const worker = await this.#acquire();
+    if (this.#running < jobsMax) this.#running++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       job.signal?.throwIfAborted();
-      return await this.#run(worker, job);
+      return await this.#run(job);
     } finally {
-      this.#release(worker);
+      this.#leave();
     }
   }
 
-  #run(worker: Worker, job: UnpackJob): Promise<UnpackedLayer> {
-    const { blob, diffId, directory, onProgress, signal } = job;
+  async #run({ blob, diffId, directory, onProgress, signal }: UnpackJob): Promise<UnpackedLayer> {
+    const job = this.#jobs++;
+    const thread = this.#thread();
+    const { sizeBytes } = blob;
+    const isComing = "watch" in blob;
     const outcome = Promise.withResolvers<UnpackedLayer>();
-    const stop = (): void => worker.postMessage({ kind: "abort" } satisfies UnpackOrder);
-    signal?.addEventListener("abort", stop, { once: true });
-    worker.onmessage = ({ data }: MessageEvent<UnpackReport>) => {
-      if (data.kind === "progress") onProgress?.(data.doneBytes);
-      else if (data.kind === "unpacked") outcome.resolve(data.layer);
-      else outcome.reject(signal?.aborted === true ? signal.reason : errorOf(data));
+    const send = (order: UnpackOrder): void => thread.worker.postMessage(order);
+    const stop = (): void => send({ kind: "abort", job });
+    let doneBytes = 0;
+    const done = (bytes: number): void => {
+      thread.leftBytes -= bytes - doneBytes;
+      this.#written(bytes - doneBytes);
+      doneBytes = bytes;
     };
-    worker.onerror = (event) => outcome.reject(OrlopError.of("internal", { reason: event.message }));
-    const order = { blob, diffId, directory, controlSocket: this.#controlSocket, limits: this.#limits };
-    worker.postMessage({ kind: "unpack", ...order } satisfies UnpackOrder);
-    return outcome.promise.finally(() => signal?.removeEventListener("abort", stop));
-  }
-
-  async #acquire(): Promise<Worker> {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
-    if (this.#threads < threadsMax) {
-      this.#threads++;
-      return startWorker("images/unpack-worker.ts");
+    thread.leftBytes += sizeBytes;
+    thread.listeners.set(job, (report) => {
+      if (report.kind === "progress") {
+        done(report.doneBytes);
+        onProgress?.(report.doneBytes);
+      } else if (report.kind === "unpacked") outcome.resolve(report.layer);
+      else outcome.reject(signal?.aborted === true ? signal.reason : errorOf(report));
+    });
+    const { controlSocket, limits = defaultLayerLimits } = this.#options;
+    const paths = isComing ? blob.paths : [blob.path];
+    const availableBytes = isComing ? blob.availableBytes : sizeBytes;
+    send({ kind: "unpack", job, paths, sizeBytes, availableBytes, diffId, directory, controlSocket, limits });
+    signal?.addEventListener("abort", stop, { once: true });
+    using _watch = isComing
+      ? blob.watch((bytes) => send({ kind: "more", job, availableBytes: bytes }), stop)
+      : undefined;
+    try {
+      return await outcome.promise;
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      thread.listeners.delete(job);
+      thread.leftBytes -= sizeBytes - doneBytes;
     }
-    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** To the next in line; the last one sends all threads home. They are idle then, so ending them is safe. */
-  #release(worker: Worker): void {
+  /** A new one while there may be more; else the one that has the least to do. */
+  #thread(): Thread {
+    const idle = this.#threads.find(({ listeners }) => listeners.size === 0);
+    if (idle !== undefined) return idle;
+    if (this.#threads.length < threadsMax) return this.#startThread();
+    return this.#threads.reduce((least, one) => (one.leftBytes < least.leftBytes ? one : least));
+  }
+
+  #startThread(): Thread {
+    const thread: Thread = { worker: startWorker("images/unpack-worker.ts"), listeners: new Map(), leftBytes: 0 };
+    thread.worker.onmessage = ({ data }: MessageEvent<UnpackReport>) => thread.listeners.get(data.job)?.(data);
+    thread.worker.onerror = ({ message }) => {
+      for (const [job, listen] of thread.listeners) listen({ kind: "failed", job, message });
+    };
+    this.#threads.push(thread);
+    return thread;
+  }
+
+  #written(bytes: number): void {
+    this.#writtenBytes += bytes;
+    const { writeBack } = this.#options;
+    if (this.#writing || this.#writtenBytes < betweenWritebacks || writeBack === undefined) return;
+    this.#writtenBytes = 0;
+    this.#writing = true;
+    // what goes wrong here goes wrong at the layer's end too, and is told there
+    const over = (): void => {
+      this.#writing = false;
+    };
+    writeBack().then(over, over);
+  }
+
+  /** The next in line goes on; the last one sends all threads home. They are idle then, so ending them is safe. */
+  #leave(): void {
     const next = this.#waiting.shift();
     if (next !== undefined) {
-      next(worker);
+      next();
       return;
     }
-    this.#idle.push(worker);
-    if (this.#idle.length < this.#threads) return;
-    for (const one of this.#idle.splice(0)) one.terminate();
-    this.#threads = 0;
+    this.#running--;
+    if (this.#running > 0) return;
+    for (const { worker } of this.#threads.splice(0)) worker.terminate();
+    this.#writtenBytes = 0;
   }
 }
 

@@ -1,59 +1,71 @@
 /** The thread that unpacks layers: decompressing, hashing and reading tar would hold up the engine's streams. */
-import { createReadStream } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 import { connectUnix } from "../kernel/connect-unix.ts";
 import { PlanStream } from "../kernel/plan-stream.ts";
+import { GrowingFile } from "./layer-source.ts";
 import { unpackLayer } from "./unpack-layer.ts";
 import type { UnpackOrder, UnpackReport } from "./unpack-message.ts";
 
 declare const self: Worker;
 
-const readBytes = 256 * 1024;
 /** Between two reports of progress. */
 const reportBytes = 4 << 20;
 
-let abort = new AbortController();
+interface Job {
+  readonly blob: GrowingFile;
+  readonly abort: AbortController;
+}
+
+const jobs = new Map<number, Job>();
 
 self.onmessage = ({ data }: MessageEvent<UnpackOrder>) => {
-  if (data.kind === "abort") {
-    abort.abort();
-    return;
-  }
-  abort = new AbortController();
-  unpack(data, abort.signal).then(report, (error) => {
-    const code = error instanceof OrlopError ? { code: error.code } : {};
-    report({ kind: "failed", ...code, message: String((error as Error).message ?? error) });
-  });
+  if (data.kind === "unpack") void run(data);
+  else if (data.kind === "more") jobs.get(data.job)?.blob.grow(data.availableBytes);
+  else stop(data.job);
 };
 
 function report(message: UnpackReport): void {
   self.postMessage(message);
 }
 
-async function unpack(order: UnpackOrder & { kind: "unpack" }, signal: AbortSignal): Promise<UnpackReport> {
-  const source = createReadStream(order.blob, { highWaterMark: readBytes });
-  const closed = new Promise((resolve) => source.once("close", resolve));
-  let reported = 0;
+function stop(job: number): void {
+  const { blob, abort } = jobs.get(job) ?? {};
+  abort?.abort();
+  blob?.stop(abort?.signal.reason);
+}
+
+async function run(order: UnpackOrder & { kind: "unpack" }): Promise<void> {
+  const { job } = order;
   try {
-    const layer = await unpackLayer({
-      source,
-      diffId: order.diffId,
-      directory: order.directory,
-      plan: new PlanStream(await connectUnix(order.controlSocket)),
-      limits: order.limits,
-      sync: true,
-      signal,
-      onProgress: () => {
-        const doneBytes = source.bytesRead;
-        if (doneBytes - reported < reportBytes) return;
-        reported = doneBytes;
-        report({ kind: "progress", doneBytes });
-      },
-    });
-    return { kind: "unpacked", layer };
+    report(await unpack(order));
+  } catch (error) {
+    const code = error instanceof OrlopError ? { code: error.code } : {};
+    report({ kind: "failed", job, ...code, message: String((error as Error).message ?? error) });
   } finally {
-    // before the report: a thread that is ended behind it would leave the file open, and a removed blob's space taken
-    source.destroy();
-    await closed;
+    jobs.delete(job);
   }
+}
+
+async function unpack(order: UnpackOrder & { kind: "unpack" }): Promise<UnpackReport> {
+  const { job, diffId, directory, limits } = order;
+  using blob = new GrowingFile(order.paths, order.sizeBytes, order.availableBytes);
+  const abort = new AbortController();
+  jobs.set(job, { blob, abort });
+  let reported = 0;
+  const layer = await unpackLayer({
+    source: blob,
+    diffId,
+    directory,
+    plan: new PlanStream(await connectUnix(order.controlSocket)),
+    limits,
+    sync: true,
+    signal: abort.signal,
+    onProgress: () => {
+      const doneBytes = blob.bytesRead;
+      if (doneBytes - reported < reportBytes) return;
+      reported = doneBytes;
+      report({ kind: "progress", job, doneBytes });
+    },
+  });
+  return { kind: "unpacked", job, layer };
 }

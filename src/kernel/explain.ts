@@ -100,6 +100,8 @@ const explanations = {
   ],
   "netlink-list": (s) => [`socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`, "sendto(NLM_F_DUMP)", "recvmsg()"],
   unmount: (s) => [`umount2(${quote(s.path)}, MNT_DETACH|UMOUNT_NOFOLLOW)`, `unlink(${quote(s.path)})`],
+  "shared-memory": (s) => ['memfd_create("orlop-layer")', `ftruncate(${s.size})`, "mmap(PROT_READ, MAP_SHARED)"],
+  taken: () => [],
   layer: (s) => [`open(${quote(s.path)}, O_RDONLY|O_DIRECTORY|O_NOFOLLOW)`, "umask(0)"],
   "layer-directory": (s) => [`mkdirat(${bytes(s.path)}, ${octal(s.mode)})`, `fchown(${s.uid}, ${s.gid})`],
   "layer-file": (s) => [
@@ -107,6 +109,7 @@ const explanations = {
     `fchown(${s.uid}, ${s.gid})`,
   ],
   "layer-data": (s) => [`pwrite(${s.data.length} bytes, ${s.offset})`],
+  "layer-shared-data": (s) => [`pwrite(${s.size} bytes, ${s.offset})`],
   "layer-symlink": (s) => [`symlinkat(${bytes(s.target)}, ${bytes(s.path)})`, `fchownat(${s.uid}, ${s.gid})`],
   "layer-link": (s) => [`linkat(${bytes(s.target)}, ${bytes(s.path)})`],
   "layer-node": (s) => [

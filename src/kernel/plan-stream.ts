@@ -45,6 +45,8 @@ export class PlanStream {
   #used = 0;
   readonly #free: Buffer[] = [];
   #count = 0;
+  /** Steps whose answer somebody waits for. */
+  readonly #asked = new Map<number, PromiseWithResolvers<Uint8Array>>();
 
   /**
    * The connection is to a fresh task: control.sock, or the stdio of `orlop-executor plan`.
@@ -76,6 +78,20 @@ export class PlanStream {
     this.#piece[this.#used++] = encoded.bytes.length;
     this.#raw(encoded.bytes);
     for (const [name, kind] of encoded.arguments) this.#argument(kind, values[name]);
+  }
+
+  /** Adds a step and sends all; its answer. @throws {StreamedStepFailure}; {OrlopError} executor_lost */
+  ask(step: Step): Promise<Uint8Array> {
+    const asked = Promise.withResolvers<Uint8Array>();
+    asked.promise.catch(() => undefined); // who asked may have left for a failure of its own
+    if (this.#failure !== undefined) {
+      asked.reject(this.#failure);
+      return asked.promise;
+    }
+    this.#asked.set(this.#count, asked);
+    this.add(step);
+    this.#send();
+    return asked.promise;
   }
 
   /** Sends what was added so far, however little: an answer is waited for. */
@@ -141,7 +157,10 @@ export class PlanStream {
     } else if (answer.kind === "FAILED") {
       this.#fail(new StreamedStepFailure(errnoName(answer.errno), answer.detail));
     } else if (answer.kind === "VALUE") {
-      this.#onValue(answer.value);
+      const asked = this.#asked.get(answer.step);
+      this.#asked.delete(answer.step);
+      if (asked === undefined) this.#onValue(answer.value);
+      else asked.resolve(answer.value);
     }
   }
 
@@ -154,6 +173,7 @@ export class PlanStream {
     this.#isOver = true;
     this.#failure = error;
     this.#answered.reject(error);
+    for (const { reject } of this.#asked.values()) reject(error);
   }
 
   #append(bytes: Uint8Array): void {

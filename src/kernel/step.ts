@@ -59,6 +59,10 @@ export const stepTable = {
   // ── host side: unpacking a layer ───────────────────────────────────────────────────────────────────────────────────
   // Paths and names are bytes, relative to the layer's directory, and must be clean: no empty part, no dots. Directories
   // on the way are never links. Times are Unix time in ns, signed (as two's complement). A plan unpacks one layer.
+  /** Make memory that the sender maps and this task reads; answer with the path where it is opened (VALUE). Once in a plan, at most 64 MiB. */
+  "shared-memory": { size: "n" },
+  /** Answer (VALUE, empty) when everything before is carried out: what it took from shared memory may be written over. */
+  taken: {},
   /** Open this directory as the layer that the following steps fill. */
   layer: { path: "s" },
   /** A directory ("" = the layer's own); one that is there is given this metadata. */
@@ -67,6 +71,8 @@ export const stepTable = {
   "layer-file": { path: "b", mode: "n", uid: "n", gid: "n", mtimeNs: "n", size: "n" },
   /** Content of the last `layer-file`; what is left out is a hole. */
   "layer-data": { offset: "n", data: "b" },
+  /** The same, of content that lies at this place of the shared memory. */
+  "layer-shared-data": { offset: "n", at: "n", size: "n" },
   "layer-symlink": { path: "b", target: "b", uid: "n", gid: "n", mtimeNs: "n" },
   /** A hard link to what this layer has at target. */
   "layer-link": { path: "b", target: "b" },

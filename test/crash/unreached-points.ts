@@ -71,8 +71,11 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.layer-link": layer,
   "step.layer-node": layer,
   "step.layer-opaque": layer,
+  "step.layer-shared-data": layer,
   "step.layer-symlink": layer,
   "step.layer-time": layer,
   "step.layer-whiteout": layer,
   "step.layer-xattr": layer,
+  "step.shared-memory": layer,
+  "step.taken": layer,
 };

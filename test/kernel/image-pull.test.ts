@@ -1,16 +1,18 @@
 /** From a registry to directories that overlays can use: download, threads, executor, and what a failure leaves. */
 import { expect } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { OrlopError } from "../../src/base/errors.ts";
 import { pullImage } from "../../src/images/pull.ts";
 import { UnpackPool } from "../../src/images/unpack-pool.ts";
+import { type Digest, hexOf } from "../../src/spec/digest.ts";
 import { parseReference } from "../../src/spec/reference.ts";
 import { LayerDirectories } from "../../src/storage/layer-directories.ts";
 import { Puller, randomBytes } from "../registry/pulling.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
+import { waitUntil } from "../wait-until.ts";
 import { kernelTest, type Scratch } from "./harness.ts";
 import { startSupervisor } from "./supervisor-fixture.ts";
 
@@ -37,7 +39,7 @@ async function setUp(scratch: Scratch) {
   const open = () =>
     LayerDirectories.open(join(scratch.directory, "layers"), async (path) => rmSync(path, { recursive: true }));
   const layers = await open();
-  const pool = new UnpackPool(join(supervisor.runDirectory, "control.sock"));
+  const pool = new UnpackPool({ controlSocket: join(supervisor.runDirectory, "control.sock") });
   let unpacked = 0;
   const pull = async (tag: string, signal?: AbortSignal) => {
     using lease = puller.leases.open();
@@ -50,13 +52,15 @@ async function setUp(scratch: Scratch) {
       store: puller.store,
       fetcher: puller.fetcher,
       onEvent: () => undefined,
-      onLayer: async ({ layer, position, image }) => {
+      onLayer: async ({ layer, position, image, arriving }) => {
         const diffId = image.config.diffIds[position];
         if (diffId === undefined) throw new Error("parseImageConfig gives each layer its diff id");
         await layers.ensure(diffId, async (directory) => {
           unpacked++;
-          const blob = puller.store.pathOf(layer.digest);
-          return await pool.unpack({ blob, diffId, directory, ...(signal === undefined ? {} : { signal }) });
+          const blob = arriving ?? { path: puller.store.pathOf(layer.digest), sizeBytes: layer.size };
+          const facts = await pool.unpack({ blob, diffId, directory, ...(signal === undefined ? {} : { signal }) });
+          await arriving?.verified;
+          return facts;
         });
       },
       ...(signal === undefined ? {} : { signal }),
@@ -118,6 +122,42 @@ kernelTest("a damaged layer says where; the one beside it is not lost", [...need
   );
   expect((await layers.list()).length).toBe(1);
 });
+
+kernelTest("a layer is unpacked while its blob comes", [...needs], async (scratch) => {
+  const { registry, layers, pull, folder } = await setUp(scratch);
+  const tar = tarOf(scratch, { a: "first", b: randomBytes(6_000_000, 1) });
+  const {
+    layers: [digest = "" as Digest],
+  } = registry.addImage("1", [tar]);
+  const begun = join(folder, "new", hexOf(digest), "a");
+  registry.script(new RegExp(`^GET .*/blobs/${digest}$`), async (_request, response) => {
+    response.writeHead(200, { "content-length": tar.length });
+    response.write(tar.subarray(0, 3_000_000));
+    await waitUntil(() => existsSync(begun), 5000, "the first file"); // the rest comes when it is there
+    response.end(tar.subarray(3_000_000));
+    return true;
+  });
+  await pull("1");
+  expect(readFileSync(join(layers.pathOf(digest), "a"), "utf8")).toBe("first");
+  expect(readFileSync(join(layers.pathOf(digest), "b")).equals(randomBytes(6_000_000, 1))).toBe(true);
+});
+
+kernelTest(
+  "a beginning that was damaged on the disk is unpacked for nothing, and then the right one",
+  [...needs],
+  async (scratch) => {
+    const { registry, puller, layers, pull } = await setUp(scratch);
+    const tar = tarOf(scratch, { a: "first", b: randomBytes(3_000_000, 1) });
+    const {
+      layers: [digest = "" as Digest],
+    } = registry.addImage("1", [tar]);
+    const damaged = Buffer.from(tar.subarray(0, 2_000_000)).fill(7, 600_000, 700_000);
+    writeFileSync(puller.store.ingestPathOf(digest), damaged);
+    await pull("1");
+    expect(readFileSync(join(layers.pathOf(digest), "b")).equals(randomBytes(3_000_000, 1))).toBe(true);
+    expect(registry.seen(/GET .*\/blobs\//).length).toBe(3); // the configuration, the rest, and all of it
+  },
+);
 
 kernelTest("a pull that is left stops its threads and leaves no half layer", [...needs], async (scratch) => {
   const { registry, layers, pull, folder } = await setUp(scratch);

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { Duplex } from "node:stream";
+import type { LayerSource } from "../../src/images/layer-source.ts";
 import { defaultLayerLimits, type LayerLimits } from "../../src/images/plan-layer.ts";
 import { type UnpackedLayer, unpackLayer } from "../../src/images/unpack-layer.ts";
 import { PlanStream } from "../../src/kernel/plan-stream.ts";
@@ -26,7 +27,7 @@ export interface UnpackCase {
 export function unpackArchive(tar: Uint8Array, options: UnpackCase, blob: Uint8Array = tar): Promise<UnpackedLayer> {
   mkdirSync(options.directory, { recursive: true });
   return unpackLayer({
-    source: pieces(blob),
+    source: inPieces(blob),
     diffId: options.diffId ?? digestOfHex(createHash("sha256").update(tar).digest("hex")),
     directory: options.directory,
     plan: openPlan(),
@@ -35,6 +36,14 @@ export function unpackArchive(tar: Uint8Array, options: UnpackCase, blob: Uint8A
   });
 }
 
-async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += 100_000) yield bytes.subarray(at, at + 100_000);
+function inPieces(bytes: Uint8Array): LayerSource {
+  let at = 0;
+  return {
+    read(into) {
+      const piece = bytes.subarray(at, at + Math.min(into.length, 100_000));
+      into.set(piece);
+      at += piece.length;
+      return piece.length;
+    },
+  };
 }

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { point } from "../../base/point.ts";
+import type { ArrivingBlob } from "../../images/arriving-blob.ts";
 import type { Lease } from "../../images/leases.ts";
 import { type Digest, digestOfHex } from "../../spec/digest.ts";
 import { type Descriptor, type ImageConfig, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
@@ -68,10 +69,10 @@ export async function layerOf(
   stores: ImageStores,
   { digest, mediaType, size }: Descriptor,
   diffId: Digest | undefined,
-  options?: UnpackOptions,
+  { arriving, ...options }: UnpackOptions & { readonly arriving?: ArrivingBlob } = {},
 ): Promise<ImageLayer> {
   if (diffId === undefined) throw new Error("parseImageConfig gives each layer its diff id");
-  const facts = await stores.ensureLayer({ digest, diffId }, options);
+  const facts = await stores.ensureLayer({ digest, size, diffId, ...(arriving && { arriving }) }, options);
   return { digest, mediaType, sizeBytes: size, diffId, ...facts };
 }
 

@@ -101,7 +101,7 @@ async function mend(images: Images, image: ImageRecord, digest: Digest, request:
 
 async function unpackAgain(images: Images, layer: ImageLayer): Promise<Outcome> {
   try {
-    await (await images.stores()).ensureLayer(layer);
+    await (await images.stores()).ensureLayer({ ...layer, size: layer.sizeBytes });
     return { outcome: "missing, and unpacked again", isMended: true };
   } catch (error) {
     if (!(error instanceof OrlopError)) throw error;

@@ -1,6 +1,7 @@
 /** Where images lie on the disk, and who works there: blobs, unpacked layers, downloads, unpacking threads. */
 
 import { mkdir } from "node:fs/promises";
+import type { ArrivingBlob } from "../../images/arriving-blob.ts";
 import { BlobFetcher } from "../../images/blob-fetcher.ts";
 import { ContentStore } from "../../images/content-store.ts";
 import type { Leases } from "../../images/leases.ts";
@@ -20,13 +21,13 @@ export class ImageStores {
   readonly fetcher: BlobFetcher;
   readonly #pool: UnpackPool;
 
-  private constructor(places: Places, content: ContentStore, layers: LayerDirectories, leases: ImageLeases) {
+  private constructor({ places, content, layers, leases, writeBack }: Opened) {
     this.content = content;
     this.layers = layers;
     this.leases = leases.blobs;
     this.layerLeases = leases.layers;
     this.fetcher = new BlobFetcher(content);
-    this.#pool = new UnpackPool(`${places.runDir}/control.sock`);
+    this.#pool = new UnpackPool({ controlSocket: `${places.runDir}/control.sock`, writeBack });
   }
 
   /** Opens both, made when missing; removes layers that an earlier engine unpacked half. */
@@ -37,15 +38,27 @@ export class ImageStores {
     const content = await ContentStore.open(`${places.stateDir}/content`);
     const layers = await LayerDirectories.open(`${places.stateDir}/layers`, removeTree);
     await mkdir(nothingIn(places), { recursive: true, mode: 0o755 });
-    return new ImageStores(places, content, layers, leases);
+    const why = "what is written meanwhile goes to the disk, so that the sync at the end is short";
+    const writeBack = async (): Promise<void> => {
+      await executor.run([
+        { op: "layer", why, path: `${places.stateDir}/layers` },
+        { op: "layer-end", why, sync: 1 },
+      ]);
+    };
+    return new ImageStores({ places, content, layers, leases, writeBack });
   }
 
-  /** Unpacks a layer whose blob is in the content store; at once when it is unpacked already. */
-  ensureLayer(layer: LayerToUnpack, options: UnpackOptions = {}): Promise<LayerFacts> {
-    const { digest, diffId } = layer;
-    return this.layers.ensure(diffId, (directory) =>
-      this.#pool.unpack({ blob: this.content.pathOf(digest), diffId, directory, ...options }),
-    );
+  /**
+   * Unpacks a layer whose blob is in the content store, or on its way there; at once when it is unpacked already.
+   * It is not in use before its blob is verified.
+   */
+  ensureLayer({ digest, size, diffId, arriving }: LayerToUnpack, options: UnpackOptions = {}): Promise<LayerFacts> {
+    const blob = arriving ?? { path: this.content.pathOf(digest), sizeBytes: size };
+    return this.layers.ensure(diffId, async (directory) => {
+      const layer = await this.#pool.unpack({ blob, diffId, directory, ...options });
+      await arriving?.verified;
+      return layer;
+    });
   }
 }
 
@@ -54,9 +67,21 @@ export interface ImageLeases {
   readonly layers: Leases;
 }
 
+interface Opened {
+  readonly places: Places;
+  readonly content: ContentStore;
+  readonly layers: LayerDirectories;
+  readonly leases: ImageLeases;
+  readonly writeBack: () => Promise<void>;
+}
+
 export interface LayerToUnpack {
+  /** Of the blob. */
   readonly digest: Digest;
+  readonly size: number;
   readonly diffId: Digest;
+  /** The blob is not in the store yet. */
+  readonly arriving?: ArrivingBlob;
 }
 
 export interface UnpackOptions {

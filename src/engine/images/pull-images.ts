@@ -1,6 +1,7 @@
 /** `pull`: from a reference to an image that containers can run, told step by step. */
 
 import { OrlopError } from "../../base/errors.ts";
+import type { ArrivingBlob } from "../../images/arriving-blob.ts";
 import { type PullEvent, type PulledImage, pullImage } from "../../images/pull.ts";
 import type { Digest } from "../../spec/digest.ts";
 import type { Descriptor } from "../../spec/oci-image.ts";
@@ -76,12 +77,12 @@ async function pullAll(images: Images, request: PullRequest, brought: Brought): 
       if (event.kind === "resolved") for (const { digest } of event.layers) brought.blobs.add(digest);
       onStep(event);
     },
-    onLayer: async ({ layer, position, image, signal }) => {
+    onLayer: async ({ layer, position, image, arriving, signal }) => {
       const { diffIds } = image.config;
       layerLease.hold(diffIds);
       for (const id of diffIds) brought.layers.add(id);
       for (const { digest } of [...image.documents, image.config]) brought.blobs.add(digest);
-      await unpack(stores, { layer, diffId: diffIds[position], onStep, signal });
+      await unpack(stores, { layer, diffId: diffIds[position], onStep, signal, ...(arriving && { arriving }) });
     },
     ...(signal && { signal }),
   });
@@ -112,13 +113,25 @@ interface LayerWork {
   readonly layer: Descriptor;
   readonly diffId: Digest | undefined;
   readonly onStep: PullRequest["onStep"];
+  readonly arriving?: ArrivingBlob;
   readonly signal: AbortSignal;
 }
 
-async function unpack(stores: ImageStores, { layer, diffId, onStep, signal }: LayerWork): Promise<void> {
+async function unpack(stores: ImageStores, { layer, diffId, onStep, arriving, signal }: LayerWork): Promise<void> {
   const wasHere = diffId !== undefined && (await stores.layers.has(diffId));
-  const onProgress = (doneBytes: number): void => onStep({ kind: "extracting", layer, doneBytes });
-  await layerOf(stores, layer, diffId, { onProgress, signal });
+  // clients show one bar for a layer: while it comes that is its download
+  let isShown = arriving === undefined;
+  arriving?.verified.then(
+    () => {
+      isShown = true;
+    },
+    () => undefined,
+  );
+  const onProgress = (doneBytes: number): void => {
+    if (isShown) onStep({ kind: "extracting", layer, doneBytes });
+  };
+  await layerOf(stores, layer, diffId, { onProgress, signal, ...(arriving && { arriving }) });
+  if (arriving !== undefined) await arriving.verified; // a layer that was here may be told of when its blob is too
   onStep({ kind: "extracted", layer, wasHere });
 }
 
