@@ -46,7 +46,7 @@ export function inspection(container: Container, machine: Machine, around: Surro
       Dead: false,
       Pid: run.pid,
       ExitCode: run.exitCode,
-      Error: run.error,
+      Error: container.error,
       StartedAt: time(run.startedNs),
       FinishedAt: time(run.endedNs),
       ...healthField(container),

@@ -205,6 +205,15 @@ export const errorTable = {
     (p) =>
       `cannot remove container "${p.name}": container is running: stop the container before removing or force remove`,
   ),
+  /** Docker's words, its status too; the reason is ours. */
+  unkillable: row<{ doing: string; id: string; name: string; what: string; reason: string }>(
+    "internal",
+    (p) =>
+      p.doing === "remove"
+        ? `cannot remove container "/${p.name}": could not kill: ${p.what}: ${p.reason}`
+        : `cannot ${p.doing} container: ${p.id}: ${p.what}: ${p.reason}`,
+    () => "it goes on by itself as soon as the kernel lets these processes go",
+  ),
   container_not_running: row<{ id: string; name: string }>("conflict", (p) => `container ${p.id} is not running`),
   container_paused: row<{ id: string; name: string }>(
     "conflict",

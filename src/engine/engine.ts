@@ -23,6 +23,7 @@ import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
 import { Networks } from "./networks/networks.ts";
 import type { Places } from "./places.ts";
+import { tryAgain } from "./try-again.ts";
 import { Volumes } from "./volumes/volumes.ts";
 
 export interface EngineOptions {
@@ -48,6 +49,9 @@ export class Engine {
   readonly startedMs = Date.now();
   readonly #parts: EngineParts;
   readonly #pending = new Set<Promise<unknown>>();
+  /** Those of them that wait for processes which the kernel does not let go. */
+  readonly #stuck = new Set<Promise<unknown>>();
+  #isClosing = false;
   readonly #stores: { readonly durable: DurableStore; readonly run: RunStore };
 
   private constructor(options: EngineOptions, machine: Machine, stores: { durable: DurableStore; run: RunStore }) {
@@ -128,7 +132,8 @@ export class Engine {
       health.rest();
     }
     this.containers.readyStarts.close();
-    await Promise.all(this.#pending);
+    this.#isClosing = true;
+    await Promise.all([...this.#pending].filter((work) => !this.#stuck.has(work)));
     await this.networks.close(final).catch((error: unknown) => log("warn", "networks are left", error));
     this.events.save(historyOf(this.places));
     await this.images.saveUse();
@@ -170,13 +175,11 @@ export class Engine {
     };
   }
 
-  /** Clearing away can be done twice: when its task is killed, or the kernel refuses, it is tried once more. */
   #background(what: string, work: () => Promise<void>): Promise<boolean> {
-    const done = work()
-      .catch((error: unknown) => {
-        log("warn", `${what}: once more`, error);
-        return work();
-      })
+    const done = tryAgain(what, work, () => {
+      this.#stuck.add(done);
+      return this.#isClosing;
+    })
       .then(
         () => true,
         (error: unknown) => {
@@ -184,7 +187,10 @@ export class Engine {
           return false;
         },
       )
-      .finally(() => this.#pending.delete(done));
+      .finally(() => {
+        this.#pending.delete(done);
+        this.#stuck.delete(done);
+      });
     this.#pending.add(done);
     return done;
   }

@@ -41,6 +41,8 @@ export class ContainerHealth {
   /** Each start and each end makes what is under way another run's. */
   #run = 0;
   #isWatching = false;
+  /** Of the last probe, until its process has ended. */
+  #probing: Exec | undefined;
 
   constructor(source: HealthSource) {
     this.#source = source;
@@ -101,6 +103,11 @@ export class ContainerHealth {
     const output = new Output();
     let exec: Exec | undefined;
     let exitCode: number | undefined;
+    // Else a container that stands still would have one process more with each interval.
+    if (this.#probing !== undefined) {
+      const text = `Health check not made: process ${this.#probing.pid} of the last one has not ended`;
+      return { startedMs, endedMs: startedMs, exitCode: -1, output: text };
+    }
     try {
       exec = execs.create(probeBody(check));
       exec.claim();
@@ -114,7 +121,12 @@ export class ContainerHealth {
       output.add(error instanceof Error ? error.message : String(error));
     } finally {
       const made = exec;
-      if (made !== undefined) void made.ended.then(() => execs.forget(made));
+      this.#probing = made;
+      if (made !== undefined)
+        void made.ended.then(() => {
+          if (this.#probing === made) this.#probing = undefined;
+          execs.forget(made);
+        });
     }
     return { startedMs, endedMs: Date.now(), exitCode: exitCode ?? -1, output: output.text };
   }

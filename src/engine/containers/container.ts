@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream";
 import { OrlopError } from "../../base/errors.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
+import { settlesWithin } from "../../base/in-time.ts";
 import { Serial } from "../../base/serial.ts";
 import { parseSignal } from "../../kernel/signals.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
@@ -47,11 +48,16 @@ import { noRestarts, type RestartState } from "./restart-policy.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 import { limitsOf } from "./spec-limits.ts";
 import { explainFailure } from "./start-failure.ts";
+import { explainUnkillable } from "./unkillable.ts";
 import { type WaitCondition, Waiters } from "./waiters.ts";
 
 const SIGKILL = 9;
 /** Docker's. */
 const STOP_SECONDS = 10;
+/** So long its end may take after a SIGKILL, and clearing away before the next start: then the caller is told why. */
+const PATIENCE_MS = 5000;
+/** So long an engine that starts waits for processes without a monitor to end. */
+const LOST_PATIENCE_MS = 2000;
 /** So long a `--rm` container whose end no engine saw is kept for its client, which has lost the engine too and is on its way. */
 const COLLECT_MS = 3000;
 
@@ -74,6 +80,8 @@ export class Container {
   /** It was killed, and must not stand still any more: on cgroup v1 SIGKILL waits for that. */
   #mustEnd = false;
   #process: ContainerProcess | undefined;
+  /** It was killed and does not end: why, while that is so. */
+  #stuck: string | undefined;
   /** The program's end is taken note of; resolved while none runs. */
   #ended: Promise<void> = Promise.resolve();
   /** The last run's monitor has let go: the root's mounts are gone. Never rejects. */
@@ -157,6 +165,11 @@ export class Container {
     return this.#status === "running";
   }
 
+  /** What is wrong with it: why it does not end, or how its last run ended or failed to start. */
+  get error(): string {
+    return this.#stuck ?? this.run.error;
+  }
+
   /** Where the data of one of its volumes lies. */
   volumePath(name: string): string {
     return volumePath(this.#parts.places, name);
@@ -218,11 +231,12 @@ export class Container {
   }
 
   async #startNow(): Promise<void> {
-    await this.#cleared;
     const expected = this.#expected;
     this.#expected = undefined;
     let plan = expected?.plan;
     try {
+      if (this.#cleared !== undefined && !(await settlesWithin(this.#cleared, PATIENCE_MS)))
+        throw await this.#unkillable("start", "what ran before has not ended");
       plan ??= this.#takePlan();
       await this.#launch(plan, expected);
     } catch (failure) {
@@ -318,7 +332,7 @@ export class Container {
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
   async #startFailed(failure: unknown, plan: StartPlan | undefined): Promise<OrlopError> {
     const { error, exitCode } = explainFailure(failure, plan?.spec);
-    this.#clear();
+    if (error.code !== "unkillable") this.#clear(); // else that is under way
     if (this.isTransient) {
       await this.#vanish({ ...this.run, exitCode, error: error.message });
     } else {
@@ -340,6 +354,17 @@ export class Container {
       await this.#write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
     this.#watch(process, groupPath);
     this.health.watch(false);
+  }
+
+  /** Its monitor is there and does not answer yet: it is taken for running. @param found it did, and all else is done */
+  presume(found: Promise<void>): void {
+    this.#status = "running";
+    this.#stuck = "its monitor does not answer";
+    this.#volumes.adopt();
+    this.#ended = found.then(() => {
+      this.#stuck = undefined;
+      return this.#process === undefined ? undefined : this.#ended;
+    });
   }
 
   /** Takes note of an end that no engine saw. */
@@ -369,11 +394,12 @@ export class Container {
     this.#process = undefined;
     this.health.rest();
     this.#isPaused = false;
+    this.#stuck = undefined;
     const ended = recordOfEnd(this.run, end, this.#parts.machine.cgroups, groupPath);
     // Only its first process is known to be gone where the monitor said so.
     // Not so its networks: what holds their ports is told after all containers are known to run or not.
     const isLost = end.kind === "lost";
-    if (isLost) await this.#endGroup(groupPath);
+    if (isLost) await settlesWithin(this.#endGroup(groupPath), LOST_PATIENCE_MS);
     if (isLost || !this.isTransient || this.#volumes.areAny) this.#clear(); // else in one with its files
     this.#status = "exited";
     if (this.isTransient) {
@@ -392,15 +418,15 @@ export class Container {
   }
 
   /**
-   * A paused container goes on when this is to end it; another signal waits for it.
+   * A paused container goes on when this is to end it; another signal waits for it. Resolves behind SIGKILL when it has ended.
    *
-   * @param signal as `parseSignal` reads it. @throws {OrlopError} bad_value, container_not_running
+   * @param signal as `parseSignal` reads it. @throws {OrlopError} bad_value, container_not_running, unkillable
    */
   async kill(signal: string): Promise<void> {
     const number = parseSignal(signal);
     mustAct("kill", this.status, this);
     if (this.restarts.hasPolicy) await this.#stayStopped();
-    await this.#signal(number);
+    await (number === SIGKILL ? this.#killInTime("kill") : this.#signal(number));
   }
 
   /**
@@ -409,14 +435,15 @@ export class Container {
    * @param seconds -1: never; undefined: the container's own
    * @param signal  as `parseSignal` reads it; undefined: the container's own
    * @returns false when it did not run
+   * @throws {OrlopError} unkillable, 5 seconds after SIGKILL
    */
-  stop(seconds?: number, signal?: string): Promise<boolean> {
+  stop(seconds?: number, signal?: string, doing = "stop"): Promise<boolean> {
     const number = signal === undefined ? stopSignalOf(this.body) : parseSignal(signal);
     return this.#queue.run(async () => {
       if (!mustAct("stop", this.status, this)) return false;
       const isWaiting = this.restarts.isWaiting;
       await this.#stayStopped();
-      if (!isWaiting) await this.#stopNow(number, seconds);
+      if (!isWaiting) await this.#stopNow(doing, number, seconds);
       return true;
     });
   }
@@ -426,18 +453,32 @@ export class Container {
     this.restarts.rest();
     return this.#queue.run(async () => {
       if (!this.isRunning) return false;
-      await this.#stopNow(stopSignalOf(this.body));
+      await this.#stopNow("stop", stopSignalOf(this.body));
       return true;
     });
   }
 
-  async #stopNow(signal: number, seconds?: number): Promise<void> {
+  async #stopNow(doing: string, signal: number, seconds?: number): Promise<void> {
     const timeout = seconds ?? this.body.StopTimeout ?? STOP_SECONDS;
-    await this.#signal(signal, true);
-    const timer = timeout < 0 ? undefined : setTimeout(() => void this.#signal(SIGKILL), timeout * 1000);
-    await this.#ended;
-    clearTimeout(timer);
+    const ended = this.#signal(signal, true).then(() => this.#ended);
+    if (timeout < 0) await ended;
+    else if (!(await settlesWithin(ended, timeout * 1000))) await this.#killInTime(doing);
     this.#tell("stop");
+  }
+
+  /** SIGKILL, and its end, which is not waited for for ever. @throws {OrlopError} unkillable */
+  async #killInTime(doing: string): Promise<void> {
+    const ended = this.#signal(SIGKILL).then(() => this.#ended);
+    if (await settlesWithin(ended, PATIENCE_MS)) return;
+    const failure = await this.#unkillable(doing, "tried to kill container, but did not receive an exit event");
+    if (!this.isRunning) return; // meanwhile
+    this.#stuck = failure.message;
+    throw failure;
+  }
+
+  async #unkillable(doing: string, what: string): Promise<OrlopError> {
+    const reason = await explainUnkillable(this.#parts.machine, groupPathOfRecord(this.#record), this.run.pid);
+    return OrlopError.of("unkillable", { doing, id: this.id, name: this.name, what, reason });
   }
 
   /** Its restart policy is not to undo what is being done by hand; written down first, as this engine may not see the end. */
@@ -463,7 +504,7 @@ export class Container {
 
   /** `stop`, where it runs, and `start`. */
   async restart(seconds?: number, signal?: string): Promise<void> {
-    await this.stop(seconds, signal);
+    await this.stop(seconds, signal, "restart");
     await this.start();
     this.#tell("restart");
   }
@@ -474,7 +515,7 @@ export class Container {
     this.#process.signal(number);
     this.#tell("kill", { signal: String(number) });
     if (number === SIGKILL) this.#mustEnd = true;
-    if (ends && this.#isPaused) await this.#thaw();
+    if (ends && (this.#isPaused || (number === SIGKILL && this.#group.isFrozen()))) await this.#thaw();
   }
 
   // ── changed while it lives ───────────────────────────────────────────────────────────────────────────────────────
@@ -622,13 +663,12 @@ export class Container {
    * Everything of it goes.
    *
    * @param withVolumes its anonymous volumes too, but for those that another container has
-   * @throws {OrlopError} container_running without force, container_removing
+   * @throws {OrlopError} container_running without force, container_removing, unkillable
    */
   async remove(force: boolean, withVolumes = false): Promise<void> {
     if (force) await this.#stayStopped();
     if (force && this.#status === "running") {
-      await this.#signal(SIGKILL);
-      await this.#ended;
+      await this.#killInTime("remove");
       if (this.isTransient) return; // its end took everything with it
     }
     await this.#queue.run(async () => {

@@ -4,6 +4,7 @@
  */
 
 import { readdirSync } from "node:fs";
+import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
 import type { Row } from "../../store/rows.ts";
 import type { EngineParts } from "../engine-parts.ts";
@@ -25,6 +26,9 @@ export interface Reconciliation {
   watch(pid: number): void;
 }
 
+/** One monitor that stands still must not keep the engine from serving the rest. */
+const MONITOR_PATIENCE_MS = 3000;
+
 export async function reconcile(input: Reconciliation): Promise<void> {
   const records = input.rows.map(decodeRecord);
   await Promise.all(records.map((record) => reconcileOne(input, record)));
@@ -36,15 +40,20 @@ export async function reconcile(input: Reconciliation): Promise<void> {
 async function reconcileOne(input: Reconciliation, record: ContainerRecord): Promise<void> {
   const container = input.containers.restore(record);
   input.parts.networks.adopt(container);
-  try {
-    const process = await findProcess(input.parts, container);
-    if (process === undefined) return await settle(container, record);
-    await container.adopt(process, groupPathOfRecord(record));
-    watchMonitor(input, process.link.pid);
-    await container.execs.restore((pid) => watchMonitor(input, pid));
-  } catch (error) {
-    log("error", `container ${container.id} could not be taken over`, error);
-  }
+  const taken = takeOver(input, container, record).catch((error: unknown) =>
+    log("error", `container ${container.id} could not be taken over`, error),
+  );
+  if (await settlesWithin(taken, MONITOR_PATIENCE_MS)) return;
+  log("warn", `the monitor of container ${container.id} does not answer`);
+  container.presume(taken);
+}
+
+async function takeOver(input: Reconciliation, container: Container, record: ContainerRecord): Promise<void> {
+  const process = await findProcess(input.parts, container);
+  if (process === undefined) return settle(container, record);
+  await container.adopt(process, groupPathOfRecord(record));
+  watchMonitor(input, process.link.pid);
+  await container.execs.restore((pid) => watchMonitor(input, pid));
 }
 
 /** @param child what the monitor watches over */

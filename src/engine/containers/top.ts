@@ -1,7 +1,5 @@
 /** A container's processes, as `ps` on this machine would list them. Nothing found in the container is run for it. */
 
-import { readdirSync } from "node:fs";
-import { type CgroupLayout, hierarchyOf } from "../../kernel/cgroup/layout.ts";
 import { type ProcessFacts, parseProcessFacts } from "../../kernel/process-facts.ts";
 import type { Events } from "../events/events.ts";
 import { type Machine, readText } from "../machine.ts";
@@ -9,6 +7,7 @@ import type { Container } from "./container.ts";
 import { publishContainerEvent } from "./container-events.ts";
 import { groupPathOfRecord } from "./container-record.ts";
 import { mustAct } from "./container-state.ts";
+import { entriesIn, pidsIn } from "./group-processes.ts";
 import { parsePsArguments } from "./ps-arguments.ts";
 import type { PsSurroundings } from "./ps-columns.ts";
 
@@ -44,41 +43,23 @@ function listProcesses(machine: Machine, groupPath: string, psArguments: string)
   };
 }
 
-/** Those of the group and of groups that the container made below it, in ascending order. */
-function pidsIn(layout: CgroupLayout, groupPath: string): number[] {
-  const hierarchy = hierarchyOf(layout, "freezer") ?? hierarchyOf(layout, "pids") ?? layout.v1[0] ?? layout.v2;
-  const pids = hierarchy === undefined ? [] : [...pidsBelow(hierarchy.mountPoint + groupPath)];
-  return pids.sort((a, b) => a - b);
-}
-
-function* pidsBelow(directory: string): Generator<number> {
-  const text = readText(`${directory}/cgroup.procs`);
-  if (text === undefined) return; // the container has ended meanwhile
-  yield* text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map(Number);
-  for (const entry of entriesIn(directory)) if (entry.isDirectory()) yield* pidsBelow(`${directory}/${entry.name}`);
-}
-
-function entriesIn(directory: string) {
-  try {
-    return readdirSync(directory, { withFileTypes: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-}
-
 /** undefined: it has ended meanwhile. */
 function readProcess(pid: number): ProcessFacts | undefined {
   try {
-    const [stat, status, cmdline] = ["stat", "status", "cmdline"].map((name) => readText(`/proc/${pid}/${name}`) ?? "");
-    return parseProcessFacts(stat ?? "", status ?? "", cmdline ?? "");
+    const read = (name: string): string => readText(`/proc/${pid}/${name}`) ?? "";
+    const [stat, status] = [read("stat"), read("status")];
+    // Its words lie in its memory, and one that waits in the kernel may have locked that: the engine would wait with it.
+    return parseProcessFacts(stat, status, mayBeLocked(pid) ? "" : read("cmdline"));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
     throw error;
   }
+}
+
+/** A thread of it waits uninterruptibly. */
+function mayBeLocked(pid: number): boolean {
+  const states = entriesIn(`/proc/${pid}/task`).map(({ name }) => readText(`/proc/${pid}/task/${name}/stat`) ?? "");
+  return states.some((stat) => stat.slice(stat.lastIndexOf(")") + 2).startsWith("D"));
 }
 
 function surroundings(machine: Machine): PsSurroundings {

@@ -1,0 +1,269 @@
+/** What the kernel does not let go: a disk that stands still, a group that somebody froze, a monitor that was stopped. */
+
+import { expect } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { FrozenDisk } from "../frozen-disk.ts";
+import { kernelTest, type Need, type Scratch } from "../kernel/harness.ts";
+import { Product } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
+import { type Answer, messageOf, request } from "./engine-fixture.ts";
+
+const needs: readonly Need[] = ["root", "product", "overlay"];
+const waitMs = 20_000;
+const testMs = 90_000;
+
+interface State {
+  readonly Status: string;
+  readonly Pid: number;
+  readonly ExitCode: number;
+  readonly Error: string;
+}
+
+class Machine {
+  readonly product: Product;
+
+  constructor({ directory, defer }: Scratch) {
+    this.product = new Product(directory);
+    defer(() => this.product.stop());
+  }
+
+  ask(method: string, path: string, body?: unknown): Promise<Answer> {
+    return request(this.product, method, path, body);
+  }
+
+  async run(name: string, script: string, host: Record<string, unknown> = {}): Promise<void> {
+    const body = { Image: "host", Cmd: ["sh", "-c", script], HostConfig: { NetworkMode: "none", ...host } };
+    expect(await this.ask("POST", `/containers/create?name=${name}`, body)).toMatchObject({ status: 201 });
+    expect(await this.ask("POST", `/containers/${name}/start`)).toMatchObject({ status: 204 });
+  }
+
+  async state(name: string): Promise<State> {
+    const { body } = await this.ask("GET", `/containers/${name}/json`);
+    return (JSON.parse(body) as { State: State }).State;
+  }
+
+  becomes(name: string, status: string): Promise<void> {
+    return waitUntil(async () => (await this.state(name)).Status === status, waitMs, `${name} is ${status}`);
+  }
+
+  /** Everything that does not concern the container that stands still goes on. */
+  async others(): Promise<void> {
+    await this.run("other", "exit 3");
+    await this.becomes("other", "exited");
+    expect((await this.state("other")).ExitCode).toBe(3);
+    expect((await this.ask("DELETE", "/containers/other")).status).toBe(204);
+    expect((await this.ask("GET", "/containers/json?all=1")).status).toBe(200);
+    expect((await this.ask("GET", `/events?since=0&until=${(Date.now() + 10) / 1000}`)).body).toContain("destroy");
+  }
+
+  async loseEngine(): Promise<void> {
+    const pid = this.product.enginePid() ?? expect.unreachable("no engine runs");
+    process.kill(pid, "SIGKILL");
+    await waitUntil(() => this.product.enginePid() !== pid, waitMs, "another engine");
+  }
+}
+
+interface Health {
+  readonly Status: string;
+  readonly Log: readonly { readonly Output: string }[];
+}
+
+/** The directory of the process's group: the freezer's on cgroup v1. */
+function groupOf(pid: number): string {
+  const text = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+  const v1 = /^\d+:(?:[^:]*,)?freezer(?:,[^:]*)?:(.*)$/m.exec(text)?.[1];
+  const path = v1 === undefined ? /^0::(.*)$/m.exec(text)?.[1] : `/freezer${v1}`;
+  return `/sys/fs/cgroup${path}`;
+}
+
+function processesIn(group: string): number[] {
+  return readFileSync(`${group}/cgroup.procs`, "utf8").split("\n").filter(Boolean).map(Number);
+}
+
+/** The state letter of the process: "D". */
+function stateOf(pid: number): string {
+  return /^State:\s+(\S)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
+}
+
+const writing = "while :; do echo x >>/disk/file; done";
+
+kernelTest(
+  "a process that waits for a disk: stop, kill, restart and rm -f say so in time, and its end comes with the disk",
+  needs,
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    using disk = new FrozenDisk(scratch.directory);
+    const host = { Binds: [`${disk.path}:/disk`] };
+    await machine.run("waiting", writing, host);
+    await machine.run("passing", writing, { ...host, AutoRemove: true });
+    const { Pid } = await machine.state("waiting");
+    await waitUntil(() => existsSync(`${disk.path}/file`), waitMs, "it writes");
+    disk.freeze();
+    await waitUntil(() => stateOf(Pid) === "D", waitMs, "it waits in the kernel");
+
+    const where = "in (openat|write)\\(2\\), waiting in percpu_rwsem_wait";
+    const why = new RegExp(`process ${Pid} \\(sh\\) is in state D \\(disk sleep\\), ${where}`);
+    const stop = machine.ask("POST", "/containers/waiting/stop?t=1");
+    await machine.others();
+    expect((await machine.state("waiting")).Status).toBe("running");
+    const words = "tried to kill container, but did not receive an exit event";
+    expect((await stop).status).toBe(500);
+    expect(messageOf(await stop)).toMatch(new RegExp(`^cannot stop container: [0-9a-f]{64}: ${words}: `));
+    expect(messageOf(await stop)).toMatch(why);
+    expect((await machine.state("waiting")).Error).toMatch(why);
+    expect((await machine.ask("GET", "/containers/waiting/top")).status).toBe(200);
+
+    const others = [
+      machine.ask("POST", "/containers/waiting/kill"),
+      machine.ask("POST", "/containers/waiting/restart?t=0"),
+      machine.ask("DELETE", "/containers/waiting?force=1"),
+      machine.ask("DELETE", "/containers/passing?force=1"),
+    ];
+    for (const answer of await Promise.all(others)) {
+      expect(answer.status).toBe(500);
+      expect(messageOf(answer)).toMatch(new RegExp(`${words}: process \\d+ \\(sh\\) is in state D`));
+    }
+
+    await machine.loseEngine();
+    await machine.others();
+    expect((await machine.state("waiting")).Status).toBe("running");
+
+    disk.thaw();
+    await machine.becomes("waiting", "exited");
+    expect(await machine.state("waiting")).toMatchObject({ ExitCode: 137, Error: "" });
+    await waitUntil(
+      async () => (await machine.ask("GET", "/containers/passing/json")).status === 404,
+      waitMs,
+      "the --rm container is gone",
+    );
+    expect((await machine.ask("DELETE", "/containers/waiting")).status).toBe(204);
+  },
+  testMs,
+);
+
+kernelTest(
+  "a process that outlives its container keeps it from starting, says why, and is cleared away with the disk's return",
+  needs,
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    using disk = new FrozenDisk(scratch.directory);
+    const host = { Binds: [`${disk.path}:/disk`], PidMode: "host" };
+    await machine.run("leaving", `(${writing}) & exec sleep 1000`, host);
+    const { Pid } = await machine.state("leaving");
+    await waitUntil(() => existsSync(`${disk.path}/file`), waitMs, "it writes");
+    disk.freeze();
+    const group = groupOf(Pid);
+    await waitUntil(() => processesIn(group).some((pid) => stateOf(pid) === "D"), waitMs, "it waits in the kernel");
+    process.kill(Pid, "SIGKILL");
+    await machine.becomes("leaving", "exited");
+    const started = await machine.ask("POST", "/containers/leaving/start");
+    expect(started.status).toBe(500);
+    expect(messageOf(started)).toMatch(
+      /^cannot start container: .*: what ran before has not ended: process \d+ \(sh\) is in state D/,
+    );
+    await machine.others();
+    expect((await machine.ask("DELETE", "/containers/leaving")).status).toBe(204);
+    expect(existsSync(group)).toBe(true);
+    disk.thaw();
+    await waitUntil(() => !existsSync(group), waitMs, "its group is gone");
+  },
+  testMs,
+);
+
+kernelTest(
+  "a health check that does not end is not made a second time beside it",
+  needs,
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    using disk = new FrozenDisk(scratch.directory);
+    const second = 1_000_000_000;
+    const body = {
+      Image: "host",
+      Cmd: ["sleep", "1000"],
+      HostConfig: { NetworkMode: "none", Binds: [`${disk.path}:/disk`] },
+      Healthcheck: {
+        Test: ["CMD-SHELL", "echo x >>/disk/file"],
+        Interval: second / 10,
+        Timeout: second / 10,
+        Retries: 3,
+      },
+    };
+    expect((await machine.ask("POST", "/containers/create?name=checked", body)).status).toBe(201);
+    expect((await machine.ask("POST", "/containers/checked/start")).status).toBe(204);
+    const health = async () => ((await machine.state("checked")) as State & { Health: Health }).Health;
+    await waitUntil(async () => (await health()).Status === "healthy", waitMs, "it is healthy");
+    disk.freeze();
+    await waitUntil(async () => (await health()).Status === "unhealthy", waitMs, "it is unhealthy");
+    const { Log } = await health();
+    expect(Log.at(-1)?.Output).toMatch(/^Health check not made: process \d+ of the last one has not ended$/);
+    const { Pid } = await machine.state("checked");
+    expect(processesIn(groupOf(Pid))).toHaveLength(2);
+    disk.thaw();
+    await waitUntil(async () => (await health()).Status === "healthy", waitMs, "it is healthy again");
+    expect((await machine.ask("DELETE", "/containers/checked?force=1")).status).toBe(204);
+  },
+  testMs,
+);
+
+kernelTest(
+  "a group that somebody froze from above is named, and goes on when it is let go",
+  [...needs, "cgroup1"],
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    const parent = "/sys/fs/cgroup/freezer/orlop-test-frozen";
+    mkdirSync(parent, { recursive: true });
+    try {
+      await machine.run("frozen", "sleep 1000", { CgroupParent: "/orlop-test-frozen" });
+      writeFileSync(`${parent}/freezer.state`, "FROZEN");
+      const stopped = await machine.ask("POST", "/containers/frozen/stop?t=0");
+      expect(stopped.status).toBe(500);
+      expect(messageOf(stopped)).toContain(`the group ${parent} is frozen; process `);
+      await machine.others();
+    } finally {
+      writeFileSync(`${parent}/freezer.state`, "THAWED");
+    }
+    await machine.becomes("frozen", "exited");
+    expect((await machine.ask("DELETE", "/containers/frozen")).status).toBe(204);
+    await waitUntil(() => removed(parent), waitMs, "nothing is left in its group");
+  },
+  testMs,
+);
+
+kernelTest(
+  "a monitor that stands still is named, keeps no engine from starting, and is taken over when it goes on",
+  needs,
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    await machine.run("watched", "sleep 1000");
+    const [monitor = 0] = machine.product.monitorPids();
+    process.kill(monitor, "SIGSTOP");
+    try {
+      const stopped = await machine.ask("POST", "/containers/watched/stop?t=0");
+      expect(messageOf(stopped)).toContain(`its monitor, process ${monitor}, is in state T (stopped)`);
+      await machine.loseEngine();
+      await machine.others();
+      expect(await machine.state("watched")).toMatchObject({ Status: "running", Error: "its monitor does not answer" });
+      expect(messageOf(await machine.ask("POST", "/containers/watched/stop?t=0"))).toContain(`process ${monitor}`);
+    } finally {
+      process.kill(monitor, "SIGCONT");
+    }
+    await machine.becomes("watched", "exited");
+    expect(await machine.state("watched")).toMatchObject({ ExitCode: 137, Error: "" });
+    expect((await machine.ask("DELETE", "/containers/watched")).status).toBe(204);
+  },
+  testMs,
+);
+
+function removed(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false; // there is something in it still
+  }
+}
