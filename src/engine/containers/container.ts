@@ -6,9 +6,9 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../../base/errors.ts";
+import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
-import { settlesWithin } from "../../base/in-time.ts";
 import { Serial } from "../../base/serial.ts";
 import { parseSignal } from "../../kernel/signals.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
