@@ -1,6 +1,6 @@
 /** Builds the executor in its three forms. Needs gcc and a static libc. */
 
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
@@ -53,6 +53,24 @@ export async function buildNative(build: NativeBuild): Promise<void> {
   await gcc([...build.linkerFlags, "-o", `${build.output}.new`, ...objects]);
   // by rename: an executor that runs from this file goes on with what it has
   await Bun.$`mv ${build.output}.new ${build.output}`.quiet();
+}
+
+/** The launcher has no C library (native/launcher/sys.h), so neither its start nor its guards. */
+const launcherFlags = [
+  ...["-O2", "-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-nostdlib", "-static-pie"],
+  ...["-Wl,-z,relro,-z,now", "-Wl,--build-id=none", "-s"],
+];
+
+/** Compiles the program that people call. @param buildName  must be that of the program beside it */
+export async function buildLauncher(output: string, buildName: string): Promise<void> {
+  const directory = join(sourceDirectory, "launcher");
+  const sources = readdirSync(directory)
+    .filter((name) => name.endsWith(".c"))
+    .map((name) => join(directory, name));
+  mkdirSync(join(output, ".."), { recursive: true });
+  const named = `-DORLOP_BUILD="${buildName}"`;
+  await gcc([...warningFlags, ...launcherFlags, named, "-o", `${output}.new`, ...sources]);
+  renameSync(`${output}.new`, output);
 }
 
 function isNewer(output: string, inputs: readonly string[]): boolean {

@@ -33,10 +33,22 @@ async function cliDocument(): Promise<string> {
     flagTable(globalFlags),
     "The engine is the one of `--host`, else of `ORLOP_HOST`, else of `DOCKER_HOST` where that names an Orlop socket (a path that ends in `orlop.sock`; any other belongs to another engine and is left alone), else the one of the run directory, which is started when it does not run.",
     "| user | run directory | state directory |\n|---|---|---|\n| root | `/run/orlop` | `/var/lib/orlop` |\n| others | `$XDG_RUNTIME_DIR/orlop` | `$XDG_DATA_HOME/orlop` (`~/.local/share/orlop`) |",
+    whereCommandsRun(commands),
     "Exit codes: 0; 1 when something failed; of `run`, `start -a` and `attach` the container's own. `run`: 125 when Orlop failed, 126 when the command cannot be run, 127 when it was not found.",
     ...sections,
     "",
   ].join("\n\n");
+}
+
+type Listed = Awaited<ReturnType<typeof listCommands<never>>>[number];
+
+function whereCommandsRun(commands: readonly Listed[]): string {
+  const own = [...new Set(commands.filter(({ command }) => !command.inEngine).map(({ command }) => command))];
+  const names = own.map((command) => commands.find((each) => each.command === command)?.path.replace("orlop ", ""));
+  return [
+    "A command runs in the engine, which is there already, and its streams, signals and terminal are carried there by the program that was called. In a process of its own runs what needs the caller's files or credentials:",
+    `${names.map((name) => `\`${name}\``).join(", ")}, help, a question before \`prune\`, \`run\` and \`create\` with a file in their flags or an image that has to be pulled; every command where no engine runs yet or one of another build, and all of them with \`ORLOP_OWN_PROCESS=1\`.`,
+  ].join(" ");
 }
 
 function commandSection(path: string, command: Command<never>, others: readonly string[]): string {

@@ -1,8 +1,10 @@
 /** The composition root: the only file that knows all parts. `orlop engine …` is the engine, everything else the command line. */
 
 import { dirname, join } from "node:path";
+import type { Duplex } from "node:stream";
 import { version } from "./base/version.ts";
 import { formatAddress, type Places, socketOf } from "./client/address.ts";
+import type { HttpRequest } from "./client/http-message.ts";
 
 /** In a compiled program the sources lie in a file system of Bun's own. */
 const isCompiled = import.meta.path.startsWith("/$bunfs/");
@@ -58,7 +60,12 @@ async function runEngine(places: Places): Promise<void> {
     installRules,
     watch: (pid) => supervisor.watch(pid),
   });
-  const server = new ApiServer(engine, routes);
+  const server = new ApiServer(engine, routes, runCommand);
+  async function runCommand(client: Duplex): Promise<void> {
+    const { serveCommand } = await import("./cli/serve-command.ts");
+    const answer = (request: HttpRequest, signal: AbortSignal) => server.answer(request, signal);
+    await serveCommand(client, { version, executor, places, answer });
+  }
   leave = async () => {
     if (!server.isIdle || !engine.isIdle) return supervisor.busy();
     server.close();

@@ -17,8 +17,13 @@ export async function readJson(request: IncomingMessage, upgrade?: Socket): Prom
   const bytes = await (upgrade === undefined
     ? readBytes(request, JSON_MAX_BYTES)
     : takeBytes(upgrade, lengthOf(request, JSON_MAX_BYTES)));
+  return parseJson(bytes, request.headers["content-type"]);
+}
+
+/** @throws {OrlopError} bad_json, bad_value */
+export function parseJson(bytes: Uint8Array, contentType: string | undefined): unknown {
   if (bytes.length === 0) return undefined;
-  const type = request.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
+  const type = contentType?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json")
     throw OrlopError.of("bad_value", { what: "Content-Type", value: type ?? "", expected: "application/json" });
   try {

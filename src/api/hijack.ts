@@ -11,7 +11,7 @@ type Hijack = Extract<Reply, { kind: "hijack" }>;
 /** @param status "101 UPGRADED" for a client that asked for it, "200 OK" for an older one that just goes on */
 export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADED" | "200 OK"): Promise<void> {
   takeOver(socket);
-  const upgrade = status === "101 UPGRADED" ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "";
+  const upgrade = status === "101 UPGRADED" ? `Connection: Upgrade\r\nUpgrade: ${reply.protocol ?? "tcp"}\r\n` : "";
   socket.write(`HTTP/1.1 ${status}\r\nContent-Type: ${reply.contentType}\r\n${upgrade}\r\n`);
   try {
     await reply.take(socket);

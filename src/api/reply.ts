@@ -17,6 +17,8 @@ export type Reply =
   | {
       readonly kind: "hijack";
       readonly contentType: string;
+      /** What the connection becomes, as its `Upgrade` header says; "tcp" without it. */
+      readonly protocol?: string;
       readonly take: (client: Duplex) => Promise<void>;
       /** Over a WebSocket. framed: what `take` writes is framed by stream, which a WebSocket's client does not expect. */
       readonly webSocket?: { readonly framed: boolean };

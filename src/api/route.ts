@@ -1,5 +1,6 @@
 /** One row of the table of routes: method, path, Docker's operation name, what its parameters mean, what it does. */
 
+import type { Duplex } from "node:stream";
 import type { Engine } from "../engine/engine.ts";
 import type { ParseParameter } from "./query.ts";
 import type { Reply } from "./reply.ts";
@@ -22,6 +23,9 @@ type PartParameters<Path extends string> = Path extends `${string}:${infer Name}
 type QueryShape = Readonly<Record<string, ParseParameter<unknown>>>;
 type QueryValues<Q extends QueryShape> = { readonly [K in keyof Q]: Q[K] extends ParseParameter<infer T> ? T : never };
 
+/** Resolves when the command has ended, or its client is gone. */
+export type RunCommand = (client: Duplex) => Promise<void>;
+
 export interface Call<Params, Query> {
   readonly params: Params;
   readonly query: Query;
@@ -36,6 +40,10 @@ export interface Call<Params, Query> {
   readonly signal: AbortSignal;
   /** What kinds of answer the client takes: its Accept header, "" without one. */
   readonly accept: string;
+  /** Runs a command of Orlop's for the client of this connection; undefined where nobody does. */
+  readonly runCommand: RunCommand | undefined;
+  /** What the client wants the connection to become: its Upgrade header. */
+  readonly protocol: string | undefined;
   /** The minor version that the client speaks: 51 for v1.51. */
   readonly apiMinor: number;
 }

@@ -2,6 +2,7 @@
 
 import type { Route } from "./route.ts";
 import { archiveRoutes } from "./routes-archive.ts";
+import { commandRoutes } from "./routes-command.ts";
 import { containerRoutes } from "./routes-containers.ts";
 import { diskRoutes } from "./routes-disk.ts";
 import { eventRoutes } from "./routes-events.ts";
@@ -33,4 +34,5 @@ export const routes: readonly Route[] = [
   ...registryRoutes,
   ...diskRoutes,
   ...orlopRoutes,
+  ...commandRoutes,
 ];

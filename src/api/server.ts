@@ -10,12 +10,13 @@ import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import type { Engine } from "../engine/engine.ts";
 import { acceptKey } from "../spec/websocket.ts";
-import { dropBody, readJson } from "./body.ts";
+import { dropBody, parseJson, readJson } from "./body.ts";
+import { answerWith, type DirectAnswer, type DirectRequest } from "./direct.ts";
 import { hijack, hijackWebSocket, refuseUpgrade, takeOver } from "./hijack.ts";
 import { errorReply } from "./http-error.ts";
 import type { Reply } from "./reply.ts";
-import type { Call, Route } from "./route.ts";
-import { Router } from "./router.ts";
+import type { Call, Route, RunCommand } from "./route.ts";
+import { type Match, Router } from "./router.ts";
 
 /** Sent with every answer, as Docker does: clients agree on a version by it. */
 const commonHeaders = { Server: "Orlop (linux)", "Api-Version": "1.51", Ostype: "linux" } as const;
@@ -26,9 +27,12 @@ export class ApiServer {
   readonly #listener: Server;
   /** Connections that have asked for something and wait, or have not asked yet. */
   readonly #busy = new Set<Socket>();
+  readonly #runCommand: RunCommand | undefined;
 
-  constructor(engine: Engine, routes: readonly Route[]) {
+  /** @param runCommand  runs a command of Orlop's for the client of a connection */
+  constructor(engine: Engine, routes: readonly Route[], runCommand?: RunCommand) {
     this.#engine = engine;
+    this.#runCommand = runCommand;
     this.#router = new Router(routes);
     const http = createServer((request, response) => void this.#serve(request, response));
     http.on("upgrade", (request: IncomingMessage, socket: Socket, head: Uint8Array) => {
@@ -64,6 +68,23 @@ export class ApiServer {
     this.#listener.close();
   }
 
+  /** Answers a request from inside this process. Never rejects, but when `signal` is aborted. */
+  async answer(request: DirectRequest, signal: AbortSignal): Promise<DirectAnswer> {
+    signal.throwIfAborted();
+    const headers = new Map(Object.entries(request.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+    const reply = await this.#reply(request.method, request.target, (match) => ({
+      header: (name) => headers.get(name),
+      body:
+        match.route.body === true
+          ? parseJson(request.body ?? new Uint8Array(0), headers.get("content-type"))
+          : undefined,
+      upload: request.stream ?? none(),
+      signal,
+    }));
+    signal.throwIfAborted();
+    return answerWith(reply, signal);
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const socket = request.socket as Socket;
     this.#busy.add(socket);
@@ -93,30 +114,61 @@ export class ApiServer {
     return hijackWebSocket(socket, reply, accept, reply.webSocket.framed);
   }
 
-  /** Never rejects: what goes wrong is a reply too. */
-  async #replyTo(request: IncomingMessage, signal: AbortSignal, upgrade?: Socket): Promise<Reply> {
-    try {
-      const { route, params, query, apiMinor } = this.#router.match(request.method ?? "", request.url ?? "");
+  #replyTo(request: IncomingMessage, signal: AbortSignal, upgrade?: Socket): Promise<Reply> {
+    return this.#reply(request.method ?? "", request.url ?? "", async ({ route }) => {
       // A browser's page has no business here, wherever it got the address from (posture rule 9).
       if (request.headers.origin !== undefined)
         throw OrlopError.of("origin_refused", { origin: request.headers.origin });
+      const body = route.body === true ? await readJson(request, upgrade) : undefined;
+      if (route.body === false && upgrade !== undefined) await dropBody(request, upgrade);
+      const header = (name: string): string | undefined => request.headers[name]?.toString();
+      return { header, body, upload: request, signal };
+    });
+  }
+
+  /** Never rejects: what goes wrong is a reply too. */
+  async #reply(method: string, target: string, open: (match: Match) => Incoming | Promise<Incoming>): Promise<Reply> {
+    try {
+      const match = this.#router.match(method, target);
+      const { route, params, query, apiMinor } = match;
+      const { header, body, upload, signal } = await open(match);
       const values = Object.fromEntries(
         Object.entries(route.query).map(([name, parse]) => [
           name,
           parse(query.get(name) ?? undefined, name, query.getAll(name)),
         ]),
       );
-      const body = route.body === true ? await readJson(request, upgrade) : undefined;
-      if (route.body === false && upgrade !== undefined) await dropBody(request, upgrade);
-      const accept = request.headers.accept ?? "";
-      const registryAuth = request.headers["x-registry-auth"];
-      const shared = { engine: this.#engine, signal, accept, registryAuth, apiMinor };
-      const call = { params, query: values, body, upload: request, ...shared };
+      const call = {
+        params,
+        query: values,
+        body,
+        upload,
+        engine: this.#engine,
+        signal,
+        accept: header("accept") ?? "",
+        registryAuth: header("x-registry-auth"),
+        runCommand: this.#runCommand,
+        protocol: header("upgrade"),
+        apiMinor,
+      };
       return await route.handle(call as unknown as Call<never, never>);
     } catch (error) {
       return errorReply(error);
     }
   }
+}
+
+/** A request, past its first line. */
+interface Incoming {
+  readonly header: (name: string) => string | undefined;
+  /** Its JSON, where the route takes one. */
+  readonly body: unknown;
+  readonly upload: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+}
+
+async function* none(): AsyncGenerator<Uint8Array, void> {
+  // a request without a stream
 }
 
 function noWebSocket(): Exclude<Reply, { kind: "hijack" }> {

@@ -19,6 +19,7 @@ export const attach = command({
     },
     sigProxy: { type: "switch", default: true, help: "Pass signals on to the container" },
   },
+  inEngine: true,
   examples: ["orlop attach box", "orlop attach --no-stdin web"],
   async run({ args, flags, ...context }) {
     parseDetachKeys(flags.detachKeys);

@@ -43,6 +43,7 @@ export const orlop: Group<CliContext> = {
     inspect: () => import("./inspect.ts").then((file) => file.inspect),
     events: () => import("./events.ts").then((file) => file.events),
     explain: () => import("./explain.ts").then((file) => file.explain),
+    resume: () => import("./resume.ts").then((file) => file.resume),
     doctor: () => import("./doctor.ts").then((file) => file.doctor),
     info: () => import("./info.ts").then((file) => file.info),
     version: () => import("./version.ts").then((file) => file.version),

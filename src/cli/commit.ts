@@ -12,6 +12,7 @@ export const commit = command({
     message: { type: "text", short: "m", help: "What it is for" },
     pause: { type: "switch", short: "p", default: true, help: "Nothing in the container runs meanwhile" },
   },
+  inEngine: true,
   examples: ["orlop commit web web:changed", 'orlop commit -c \'CMD ["nginx"]\' -m "with modules" web'],
   async run({ args, flags, engine, print }) {
     const [container = "", name] = args;

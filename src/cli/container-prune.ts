@@ -11,6 +11,7 @@ export const containerPrune = command({
     force: { type: "switch", short: "f", help: "Do not ask" },
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match, e.g. until=24h, label=a=b, label!=keep" },
   },
+  inEngine: true,
   examples: ["orlop container prune", "orlop container prune -f --filter until=24h"],
   async run({ flags, ...context }) {
     const { engine, print } = context;

@@ -11,6 +11,7 @@ export const create = command({
   args: "[IMAGE] [COMMAND] [ARG...]",
   flagPlaces: "before-arguments",
   flags: containerFlags,
+  inEngine: true,
   examples: ["orlop create --name box -it host bash", "orlop start -ai box"],
   async run({ args, flags, ...context }) {
     const created = await createContainer(context, flags, args, {

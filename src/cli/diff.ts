@@ -8,6 +8,7 @@ export const diff = command({
   summary: "Show what a container changed of its root: A added, C changed, D deleted",
   args: "CONTAINER",
   flags: {},
+  inEngine: true,
   examples: ["orlop diff web"],
   async run({ args, engine, print }) {
     for (const { Kind, Path } of await engine.containers.changes(args[0] as string))

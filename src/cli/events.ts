@@ -22,6 +22,7 @@ export const events = command({
     },
     format: { type: "text", choices: ["json"], help: "json: as the engine tells them, one a line" },
   },
+  inEngine: true,
   examples: ["orlop events", "orlop events --since 1h --until 0s", "orlop events -f event=die --format json"],
   async run({ flags, engine, print }) {
     const now = Date.now();

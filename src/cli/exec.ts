@@ -33,6 +33,7 @@ export const exec = command({
       help: "Keys that leave the command running",
     },
   },
+  inEngine: true,
   examples: ["orlop exec web ps -ef", "orlop exec -it web sh", "orlop exec -u nobody -w /tmp web env"],
   async run({ args, flags, ...context }) {
     const [container = "", ...words] = args;

@@ -10,6 +10,16 @@ export class StartFailure extends Error {
   }
 }
 
+/** An error, and the exit code of the command that it ends, where that is not the one which runs. */
+export class CommandFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.exitCode = exitCode;
+  }
+}
+
 /** The container's own exit code; 0 when it was left running. */
 export function exitCodeOf(end: SessionEnd): number {
   return end.kind === "detached" ? 0 : end.exit.StatusCode;

@@ -16,6 +16,7 @@ export const history = command({
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
     platform: { type: "later", takesValue: true, help: "" },
   },
+  inEngine: true,
   examples: ["orlop history debian", "orlop history --no-trunc --format json web"],
   async run({ args, flags, engine, print, stdout }) {
     const entries = await engine.images.history(args[0] ?? "");

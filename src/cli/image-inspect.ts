@@ -10,6 +10,7 @@ export const imageInspect = command({
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each image" },
     platform: { type: "later", takesValue: true, help: "" },
   },
+  inEngine: true,
   examples: ["orlop image inspect debian"],
   run: ({ args, flags, engine, print, warn }) =>
     inspectEach(args, flags.format, { print, warn }, (name) => engine.images.inspect(name)),

@@ -12,6 +12,7 @@ export const imagePrune = command({
     force: { type: "switch", short: "f", help: "Do not ask" },
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match, e.g. until=24h, label=a=b, label!=keep" },
   },
+  inEngine: true,
   examples: ["orlop image prune", "orlop image prune -af --filter until=240h"],
   async run({ flags, ...context }) {
     const { engine, print } = context;

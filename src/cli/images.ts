@@ -24,6 +24,7 @@ export const images = command({
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
     tree: { type: "later", takesValue: false, help: "" },
   },
+  inEngine: true,
   examples: ["orlop images", "orlop images -q --filter dangling=true", "orlop images 'debian:*'"],
   async run({ args, flags, engine, print, stdout }) {
     const filters = parseFilters([...flags.filter, ...args.map((name) => `reference=${name}`)]);

@@ -24,6 +24,7 @@ export const info = command({
   name: "info",
   summary: "Show what the engine says about itself and this machine",
   flags: { format: { type: "text", short: "f", choices: ["json"], help: "json: everything, as JSON" } },
+  inEngine: true,
   examples: ["orlop info", "orlop info -f json"],
   async run({ flags, engine, print, warn }) {
     const facts = await engine.system.info();

@@ -17,6 +17,7 @@ export const inspect = command({
       help: "Kind of object; without it a container comes before an image",
     },
   },
+  inEngine: true,
   examples: ["orlop inspect web", "orlop inspect -f json web db"],
   run: ({ args, flags, engine, print, warn }) =>
     inspectEach(args, flags.format, { print, warn }, (name) => inspectOne(engine, name, flags)),

@@ -9,6 +9,7 @@ export const kill = command({
   flags: {
     signal: { type: "text", short: "s", default: "SIGKILL", value: "SIGNAL", help: "Signal, by name or number" },
   },
+  inEngine: true,
   examples: ["orlop kill web", "orlop kill -s HUP web"],
   run: ({ args, flags, ...context }) =>
     forEachContainer(args, context, (name) => context.engine.containers.kill(name, flags.signal)),

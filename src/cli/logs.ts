@@ -20,6 +20,7 @@ export const logs = command({
     timestamps: { type: "switch", short: "t", help: "Begin each line with its time" },
     details: { type: "switch", help: "Begin each line with what the log's options labels, env and tag chose" },
   },
+  inEngine: true,
   examples: ["orlop logs web", "orlop logs -f --tail 10 web", "orlop logs --since 5m -t web"],
   async run({ args, flags, engine, stdout, stderr }) {
     const now = Date.now();

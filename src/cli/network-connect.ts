@@ -16,6 +16,7 @@ export const networkConnect = command({
     driverOpt: { type: "later", takesValue: true, help: "" },
     linkLocalIp: { type: "later", takesValue: true, help: "" },
   },
+  inEngine: true,
   examples: ["orlop network connect lan web", "orlop network connect --alias www lan web"],
   async run({ args, flags, engine }) {
     const [network = "", container = ""] = args;

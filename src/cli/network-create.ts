@@ -34,6 +34,7 @@ export const networkCreate = command({
     ipamOpt: { type: "later", takesValue: true, help: "" },
     scope: { type: "later", takesValue: true, help: "" },
   },
+  inEngine: true,
   examples: ["orlop network create lan", "orlop network create --subnet 10.1.0.0/16 --internal lan"],
   async run({ args, flags, engine, print }) {
     const [Name = ""] = args;

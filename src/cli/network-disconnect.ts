@@ -6,6 +6,7 @@ export const networkDisconnect = command({
   summary: "Take a container out of a network, also while it runs",
   args: "NETWORK CONTAINER",
   flags: { force: { type: "switch", short: "f", help: "The same as without: nothing is in the way" } },
+  inEngine: true,
   examples: ["orlop network disconnect lan web"],
   async run({ args, flags, engine }) {
     const [network = "", container = ""] = args;

@@ -10,6 +10,7 @@ export const networkInspect = command({
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each network" },
     verbose: { type: "switch", short: "v", help: "The same as without: there is nothing more to say" },
   },
+  inEngine: true,
   examples: ["orlop network inspect bridge"],
   run: ({ args, flags, engine, print, warn }) =>
     inspectEach(args, flags.format, { print, warn }, (name) => engine.networks.inspect(name, flags.verbose)),

@@ -18,6 +18,7 @@ export const networkLs = command({
     },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
   },
+  inEngine: true,
   examples: ["orlop network ls", "orlop network ls -qf type=custom"],
   async run({ flags, engine, print, stdout }) {
     const networks = await engine.networks.list(parseFilters(flags.filter));

@@ -10,6 +10,7 @@ export const networkPrune = command({
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match, e.g. until=24h, label=a=b, label!=keep" },
     force: { type: "switch", short: "f", help: "Do not ask" },
   },
+  inEngine: true,
   examples: ["orlop network prune"],
   async run({ flags, ...context }) {
     const { engine, print } = context;

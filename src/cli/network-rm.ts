@@ -8,6 +8,7 @@ export const networkRm = command({
   summary: "Remove networks",
   args: "NETWORK...",
   flags: { force: { type: "switch", short: "f", help: "Those that do not exist are fine" } },
+  inEngine: true,
   examples: ["orlop network rm lan"],
   run: ({ args, flags, ...context }) =>
     forEachContainer(args, context, (name) =>

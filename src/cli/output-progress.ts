@@ -3,8 +3,14 @@
 type OutputName = "stdout" | "stderr";
 
 export class OutputProgress {
-  readonly #passed = { stdout: 0, stderr: 0 };
-  readonly #toSkip = { stdout: 0, stderr: 0 };
+  readonly #passed: Record<OutputName, number>;
+  readonly #toSkip: Record<OutputName, number>;
+
+  /** @param passed  what another process has passed on; the stream begins again behind it */
+  constructor(passed: Readonly<Record<OutputName, number>> = { stdout: 0, stderr: 0 }) {
+    this.#passed = { ...passed };
+    this.#toSkip = { ...passed };
+  }
 
   /** The stream begins again from the container's first byte. */
   replay(): void {

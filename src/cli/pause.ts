@@ -7,6 +7,7 @@ export const pause = command({
   summary: "Make every process of containers stand still",
   args: "CONTAINER...",
   flags: {},
+  inEngine: true,
   examples: ["orlop pause web"],
   run: ({ args, flags: _, ...context }) =>
     forEachContainer(args, context, (name) => context.engine.containers.pause(name)),

@@ -7,6 +7,7 @@ export const port = command({
   summary: "Where a container's ports are reached on this machine",
   args: "CONTAINER [PORT]",
   flags: {},
+  inEngine: true,
   examples: ["orlop port web", "orlop port web 80", "orlop port dns 53/udp"],
   async run({ args, engine, print, warn }) {
     const [name = "", wanted] = args;

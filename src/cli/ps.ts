@@ -24,6 +24,7 @@ export const ps = command({
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
     size: { type: "switch", short: "s", help: "How much of the disk they take, too" },
   },
+  inEngine: true,
   examples: ["orlop ps", "orlop ps -aq --filter status=exited", "orlop ps --format json"],
   async run({ flags, engine, print, stdout }) {
     const limit = flags.latest ? 1 : (flags.last ?? -1);

@@ -6,6 +6,7 @@ export const rename = command({
   summary: "Give a container another name",
   args: "CONTAINER NAME",
   flags: {},
+  inEngine: true,
   examples: ["orlop rename web web-old"],
   async run({ args, engine }) {
     await engine.containers.rename(args[0] as string, args[1] as string);

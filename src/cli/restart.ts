@@ -8,6 +8,7 @@ export const restart = command({
   summary: "Stop containers, and start them again",
   args: "CONTAINER...",
   flags: stopFlags,
+  inEngine: true,
   examples: ["orlop restart web", "orlop restart -t 1 web db"],
   run: ({ args, flags, ...context }) =>
     forEachContainer(args, context, (name) =>

@@ -12,6 +12,7 @@ export const rm = command({
     volumes: { type: "switch", short: "v", help: "Remove their anonymous volumes, too" },
     link: { type: "later", short: "l", takesValue: false, help: "" },
   },
+  inEngine: true,
   examples: ["orlop rm web", "orlop rm -f $(orlop ps -aq)"],
   run: ({ args, flags, ...context }) =>
     forEachContainer(args, context, async (name) => {

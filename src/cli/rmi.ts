@@ -15,6 +15,7 @@ export const rmi = command({
     noPrune: { type: "switch", help: "The same as without: there are no images in between" },
     platform: { type: "later", takesValue: true, help: "" },
   },
+  inEngine: true,
   examples: ["orlop rmi debian:12", "orlop rmi -f $(orlop images -q --filter dangling=true)"],
   async run({ args, flags, engine, print, warn }) {
     let exitCode = 0;

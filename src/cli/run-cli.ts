@@ -6,7 +6,7 @@ import { type Found, findCommand } from "../command/table.ts";
 import { type Caller, NotHere } from "./caller.ts";
 import { orlop } from "./commands.ts";
 import type { CliContext } from "./context.ts";
-import { StartFailure, startExitCode } from "./exit-code.ts";
+import { CommandFailure, StartFailure, startExitCode } from "./exit-code.ts";
 import { globalFlags } from "./global-flags.ts";
 import { brokenPipeExitCode, isBrokenPipe } from "./output.ts";
 
@@ -77,6 +77,7 @@ function contextOf(flags: GlobalFlags, program: Program, caller: Caller): CliCon
 /** One line that says what is wrong, and the exit code. */
 async function report(error: unknown, failure: number, caller: Caller): Promise<number> {
   if (isBrokenPipe(error)) return brokenPipeExitCode;
+  if (error instanceof CommandFailure) return report(error.cause, error.exitCode, caller);
   const expected =
     error instanceof OrlopError ||
     error instanceof StartFailure ||

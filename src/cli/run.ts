@@ -20,6 +20,7 @@ The exit code is the container's; 125: Orlop failed; 126: the command cannot be 
   flagPlaces: "before-arguments",
   failure: 125,
   flags: runFlags,
+  inEngine: true,
   examples: [
     "orlop run --rm -it host bash",
     "orlop run --rm host sh -c 'rm -rf /usr; ls /'",

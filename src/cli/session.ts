@@ -40,19 +40,38 @@ const resumeAttempts = 5;
 
 /** Attaches, waits, starts; then passes everything on. Nothing is missed: the engine holds both connections before the start. */
 export function runSession(context: CliContext, options: SessionOptions): Promise<SessionEnd> {
+  const { start, ...state } = options;
+  context.keepResumable({ kind: "session", ...state, starts: start !== undefined });
   return new Session(context, options).run();
+}
+
+/** Goes on with a session of another process, which has passed on so many bytes. The container may run, or have exited, or not
+ *  have been started yet. */
+export function resumeSession(
+  context: CliContext,
+  options: SessionOptions,
+  passed: { readonly stdout: number; readonly stderr: number },
+): Promise<SessionEnd> {
+  return new Session(context, options, passed).run();
 }
 
 class Session {
   readonly #context: CliContext;
   readonly #options: SessionOptions;
-  readonly #progress = new OutputProgress();
+  readonly #progress: OutputProgress;
+  readonly #isResumed: boolean;
   #link: Promise<Link>;
 
-  constructor(context: CliContext, options: SessionOptions) {
+  constructor(
+    context: CliContext,
+    options: SessionOptions,
+    passed?: { readonly stdout: number; readonly stderr: number },
+  ) {
     this.#context = context;
     this.#options = options;
-    this.#link = this.#connect(false, options.waitFor);
+    this.#isResumed = passed !== undefined;
+    this.#progress = new OutputProgress(passed);
+    this.#link = this.#isResumed ? this.#connectAgain() : this.#connect(false, options.waitFor);
   }
 
   async run(): Promise<SessionEnd> {
@@ -68,7 +87,7 @@ class Session {
         )
       : undefined;
     try {
-      await this.#start(link, output);
+      if (!this.#isResumed) await this.#start(link, output);
       signals?.open();
       terminal?.follow();
       return await Promise.race([this.#follow(link, output), streams.stdin ? this.#passInput() : never]);

@@ -34,7 +34,7 @@ export function proxySignals(
   let sending = Promise.resolve();
   const pass = (signal: string) => {
     // One after the other, so that they arrive in order.
-    sending = sending.then(() => send(signal));
+    sending = sending.then(() => send(signal)).catch(() => undefined); // told by `send`, unless nobody is there to be told
   };
   const caught = (signal: string) => {
     if (waiting === undefined) pass(signal);

@@ -23,6 +23,7 @@ export const start = command({
     checkpoint: { type: "later", takesValue: true, help: "" },
     checkpointDir: { type: "later", takesValue: true, help: "" },
   },
+  inEngine: true,
   examples: ["orlop start web db", "orlop start -ai box"],
   async run({ args, flags, ...context }) {
     if (!flags.attach && !flags.interactive)

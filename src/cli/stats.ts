@@ -15,6 +15,7 @@ export const stats = command({
     noTrunc: { type: "switch", help: "Whole IDs" },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
   },
+  inEngine: true,
   examples: ["orlop stats", "orlop stats --no-stream web db"],
   async run({ args, flags, ...context }) {
     const { engine } = context;

@@ -8,6 +8,7 @@ export const stop = command({
   summary: "Stop containers: their stop signal, and after a while SIGKILL",
   args: "CONTAINER...",
   flags: stopFlags,
+  inEngine: true,
   examples: ["orlop stop web", "orlop stop -t 1 web db"],
   run: ({ args, flags, ...context }) =>
     forEachContainer(args, context, (name) =>

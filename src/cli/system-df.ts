@@ -13,6 +13,7 @@ for pushes and for repairs (orlop system check).`,
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print it" },
     verbose: { type: "later", short: "v", takesValue: false, help: "" },
   },
+  inEngine: true,
   examples: ["orlop system df"],
   async run({ flags, engine, print, stdout }) {
     const rows = rowsOf(await engine.system.diskUsage());

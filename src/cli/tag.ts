@@ -8,6 +8,7 @@ export const tag = command({
   summary: "Give an image another name",
   args: "IMAGE NAME[:TAG]",
   flags: {},
+  inEngine: true,
   examples: ["orlop tag web:2 localhost:5000/web:2"],
   async run({ args, engine }) {
     const [image = "", name, ...more] = args;

@@ -1,6 +1,5 @@
 /** The user's terminal while a container has it: raw, and of the same size. */
 import { OrlopError } from "../base/errors.ts";
-import { EngineError } from "../client/engine-error.ts";
 import type { Caller, Terminal } from "./caller.ts";
 
 export interface OpenedTerminal {
@@ -31,9 +30,9 @@ export function openTerminal(
     if (size === undefined) return;
     try {
       await giveSize(size.rows, size.columns);
-    } catch (error) {
-      // It has exited meanwhile, or the engine is being replaced: the size is not worth a message over the container's own output.
-      if (!(error instanceof EngineError || error instanceof OrlopError)) throw error;
+    } catch {
+      // It has exited meanwhile, or the engine is being replaced, or the caller is gone: the size is not worth a message over
+      // the container's own output.
     }
   };
   const resized = () => void resize();

@@ -9,6 +9,7 @@ export const top = command({
   args: "CONTAINER [PS-OPTION...]",
   flagPlaces: "before-arguments",
   flags: {},
+  inEngine: true,
   examples: ["orlop top web", "orlop top web aux", "orlop top web -o pid,rss,args"],
   async run({ args: [container = "", ...options], engine, stdout }) {
     const { Titles, Processes } = await engine.containers.top(container, options.join(" "));

@@ -7,6 +7,7 @@ export const unpause = command({
   summary: "Let paused containers go on",
   args: "CONTAINER...",
   flags: {},
+  inEngine: true,
   examples: ["orlop unpause web"],
   run: ({ args, flags: _, ...context }) =>
     forEachContainer(args, context, (name) => context.engine.containers.unpause(name)),

@@ -31,6 +31,7 @@ export const update = command({
       help: "When it ended: no, on-failure[:RETRIES], always or unless-stopped: start it again",
     },
   },
+  inEngine: true,
   examples: ["orlop update -m 512m --memory-swap 1g web", "orlop update --cpus 0.5 web db"],
   async run({ args, flags, ...context }) {
     const fields = {

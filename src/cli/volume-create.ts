@@ -28,6 +28,7 @@ export const volumeCreate = command({
     topologyRequired: { type: "later", takesValue: true, help: "" },
     type: { type: "later", takesValue: true, help: "" },
   },
+  inEngine: true,
   examples: ["orlop volume create data", "orlop volume create -o type=tmpfs -o device=tmpfs -o o=size=100m scratch"],
   async run({ args, flags, engine, print }) {
     const { Name } = await engine.volumes.create({

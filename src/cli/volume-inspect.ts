@@ -9,6 +9,7 @@ export const volumeInspect = command({
   flags: {
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each volume" },
   },
+  inEngine: true,
   examples: ["orlop volume inspect data"],
   run: ({ args, flags, engine, print, warn }) =>
     inspectEach(args, flags.format, { print, warn }, (name) => engine.volumes.inspect(name)),

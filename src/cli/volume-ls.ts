@@ -17,6 +17,7 @@ export const volumeLs = command({
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
     cluster: { type: "later", takesValue: false, help: "" },
   },
+  inEngine: true,
   examples: ["orlop volume ls", "orlop volume ls -qf dangling=true"],
   async run({ flags, engine, print, stdout }) {
     const found = await engine.volumes.list(parseFilters(flags.filter));

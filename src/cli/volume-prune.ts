@@ -12,6 +12,7 @@ export const volumePrune = command({
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match: label=a=b, label!=a" },
     force: { type: "switch", short: "f", help: "Do not ask" },
   },
+  inEngine: true,
   examples: ["orlop volume prune", "orlop volume prune -af --filter label!=keep"],
   async run({ flags, ...context }) {
     const { engine, print } = context;

@@ -9,6 +9,7 @@ export const volumeRm = command({
   flags: {
     force: { type: "switch", short: "f", help: "Those that do not exist are fine" },
   },
+  inEngine: true,
   examples: ["orlop volume rm data"],
   run: ({ args, flags, ...context }) =>
     forEachContainer(args, context, (name) => context.engine.volumes.remove(name, flags.force)),

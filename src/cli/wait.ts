@@ -6,6 +6,7 @@ export const wait = command({
   summary: "Wait until containers exit, and print their exit codes",
   args: "CONTAINER...",
   flags: {},
+  inEngine: true,
   examples: ["orlop wait web"],
   async run({ args, engine, print }) {
     const waits = await Promise.all(args.map((name) => engine.containers.wait(name, "not-running")));

@@ -1,7 +1,7 @@
 /** A connection that is a container's standard input, output and error. */
 import { AttachFrameDecoder, type AttachStream } from "../spec/attach-frame.ts";
+import type { Answer } from "./answer.ts";
 import type { ByteStream } from "./byte-stream.ts";
-import type { HttpResponse } from "./http-client.ts";
 
 export interface AttachStreams {
   readonly stdin?: boolean;
@@ -37,7 +37,7 @@ const outputNames = { 0: "stdout", 1: "stdout", 2: "stderr", 3: "stderr" } as co
 export class AttachedContainer {
   readonly #stream: ByteStream;
 
-  constructor(response: HttpResponse) {
+  constructor(response: Answer) {
     this.#stream = response.hijack();
   }
 

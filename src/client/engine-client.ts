@@ -1,11 +1,12 @@
 /** The typed client of the Engine API. Works with any engine that speaks it, and needs nothing but a byte stream. */
 import { OrlopError } from "../base/errors.ts";
 import { formatAddress } from "./address.ts";
+import type { Answer, Exchange } from "./answer.ts";
 import type { Address, ByteStream, Connect } from "./byte-stream.ts";
 import { ContainersClient } from "./containers-client.ts";
 import { EngineError } from "./engine-error.ts";
 import { ExecsClient } from "./execs-client.ts";
-import { HttpClient, type HttpResponse } from "./http-client.ts";
+import { HttpClient } from "./http-client.ts";
 import { ImagesClient } from "./images-client.ts";
 import type { Launch } from "./launch.ts";
 import { NetworksClient } from "./networks-client.ts";
@@ -19,6 +20,8 @@ export interface EngineOptions {
   readonly connect?: Connect;
   /** How to start an engine where none listens; without it that is an error. */
   readonly launch?: Launch;
+  /** Another way than HTTP over connections: of an engine in this process. */
+  readonly exchange?: Exchange;
 }
 
 /** A query's values; undefined ones are left out. */
@@ -46,13 +49,13 @@ export class EngineClient {
   readonly system: SystemClient;
   readonly networks: NetworksClient;
   readonly volumes: VolumesClient;
-  readonly #http: HttpClient;
+  readonly #exchange: Exchange;
 
   constructor(options: EngineOptions) {
     this.address = options.address;
     // HTTP needs a Host; engines on a unix socket do not look at it.
     const host = options.address.kind === "unix" ? "orlop" : formatAddress(options.address).slice("tcp://".length);
-    this.#http = new HttpClient(() => openEngine(options), host);
+    this.#exchange = options.exchange ?? new HttpClient(() => openEngine(options), host);
     this.containers = new ContainersClient(this);
     this.images = new ImagesClient(this);
     this.execs = new ExecsClient(this);
@@ -67,9 +70,9 @@ export class EngineClient {
    * @throws {EngineError} what the engine said
    * @throws {OrlopError} engine_unreachable, engine_broke_off
    */
-  async call(call: Call): Promise<HttpResponse> {
+  async call(call: Call): Promise<Answer> {
     const body = call.json === undefined ? undefined : encoder.encode(JSON.stringify(call.json));
-    const response = await this.#http.send({
+    const response = await this.#exchange.send({
       method: call.method,
       target: `${call.path}${encodeQuery(call.query ?? {})}`,
       headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...call.headers },
@@ -92,11 +95,11 @@ export class EngineClient {
 
   /** Opens a connection that the next request will find ready. */
   openAhead(): void {
-    this.#http.openAhead();
+    this.#exchange.openAhead();
   }
 
   close(): void {
-    this.#http.close();
+    this.#exchange.close();
   }
 }
 

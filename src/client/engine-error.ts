@@ -1,5 +1,5 @@
 /** An error that the engine answered with: its HTTP status, and its message as it is. */
-import type { HttpResponse } from "./http-client.ts";
+import type { Answer } from "./answer.ts";
 
 export class EngineError extends Error {
   readonly status: number;
@@ -11,7 +11,7 @@ export class EngineError extends Error {
   }
 
   /** Reads the error from an answer: `{"message": …}`, or the body itself where a proxy answered. */
-  static async from(response: HttpResponse): Promise<EngineError> {
+  static async from(response: Answer): Promise<EngineError> {
     const text = (await response.text()).trim();
     return new EngineError(
       response.status,

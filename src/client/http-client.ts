@@ -1,5 +1,6 @@
 /** HTTP/1.1 over injected byte streams: keep-alive connections, one request at a time on each, and hijacked ones. */
 import { OrlopError } from "../base/errors.ts";
+import { type Answer, type Exchange, joinBody } from "./answer.ts";
 import { ByteReader } from "./byte-reader.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import {
@@ -20,10 +21,7 @@ interface Connection {
   used: boolean;
 }
 
-/** JSON answers are far smaller; logs and attach are read as streams, without this limit. */
-const answerLimitBytes = 64 * 1024 * 1024;
-
-export class HttpClient {
+export class HttpClient implements Exchange {
   readonly #open: () => Promise<ByteStream>;
   readonly #host: string;
   /** Ready or nearly ready for a request, the most recently used last. */
@@ -156,8 +154,8 @@ function pathOf(request: HttpRequest): string {
   return request.target.split("?")[0] ?? "";
 }
 
-/** An answer whose body is still on its connection. Read it, drop it, or take the connection over. */
-export class HttpResponse {
+/** An answer whose body is still on its connection. */
+class HttpResponse implements Answer {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly #connection: Connection;
@@ -172,7 +170,6 @@ export class HttpResponse {
     this.#giveBack = giveBack;
   }
 
-  /** The body, piece by piece. Leaving the loop early closes the connection. */
   async *stream(): AsyncGenerator<Uint8Array, void> {
     const length = bodyLength(this.#method, this);
     const keep = length.kind !== "until-close" && !/\bclose\b/i.test(this.headers.get("connection") ?? "");
@@ -185,31 +182,14 @@ export class HttpResponse {
     }
   }
 
-  /** The whole body. @throws {OrlopError} engine_broke_off */
-  async bytes(): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    let sizeBytes = 0;
-    for await (const piece of this.stream()) {
-      pieces.push(piece);
-      sizeBytes += piece.length;
-      if (sizeBytes > answerLimitBytes)
-        throw OrlopError.of("engine_broke_off", { reason: `its answer is over ${answerLimitBytes} bytes` });
-    }
-    if (pieces.length === 1) return pieces[0] as Uint8Array;
-    const whole = new Uint8Array(sizeBytes);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+  bytes(): Promise<Uint8Array> {
+    return joinBody(this.stream());
   }
 
   async text(): Promise<string> {
     return new TextDecoder().decode(await this.bytes());
   }
 
-  /** Takes the connection over, after 101 (or Docker's older 200): raw bytes in both directions. */
   hijack(): ByteStream {
     const { stream, reader } = this.#connection;
     return {

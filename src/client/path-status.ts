@@ -1,6 +1,6 @@
 /** What a path in a container names, as the archive operations tell it in a header. */
 import { OrlopError } from "../base/errors.ts";
-import type { HttpResponse } from "./http-client.ts";
+import type { Answer } from "./answer.ts";
 
 export interface PathStatus {
   readonly name: string;
@@ -10,7 +10,7 @@ export interface PathStatus {
   readonly target: string;
 }
 
-export function readPathStatus({ headers }: HttpResponse): PathStatus {
+export function readPathStatus({ headers }: Answer): PathStatus {
   const header = headers.get("x-docker-container-path-stat") ?? "";
   try {
     const { name, mode, linkTarget } = JSON.parse(Buffer.from(header, "base64").toString()) as Readonly<

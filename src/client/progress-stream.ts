@@ -1,12 +1,12 @@
 /** Reads an answer that is one JSON message in a line. */
 import { OrlopError } from "../base/errors.ts";
-import type { HttpResponse } from "./http-client.ts";
+import type { Answer } from "./answer.ts";
 import type { ProgressMessage } from "./image-types.ts";
 
 const lineMax = 4 << 20;
 
 /** The messages as they come. @throws {OrlopError} remote_failure: what the engine says at the end, when it went wrong */
-export async function* readProgress(response: HttpResponse): AsyncGenerator<ProgressMessage, void> {
+export async function* readProgress(response: Answer): AsyncGenerator<ProgressMessage, void> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const bytes of response.stream()) {

@@ -1,0 +1,6 @@
+/** Which build this is: a hash of the sources, the same in every program of one build (scripts/build.ts). */
+
+declare const ORLOP_BUILD: string | undefined;
+
+/** A program that runs from its sources is of no build. */
+export const build: string = typeof ORLOP_BUILD === "undefined" ? "" : ORLOP_BUILD;
