@@ -49,8 +49,9 @@ cat >node_modules/.bin/bun <<'END'
 [ "$1" != --version ] || exit 0
 mkdir -p dist
 printf '#!/bin/sh\\necho started "$@"\\n' >dist/orlop
+: >dist/orlop-program
 : >dist/orlop-executor
-chmod 755 dist/orlop dist/orlop-executor
+chmod 755 dist/orlop dist/orlop-program dist/orlop-executor
 END
 chmod 755 node_modules/.bin/bun
 : >node_modules/.package-lock.json`;

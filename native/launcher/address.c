@@ -58,7 +58,8 @@ bool find_socket(struct call *call, char path[static 108]) {
       return false;
   }
   call->words = at;
-  if (at >= call->argc || variable(call, "ORLOP_OWN_PROCESS")[0] != 0)
+  // "engine" is a supervisor's word: the engine itself, which would wait here for itself.
+  if (at >= call->argc || is_equal(call->argv[at], "engine") || variable(call, "ORLOP_OWN_PROCESS")[0] != 0)
     return false;
   if (run != NULL || root != NULL)
     return host == NULL && put_path(path, run != NULL ? run : "/run/orlop", "/orlop.sock");

@@ -26,7 +26,7 @@ kernelTest(
     const kernel = fetchGuestKernel(cache);
     const disk = makeGuestDisk(directory, kernel, {
       repository,
-      take: ["dist/orlop", "dist/orlop-executor"],
+      take: ["dist/orlop", "dist/orlop-program", "dist/orlop-executor"],
       programs: ["docker", "nft", "ip", "mount", "umount", "sleep"],
       modules,
       systemd: true,
