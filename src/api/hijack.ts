@@ -11,6 +11,8 @@ type Hijack = Extract<Reply, { kind: "hijack" }>;
 /** @param status "101 UPGRADED" for a client that asked for it, "200 OK" for an older one that just goes on */
 export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADED" | "200 OK"): Promise<void> {
   takeOver(socket);
+  // One write with the first that the route says, which has a protocol of its own: it uncorks.
+  if (reply.protocol !== undefined) socket.cork();
   const upgrade = status === "101 UPGRADED" ? `Connection: Upgrade\r\nUpgrade: ${reply.protocol ?? "tcp"}\r\n` : "";
   socket.write(`HTTP/1.1 ${status}\r\nContent-Type: ${reply.contentType}\r\n${upgrade}\r\n`);
   try {

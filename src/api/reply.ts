@@ -17,7 +17,7 @@ export type Reply =
   | {
       readonly kind: "hijack";
       readonly contentType: string;
-      /** What the connection becomes, as its `Upgrade` header says; "tcp" without it. */
+      /** What the connection becomes, as its `Upgrade` header says; "tcp" without it. Such a connection comes corked. */
       readonly protocol?: string;
       readonly take: (client: Duplex) => Promise<void>;
       /** Over a WebSocket. framed: what `take` writes is framed by stream, which a WebSocket's client does not expect. */

@@ -30,13 +30,13 @@ export function launcherCaller(link: LauncherLink, begin: CommandBegin): Caller 
     terminal: () => Promise.resolve(terminal),
     catchSignals(signals, each) {
       caught.add(each);
-      link.send(
+      link.sendLater(
         downKind.catch,
         Uint8Array.from(signals, (signal) => constants.signals[signal]),
       );
       return () => {
         caught.delete(each);
-        link.send(downKind.catch);
+        link.sendLater(downKind.catch);
       };
     },
     readFile: refuse, // the caller's files are the caller's to read
@@ -45,7 +45,7 @@ export function launcherCaller(link: LauncherLink, begin: CommandBegin): Caller 
       link.send(downKind.began, Uint8Array.of(failure));
       link.flush(); // before anything is done: a launcher that has not read this runs the command again
     },
-    keepResumable: (state) => link.send(downKind.resumable, encoder.encode(JSON.stringify(state))),
+    keepResumable: (state) => link.sendLater(downKind.resumable, encoder.encode(JSON.stringify(state))),
   };
 }
 

@@ -74,11 +74,28 @@ export class LauncherLink {
     queueMicrotask(() => this.flush());
   }
 
+  /** As `send`, when there is time: it need not arrive before what the command does next. */
+  sendLater(kind: number, payload?: Uint8Array): void {
+    this.#closeOutput();
+    this.#outgoing.push(encodeCommandFrame(kind, payload));
+    this.#flushLater();
+  }
+
   flush(): void {
     this.#closeOutput();
     const frames = this.#outgoing.splice(0);
-    if (frames.length > 0 && !this.#client.writableEnded && !this.#client.destroyed)
-      this.#client.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+    if (frames.length === 0 || this.#client.writableEnded || this.#client.destroyed) return;
+    this.#client.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
+    if (this.#client.writableCorked > 0) this.#client.uncork();
+  }
+
+  #flushLater(): void {
+    if (this.#isFlushSet) return;
+    this.#isFlushSet = true;
+    setImmediate(() => {
+      this.#isFlushSet = false;
+      this.flush();
+    });
   }
 
   /** Output, as the launcher's window has room for it. */
@@ -100,12 +117,7 @@ export class LauncherLink {
     this.#output.kind = kind;
     this.#output.pieces.push(piece);
     this.#output.size += piece.length;
-    if (this.#isFlushSet) return;
-    this.#isFlushSet = true;
-    setImmediate(() => {
-      this.#isFlushSet = false;
-      this.flush();
-    });
+    this.#flushLater();
   }
 
   /** What waits as output becomes a frame. */

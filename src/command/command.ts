@@ -47,24 +47,27 @@ export interface Command<Context> {
 
 /** The maker of commands for one program: `const command = commandsWith<Context>()`. */
 export function commandsWith<Context>() {
-  return <const F extends Flags>(definition: Definition<F, Context>): Command<Context> => ({
-    name: definition.name,
-    summary: definition.summary,
-    description: definition.description ?? "",
-    args: definition.args ?? "",
-    flags: definition.flags,
-    examples: definition.examples,
-    hidden: definition.hidden ?? false,
-    inEngine: definition.inEngine ?? false,
-    failure: definition.failure ?? 1,
-    prepare(words, path) {
-      const table = withHelp(definition.flags);
-      const parsed = parseFlags<F & typeof helpFlag>(table, words, definition.flagPlaces ?? "anywhere", path);
-      if (parsed.flags.help) return undefined;
-      checkCount(parsed.args.length, definition.args ?? "", path);
-      return async (context) => (await definition.run({ ...context, ...parsed })) ?? 0;
-    },
-  });
+  return <const F extends Flags>(definition: Definition<F, Context>): Command<Context> => {
+    let table: (F & typeof helpFlag) | undefined;
+    return {
+      name: definition.name,
+      summary: definition.summary,
+      description: definition.description ?? "",
+      args: definition.args ?? "",
+      flags: definition.flags,
+      examples: definition.examples,
+      hidden: definition.hidden ?? false,
+      inEngine: definition.inEngine ?? false,
+      failure: definition.failure ?? 1,
+      prepare(words, path) {
+        table ??= withHelp(definition.flags);
+        const parsed = parseFlags<F & typeof helpFlag>(table, words, definition.flagPlaces ?? "anywhere", path);
+        if (parsed.flags.help) return undefined;
+        checkCount(parsed.args.length, definition.args ?? "", path);
+        return async (context) => (await definition.run({ ...context, ...parsed })) ?? 0;
+      },
+    };
+  };
 }
 
 const helpFlag = { help: { type: "switch", help: "Show this help", hidden: true } } as const satisfies Flags;

@@ -62,6 +62,21 @@ function defaultsOf(table: Flags): Values {
   return values;
 }
 
+const keys = new WeakMap<Flags, ReadonlyMap<string, string>>();
+
+/** `--name` and `-n` → the flag's key in the table. Kept: `run` has over a hundred. */
+function keysOf(table: Flags): ReadonlyMap<string, string> {
+  const known = keys.get(table);
+  if (known !== undefined) return known;
+  const made = new Map<string, string>();
+  for (const [key, { short }] of Object.entries(table)) {
+    made.set(`--${longName(key)}`, key);
+    if (short !== undefined) made.set(`-${short}`, key);
+  }
+  keys.set(table, made);
+  return made;
+}
+
 /** Whether a flag's value was in its own word or in the next one. */
 type Took = "own" | "next";
 
@@ -69,7 +84,7 @@ type Took = "own" | "next";
 function takeLong(table: Flags, values: Values, word: string, next: string | undefined, path: string): Took {
   const equals = word.indexOf("=");
   const name = equals < 0 ? word : word.slice(0, equals);
-  const key = Object.keys(table).find((candidate) => `--${longName(candidate)}` === name);
+  const key = keysOf(table).get(name);
   const flag = key === undefined ? undefined : table[key];
   if (key === undefined || flag === undefined) throw unknownFlag(table, name, path);
   const inline = equals < 0 ? undefined : word.slice(equals + 1);
@@ -88,7 +103,7 @@ function takeCluster(table: Flags, values: Values, word: string, next: string | 
   for (let at = 1; at < word.length; at++) {
     const letter = word[at] as string;
     const name = `-${letter}`;
-    const key = Object.keys(table).find((candidate) => table[candidate]?.short === letter);
+    const key = keysOf(table).get(name);
     const flag = key === undefined ? undefined : table[key];
     if (key === undefined || flag === undefined) throw unknownFlag(table, name, path, word);
     const rest = word.slice(at + 1);
