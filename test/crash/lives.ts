@@ -1,9 +1,11 @@
 /** Containers' lives that together pass every step point of create, start, exit and remove. */
 
 import type { ContainerCreate } from "../../src/client/container-types.ts";
+import type { ContainersClient } from "../../src/client/containers-client.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
 import type { ExecsClient } from "../../src/client/execs-client.ts";
 import type { Product } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
 
 /** What was acknowledged before something went wrong. Only that is promised. */
 export interface Told {
@@ -11,6 +13,12 @@ export interface Told {
   readonly transient: boolean;
   id?: string;
   exitCode?: number;
+  /** Its policy starts it again and again, from its start on until it is asked to stop… */
+  restarting?: boolean;
+  /** …and never again, once the stop was acknowledged. */
+  stopped?: boolean;
+  /** It was seen to be healthy. */
+  healthy?: boolean;
   /** The removal was asked for: from then on it may be there or not… */
   removing?: boolean;
   /** …until it was acknowledged. */
@@ -23,6 +31,10 @@ export interface Life {
   readonly pauses?: true;
   /** Signal of a stop, for those that do not end by themselves. */
   readonly stops?: true;
+  /** Ends and is started again, until it is stopped. */
+  readonly restarts?: true;
+  /** Is stopped once it is healthy. */
+  readonly isChecked?: true;
   /** Its start fails. */
   readonly fails?: true;
   /** Begins with no supervisor. */
@@ -32,6 +44,8 @@ export interface Life {
   /** An exec takes part in it: what it runs, and its exit code. */
   readonly exec?: { readonly Cmd: readonly string[]; readonly exitCode: number };
 }
+
+const restartMs = 10_000;
 
 const script = (text: string): readonly string[] => ["/bin/sh", "-c", text];
 
@@ -118,6 +132,22 @@ export const lives: Readonly<Record<string, Life>> = {
     stops: true,
     config: (Rootfs) => ({ Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"), HostConfig: { Rootfs } }),
   },
+  "restarted by its policy": {
+    restarts: true,
+    config: (Rootfs) => ({
+      Cmd: script("exit 3"),
+      HostConfig: { NetworkMode: "none", Rootfs, RestartPolicy: { Name: "always", MaximumRetryCount: 0 } },
+    }),
+  },
+  "with a health check": {
+    isChecked: true,
+    stops: true,
+    config: (Rootfs) => ({
+      Cmd: script("trap 'exit 3' TERM; while :; do sleep 0.05; done"),
+      Healthcheck: { Test: ["CMD", "/bin/true"], Interval: 1_000_000_000 },
+      HostConfig: { NetworkMode: "none", Rootfs },
+    }),
+  },
   "in a network, with a port": {
     config: (Rootfs) => ({
       Cmd: script("exit 3"),
@@ -163,16 +193,40 @@ async function liveThrough({ containers, execs }: EngineClient, life: Life, root
   } catch (error) {
     if (!life.fails) throw error;
   }
+  if (life.restarts) await restartThrough(containers, Id, told);
+  if (life.isChecked) await becomesHealthy(containers, Id, told);
   if (life.pauses) {
     await containers.pause(Id);
     await containers.unpause(Id);
   }
   if (life.exec !== undefined) await execThrough(execs, Id, life.exec);
   if (life.stops) await containers.stop(Id);
-  if (!life.fails) told.exitCode = (await exit).StatusCode;
+  if (!life.fails && !life.restarts) told.exitCode = (await exit).StatusCode;
   told.removing = true;
   if (!told.transient) await containers.remove(Id, { volumes: true });
   told.removed = true;
+}
+
+async function restartThrough(containers: ContainersClient, id: string, told: Told): Promise<void> {
+  told.restarting = true;
+  await waitUntil(async () => (await restartCount(containers, id)) > 1, restartMs, "it is restarted");
+  told.restarting = false;
+  await containers.stop(id, 0);
+  told.stopped = true;
+}
+
+export async function restartCount(containers: ContainersClient, id: string): Promise<number> {
+  return ((await containers.inspect(id)) as unknown as { readonly RestartCount: number }).RestartCount;
+}
+
+export async function healthOf(containers: ContainersClient, id: string): Promise<string | undefined> {
+  const { State } = (await containers.inspect(id)) as unknown as { State: { Health?: { Status: string } } };
+  return State.Health?.Status;
+}
+
+async function becomesHealthy(containers: ContainersClient, id: string, told: Told): Promise<void> {
+  await waitUntil(async () => (await healthOf(containers, id)) === "healthy", restartMs, "it is healthy");
+  told.healthy = true;
 }
 
 /** Its end is awaited as clients do: by the end of its output. */

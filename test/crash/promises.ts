@@ -6,7 +6,7 @@ import type { ContainerInspection } from "../../src/client/container-types.ts";
 import { expectNoLeaks, type Snapshot, type Watch } from "../leakcheck.ts";
 import type { Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
-import type { Told } from "./lives.ts";
+import { healthOf, restartCount, type Told } from "./lives.ts";
 
 /** A lost monitor is noticed within this time. */
 const noticeMs = 1000;
@@ -23,7 +23,28 @@ export async function checkPromises(product: Product, told: Told): Promise<void>
   if (found === undefined) return;
   if (told.exitCode !== undefined) expect(found.State.ExitCode).toBe(told.exitCode);
   await waitUntil(() => isTruthful(product, found.Id), noticeMs, `the state of ${told.name} is true`);
+  await checkRestarts(product, told, found);
+  await checkHealth(product, told, found);
 }
+
+/** What was to be started again goes on being so; what was stopped stays stopped. */
+async function checkRestarts(product: Product, told: Told, { Id, State }: ContainerInspection): Promise<void> {
+  if (told.stopped) expect(State.Status, "it was stopped by hand").toBe("exited");
+  if (!told.restarting) return;
+  const { containers } = product.engine;
+  const count = await restartCount(containers, Id);
+  await waitUntil(async () => (await restartCount(containers, Id)) > count, backMs, `${told.name} is started again`);
+}
+
+/** What was found before is still known; else it is found now. */
+async function checkHealth(product: Product, told: Told, { Id, State, Config }: Checked): Promise<void> {
+  if (State.Status !== "running" || Config.Healthcheck === undefined) return;
+  const { containers } = product.engine;
+  if (told.healthy) expect(await healthOf(containers, Id)).toBe("healthy");
+  await waitUntil(async () => (await healthOf(containers, Id)) !== "starting", backMs, `${told.name} is probed`);
+}
+
+type Checked = ContainerInspection & { readonly Config: { readonly Healthcheck?: unknown } };
 
 /** Everything that the crash left can be removed, the name is free, and then nothing is left. */
 export async function checkAfterwards(product: Product, told: Told, before: Snapshot, watch: Watch): Promise<void> {
@@ -47,5 +68,6 @@ async function isTruthful(product: Product, id: string): Promise<boolean> {
   const listed = (await product.engine.containers.list({ all: true })).some(({ Id }) => Id === id);
   if (!listed) return true;
   const { State } = await product.engine.containers.inspect(id);
+  if (State.Status === "restarting") return State.Pid === 0;
   return State.Running ? existsSync(`/proc/${State.Pid}`) : State.Pid === 0;
 }

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { Duplex } from "node:stream";
 import { log } from "../../base/log.ts";
+import { point } from "../../base/point.ts";
 import { AttachFrameDecoder } from "../../spec/attach-frame.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { Exec } from "../execs/exec.ts";
@@ -90,7 +91,9 @@ export class ContainerHealth {
       const before = this.#health;
       const startedMs = Number(BigInt(this.#source.startedNs()) / 1_000_000n);
       this.#health = afterProbe(check, before, probe, startedMs);
+      point("container.health.found");
       this.#write();
+      point("container.health.recorded");
       if (this.#health.status !== before.status) this.#source.tell(`health_status: ${this.#health.status}`);
     }
     this.#schedule(check, nextProbeMs(check, this.#health));

@@ -222,6 +222,7 @@ export class Container {
   #startAgain(): Promise<void> {
     return this.#queue.run(async () => {
       if (this.status !== "restarting") return;
+      point("container.restart.due");
       try {
         await this.#startNow();
       } catch (error) {
@@ -412,6 +413,7 @@ export class Container {
     const { run, restarts } = this.restarts.afterEnd(ended);
     await this.#write(run, this.#withRestarts(restarts));
     point("container.exit.recorded");
+    if (restarts.isWaiting) point("container.restart.recorded");
     this.#tellEnd(ended);
     this.#waiters.tell("exit", ended);
     this.restarts.schedule();
@@ -486,6 +488,7 @@ export class Container {
     this.restarts.cancelTimer();
     if (!this.restarts.hasPolicy || this.restarts.state.isStopped) return;
     await this.#change(this.#withRestarts({ isStopped: true, isWaiting: false }));
+    point("container.restart.forbidden");
   }
 
   /** Nothing where nothing is kept. */
@@ -499,6 +502,7 @@ export class Container {
     const restarts = this.restarts.afterBoot();
     if (restarts === undefined) return;
     await this.#change({ restarts });
+    point("container.restart.after-boot");
     this.restarts.schedule();
   }
 
