@@ -3,6 +3,7 @@
  * this host by 127.0.0.1 and by ::1. In turns; the other ways in relation to the first.
  */
 
+import { makeNeighbour, wire } from "../test/network/neighbourhood.ts";
 import { waitUntil } from "../test/wait-until.ts";
 import type { Bench } from "./network.ts";
 import { figuresOf } from "./statistics.ts";
@@ -12,8 +13,6 @@ const published = 15_201;
 const secondsEach = 2;
 const roundsMax = 5;
 const readyMs = 10_000;
-/** For documentation (RFC 5737). */
-const wire = { host: "198.51.100.1", neighbour: "198.51.100.2" };
 
 interface Way {
   readonly name: string;
@@ -33,7 +32,8 @@ export async function measureThroughput({ product, rounds, row }: Bench): Promis
   await start("client", "host", "sleep", "100000");
   const inspected = JSON.parse(await product.ok("inspect", "server"))[0];
   const address = inspected.NetworkSettings.Networks.lan.IPAddress as string;
-  await using neighbour = await openNeighbour();
+  await using stack = new AsyncDisposableStack();
+  const neighbour = await makeNeighbour({ defer: (undo) => stack.defer(undo) }, []);
   const here = (words: readonly string[]): readonly string[] => words;
   const ways: readonly Way[] = [
     {
@@ -45,8 +45,8 @@ export async function measureThroughput({ product, rounds, row }: Bench): Promis
     {
       name: "published port, from another host",
       target: "≥ 0.9",
-      from: (words) => ["nsenter", `--net=${neighbour.path}`, "--", ...words],
-      address: wire.host,
+      from: (words) => ["nsenter", `--net=${neighbour}`, "--", ...words],
+      address: wire.host4,
       port: published,
     },
     { name: "published port, by 127.0.0.1", target: "≥ 0.9", from: here, address: "127.0.0.1", port: published },
@@ -84,25 +84,4 @@ async function iperf(way: Way, seconds: number): Promise<Said> {
   const words = way.from(["iperf3", "-c", way.address, "-p", String(way.port), "-t", String(seconds), "-J"]);
   const limited = ["timeout", String(seconds + 10), ...words];
   return (await Bun.$`${limited}`.quiet().nothrow()).json();
-}
-
-/** Another host on a wire to this one, kept by a process that sleeps. */
-async function openNeighbour(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const keeper = Bun.spawn(["unshare", "--net", "sh", "-c", "ip link set lo up; echo; exec sleep 100000"], {
-    stdout: "pipe",
-  });
-  await keeper.stdout.getReader().read();
-  const path = `/proc/${keeper.pid}/ns/net`;
-  await Bun.$`ip link add olbenchwire type veth peer name eth0 netns ${keeper.pid}`;
-  await Bun.$`ip address add ${wire.host}/24 dev olbenchwire && ip link set olbenchwire up`;
-  await Bun.$`nsenter --net=${path} -- ip address add ${wire.neighbour}/24 dev eth0`;
-  await Bun.$`nsenter --net=${path} -- ip link set eth0 up`;
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      await Bun.$`ip link delete olbenchwire`;
-      keeper.kill();
-      await keeper.exited;
-    },
-  };
 }

@@ -175,7 +175,7 @@ int64_t forward_keep_time(int64_t now);
 /* ── the watch (netd_watch.c) ──────────────────────────────────────────────────────────────────────────────────── */
 
 /* As CHANGED has them. */
-enum { CHANGED_OWN_RULES = 1, CHANGED_ADDRESSES = 2, CHANGED_OTHER_RULES = 4 };
+enum { CHANGED_OWN_RULES = 1, CHANGED_ADDRESSES = 2, CHANGED_OTHER_RULES = 4, CHANGED_OWN_ELEMENTS = 8 };
 
 /* Watches the host's rules, of which this table is ours, and its addresses; "": no more. -1: errno. */
 int watch_set(const char *table);

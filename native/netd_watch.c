@@ -19,6 +19,8 @@ enum { FIRST_ATTRIBUTE = 1 };
 static struct watched rules = {.fd = -1, .armed = UNARMED}, addresses = {.fd = -1, .armed = UNARMED};
 static char own_table[TABLE_NAME_MAX];
 static uint32_t generation;
+/* In the transaction that is being told. */
+static bool elements_gone;
 
 bool watch_is_on(void) { return rules.fd >= 0; }
 
@@ -40,13 +42,14 @@ static void table_of(const uint8_t *message, size_t size, char table[TABLE_NAME_
   table[length] = 0;
 }
 
-/* Elements come and go with every container, of ours and of others: only what holds the rules together counts. */
+/* What holds our rules together counts, and elements of ours that somebody else takes out: those that the engine takes out
+ * itself have the executor's numbers. */
 static uint8_t meaning_of(const uint8_t *message, const struct nlmsghdr *header) {
   char table[TABLE_NAME_MAX];
   if (NFNL_SUBSYS_ID(header->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
     return 0;
   table_of(message, header->nlmsg_len, table);
-  bool ours = strcmp(table, own_table) == 0;
+  bool ours = strcmp(table, own_table) == 0, foreign;
   switch (NFNL_MSG_TYPE(header->nlmsg_type)) {
   case NFT_MSG_DELTABLE:
   case NFT_MSG_DELCHAIN:
@@ -54,6 +57,13 @@ static uint8_t meaning_of(const uint8_t *message, const struct nlmsghdr *header)
   case NFT_MSG_DELRULE:
   case NFT_MSG_DELSET:
     return ours ? CHANGED_OWN_RULES : 0;
+  case NFT_MSG_DELSETELEM:
+    elements_gone |= ours;
+    return 0;
+  case NFT_MSG_NEWGEN: /* ends a transaction, with its number; elements have none from Linux 6.12 on */
+    foreign = elements_gone && (header->nlmsg_seq & OWN_SEQUENCE_MASK) != OWN_SEQUENCE;
+    elements_gone = false;
+    return foreign ? CHANGED_OWN_ELEMENTS : 0;
   case NFT_MSG_NEWCHAIN:
     return ours ? 0 : CHANGED_OTHER_RULES;
   default:
@@ -84,7 +94,7 @@ static void rules_ready(struct watched *socket, uint32_t events) {
   for (;;) {
     ssize_t got = recv(socket->fd, messages, sizeof messages, MSG_DONTWAIT);
     if (got < 0 && errno == ENOBUFS)
-      what |= CHANGED_OWN_RULES | CHANGED_OTHER_RULES; /* more was said than we could hear */
+      what |= CHANGED_OWN_RULES | CHANGED_OTHER_RULES | CHANGED_OWN_ELEMENTS; /* more was said than we could hear */
     else if (got < 0)
       break;
     else

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 enum { PROTOCOL_VERSION = 1, FRAME_MAX = 1 << 20, STEP_ARGS_MAX = 8, NO_STEP = -1, TARGETS_MAX = 3 };
+/* Messages to nftables are numbered from here, so that netd can tell our changes from those of others. */
+enum { OWN_SEQUENCE = 0x4f500000, OWN_SEQUENCE_MASK = 0xfff00000 };
 
 /* Frame kinds, as in README.md. */
 enum frame_kind {

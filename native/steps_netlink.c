@@ -122,7 +122,7 @@ static int send_all(struct task *task, union argument *arg, bool tolerant) {
     return -1;
   struct span rest = arg[1].b;
   struct packet packet;
-  uint32_t sequence = 0, failed = 0;
+  uint32_t begin = protocol == NETLINK_NETFILTER ? OWN_SEQUENCE : 0, sequence = begin, failed = begin;
   int error = 0;
   while (error == 0 && rest.size > 0) {
     failed = sequence + 1;
@@ -134,7 +134,7 @@ static int send_all(struct task *task, union argument *arg, bool tolerant) {
       error = 0;
   }
   close(fd);
-  return error == 0 ? 0 : fail(task, error, "message %u", failed);
+  return error == 0 ? 0 : fail(task, error, "message %u", failed - begin);
 }
 
 /* protocol: NETLINK_*; messages: nlmsghdr after nlmsghdr, each padded to 4 bytes. Flags and sequence are set here. */

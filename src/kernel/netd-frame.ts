@@ -68,7 +68,8 @@ export function encodeWatchRules(table: string | undefined): Uint8Array {
 
 /** What CHANGED says. */
 export function decodeChange(what: number): HostChange {
-  return { ownRules: (what & 1) !== 0, addresses: (what & 2) !== 0, otherRules: (what & 4) !== 0 };
+  const has = (bit: number): boolean => (what & bit) !== 0;
+  return { ownRules: has(1), addresses: has(2), otherRules: has(4), ownElements: has(8) };
 }
 
 /** Appends values as native/README.md, "Frames", has them. */

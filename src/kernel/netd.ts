@@ -57,6 +57,8 @@ export interface ScopedNames {
 export interface HostChange {
   /** A table, chain, rule or set of ours was taken away. Our own installation of rules looks the same. */
   readonly ownRules: boolean;
+  /** Elements of our sets were taken out by somebody else. */
+  readonly ownElements: boolean;
   /** Chains of others came, went, or have another policy. */
   readonly otherRules: boolean;
   /** Addresses or routes, ours included. */

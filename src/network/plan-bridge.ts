@@ -66,11 +66,7 @@ export function planBridgeAddresses(linkName: string, linkIndex: number, gateway
   return [
     sysctl(`ipv6/conf/${linkName}/accept_ra`, "0", "nobody inside may tell the host where its routes lead"),
     ...(hasV6 ? [sysctl(`ipv6/conf/${linkName}/disable_ipv6`, "0", "this network has IPv6")] : []),
-    sysctl(
-      `ipv4/conf/${linkName}/route_localnet`,
-      "1",
-      "127.0.0.1:PORT of the host leads to a published port (the ruleset keeps the rest of 127.0.0.0/8 away)",
-    ),
+    loopbackRouting(linkName, true),
     {
       op: "try-netlink",
       protocol: NETLINK_ROUTE,
@@ -78,6 +74,17 @@ export function planBridgeAddresses(linkName: string, linkIndex: number, gateway
       why: "the host is the network's gateway",
     },
   ];
+}
+
+/** Off while the rules that keep it within bounds are not there. */
+export function loopbackRouting(linkName: string, isOn: boolean): Step {
+  return sysctl(
+    `ipv4/conf/${linkName}/route_localnet`,
+    isOn ? "1" : "0",
+    isOn
+      ? "127.0.0.1:PORT of the host leads to a published port (the ruleset keeps the rest of 127.0.0.0/8 away)"
+      : "without the ruleset nothing keeps containers away from the host's 127.0.0.0/8",
+  );
 }
 
 export function planBridgeRemoval(linkName: string): Step[] {

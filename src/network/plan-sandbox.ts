@@ -67,6 +67,12 @@ export function planNamespace(path: string): Step[] {
     },
     loopbackUp(),
     sysctl("ipv6/conf/default/accept_ra", "0", "no neighbour may tell a container where its routes lead"),
+    // Its question whether somebody has the address is flooded to each container of the bridge, and a thousand are many.
+    sysctl(
+      "ipv6/conf/default/dad_transmits",
+      "0",
+      "nobody else has the link-local address: it is made of the hardware's",
+    ),
     sysctl("ipv4/ip_unprivileged_port_start", "0", "any of its users may listen on port 80: the ports are its own"),
     sysctl("ipv4/ping_group_range", "0 2147483647", "any of its users may ping without a privilege"),
   ];

@@ -87,6 +87,46 @@ kernelTest(
 );
 
 kernelTest(
+  "a map of ours is emptied: published ports lead to their container again within seconds",
+  needs,
+  async (scratch) => {
+    const { product } = await open(scratch);
+    const { table } = linkNamesOf(product.runDir);
+    await product.ok(
+      "run",
+      "-d",
+      "--name",
+      "shop",
+      "-p",
+      "18097:80",
+      "host",
+      "busybox",
+      "nc",
+      "-ll",
+      "-p",
+      "80",
+      "-e",
+      "echo",
+      "hi",
+    );
+    const leads = async (): Promise<boolean> =>
+      (await Bun.$`nft list map inet ${table} ports4_any`.text()).includes("18097");
+    const answers = async (): Promise<boolean> =>
+      (await Bun.$`busybox nc 127.0.0.1 18097 < /dev/null`.quiet().nothrow().text()) === "hi\n";
+    await waitUntil(answers, repairMs, "the port answers");
+    expect(await leads()).toBe(true);
+    await nft(`flush map inet ${table} ports4_any`);
+    await waitUntil(leads, repairMs, "the rules lead to it again");
+    await waitUntil(answers, repairMs, "the port answers again");
+    const bridge = linkNamesOf(product.runDir).defaultBridge;
+    const guarded = async (): Promise<string> =>
+      (await Bun.file(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`).text()).trim();
+    await waitUntil(async () => (await guarded()) === "1", repairMs, "127.0.0.1 leads to bridges again");
+  },
+  timeoutMs,
+);
+
+kernelTest(
   "a chain that drops what is forwarded gets a passage in DOCKER-USER, again when that is flushed, and none afterwards",
   needs,
   async (scratch) => {

@@ -82,6 +82,7 @@ kernelTest(
     expect(inside(first, "ip", "route")).toContain("default via 10.213.77.1");
     expect(inside(first, "ip", "-6", "route")).toContain("default via fd77::1");
     expect(inside(first, "cat", "/proc/sys/net/ipv6/conf/eth0/accept_ra").trim()).toBe("0");
+    expect(inside(first, "cat", "/proc/sys/net/ipv6/conf/eth0/dad_transmits").trim()).toBe("0");
   },
 );
 

@@ -1,8 +1,10 @@
 /** netd notices who changes the host's rules and addresses, and an engine is there to hear it. The host is a namespace here. */
 
 import { expect } from "bun:test";
+import { openExecutor } from "../../src/kernel/executor-socket.ts";
 import type { HostChange } from "../../src/kernel/netd.ts";
 import { NetdLink } from "../../src/kernel/netd-link.ts";
+import { encodeDelete, linkNameBytes, NETLINK_NETFILTER } from "../../src/kernel/netlink/nftables.ts";
 import { waitUntil } from "../wait-until.ts";
 import { kernelTest, type Need, type Scratch } from "./harness.ts";
 import { startNetd, type TestNetd } from "./netd-fixture.ts";
@@ -54,16 +56,37 @@ for (const [what, text] of [
   });
 }
 
-kernelTest("a chain of somebody else is told as such; elements are not told", needs, async (scratch) => {
-  const { link, nft } = await open(scratch);
-  await link.watchRules(table);
-  const changes = changesOf(link);
-  await nft(`add element inet ${table} s { "b" }\ndelete element inet ${table} s { "a" }`);
-  await nft("table inet foreign {\n chain c { type filter hook forward priority 0; policy drop; }\n }");
-  await waitUntil(() => changes.length > 0, 1000, "it is told");
-  expect(changes).toEqual([{ ownRules: false, otherRules: true, addresses: false }]);
-  await link.watchRules(undefined);
-});
+for (const [what, text] of [
+  ["a set of ours is emptied", `flush set inet ${table} s`],
+  ["an element of ours is taken out", `delete element inet ${table} s { "a" }`],
+] as const) {
+  kernelTest(`${what}: told within a second`, needs, async (scratch) => {
+    const { link, nft } = await open(scratch);
+    await link.watchRules(table);
+    const changes = changesOf(link);
+    await nft(text);
+    await waitUntil(() => changes.some(({ ownElements }) => ownElements), 1000, "it is told");
+    await link.watchRules(undefined);
+  });
+}
+
+kernelTest(
+  "a chain of somebody else is told as such; elements that the engine takes out are not told",
+  needs,
+  async (scratch) => {
+    const { link, nft, supervisor } = await open(scratch);
+    const executor = openExecutor(supervisor.runDirectory);
+    await link.watchRules(table);
+    const changes = changesOf(link);
+    await nft(`add element inet ${table} s { "b" }`);
+    const messages = encodeDelete(table, [{ set: "s", elements: [{ key: [linkNameBytes("a")] }] }]);
+    await executor.run([{ op: "netlink", protocol: NETLINK_NETFILTER, messages, why: "" }]);
+    await nft("table inet foreign {\n chain c { type filter hook forward priority 0; policy drop; }\n }");
+    await waitUntil(() => changes.length > 0, 1000, "it is told");
+    expect(changes).toEqual([{ ownRules: false, ownElements: false, otherRules: true, addresses: false }]);
+    await link.watchRules(undefined);
+  },
+);
 
 kernelTest("an address of the host is told", needs, async (scratch) => {
   const { link, run } = await open(scratch);

@@ -20,16 +20,19 @@ function ok(...words: string[]): void {
 }
 
 /** A neighbour that routes these subnets through this host, as one who means no good would. */
-export function makeNeighbour(scratch: Scratch, subnets: readonly string[]): NetworkPath {
-  const name = `orlop-test-${process.pid}`;
-  ok("ip", "netns", "add", name);
-  scratch.defer(() => ok("ip", "netns", "delete", name));
-  ok("ip", "link", "add", "owire", "type", "veth", "peer", "name", "eth0", "netns", name);
+export async function makeNeighbour(scratch: Pick<Scratch, "defer">, subnets: readonly string[]): Promise<NetworkPath> {
+  const keeper = Bun.spawn(["unshare", "--net", "sh", "-c", "echo; exec sleep 100000"], { stdout: "pipe" });
+  scratch.defer(async () => {
+    keeper.kill("SIGKILL");
+    await keeper.exited;
+  });
+  await keeper.stdout.getReader().read();
+  ok("ip", "link", "add", "owire", "type", "veth", "peer", "name", "eth0", "netns", String(keeper.pid));
   scratch.defer(() => void Bun.spawnSync(["ip", "link", "delete", "owire"]));
   for (const address of [`${wire.host4}/24`, `${wire.host6}/64`])
     ok("ip", "address", "add", address, "dev", "owire", ...nodad(address));
   ok("ip", "link", "set", "owire", "up");
-  const path = `/run/netns/${name}`;
+  const path = `/proc/${keeper.pid}/ns/net`;
   const there = (...words: string[]) => ok("nsenter", `--net=${path}`, "--", "ip", ...words);
   there("link", "set", "lo", "up");
   for (const address of [`${wire.neighbour4}/24`, `${wire.neighbour6}/64`])

@@ -68,7 +68,7 @@ kernelTest(
     });
     const peer = await start("peer", "lan");
     const stranger = await start("stranger", "bridge");
-    const neighbour = makeNeighbour(scratch, ["10.213.0.0/16", "fd00::/8"]);
+    const neighbour = await makeNeighbour(scratch, ["10.213.0.0/16", "fd00::/8"]);
     await answer(scratch, web.path, web.address4, 80);
     await answer(scratch, web.path, web.address6, 80);
 
@@ -119,7 +119,7 @@ kernelTest(
     const free = await start("free", "bridge");
     const closed = await start("closed", "closed");
     const [one, other] = [await start("one", "apart"), await start("other", "apart")];
-    const neighbour = makeNeighbour(scratch, []);
+    const neighbour = await makeNeighbour(scratch, []);
     await answer(scratch, host, "127.0.0.1", 18090);
     await answer(scratch, neighbour, wire.neighbour4, 18091);
     await answer(scratch, other.path, other.address4, 80);

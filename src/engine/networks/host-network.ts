@@ -14,6 +14,7 @@ import { encodeAdd, encodeDelete, encodeDeleteEach, NETLINK_NETFILTER } from "..
 import type { Step } from "../../kernel/step.ts";
 import { isBridgeName, type LinkNames } from "../../network/link-names.ts";
 import {
+  loopbackRouting,
   planBridge,
   planBridgeAddresses,
   planBridgeRemoval,
@@ -196,7 +197,7 @@ export class HostNetwork {
   #watch(): Promise<void> {
     this.#netd.onChange = (change) => {
       const movesPassages = change.addresses && this.reports.length > 0;
-      if (change.ownRules || change.otherRules || movesPassages)
+      if (change.ownRules || change.ownElements || change.otherRules || movesPassages)
         this.#care
           .run(() => this.#lookAfter(change))
           .catch((error: unknown) => log("error", "the host's firewall rules", error));
@@ -205,11 +206,14 @@ export class HostNetwork {
   }
 
   /** Somebody changed rules: ours are put back, and have their passage through those of others. */
-  async #lookAfter({ ownRules }: HostChange): Promise<void> {
+  async #lookAfter({ ownRules, ownElements }: HostChange): Promise<void> {
     if (this.#prepared === undefined) return;
-    if (ownRules && (await this.#readRules()) !== this.#rules) {
+    if (ownElements || (ownRules && (await this.#readRules()) !== this.#rules)) {
       log("warn", `somebody has changed the nftables table inet ${this.#names.table}: it is installed again`);
+      const bridges = [...this.#bridges.values()].map(({ network }) => network.record.linkName);
+      await this.#executor.run(bridges.map((name) => loopbackRouting(name, false)));
       await this.install();
+      await this.#executor.run(bridges.map((name) => loopbackRouting(name, true)));
       point("network.rules.repaired");
     }
     await this.#passOthers();
