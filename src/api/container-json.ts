@@ -29,7 +29,7 @@ export interface Surroundings {
 export function inspection(container: Container, machine: Machine, around: Surroundings): unknown {
   const { size } = around;
   const { body, record, run, status, places } = container;
-  const { HostConfig, NetworkingConfig: _, StopSignal, MacAddress, ...config } = body;
+  const { HostConfig, NetworkingConfig: _, StopSignal, MacAddress, NetworkDisabled, ...config } = body;
   const [path = "", ...args] = commandOf(container);
   const log = logSettingsOf(HostConfig.LogConfig);
   return {
@@ -71,6 +71,7 @@ export function inspection(container: Container, machine: Machine, around: Surro
     Config: {
       ...config,
       ...(StopSignal === "" ? {} : { StopSignal }),
+      ...(NetworkDisabled ? { NetworkDisabled } : {}),
       ...(MacAddress === "" ? {} : { MacAddress }),
       Hostname: hostnameOf({ id: record.id, body, machine }),
       Volumes: volumesOf(container),

@@ -1,6 +1,6 @@
 /** Durations: what is read, what is refused, how ages are told. */
 import { expect, test } from "bun:test";
-import { formatAge, parseDuration } from "./duration.ts";
+import { formatAge, formatDuration, parseDuration } from "./duration.ts";
 
 test.each([
   ["0", 0],
@@ -29,4 +29,14 @@ test.each([
   [1_300_000_000, "2 weeks"],
 ])("%d ms ago is %s", (ageMs, text) => {
   expect(formatAge(ageMs)).toBe(text);
+});
+
+test.each([
+  [1, "1ms"],
+  [999, "999ms"],
+  [1500, "1.5s"],
+  [60_000, "1m0s"],
+  [5_430_000, "1h30m30s"],
+])("%d ms is written %s", (ms, text) => {
+  expect(formatDuration(ms)).toBe(text);
 });

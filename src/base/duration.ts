@@ -30,6 +30,15 @@ export function durationOf(text: string): number | undefined {
   return match[1] === "-" ? -totalMs : totalMs;
 }
 
+/** As Go writes one: `1m30s`, `1.5s`, `300ms`. */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 1000) return `${durationMs}ms`;
+  const minutes = Math.floor(durationMs / unitMs.m);
+  const seconds = `${(durationMs - minutes * unitMs.m) / 1000}s`;
+  if (minutes === 0) return seconds;
+  return minutes < 60 ? `${minutes}m${seconds}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
+}
+
 const spans = [
   { unit: "year", seconds: 31_536_000, from: 2 },
   { unit: "month", seconds: 2_592_000, from: 2 },

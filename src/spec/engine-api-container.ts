@@ -66,7 +66,8 @@ const body = shape({
   Volumes: field(table(shape({})), {}),
   WorkingDir: field(absolutePath, ""),
   Entrypoint: field(words, null as readonly string[] | null),
-  NetworkDisabled: refused,
+  /** As NetworkMode none, whatever that says. */
+  NetworkDisabled: field(truth, false),
   /** Of the network of NetworkMode: clients before API 1.44 write it here. */
   MacAddress: field(text, ""),
   OnBuild: refused,

@@ -110,7 +110,7 @@ kernelTest("one that takes too long is ended, and says so", needs, async () => {
   await becomes("stuck", "unhealthy");
   expect((await healthOf("stuck"))?.Log.at(0)).toMatchObject({
     ExitCode: -1,
-    Output: "Health check exceeded timeout (0.3s)",
+    Output: "Health check exceeded timeout (300ms)",
   });
   const sleepers = async () =>
     (await product.run(["exec", "stuck", "sh", "-c", "ps -o args | grep -c '^sleep 777'"])).stdout.trim();

@@ -2,6 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { Duplex } from "node:stream";
+import { formatDuration } from "../../base/duration.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import { AttachFrameDecoder } from "../../spec/attach-frame.ts";
@@ -117,7 +118,7 @@ export class ContainerHealth {
       exitCode = await inTime(runOf(exec, output), check.timeoutMs);
       if (exitCode === undefined) {
         exec.signal(SIGKILL);
-        output.add(`Health check exceeded timeout (${check.timeoutMs / 1000}s)`);
+        output.add(`Health check exceeded timeout (${formatDuration(check.timeoutMs)})`);
       }
     } catch (error) {
       exitCode = exec?.exitCode ?? -1;

@@ -12,6 +12,7 @@ import { identityFiles } from "../../runtime/identity-files.ts";
 import { groupPathOf, type OwnFile, planContainer } from "../../runtime/plan-container.ts";
 import { needsAccounts, type ResolvedUser, resolveUser } from "../../runtime/user.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import type { HostConfig } from "../../spec/engine-api-host-config.ts";
 import type { RuntimeSpec } from "../../spec/runtime-spec.ts";
 import { readHostView } from "../../storage/host-view.ts";
 import { mountOf as lookUpMount } from "../../storage/upper.ts";
@@ -23,7 +24,7 @@ import { type BindPoint, type MountPlaces, type MountPoint, mountOf } from "../m
 import { networkModeOf } from "../networks/network-mode.ts";
 import { containerPlaces, framePlace, type Places, partPlace, volumePath } from "../places.ts";
 import { lookUpDevices } from "./asked-devices.ts";
-import type { ContainerRecord } from "./container-record.ts";
+import { type ContainerRecord, groupParentOf } from "./container-record.ts";
 import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container-root.ts";
 import { containerSpec, hostnameOf, shmSizeOf } from "./container-spec.ts";
 import { type Donations, noDonations } from "./sharing.ts";
@@ -97,7 +98,7 @@ export function planStart(
   });
   return {
     steps: [
-      ...planParent(host.CgroupParent, machine),
+      ...planParent(host, machine),
       ...(host.IpcMode === "shareable" ? planShm(own.shm, shmSizeOf(host)) : []),
       ...steps,
     ],
@@ -124,8 +125,8 @@ function accountsFor(body: ContainerCreateBody, choice: RootChoice, layers: stri
 }
 
 /** The group that holds all of Orlop's is made at the engine's start; one that was asked for when it is. */
-function planParent(parent: string, machine: Machine): Step[] {
-  return parent === "" ? [] : planGroupParent(machine.cgroups, parent, readText);
+function planParent(host: HostConfig, machine: Machine): Step[] {
+  return host.CgroupParent === "" ? [] : planGroupParent(machine.cgroups, groupParentOf(host), readText);
 }
 
 /** The engine writes these when the addresses are known (`network-files.ts`). */

@@ -2,6 +2,7 @@
 
 import type { ContainerId } from "../../base/id.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
+import type { HostConfig } from "../../spec/engine-api-host-config.ts";
 import type { EndpointSettings } from "../../spec/engine-api-network.ts";
 import type { Row } from "../../store/rows.ts";
 import type { ContainerImage } from "../images/container-image.ts";
@@ -57,7 +58,13 @@ export function isTransient(record: Pick<ContainerRecord, "body">): boolean {
 
 /** The container's group: below the parent that was asked for, or Orlop's. */
 export function groupPathOfRecord({ id, body }: Pick<ContainerRecord, "id" | "body">): string {
-  return `${body.HostConfig.CgroupParent || "/orlop"}/${id}`;
+  return `${groupParentOf(body.HostConfig)}/${id}`;
+}
+
+/** One that is not absolute begins where the machine's first process is, as runc has it: at the root. */
+export function groupParentOf({ CgroupParent }: Pick<HostConfig, "CgroupParent">): string {
+  if (CgroupParent === "") return "/orlop";
+  return CgroupParent.startsWith("/") ? CgroupParent : `/${CgroupParent}`;
 }
 
 export function encodeRecord(record: ContainerRecord): Row {

@@ -15,6 +15,7 @@ import type { Device, DeviceRule, Linux, Mount, Process, RuntimeSpec } from "../
 import type { Machine } from "../machine.ts";
 import { withMounts } from "../mounts/spec-mounts.ts";
 import { networkModeOf } from "../networks/network-mode.ts";
+import { groupParentOf } from "./container-record.ts";
 import { type Donations, noDonations } from "./sharing.ts";
 import type { FindDevice } from "./spec-block-io.ts";
 import { limitsOf, rlimitsOf } from "./spec-limits.ts";
@@ -78,7 +79,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
       },
       sysctl: { ...linux.sysctl, ...host.Sysctls },
       ...rootPropagation(input.mounts),
-      cgroupsPath: `${host.CgroupParent || "/orlop"}/${input.id}`,
+      cgroupsPath: `${groupParentOf(host)}/${input.id}`,
       ...(security.seccomp === undefined ? {} : { seccomp: security.seccomp }),
     },
   };

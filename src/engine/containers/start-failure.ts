@@ -74,6 +74,8 @@ function settingOf(step: Step | undefined): string | undefined {
   if (step?.op === "rlimit") return `ulimit ${rlimitName(Number(step.resource))}=${step.soft}:${step.hard}`;
   if (step?.op === "oom-score") return `oom score adjustment ${step.score}`;
   if (step?.op === "root-mknod") return `device ${step.path}`;
+  if (step?.op === "write" && /\/(blkio|io|cpu|cpuset|memory|pids)\.[a-z_.]+$/.test(step.path))
+    return `limit ${step.path.replace(/^.*\//, "")}=${new TextDecoder().decode(step.data).trim()}`;
   return undefined;
 }
 

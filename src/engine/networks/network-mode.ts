@@ -14,7 +14,10 @@ export type NetworkMode =
   /** By name or id. */
   | { readonly kind: "network"; readonly network: string };
 
-export function networkModeOf({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): NetworkMode {
+type ModeBody = Pick<ContainerCreateBody, "HostConfig"> & Partial<Pick<ContainerCreateBody, "NetworkDisabled">>;
+
+export function networkModeOf({ HostConfig, NetworkDisabled }: ModeBody): NetworkMode {
+  if (NetworkDisabled) return { kind: "none" };
   const mode = HostConfig.NetworkMode;
   if (mode === "none") return { kind: "none" };
   if (mode === "" || mode === "default") return { kind: "network", network: DEFAULT_NETWORK };

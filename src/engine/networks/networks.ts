@@ -302,10 +302,10 @@ export class Networks {
   // ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Tells netd the container's names, and serves others' names to it. */
-  async #serveNames(container: NetworkedContainer): Promise<void> {
+  async #serveNames(container: NetworkedContainer, endpoints = container.endpoints): Promise<void> {
     const named = this.#named(container);
     if (named === undefined) return;
-    this.#links.set(container.id, this.#linksOf(container));
+    this.#links.set(container.id, this.#linksOf({ body: container.body, endpoints }));
     const hasServer = named.sandbox.resolverPort !== undefined;
     if (hasServer || named.named.length > 0 || needsEmbeddedServer(container.body)) {
       const port = await this.#nameService.serve(named);
@@ -333,7 +333,7 @@ export class Networks {
   }
 
   /** `--link`, of the default network and those of each endpoint. @throws {OrlopError} no_such_container */
-  #linksOf({ body, endpoints }: NetworkedContainer): Link[] {
+  #linksOf({ body, endpoints }: Pick<NetworkedContainer, "body" | "endpoints">): Link[] {
     const written = [...body.HostConfig.Links, ...endpoints.flatMap(({ settings }) => settings.Links)];
     return written.map((text) => {
       const [reference = "", alias = reference] = text.split(":");
@@ -418,9 +418,11 @@ export class Networks {
   /** Of a container that does not run nothing changes here: the caller writes down what its next start does. */
   async connect(container: NetworkedContainer, network: Network, settings: EndpointSettings): Promise<void> {
     checkEndpoint(network, settings);
+    const endpoints = [...container.endpoints, { network: network.name, settings }];
+    this.#linksOf({ body: container.body, endpoints });
     if (!container.isRunning) return;
     await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
-    await this.#serveNames(container);
+    await this.#serveNames(container, endpoints);
     this.#writeFiles(container);
     this.#tell("connect", network, container.id);
   }
@@ -429,7 +431,10 @@ export class Networks {
     if (!container.isRunning) return;
     await this.#sandboxes.disconnect(container.id, container.places.runDir, network.id);
     await this.#nameService.leave(container.id, network.id);
-    await this.#serveNames(container);
+    const left = container.endpoints.filter(
+      (endpoint) => endpoint.network !== network.name && endpoint.network !== network.id,
+    );
+    await this.#serveNames(container, left);
     this.#writeFiles(container);
     this.#tell("disconnect", network, container.id);
   }
