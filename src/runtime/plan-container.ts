@@ -8,10 +8,12 @@
  *   spawn ───────────── clone3 ───▶ joins its group and namespaces, makes its frame: the kernel's file systems, protected
  *   id maps (user namespace only)
  *   root's directories, own files   ready: waits
- *   continue ──── further steps ──▶ puts its root together, takes the frame into it, enters it, gives away its rights, execs
+ *   continue ──── further steps ──▶ mounts its root, takes the frame into it, and, where nothing else is to be mounted, enters it
+ *   directories for mounts          ready: waits
+ *   continue ──── further steps ──▶ mounts what was asked for, enters its root, gives away its rights, execs
  *
- * Up to `ready` nothing depends on what is in the root or what will run in it: that much can be done for a container that is
- * expected (`beginningOf`).
+ * Up to the second `ready` all depends on the root and on what is limited and protected, not on who is to run what in there, and
+ * nothing of the user's is looked at but the root: so much can be done for a container that is expected (`beginningOf`).
  */
 
 import { planGroup } from "../kernel/cgroup/group.ts";
@@ -120,10 +122,18 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     slaves,
     ...(isNew(linux, "network") ? [loopbackUp()] : []),
     ...frame.make,
-    { op: "ready", why: "so far it is as others of its kind: its root and its program are next" },
+    { op: "ready", why: "its root's own directories are made meanwhile" },
   ];
-  const then: Step[] = [
-    ...planRoot(input, linux, frame),
+  const { below, above, enter } = planRoot(input, linux, frame);
+  const second: Step[] = [
+    ...below,
+    ...(above.length === 0 ? enter : []),
+    { op: "ready", why: "so far it is as others of its kind: what was asked for and its program are next" },
+  ];
+  const third: Step[] = [
+    ...above,
+    ...(above.length === 0 ? [] : enter),
+    ...planNames(spec),
     ...planProcess(spec.process, input.host, id),
     ...planRights(spec.process, linux, input.host, input),
   ];
@@ -135,17 +145,23 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     planSpawn(namespaces, group.cloneInto, first.length),
     ...first,
     ...namespaces.writeMaps,
-    ...(input.prepare ?? []),
     ...root.prepare,
     ...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)),
-    { op: "continue", steps: then.length, why: `what makes it this container: the next ${then.length} steps are its` },
-    ...then,
+    { op: "continue", steps: second.length, why: `its root can be mounted: the next ${second.length} steps are its` },
+    ...second,
+    ...(input.prepare ?? []),
+    {
+      op: "continue",
+      steps: third.length,
+      why: `what makes it this container: the next ${third.length} steps are its`,
+    },
+    ...third,
   ];
 }
 
-/** The part of a container's plan that ends at `ready`. */
+/** The part of a container's plan that ends at its last `ready`. */
 export function beginningOf(plan: readonly Step[]): readonly Step[] {
-  return plan.slice(0, plan.findIndex(({ op }) => op === "ready") + 1);
+  return plan.slice(0, plan.findLastIndex(({ op }) => op === "ready") + 1);
 }
 
 const openInit: Step = { op: "open-init", why: "the init is not a file of the container, and cannot be found later" };
@@ -167,27 +183,35 @@ function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Ste
   };
 }
 
+interface RootPlan {
+  /** The root, and in it what every container has. */
+  readonly below: readonly Step[];
+  /** What was asked for on top of that. */
+  readonly above: readonly Step[];
+  readonly enter: readonly Step[];
+}
+
 /** From the host's mounts to a finished root with nothing of the host in it. */
-function planRoot(input: ContainerPlanInput, linux: Linux, frame: FramePlan): Step[] {
+function planRoot(input: ContainerPlanInput, linux: Linux, frame: FramePlan): RootPlan {
   const { spec, root } = input;
   const own = planOwnFiles(input);
-  return [
-    ...root.mount,
-    { op: "root", path: root.mountPoint, why: "from here on paths are the container's, and no link leads out" },
-    ...root.furnish,
-    ...own.below,
-    ...frame.takeIn,
-    ...planMounts(frame.others, groupViewOf(input)),
-    ...own.above,
-    ...frame.late,
-    ...planNames(spec),
-    ...planReadonlyRoot(spec),
-    {
-      op: "pivot",
-      propagation: propagationOf[linux.rootfsPropagation ?? "default"],
-      why: "the new root becomes /, and the host's mounts are gone from this namespace",
-    },
-  ];
+  return {
+    below: [
+      ...root.mount,
+      { op: "root", path: root.mountPoint, why: "from here on paths are the container's, and no link leads out" },
+      ...root.furnish,
+      ...own.below,
+      ...frame.takeIn,
+    ],
+    above: [...planMounts(frame.others, groupViewOf(input)), ...own.above, ...frame.late, ...planReadonlyRoot(spec)],
+    enter: [
+      {
+        op: "pivot",
+        propagation: propagationOf[linux.rootfsPropagation ?? "default"],
+        why: "the new root becomes /, and the host's mounts are gone from this namespace",
+      },
+    ],
+  };
 }
 
 function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): Step[] {

@@ -150,27 +150,36 @@ test.each(Object.entries(cases))("container %s", (name, asked) => {
   expectGolden(`container-${name}`, plan(asked));
 });
 
-test.each(Object.entries(cases))(
-  "%s: the child waits where spawn's steps end, and ends in exec with continue's",
-  (name, asked) => {
-    const steps = plan(asked);
-    const at = (op: string) => steps.findIndex((step) => step.op === op);
-    expect(steps[at("spawn")]).toMatchObject({ steps: at("ready") - at("spawn") });
-    expect(steps[at("continue")]).toMatchObject({ steps: at("exec") - at("continue") });
-    expect(at("exec")).toBe(steps.length - 1);
-    const maps = name === "user-namespace" ? ["id-map", "release"] : [];
-    expect(steps.slice(at("ready") + 1, at("ready") + 3).filter(({ op }) => maps.includes(op))).toHaveLength(
-      maps.length,
-    );
-  },
-);
+test.each(Object.entries(cases))("%s: the child waits where its steps end so far, and ends in exec", (name, asked) => {
+  const steps = plan(asked);
+  const ops: string[] = steps.map(({ op }) => op);
+  const brought = steps.flatMap((step, at) =>
+    step.op === "spawn" || step.op === "continue" ? [ops[at + Number(step.steps)]] : [],
+  );
+  expect(brought).toEqual(["ready", "ready", "exec"]);
+  expect(ops.indexOf("exec")).toBe(ops.length - 1);
+  const maps = name === "user-namespace" ? ["id-map", "release"] : [];
+  const waits = ops.indexOf("ready") + 1;
+  expect(ops.slice(waits, waits + 2).filter((op) => op === "id-map" || op === "release")).toEqual(maps);
+});
 
-test("what is done ahead does not know the root, the program or the user", () => {
+const bind = { destination: "/data", type: "bind", source: "/srv/data" };
+const withBind = (spec: RuntimeSpec): RuntimeSpec => ({ ...spec, mounts: [...(spec.mounts ?? []), bind] });
+
+test("what is done ahead does not know the program, the user, or what they asked to be mounted", () => {
   const beginning = (asked: Asked) => beginningOf(plan(asked));
   const process = { args: ["other"], env: ["A=b"], cwd: "/srv", user: { uid: 7, gid: 7 } };
-  expect(beginning({ process, spec: { readonlyRoot: true } })).toEqual(beginning({}));
+  expect(beginning({ process })).toEqual(beginning({}));
+  expect(JSON.stringify(beginning({ change: withBind }))).not.toContain("/srv/data");
   expect(beginning({ resources: limits })).not.toEqual(beginning({}));
   expect(beginning({ spec: { privileged: true } })).not.toEqual(beginning({}));
+});
+
+test("the root is entered ahead only where nothing is left to be mounted or protected in it", () => {
+  const enters = (asked: Asked) => beginningOf(plan(asked)).some(({ op }) => op === "pivot");
+  expect(enters({})).toBe(true);
+  expect(enters({ spec: { readonlyRoot: true } })).toBe(false);
+  expect(enters({ change: withBind })).toBe(false);
 });
 
 test.each([
@@ -185,7 +194,7 @@ test.each([
     const mount = steps.findIndex((step) => "target" in step && step.target === asked.destination);
     expect(mount).toBeGreaterThan(ops.indexOf("spawn"));
     expect(ops.indexOf("root-mask")).toBeGreaterThan(mount);
-    expect([mount < ops.indexOf("ready"), ops.includes("root-move")]).toEqual([ahead, ahead]);
+    expect([mount < ops.lastIndexOf("ready"), ops.includes("root-move")]).toEqual([ahead, ahead]);
   },
 );
 

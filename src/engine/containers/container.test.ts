@@ -314,7 +314,9 @@ test("what is ready is nobody's who asks for something else", async () => {
     await create({ HostConfig }).catch(() => undefined);
     expect(calls).toEqual([]);
   }
-  await runOnce({ ...transient, Hostname: "named", User: "7", WorkingDir: "/tmp" }); // none of which is in the beginning
+  await create({ ...transient, Hostname: "named" });
+  expect(calls).toEqual([]);
+  await runOnce({ ...transient, User: "7", WorkingDir: "/tmp", Labels: { a: "b" } }); // none of which is in the beginning
   expect(calls).toEqual([expect.stringMatching(/^finish/)]);
 });
 

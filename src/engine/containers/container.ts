@@ -324,6 +324,7 @@ export class Container {
     if (ready !== undefined) {
       const process = await ContainerProcess.finish(this.#parts.executor, ready.finish(plan.steps), this.places.socket);
       if (process !== undefined) return process;
+      await this.#parts.clearAway(plan.groupPath, [this.places.layers]); // the kernel takes a volatile overlay's directories once
     }
     const network = await this.#parts.networks.attach(this);
     const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;

@@ -1,13 +1,14 @@
 /**
  * While `--rm` containers of one kind follow each other, the start of the next is begun before it is asked for: its group, its
- * namespaces, the kernel's file systems in them, up to the `ready` step of its plan, which depends on nothing but the kind.
+ * namespaces, its root with the kernel's file systems, up to the last `ready` step of its plan, which depends on the kind alone.
  *
  * What is ready has an id of its own, and becomes the container of that id or none: it is used once. It is used only when the
- * plan of the new container begins with the very bytes that were sent ahead, on a machine whose mounts are the same. One that
- * nobody wants for a second is taken back; one whose engine died ends by itself, and the next engine clears its folders away.
+ * plan of the new container begins with the very bytes that were sent ahead, on a machine whose mounts are the same, and the
+ * directories that its root shows are the same too, not others of their names. One that nobody wants for a second is taken back;
+ * one whose engine died ends by itself, and the next engine clears its folders away.
  */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { type ContainerId, newContainerId } from "../../base/id.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
@@ -39,17 +40,17 @@ export class ReadyStart {
   readonly groupPath: string;
   readonly kind: string;
   readonly #begun: BegunMonitor;
-  readonly #mounts: unknown;
+  readonly #surroundings: Surroundings;
   isAlive = true;
   /** It is a container's. */
   isUsed = false;
 
-  constructor(id: ContainerId, kind: string, groupPath: string, begun: BegunMonitor, mounts: unknown) {
+  constructor(id: ContainerId, kind: string, groupPath: string, begun: BegunMonitor, surroundings: Surroundings) {
     this.id = id;
     this.kind = kind;
     this.groupPath = groupPath;
     this.#begun = begun;
-    this.#mounts = mounts;
+    this.#surroundings = surroundings;
     void begun.closed.then(() => {
       this.isAlive = false;
     });
@@ -58,8 +59,10 @@ export class ReadyStart {
   /** Whether this is how the container would begin. */
   fits({ steps }: StartPlan, mounts: readonly MountPoint[]): boolean {
     if (mounts.some(({ type }) => type === "volume")) return false; // those are mounted first
-    const beginning = encodeBeginning(beginningOf(steps));
-    return this.isAlive && Buffer.compare(beginning, this.#begun.bytes) === 0 && this.#mounts === readHostView().mounts;
+    const beginning = beginningOf(steps);
+    if (!this.isAlive || Buffer.compare(encodeBeginning(beginning), this.#begun.bytes) !== 0) return false;
+    const now = surroundingsOf(beginning);
+    return now.mounts === this.#surroundings.mounts && now.lowers === this.#surroundings.lowers;
   }
 
   /** @throws as `BegunMonitor.finish` */
@@ -126,13 +129,14 @@ export class ReadyStarts {
   async #make(like: Like, kind: string): Promise<ReadyStart> {
     const id = newContainerId();
     const { steps, groupPath } = planStart(id, like, this.#parts);
-    const { mounts } = readHostView();
+    const beginning = beginningOf(steps);
+    const surroundings = surroundingsOf(beginning);
     mkdirSync(containerPlaces(this.#parts.places, id, true).runDir, { mode: 0o700 });
     point("container.ready.directory");
     try {
-      const begun = await this.#parts.executor.beginMonitor(beginningOf(steps));
+      const begun = await this.#parts.executor.beginMonitor(beginning);
       point("container.ready.begun");
-      return new ReadyStart(id, kind, groupPath, begun, mounts);
+      return new ReadyStart(id, kind, groupPath, begun, surroundings);
     } catch (error) {
       await this.#clearAway(id, groupPath);
       throw error;
@@ -170,10 +174,27 @@ export class ReadyStarts {
   }
 }
 
+interface Surroundings {
+  /** The same object as long as the machine's mounts are the same. */
+  readonly mounts: unknown;
+  /** Which directories the roots' overlays lie on, and when their entries changed last: another one may have the name by now. */
+  readonly lowers: string;
+}
+
+function surroundingsOf(beginning: readonly Step[]): Surroundings {
+  const lowers = beginning.flatMap((step) => (step.op === "overlay" ? step.lowers : []));
+  return { mounts: readHostView().mounts, lowers: lowers.map(stampOf).join() };
+}
+
+function stampOf(path: string): string {
+  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return status === undefined ? "" : `${status.dev}:${status.ino}:${status.ctimeNs}`;
+}
+
 /** What the beginning of a start depends on, roughly: the bytes decide. undefined where none can be made ready. */
 function kindOf(body: ContainerCreateBody): string | undefined {
-  const { HostConfig, Tty, OpenStdin, StdinOnce } = body;
+  const { HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce } = body;
   if (!HostConfig.AutoRemove || HostConfig.CgroupParent !== "") return undefined;
   if (!["none", "host"].includes(networkModeOf(body).kind) || sharesAny(body)) return undefined;
-  return JSON.stringify([HostConfig, Tty, OpenStdin, StdinOnce]);
+  return JSON.stringify([HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce]);
 }
