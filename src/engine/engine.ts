@@ -7,6 +7,7 @@ import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Executor } from "../kernel/executor.ts";
 import type { Netd } from "../kernel/netd.ts";
+import type { Step } from "../kernel/step.ts";
 import { planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
 import { RunStore } from "../store/run-store.ts";
@@ -16,6 +17,7 @@ import { hostnameOf } from "./containers/container-spec.ts";
 import { Containers } from "./containers/containers.ts";
 import { reconcile } from "./containers/reconcile.ts";
 import { donationsFor } from "./containers/sharing.ts";
+import { Sweeper } from "./containers/sweeper.ts";
 import { usageOfVolumes } from "./disk-usage.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { Events } from "./events/events.ts";
@@ -143,6 +145,7 @@ export class Engine {
 
   #partsOf({ places, executor }: EngineOptions): EngineParts {
     const volumes = (): Volumes => this.volumes;
+    const sweeper = new Sweeper((steps) => executor.run(steps));
     return {
       get volumes() {
         return volumes(); // made after these parts, which it needs itself
@@ -164,15 +167,18 @@ export class Engine {
           ({ id, body: donor }) => hostnameOf({ id, body: donor, machine: this.machine }),
         ),
       clearAway: async (groupPath, owned, mounts = []) => {
-        const detach = mounts.map(
-          (path) => ({ op: "detach", path, why: "what was mounted for this run ends" }) as const,
-        );
-        await executor.run([...detach, ...planRemoval({ cgroups: this.machine.cgroups, groupPath, owned })]);
+        await executor.run(this.#planClearing(groupPath, owned, mounts));
       },
+      sweepAway: (groupPath, owned, mounts = []) => sweeper.sweep(this.#planClearing(groupPath, owned, mounts)),
       removeFiles: async (paths) => {
         await executor.run(paths.map((path) => ({ op: "remove", path, why: "the container's own files go with it" })));
       },
     };
+  }
+
+  #planClearing(groupPath: string, owned: readonly string[], mounts: readonly string[]): Step[] {
+    const detach = mounts.map((path): Step => ({ op: "detach", path, why: "what was mounted for this run ends" }));
+    return [...detach, ...planRemoval({ cgroups: this.machine.cgroups, groupPath, owned })];
   }
 
   #background(what: string, work: () => Promise<void>): Promise<boolean> {

@@ -13,11 +13,16 @@ const SUN_PATH_MAX = 107;
  *
  * @throws {OrlopError} executor_lost
  */
-export async function connectUnix(path: string): Promise<Socket> {
-  if (Buffer.byteLength(path) <= SUN_PATH_MAX) return connectShort(path);
+export function connectUnix(path: string): Promise<Socket> {
+  return withShortPath(path, connectShort);
+}
+
+/** The socket by a name that is short enough, for as long as `connect` takes. */
+export async function withShortPath<T>(path: string, connect: (path: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) <= SUN_PATH_MAX) return connect(path);
   const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    return await connectShort(`/proc/self/fd/${directory}/${basename(path)}`);
+    return await connect(`/proc/self/fd/${directory}/${basename(path)}`);
   } finally {
     closeSync(directory);
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
 import { connectUnix } from "./connect-unix.ts";
+import { Conversation, type Listener } from "./conversation.ts";
 import {
   type Attachment,
   type AttachOptions,
@@ -37,25 +38,26 @@ class SocketExecutor implements Executor {
   async run(steps: readonly Step[], options: { readonly signal?: AbortSignal } = {}): Promise<PlanValues> {
     options.signal?.throwIfAborted();
     const plan = encodePlan(steps);
-    const socket = await connectUnix(this.#path);
-    const abort = (): void => void socket.destroy();
+    const collected = new Collected(steps);
+    const conversation = await Conversation.open(this.#path, collected);
+    const abort = (): void => conversation.close();
     options.signal?.addEventListener("abort", abort);
     try {
-      socket.write(plan);
-      return await collectValues(socket, steps);
+      conversation.send(plan);
+      return await collected.values;
     } catch (error) {
       options.signal?.throwIfAborted();
       throw error;
     } finally {
       options.signal?.removeEventListener("abort", abort);
-      socket.destroy();
+      conversation.close();
     }
   }
 
   async startMonitor(steps: readonly Step[], options: StartOptions = {}): Promise<MonitorLink> {
-    const connected = connectUnix(this.#path); // the task is forked while the plan is encoded
-    const plan = await encodeMeanwhile(connected, steps);
-    const link = new SocketMonitorLink(await connected, steps);
+    const opened = SocketMonitorLink.open(this.#path, steps); // the task is forked while the plan is encoded
+    const plan = await encodeMeanwhile(opened, steps);
+    const link = await opened;
     link.send(options.go === true ? Buffer.concat([plan, encodeBare("GO")]) : plan);
     await link.ready;
     return link;
@@ -63,7 +65,7 @@ class SocketExecutor implements Executor {
 
   async beginMonitor(beginning: readonly Step[]): Promise<BegunMonitor> {
     const bytes = encodeBeginning(beginning);
-    const link = new SocketMonitorLink(await connectUnix(this.#path), beginning);
+    const link = await SocketMonitorLink.open(this.#path, beginning);
     link.send(bytes);
     await link.ready;
     return {
@@ -84,7 +86,7 @@ class SocketExecutor implements Executor {
   }
 
   async connectMonitor(socketPath: string): Promise<MonitorLink> {
-    const link = new SocketMonitorLink(await connectUnix(socketPath), []);
+    const link = await SocketMonitorLink.open(socketPath, []);
     link.send(Buffer.concat([encodeHello(), encodeBare("CONTROL")]));
     await link.ready;
     return link;
@@ -102,37 +104,54 @@ class SocketExecutor implements Executor {
 }
 
 /** @throws what is wrong with the plan; the connection is closed then */
-async function encodeMeanwhile(connected: Promise<Duplex>, steps: readonly Step[]): Promise<Uint8Array> {
+async function encodeMeanwhile(opened: Promise<Disposable>, steps: readonly Step[]): Promise<Uint8Array> {
   try {
     return encodePlan(steps);
   } catch (error) {
-    await connected.then((socket) => socket.destroy()).catch(() => undefined); // the plan's fault is told
+    await opened.then((link) => link[Symbol.dispose]()).catch(() => undefined); // the plan's fault is told
     throw error;
   }
 }
 
 /** A plain task's answers, until DONE. */
-function collectValues(socket: Duplex, steps: readonly Step[]): Promise<PlanValues> {
-  const values = new Map<number, Uint8Array>();
-  const decoder = new FrameDecoder();
-  return new Promise((resolve, reject) => {
-    const take = (answer: Answer): void => {
-      if (answer.kind === "VALUE") addValue(values, answer);
-      else if (answer.kind === "DONE") resolve(values);
-      else if (answer.kind === "FAILED") reject(new StepFailure(steps, answer.step, answer.errno, answer.detail));
-    };
-    socket.on("data", (chunk: Uint8Array) => {
-      try {
-        decoder.push(chunk).forEach(take);
-      } catch (error) {
-        reject(OrlopError.of("executor_lost", { reason: (error as Error).message }, error));
-      }
-    });
-    socket.on("error", (error) => reject(OrlopError.of("executor_lost", { reason: error.message }, error)));
-    // "end" too: half-open sockets do not close by themselves
-    const lose = (): void => reject(OrlopError.of("executor_lost", { reason: "the connection closed" }));
-    socket.on("end", lose).on("close", lose);
-  });
+class Collected implements Listener {
+  readonly #steps: readonly Step[];
+  readonly #values = new Map<number, Uint8Array>();
+  readonly #decoder = new FrameDecoder();
+  readonly #outcome = Promise.withResolvers<PlanValues>();
+
+  constructor(steps: readonly Step[]) {
+    this.#steps = steps;
+    this.#outcome.promise.catch(() => undefined); // `values` tells
+  }
+
+  /** @throws {StepFailure} @throws {OrlopError} executor_lost */
+  get values(): Promise<PlanValues> {
+    return this.#outcome.promise;
+  }
+
+  data(bytes: Uint8Array): void {
+    try {
+      for (const answer of this.#decoder.push(bytes)) this.#take(answer);
+    } catch (error) {
+      this.#lose((error as Error).message, error);
+    }
+  }
+
+  closed(error?: Error): void {
+    this.#lose(error?.message ?? "the connection closed", error);
+  }
+
+  #take(answer: Answer): void {
+    if (answer.kind === "VALUE") addValue(this.#values, answer);
+    else if (answer.kind === "DONE") this.#outcome.resolve(this.#values);
+    else if (answer.kind === "FAILED")
+      this.#outcome.reject(new StepFailure(this.#steps, answer.step, answer.errno, answer.detail));
+  }
+
+  #lose(reason: string, cause?: unknown): void {
+    this.#outcome.reject(OrlopError.of("executor_lost", { reason }, cause));
+  }
 }
 
 /** One answer; what follows it stays in the socket, which is paused afterwards. */

@@ -1,13 +1,14 @@
 /** The control connection to one monitor, as promises that settle with what it answers. */
 
-import type { Socket } from "node:net";
 import { OrlopError } from "../base/errors.ts";
+import { Conversation } from "./conversation.ts";
 import { type Exited, type MonitorLink, type PlanValues, type Started, StepFailure } from "./executor.ts";
 import { type Answer, encodeBare, encodeResize, encodeSignal, FrameDecoder } from "./frame.ts";
 import type { Step } from "./step.ts";
 
 export class SocketMonitorLink implements MonitorLink {
-  readonly #socket: Socket;
+  #conversation: Conversation | undefined;
+  #isClosed = false;
   #steps: readonly Step[];
   readonly #values = new Map<number, Uint8Array>();
   readonly #decoder = new FrameDecoder();
@@ -21,17 +22,25 @@ export class SocketMonitorLink implements MonitorLink {
   #hasExited = false;
   #pid = 0;
 
-  /** @param steps the plan that is being started, for failures; none for a monitor that runs already */
-  constructor(socket: Socket, steps: readonly Step[]) {
-    this.#socket = socket;
+  private constructor(steps: readonly Step[]) {
     this.#steps = steps;
-    socket.on("data", (chunk: Uint8Array) => this.#takeBytes(chunk));
-    socket.on("error", (error) => this.#lose(error.message, error));
-    socket.on("end", () => this.#lose("the monitor closed the connection"));
-    socket.on("close", () => {
-      this.#lose("the connection is closed");
-      this.#closed.resolve();
+  }
+
+  /**
+   * @param steps the plan that is being started, for failures; none for a monitor that runs already
+   * @throws {OrlopError} executor_lost
+   */
+  static async open(path: string, steps: readonly Step[]): Promise<SocketMonitorLink> {
+    const link = new SocketMonitorLink(steps);
+    link.#conversation = await Conversation.open(path, {
+      data: (bytes) => link.#takeBytes(bytes),
+      closed: (error) => {
+        link.#rejectAll(lost(error?.message ?? "the connection is closed", error));
+        link.#isClosed = true;
+        link.#closed.resolve();
+      },
     });
+    return link;
   }
 
   /** The child exists (SPAWNED), or the monitor has said how far it is (STATUS). */
@@ -65,7 +74,7 @@ export class SocketMonitorLink implements MonitorLink {
   }
 
   send(bytes: Uint8Array): void {
-    if (!this.#socket.destroyed) this.#socket.write(bytes);
+    this.#conversation?.send(bytes);
   }
 
   /** The rest of a plan that was begun. @param plan all of it, for failures */
@@ -94,19 +103,19 @@ export class SocketMonitorLink implements MonitorLink {
     if (this.#hasExited) return Promise.resolve();
     if (this.#logged === undefined) {
       this.#logged = settleable();
-      if (this.#socket.destroyed) this.#logged.reject(lost("the connection is closed"));
+      if (this.#isClosed) this.#logged.reject(lost("the connection is closed"));
       else this.send(encodeBare("WATCH_LOG"));
     }
     return this.#logged.promise;
   }
 
   withdraw(): Promise<void> {
-    this.#socket.end();
+    this.#conversation?.finish();
     return this.closed;
   }
 
   [Symbol.dispose](): void {
-    this.#socket.destroy();
+    this.#conversation?.close();
   }
 
   #takeBytes(chunk: Uint8Array): void {
@@ -179,12 +188,12 @@ export class SocketMonitorLink implements MonitorLink {
   #fail(failure: StepFailure): void {
     if (this.#hasStarted) return;
     this.#rejectAll(failure);
-    this.#socket.destroy();
+    this.#conversation?.close();
   }
 
   #lose(reason: string, cause?: unknown): void {
     this.#rejectAll(lost(reason, cause));
-    this.#socket.destroy();
+    this.#conversation?.close();
   }
 
   /** What has settled already stays as it is. */

@@ -1,11 +1,32 @@
 /** Looks at the machine for the image `host`: its mounts, and which of a few paths are directories. */
 
-import { readFileSync, realpathSync, statSync } from "node:fs";
-import { parseMountInfo } from "../kernel/mountinfo.ts";
+import { openSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { type MountInfo, parseMountInfo } from "../kernel/mountinfo.ts";
+import { POLLPRI, pollNow } from "../platform/poll.ts";
 import type { HostView } from "./host.ts";
 
+const MOUNT_TABLE = "/proc/self/mountinfo";
+
 export function readHostView(): HostView {
-  return { mounts: parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8")), directoryAt };
+  return { mounts: currentMounts(), directoryAt };
+}
+
+let watched: { readonly fd: number; mounts: readonly MountInfo[] } | undefined;
+
+/**
+ * The same object until the kernel says that the table is another: writing it out costs the kernel more than most of a plan.
+ * proc(5), "mountinfo": a descriptor of it is told of each mount and unmount, by POLLPRI, once. Not of a change of propagation.
+ */
+function currentMounts(): readonly MountInfo[] {
+  watched ??= { fd: openSync(MOUNT_TABLE, "r"), mounts: [] };
+  const isOther = watched.mounts.length === 0 || (pollNow(watched.fd, POLLPRI) & POLLPRI) !== 0;
+  if (isOther) watched.mounts = readMounts(); // a change while it is read is told the next time
+  return watched.mounts;
+}
+
+/** Read from the kernel, with each mount's propagation as it is now. */
+export function readMounts(): readonly MountInfo[] {
+  return parseMountInfo(readFileSync(MOUNT_TABLE, "utf8"));
 }
 
 /** Most of the paths that are asked for are not there: no exception for those, which costs more than the look itself. */

@@ -160,7 +160,7 @@ test.each(Object.entries(cases))("%s: the child waits where its steps end so far
   expect(ops.indexOf("exec")).toBe(ops.length - 1);
   const maps = name === "user-namespace" ? ["id-map", "release"] : [];
   const waits = ops.indexOf("ready") + 1;
-  expect(ops.slice(waits, waits + 2).filter((op) => op === "id-map" || op === "release")).toEqual(maps);
+  expect(ops.slice(waits, waits + 2).filter((op) => ["id-map", "release"].includes(op))).toEqual(maps);
 });
 
 const bind = { destination: "/data", type: "bind", source: "/srv/data" };

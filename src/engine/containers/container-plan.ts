@@ -14,7 +14,7 @@ import { needsAccounts, type ResolvedUser, resolveUser } from "../../runtime/use
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { HostConfig } from "../../spec/engine-api-host-config.ts";
 import type { RuntimeSpec } from "../../spec/runtime-spec.ts";
-import { readHostView } from "../../storage/host-view.ts";
+import { readMounts } from "../../storage/host-view.ts";
 import { mountOf as lookUpMount } from "../../storage/upper.ts";
 import { layerDirectory, nothingIn } from "../images/image-stores.ts";
 import { logAttributesOf } from "../logs/log-attributes.ts";
@@ -208,7 +208,7 @@ function checkPropagation({ source, propagation }: BindPoint): [] {
   const kind = propagation.replace(/^r(?=sh|sl)/, "");
   if (kind !== "shared" && kind !== "slave") return [];
   const path = realpathSync(source);
-  const mount = lookUpMount(visibleMounts(readHostView().mounts), path);
+  const mount = lookUpMount(visibleMounts(readMounts()), path);
   if (!mount?.propagation.some((word) => propagationNeeds[kind].test(word)))
     throw OrlopError.of("not_shared", {
       path: source,

@@ -700,7 +700,7 @@ export class Container {
     const cleared = this.#cleared;
     // As long as the folders are there, the next engine knows that something is left, and clears it away.
     void this.#parts.background(`removing what is left of ${this.id}`, async () => {
-      if (cleared === undefined) await this.#clearAway(this.places.owned);
+      if (cleared === undefined) await this.#clearAway(this.places.owned, this.#parts.sweepAway);
       else if (await cleared) await this.#parts.removeFiles(this.places.owned);
     });
   }
@@ -715,13 +715,13 @@ export class Container {
   }
 
   /** Its group goes, and these folders behind it. */
-  async #clearAway(paths: readonly string[]): Promise<void> {
+  async #clearAway(paths: readonly string[], clear = this.#parts.clearAway): Promise<void> {
     // At once, so that who wants its ports and addresses next knows that they are on their way.
     const detached = this.#parts.networks.detach(this);
     detached.catch(() => undefined); // told below
     await this.#left;
     const shared = this.body.HostConfig.IpcMode === "shareable" ? [this.places.shm] : [];
-    await Promise.all([detached, this.#parts.clearAway(groupPathOfRecord(this.#record), paths, shared)]);
+    await Promise.all([detached, clear(groupPathOfRecord(this.#record), paths, shared)]);
     await this.#volumes.release();
   }
 

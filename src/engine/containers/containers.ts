@@ -90,7 +90,7 @@ export class Containers {
       const { body: whole, image } = await this.#parts.images.apply(asked, platform, use);
       const { body: settled, warnings } = await this.#parts.networks.settle(whole);
       const body = resolveDonors(settled, (reference) => this.get(reference));
-      const { plan, mounts } = this.#choose(id, chosen, body, image);
+      const { plan, mounts } = this.#choose(id, chosen, body, image, ready);
       if (ready !== undefined && !ready.fits(plan, mounts)) return undefined;
       this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
@@ -121,11 +121,18 @@ export class Containers {
     return this.#choose(newContainerId(), "explained", body, image).plan;
   }
 
-  #choose(id: ContainerId, name: string, body: ContainerCreateBody, image: ContainerImage | undefined): Choice {
+  #choose(
+    id: ContainerId,
+    name: string,
+    body: ContainerCreateBody,
+    image: ContainerImage | undefined,
+    ready?: ReadyStart,
+  ): Choice {
     stopSignalOf(body);
     const origin = { body, ...(image && { image }) };
     const mounts = chooseMounts(origin, this.#parts, (other) => this.#lend(other));
-    return { mounts, plan: planStart(id, { name, ...origin, mounts }, this.#parts) };
+    const container = { name, ...origin, mounts };
+    return { mounts, plan: ready?.planOf(container) ?? planStart(id, container, this.#parts) };
   }
 
   /** The mounts of a container that VolumesFrom names. @throws {OrlopError} no_lender, ambiguous_id */

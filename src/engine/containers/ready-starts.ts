@@ -8,7 +8,7 @@
  * one whose engine died ends by itself, and the next engine clears its folders away.
  */
 
-import { mkdirSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, realpathSync } from "node:fs";
 import { type ContainerId, newContainerId } from "../../base/id.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
@@ -19,6 +19,7 @@ import { beginningOf } from "../../runtime/plan-container.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import { readHostView } from "../../storage/host-view.ts";
 import type { EngineParts } from "../engine-parts.ts";
+import { logAttributesOf } from "../logs/log-attributes.ts";
 import type { MountPoint } from "../mounts/mount-point.ts";
 import { networkModeOf } from "../networks/network-mode.ts";
 import { containerPlaces } from "../places.ts";
@@ -34,45 +35,66 @@ const ENOUGH = 3;
 type Parts = Pick<EngineParts, "machine" | "places" | "executor" | "background" | "clearAway">;
 type Like = Pick<ContainerRecord, "name" | "body" | "image" | "mounts">;
 
+interface ReadyParts {
+  readonly id: ContainerId;
+  readonly kind: string;
+  /** The whole of it, for the container that it was made after. */
+  readonly plan: StartPlan;
+  readonly request: string | undefined;
+  readonly begun: BegunMonitor;
+  readonly surroundings: Surroundings;
+}
+
 /** The beginning of a start, for a container that is to have this id. */
 export class ReadyStart {
-  readonly id: ContainerId;
-  readonly groupPath: string;
-  readonly kind: string;
-  readonly #begun: BegunMonitor;
-  readonly #surroundings: Surroundings;
+  readonly #parts: ReadyParts;
   isAlive = true;
   /** It is a container's. */
   isUsed = false;
 
-  constructor(id: ContainerId, kind: string, groupPath: string, begun: BegunMonitor, surroundings: Surroundings) {
-    this.id = id;
-    this.kind = kind;
-    this.groupPath = groupPath;
-    this.#begun = begun;
-    this.#surroundings = surroundings;
-    void begun.closed.then(() => {
+  constructor(parts: ReadyParts) {
+    this.#parts = parts;
+    void parts.begun.closed.then(() => {
       this.isAlive = false;
     });
   }
 
+  get id(): ContainerId {
+    return this.#parts.id;
+  }
+
+  get kind(): string {
+    return this.#parts.kind;
+  }
+
+  get groupPath(): string {
+    return this.#parts.plan.groupPath;
+  }
+
+  /** The plan that was made already, where the same was asked for as the last time; undefined: it is to be made. */
+  planOf(container: Like): StartPlan | undefined {
+    const asked = requestOf(container);
+    return asked !== undefined && asked === this.#parts.request ? this.#parts.plan : undefined;
+  }
+
   /** Whether this is how the container would begin. */
-  fits({ steps }: StartPlan, mounts: readonly MountPoint[]): boolean {
-    if (mounts.some(({ type }) => type === "volume")) return false; // those are mounted first
-    const beginning = beginningOf(steps);
-    if (!this.isAlive || Buffer.compare(encodeBeginning(beginning), this.#begun.bytes) !== 0) return false;
+  fits(plan: StartPlan, mounts: readonly MountPoint[]): boolean {
+    if (!this.isAlive || mounts.some(({ type }) => type === "volume")) return false; // those are mounted first
+    const { begun, surroundings } = this.#parts;
+    const beginning = beginningOf(plan.steps);
+    const isSame = plan === this.#parts.plan || Buffer.compare(encodeBeginning(beginning), begun.bytes) === 0;
     const now = surroundingsOf(beginning);
-    return now.mounts === this.#surroundings.mounts && now.lowers === this.#surroundings.lowers;
+    return isSame && now.mounts === surroundings.mounts && now.trees === surroundings.trees;
   }
 
   /** @throws as `BegunMonitor.finish` */
   finish(steps: readonly Step[]): Promise<MonitorLink> {
     this.isUsed = true;
-    return this.#begun.finish(steps, beginningOf(steps).length);
+    return this.#parts.begun.finish(steps, beginningOf(steps).length);
   }
 
   withdraw(): Promise<void> {
-    return this.#begun.withdraw();
+    return this.#parts.begun.withdraw();
   }
 }
 
@@ -128,17 +150,18 @@ export class ReadyStarts {
 
   async #make(like: Like, kind: string): Promise<ReadyStart> {
     const id = newContainerId();
-    const { steps, groupPath } = planStart(id, like, this.#parts);
-    const beginning = beginningOf(steps);
+    const plan = planStart(id, like, this.#parts);
+    const beginning = beginningOf(plan.steps);
+    const request = requestOf(like);
     const surroundings = surroundingsOf(beginning);
     mkdirSync(containerPlaces(this.#parts.places, id, true).runDir, { mode: 0o700 });
     point("container.ready.directory");
     try {
       const begun = await this.#parts.executor.beginMonitor(beginning);
       point("container.ready.begun");
-      return new ReadyStart(id, kind, groupPath, begun, surroundings);
+      return new ReadyStart({ id, kind, plan, request, begun, surroundings });
     } catch (error) {
-      await this.#clearAway(id, groupPath);
+      await this.#clearAway(id, plan.groupPath);
       throw error;
     }
   }
@@ -177,18 +200,28 @@ export class ReadyStarts {
 interface Surroundings {
   /** The same object as long as the machine's mounts are the same. */
   readonly mounts: unknown;
-  /** Which directories the roots' overlays lie on, and when their entries changed last: another one may have the name by now. */
-  readonly lowers: string;
+  /** Which directories the root lies on, with the accounts in them, and when each was changed last: others may have the names by now. */
+  readonly trees: string;
 }
 
 function surroundingsOf(beginning: readonly Step[]): Surroundings {
   const lowers = beginning.flatMap((step) => (step.op === "overlay" ? step.lowers : []));
-  return { mounts: readHostView().mounts, lowers: lowers.map(stampOf).join() };
+  const paths = lowers.flatMap((lower) => [lower, `${lower}/etc/passwd`, `${lower}/etc/group`]);
+  return { mounts: readHostView().mounts, trees: paths.map(stampOf).join() };
 }
 
 function stampOf(path: string): string {
-  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return status === undefined ? "" : `${status.dev}:${status.ino}:${status.ctimeNs}`;
+}
+
+/** All that a plan is made of but the machine; never the same where a path is looked at that may be another by now. */
+function requestOf({ name, body, image, mounts }: Like): string | undefined {
+  const { HostConfig } = body;
+  if (mounts.length > 0 || HostConfig.Devices.length > 0) return undefined;
+  const root = HostConfig.Rootfs === "" ? "" : realpathSync(HostConfig.Rootfs);
+  const attributes = logAttributesOf({ id: "", name, body, imageId: image?.id ?? "" });
+  return JSON.stringify([body, image, root, attributes]);
 }
 
 /** What the beginning of a start depends on, roughly: the bytes decide. undefined where none can be made ready. */

@@ -1,0 +1,93 @@
+/**
+ * A connection to the executor that carries frames both ways. Bun's own socket: a fifth of what a stream of node:net costs, and
+ * every container needs two of these.
+ */
+
+import type { Socket } from "bun";
+import { OrlopError } from "../base/errors.ts";
+import { withShortPath } from "./connect-unix.ts";
+
+export interface Listener {
+  data(bytes: Uint8Array): void;
+  /** Once: the other side has ended, or the connection is lost (then with an error), or `close` was called. */
+  closed(error?: Error): void;
+}
+
+export class Conversation {
+  readonly #listener: Listener;
+  #socket: Socket | undefined;
+  /** What the socket has not taken yet. */
+  #unsent: Uint8Array[] = [];
+  #isOver = false;
+  #isFinished = false;
+
+  private constructor(listener: Listener) {
+    this.#listener = listener;
+  }
+
+  /** @throws {OrlopError} executor_lost: nobody listens */
+  static async open(path: string, listener: Listener): Promise<Conversation> {
+    const conversation = new Conversation(listener);
+    try {
+      await withShortPath(path, (unix) => conversation.#connect(unix));
+    } catch (error) {
+      throw OrlopError.of("executor_lost", { reason: (error as Error).message }, error);
+    }
+    return conversation;
+  }
+
+  async #connect(unix: string): Promise<void> {
+    this.#socket = await Bun.connect({
+      unix,
+      allowHalfOpen: true,
+      socket: {
+        data: (_, bytes) => {
+          if (!this.#isOver) this.#listener.data(bytes);
+        },
+        drain: () => this.#send(),
+        end: () => this.close(),
+        close: () => this.#end(),
+        error: (_, error) => this.#end(error),
+      },
+    });
+  }
+
+  /** Lost without a word where the other side has gone: `closed` says so. */
+  send(bytes: Uint8Array): void {
+    if (this.#isOver || this.#isFinished) return;
+    this.#unsent.push(bytes);
+    if (this.#unsent.length === 1) this.#send();
+  }
+
+  #send(): void {
+    for (let next = this.#unsent[0]; next !== undefined; next = this.#unsent[0]) {
+      const taken = this.#socket?.write(next) ?? -1;
+      if (taken < 0) return; // closed
+      if (taken < next.length) {
+        this.#unsent[0] = next.subarray(taken);
+        return;
+      }
+      this.#unsent.shift();
+    }
+    if (this.#isFinished) this.#socket?.shutdown();
+  }
+
+  /** Says that nothing more comes; the other side may still answer. */
+  finish(): void {
+    if (this.#isOver || this.#isFinished) return;
+    this.#isFinished = true;
+    this.#send();
+  }
+
+  close(): void {
+    this.#socket?.terminate();
+    this.#end();
+  }
+
+  #end(error?: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#unsent = [];
+    this.#listener.closed(error);
+  }
+}
