@@ -1,7 +1,7 @@
 /** A container's life on a recording executor. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -350,4 +350,29 @@ test("what is ready and was killed is not used; where that shows too late the st
   };
   const id = await runOnce();
   expect(JSON.stringify(begun.beginning)).toContain(id);
+});
+
+test("a root that is another directory by now, or has other accounts, is not the one that is ready", async () => {
+  const Rootfs = join(directory, "rootfs");
+  const body = { Image: "", HostConfig: { AutoRemove: true, Rootfs } };
+  const makeRoot = (): void => void mkdirSync(join(Rootfs, "etc"), { recursive: true });
+  const changes = [
+    () => writeFileSync(join(Rootfs, "etc/passwd"), "root:x:0:0:root:/elsewhere:/bin/sh\n"),
+    () => {
+      renameSync(Rootfs, `${Rootfs}.old`);
+      makeRoot();
+    },
+  ];
+  makeRoot();
+  for (const change of changes) {
+    await runSeveral(body);
+    const begun = executor.begun.at(-1) ?? expect.unreachable("nothing is ready");
+    change();
+    await runOnce(body);
+    await settled();
+    expect(begun.calls).toEqual(["withdraw"]);
+    await runOnce(body);
+    await settled(); // the next one is of the root as it is, and the last already of the one that follows
+    expect(executor.begun.slice(-2).map(({ calls }) => calls)).toEqual([[expect.stringMatching(/^finish/)], []]);
+  }
 });

@@ -700,7 +700,9 @@ export class Container {
     const cleared = this.#cleared;
     // As long as the folders are there, the next engine knows that something is left, and clears it away.
     void this.#parts.background(`removing what is left of ${this.id}`, async () => {
-      if (cleared === undefined) await this.#clearAway(this.places.owned, this.#parts.sweepAway);
+      const isMounted = this.body.HostConfig.IpcMode === "shareable";
+      const clear = isMounted ? this.#parts.clearAway : this.#parts.sweepAway;
+      if (cleared === undefined) await this.#clearAway(this.places.owned, clear);
       else if (await cleared) await this.#parts.removeFiles(this.places.owned);
     });
   }

@@ -77,7 +77,7 @@ export class Containers {
       throw error;
     }
     // It begins otherwise than what is ready.
-    if (ready !== undefined) this.readyStarts.giveBack(ready);
+    if (ready !== undefined) this.readyStarts.discard(ready);
     return (await this.#create(newContainerId(), { asked, name, platform, ready: undefined })) as Created;
   }
 

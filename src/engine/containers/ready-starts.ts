@@ -119,11 +119,11 @@ export class ReadyStarts {
     return ready;
   }
 
-  /** It was not what the container needs. */
+  /** Nothing came of the container. */
   giveBack(ready: ReadyStart): void {
     if (ready.isUsed) return;
     if (this.#ready === undefined && ready.isAlive && !this.#isClosed) this.#keep(ready);
-    else this.#discard(ready);
+    else this.discard(ready);
   }
 
   /** Such a container was started: the next may be of its kind. */
@@ -138,7 +138,7 @@ export class ReadyStarts {
     void this.#parts.background("making a start ready", async () => {
       try {
         const ready = await this.#make(like, kind);
-        if (this.#isClosed) this.#discard(ready);
+        if (this.#isClosed) this.discard(ready);
         else this.#keep(ready);
       } catch (error) {
         log("warn", "no start could be made ready", error); // the next container's own says why that fails
@@ -175,10 +175,11 @@ export class ReadyStarts {
   #drop(): void {
     const ready = this.#ready;
     this.#ready = undefined;
-    if (ready !== undefined) this.#discard(ready);
+    if (ready !== undefined) this.discard(ready);
   }
 
-  #discard(ready: ReadyStart): void {
+  /** What is like it would not be what the next container needs either. */
+  discard(ready: ReadyStart): void {
     void this.#parts.background("taking a ready start back", async () => {
       await ready.withdraw();
       await this.#clearAway(ready.id, ready.groupPath);
