@@ -175,7 +175,7 @@ function isShown(mount: MountInfo, mounts: readonly MountInfo[], hidden: readonl
   if (above.some((other) => treatmentOf(other.fstype) === "absent")) return false;
   if (isOnItself(mount, mounts)) return false;
   // A single file that was bind-mounted: overlay takes directories only, and the file below shows.
-  return treatmentOf(mount.fstype) === "empty" || view.directoryAt(mount.mountPoint) !== undefined;
+  return view.directoryAt(mount.mountPoint) !== undefined;
 }
 
 /** A directory bound on itself (as dockerd does with its data): the layer above shows the same files already. */
