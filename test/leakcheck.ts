@@ -44,7 +44,7 @@ const pollMs = 20;
 export function takeSnapshot(watch: Watch): Snapshot {
   const counts = new Map<string, number>();
   const count = (name: string): void => {
-    const thing = withoutSandboxId(name);
+    const thing = withoutOwnNumber(name);
     counts.set(thing, (counts.get(thing) ?? 0) + 1);
   };
   const processes = ourProcesses(watch.directory);
@@ -71,9 +71,10 @@ function withoutStanding(counts: ReadonlyMap<string, number>): Snapshot {
   return new Map(kept);
 }
 
-/** Networks that wait for their container have an id of their own each. */
-function withoutSandboxId(thing: string): string {
+/** Networks that wait for their container have an id of their own each, and an engine that was started anew another pid. */
+function withoutOwnNumber(thing: string): string {
   return thing
+    .replace(/(?<=^descriptor: \/proc\/)\d+(?=\/)/, "self")
     .replace(/(?<=\/netns\/)[0-9a-f]{7}$/, "*")
     .replace(/(?<=^network link: olv[0-9a-f]*)[0-9a-f]{7}(?=[0-9a-z]$)/, "*");
 }

@@ -3,10 +3,10 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
 import { type CgroupLayout, isUnified, parseCgroupLayout } from "../kernel/cgroup/layout.ts";
-import { parseMountInfo } from "../kernel/mountinfo.ts";
 import type { MachineFacts } from "../runtime/default-spec.ts";
 import { readHostFacts, readMachineFacts } from "../runtime/machine-facts.ts";
 import type { HostFacts } from "../runtime/plan-container.ts";
+import { readHostView } from "../storage/host-view.ts";
 import { parseStorageDriver, type StorageDriver } from "../storage/upper.ts";
 
 export interface Machine {
@@ -27,7 +27,7 @@ export interface Machine {
 }
 
 export function readMachine(): Machine {
-  const mounts = parseMountInfo(readFileSync("/proc/self/mountinfo", "utf8"));
+  const { mounts } = readHostView();
   const v2 = mounts.find((mount) => mount.fstype === "cgroup2");
   const cgroups = parseCgroupLayout(
     mounts,
