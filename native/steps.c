@@ -47,6 +47,7 @@ const struct step_kind step_kinds[] = {
     {"exit-record", "sns", step_exit_record},
     {"listen", "s", step_listen},
     {"target", "nn", step_target},
+    {"kill-target", "n", step_kill_target},
     {"spawn", "nsn", step_spawn},
     {"id-map", "ssn", step_id_map},
     {"release", "", step_release},

@@ -15,7 +15,7 @@ step_function step_netlink, step_try_netlink, step_netlink_list;
 /* spawn.c */
 step_function step_spawn, step_id_map, step_release, step_await, step_gate, step_ready, step_continue;
 /* steps_namespace.c */
-step_function step_unshare, step_setns, step_target, step_join, step_hostname, step_domainname, step_sysctl;
+step_function step_unshare, step_setns, step_target, step_kill_target, step_join, step_hostname, step_domainname, step_sysctl;
 step_function step_oom_score, step_keyring;
 /* steps_mount.c */
 step_function step_detach, step_unmount, step_propagation, step_hold, step_overlay, step_mount, step_bind, step_root, step_pivot;

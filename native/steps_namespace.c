@@ -5,6 +5,7 @@
 #include <linux/keyctl.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,13 @@ int step_target(struct task *task, union argument *arg) {
   if (read_start(pid, &started) < 0)
     return fail(task, errno == ENOENT ? ESRCH : errno, "process %d", pid);
   return started == arg[1].n ? 0 : fail(task, ESRCH, "process %d is another one by now", pid);
+}
+
+/* target: which `target` of the plan, from 0. Gets SIGKILL; one that has ended is fine. */
+int step_kill_target(struct task *task, union argument *arg) {
+  if (arg[0].n >= task->target_count)
+    return fail(task, EINVAL, "no target %llu", (unsigned long long)arg[0].n);
+  return syscall(SYS_pidfd_send_signal, task->targets[arg[0].n], SIGKILL, NULL, 0) < 0 && errno != ESRCH ? -1 : 0;
 }
 
 void targets_close(struct task *task) {

@@ -102,6 +102,7 @@ const layers: readonly Layer[] = [
       "init",
       "exec",
       "target",
+      "kill-target",
       "join",
     ],
     telling: /^(setsid|chdir|execve|dup2|close_range)/,

@@ -157,6 +157,7 @@ const explanations = {
     `setns(${s.path === "" ? "where it was, " : ""}${cloneFlagNames(s.flags)})`,
   ],
   target: (s) => [`pidfd_open(${s.pid})`, `read("/proc/${s.pid}/stat") = … ${s.started} …`],
+  "kill-target": (s) => [`pidfd_send_signal(target ${s.target}, SIGKILL)`],
   join: (s) => [
     `setns(target ${s.target}, ${cloneFlagNames(s.flags)})`,
     "close_range(all but the report channel and streams)",

@@ -118,6 +118,8 @@ export const stepTable = {
   listen: { path: "s" },
   /** A process whose namespaces the child will `join`, at most 3. started: clock ticks since boot, field 22 of /proc/PID/stat: another process with its number is ESRCH. */
   target: { pid: "n", started: "n" },
+  /** SIGKILL to a `target` (0: the first) of this plan; one that has ended is fine. */
+  "kill-target": { target: "n" },
   /** clone3 with these namespace flags (CLONE_NEW*); the next `steps` steps run in the child. group: cgroup v2 directory for CLONE_INTO_CGROUP, or "". At most once in a plan. */
   spawn: { flags: "n", group: "s", steps: "n" },
   /** In the parent, after `spawn`: write the child's uid_map and gid_map ("0 1000 1\n" lines), setgroups "deny" first when deny = 1. */

@@ -25,6 +25,7 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.id-map": userNamespace,
   "step.release": userNamespace,
   "step.device-program": { why: "cgroup v2 only; this is v1", testedIn: "kernel/device-program.test.ts" },
+  "step.kill-target": { why: "no life loses the monitor of an exec", testedIn: "exec/exec.test.ts" },
   "step.chown": { why: "for user namespaces", testedIn: "kernel/steps-file.test.ts" },
   "step.hold": volume,
   "step.root-bind-below": volume,

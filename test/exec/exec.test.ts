@@ -270,10 +270,43 @@ describe("over the engine's death", () => {
     const config = { Cmd: ["sleep", "55"], AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false };
     const { Id } = await execs.create("box", config);
     await execs.start(Id);
+    const { Pid } = (await execs.inspect(Id)) as unknown as { Pid: number };
     const monitor = product.monitorPids().find((pid) => !before.has(pid)) ?? 0;
     process.kill(monitor, "SIGKILL");
     await waitUntil(async () => (await execs.inspect(Id)).ExitCode === 137, waitMs, "its end is known");
+    await waitUntil(() => !isAlive(Pid), waitMs, "its process has ended");
+    expect(await product.ok("exec", "box", "echo", "others go on")).toBe("others go on");
   });
+
+  kernelTest(
+    "one whose monitor was killed while no engine was there has ended, too; what it had started goes on",
+    needs,
+    async () => {
+      const { execs } = product.engine;
+      const before = new Set(product.monitorPids());
+      const config = {
+        Cmd: ["sh", "-c", "sleep 56 & sleep 57 & wait"],
+        AttachStdin: false,
+        AttachStdout: false,
+        AttachStderr: false,
+        Tty: false,
+      };
+      const { Id } = await execs.create("box", config);
+      await execs.start(Id);
+      const { Pid } = (await execs.inspect(Id)) as unknown as { Pid: number };
+      const monitor = product.monitorPids().find((pid) => !before.has(pid)) ?? 0;
+      const engine = product.enginePid() ?? 0;
+      process.kill(engine, "SIGSTOP");
+      process.kill(monitor, "SIGKILL");
+      process.kill(engine, "SIGKILL");
+      product.disconnect();
+      await product.ok("info");
+      expect(await product.engine.execs.inspect(Id)).toMatchObject({ Running: false, ExitCode: 137 });
+      await waitUntil(() => !isAlive(Pid), waitMs, "its process has ended");
+      expect((await product.engine.containers.inspect("box")).State.Status).toBe("running");
+      await product.ok("exec", "box", "sh", "-c", "pkill sleep -f '5[67]' || true");
+    },
+  );
 });
 
 kernelTest("execs are listed while they run, and end with their container", needs, async () => {
@@ -289,6 +322,12 @@ kernelTest("execs are listed while they run, and end with their container", need
   expect(await listed()).toBeNull();
   await product.ok("rm", "short");
 });
+
+/** Not a zombie either. */
+function isAlive(pid: number): boolean {
+  const path = `/proc/${pid}/status`;
+  return existsSync(path) && !/^State:\s+Z/m.test(readFileSync(path, "utf8"));
+}
 
 /** The list of a container's processes, from its line of a hierarchy that has them all. */
 function tasksOf(groups: string): string {

@@ -158,6 +158,23 @@ kernelTest("target: another process with the same number is refused", ["root", "
   await expect(runChild({ before: [step], run: "true" })).rejects.toMatchObject({ errno: "ESRCH", index: 0 });
 });
 
+kernelTest("kill-target: the very process ends", ["root", "executor"], async ({ defer }) => {
+  const other = Bun.spawn(["sleep", "1000"]);
+  defer(() => other.kill());
+  const before = [
+    { op: "target", pid: other.pid, started: startOf(other.pid) },
+    { op: "kill-target", target: 0 },
+  ] as const;
+  await runChild({ before, run: "true" });
+  await other.exited;
+  expect(other.signalCode).toBe("SIGKILL");
+});
+
+kernelTest("kill-target: without a target it fails", ["root", "executor"], async () => {
+  const failure = runChild({ before: [{ op: "kill-target", target: 0 }], run: "true" });
+  await expect(failure).rejects.toMatchObject({ errno: "EINVAL", index: 0 });
+});
+
 kernelTest("join: without a target it fails", ["root", "executor"], async () => {
   const failure = runChild({ steps: [{ op: "join", target: 0, flags: linux.CLONE_NEWNET }], run: "true" });
   await expect(failure).rejects.toMatchObject({ errno: "EINVAL", index: 1 });

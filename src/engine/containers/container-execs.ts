@@ -6,6 +6,7 @@ import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { Exec, type ExecHost } from "../execs/exec.ts";
 import { type ExecRecord, readExecRecords } from "../execs/exec-record.ts";
+import { endLostExec } from "../execs/lost-exec.ts";
 import { readText } from "../machine.ts";
 import { ContainerProcess } from "./container-process.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
@@ -51,21 +52,30 @@ export class ContainerExecs {
 
   /** Takes over what an earlier engine began. `watch` is told of monitors that the supervisor does not know. */
   async restore(watch: (initPid: number) => void): Promise<void> {
-    await Promise.all(readExecRecords(this.#host.places).map((record) => this.#restoreOne(record, watch)));
+    const restored = await Promise.all(
+      readExecRecords(this.#host.places).map((record) => this.#restoreOne(record, watch)),
+    );
+    if (!restored.includes("lost")) return;
+    void this.#parts.background("ending what lost execs left", () => endLostExec(this.#parts, this.#host, undefined));
   }
 
-  async #restoreOne(record: ExecRecord, watch: (initPid: number) => void): Promise<void> {
+  async #restoreOne(record: ExecRecord, watch: (initPid: number) => void): Promise<"found" | "lost"> {
     const exec = new Exec(this.#parts, this.#host, record);
     this.#byId.set(exec.id, exec);
     try {
       const process = await ContainerProcess.find(this.#parts.executor, exec.places.socket);
       await exec.adopt(process);
       watch(exec.pid);
+      return "found";
     } catch {
       const ended = parseExitRecord(readText(exec.places.exitRecord) ?? "");
       if (ended !== undefined) exec.settle(exitStatusOf(ended.status).exitCode);
       // Its temporary file is made before the start.
-      else if (readText(`${exec.places.exitRecord}.new`) !== undefined) exec.settle(LOST);
+      else if (readText(`${exec.places.exitRecord}.new`) !== undefined) {
+        exec.settle(LOST);
+        return "lost";
+      }
+      return "found";
     }
   }
 

@@ -3,6 +3,7 @@
 import { rmSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../../base/errors.ts";
+import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
@@ -17,6 +18,7 @@ import type { EngineParts } from "../engine-parts.ts";
 import type { ContainerPlaces } from "../places.ts";
 import { type ExecPlan, planExecStart } from "./exec-plan.ts";
 import { type ExecPlaces, type ExecRecord, execPlaces, writeExecRecord } from "./exec-record.ts";
+import { endLostExec } from "./lost-exec.ts";
 
 /** The container, as an exec sees it. */
 export interface ExecHost {
@@ -29,6 +31,7 @@ export interface ExecHost {
 export type ExecStatus = "created" | "starting" | "running" | "exited";
 
 const SIGKILL = 9;
+const LOST_PATIENCE_MS = 1000;
 const never = new Promise<never>(() => undefined);
 
 export class Exec {
@@ -204,12 +207,21 @@ export class Exec {
     this.#status = "running";
     if (this.#isResized) process.resize(...this.#size);
     process.ended
-      .then((end) => {
+      .then(async (end) => {
         process[Symbol.dispose]();
         this.#process = undefined;
+        if (end.kind === "lost") await this.#endLost();
         this.#take(exitCodeOf(end));
       })
       .catch((error: unknown) => log("error", `the end of exec ${this.id} could not be noted`, error));
+  }
+
+  /** Its monitor is gone, which must not keep its end from being known for long. */
+  async #endLost(): Promise<void> {
+    const ended = this.#parts.background(`ending what exec ${this.id} left`, () =>
+      endLostExec(this.#parts, this.#host, this.#pid),
+    );
+    await settlesWithin(ended, LOST_PATIENCE_MS);
   }
 
   #end(exitCode: number): void {
