@@ -214,6 +214,12 @@ export const errorTable = {
         : `cannot ${p.doing} container: ${p.id}: ${p.what}: ${p.reason}`,
     () => "it goes on by itself as soon as the kernel lets these processes go",
   ),
+  copy_stalled: row<{ name: string; seconds: number }>(
+    "unavailable",
+    (p) =>
+      `the copy into container ${p.name} was given up: nothing came for ${p.seconds} s, and something else waited for it`,
+    () => "copy again; what had come is there",
+  ),
   container_not_running: row<{ id: string; name: string }>("conflict", (p) => `container ${p.id} is not running`),
   container_paused: row<{ id: string; name: string }>(
     "conflict",

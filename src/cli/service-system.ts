@@ -10,7 +10,7 @@ export const dockerSocket = "/run/docker.sock";
 /** @param doing for the message. @throws {OrlopError} not_root, service_needs_systemd */
 export async function needSystemd(doing: string, program: string): Promise<(...words: string[]) => Promise<string>> {
   const { isSystemd, systemctl } = await import("../client/systemctl.ts");
-  if (!isSystemd()) throw OrlopError.of("service_needs_systemd", { program });
+  if (!isSystemd()) throw OrlopError.of("service_needs_systemd", { program: program.replace(/-program$/, "") });
   if (process.getuid?.() !== 0) throw OrlopError.of("not_root", { doing });
   return systemctl;
 }

@@ -1,4 +1,4 @@
-/** What the kernel does not let go: a disk that stands still, a group that somebody froze, a monitor that was stopped. */
+/** What stands still and must not keep others waiting: a disk, a group that somebody froze, a monitor, a client that copies. */
 
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { FrozenDisk } from "../frozen-disk.ts";
 import { kernelTest, type Need, type Scratch } from "../kernel/harness.ts";
 import { Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
-import { type Answer, messageOf, request } from "./engine-fixture.ts";
+import { type Answer, messageOf, open, request } from "./engine-fixture.ts";
 
 const needs: readonly Need[] = ["root", "product", "overlay"];
 const waitMs = 20_000;
@@ -255,6 +255,35 @@ kernelTest(
     await machine.becomes("watched", "exited");
     expect(await machine.state("watched")).toMatchObject({ ExitCode: 137, Error: "" });
     expect((await machine.ask("DELETE", "/containers/watched")).status).toBe(204);
+  },
+  testMs,
+);
+
+kernelTest(
+  "a client that stops in the middle of a copy is left as soon as something else waits for the container",
+  needs,
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    const body = { Image: "host", Cmd: ["true"], HostConfig: { NetworkMode: "none" } };
+    expect((await machine.ask("POST", "/containers/create?name=copied", body)).status).toBe(201);
+    const client = await open(machine.product);
+    let answer = "";
+    client.setEncoding("utf8").on("data", (text: string) => {
+      answer += text;
+    });
+    client.write("PUT /containers/copied/archive?path=/tmp HTTP/1.1\r\nHost: x\r\nContent-Length: 10240\r\n\r\nbegun");
+    expect((await machine.ask("HEAD", "/containers/copied/archive?path=/tmp")).status).toBe(200);
+    expect((await machine.ask("POST", "/containers/copied/start")).status).toBe(204);
+    await waitUntil(
+      () => answer.includes("nothing came for 5 s, and something else waited"),
+      waitMs,
+      "the client is told",
+    );
+    expect(answer).toStartWith("HTTP/1.1 503");
+    client.destroy();
+    await machine.becomes("copied", "exited");
+    expect((await machine.ask("DELETE", "/containers/copied")).status).toBe(204);
   },
   testMs,
 );

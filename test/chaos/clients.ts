@@ -2,7 +2,7 @@
 
 import type { EngineClient } from "../../src/client/engine-client.ts";
 import { EngineError } from "../../src/client/engine-error.ts";
-import { Promised } from "./model.ts";
+import { Promised, Violation } from "./model.ts";
 import type { Random } from "./random.ts";
 
 export interface World {
@@ -95,6 +95,58 @@ async function runWithVolume({ engine, rootfs }: World, name: string): Promise<v
   }
 }
 
+/** Containers that stay, for the sake of what is run in them. */
+const execs: Kind = {
+  make: async ({ engine, rootfs }, name) => {
+    const config = { Cmd: ["/bin/sleep", "1000"], HostConfig: { Rootfs: rootfs, NetworkMode: "none" } };
+    await engine.containers.create(config, withExecs(name)).catch((error: unknown) => {
+      if (!(error instanceof EngineError && error.status === 409)) throw error; // an answer was lost, and it is there
+    });
+    await engine.containers.start(withExecs(name));
+  },
+  remove: ({ engine }, name) => engine.containers.remove(withExecs(name), { force: true }),
+  uses: [
+    { ask: runExec, refusals: [409] }, // its monitor may have been killed, and it with that
+    { ask: runExec, refusals: [409] },
+    { ask: ({ engine }, name) => engine.containers.start(withExecs(name)), refusals: [] },
+  ],
+  list: async (engine) =>
+    (await engine.containers.list({ all: true }))
+      .flatMap(({ Names }) => Names)
+      .filter((name) => name.startsWith("/with-"))
+      .map((name) => name.slice("/with-".length)),
+};
+
+const withExecs = (name: string): string => `with-${name}`;
+
+/** What was acknowledged of an exec holds as long as its container's run: it is there, it was started, it ended as it did. */
+async function runExec({ engine, random }: World, name: string): Promise<void> {
+  const exitCode = Math.floor(random.between(1, 100));
+  const run = async () => (await engine.containers.inspect(withExecs(name))).State.Pid;
+  const before = await run();
+  const streams = { AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false };
+  const Cmd = ["/bin/sh", "-c", `sleep ${random.pick(["0", "0.1", "1"])}; exit ${exitCode}`];
+  const { Id } = await engine.execs.create(withExecs(name), { ...streams, Cmd });
+  const violated = (what: string): Violation => new Violation(`exec ${Id} in ${name} ${what}`);
+  try {
+    await engine.execs.start(Id);
+    for (;;) {
+      const { Running, ExitCode } = await engine.execs.inspect(Id);
+      if (!Running && ExitCode === null) throw violated("was started, and never ran");
+      if (Running || ExitCode === null) {
+        await Bun.sleep(50);
+        continue;
+      }
+      // 137: its monitor was killed, or its container
+      if (ExitCode !== exitCode && ExitCode !== 137) throw violated(`ended with ${ExitCode}, not ${exitCode}`);
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError && (error.status === 404 || error.status === 409))) throw error;
+    if ((await run()) === before && before !== 0) throw violated(`is refused: ${error.message}`);
+  }
+}
+
 /** Names of an image that is there from the beginning; with the last one of a client nothing else goes. */
 const tags: Kind = {
   make: async ({ engine, image }, name) => {
@@ -113,7 +165,12 @@ const tags: Kind = {
       .map((name) => name.replace(/:1$/, "")),
 };
 
-export const kinds: Readonly<Record<string, Kind>> = { container: containers, tag: tags, volume: volumes };
+export const kinds: Readonly<Record<string, Kind>> = {
+  container: containers,
+  exec: execs,
+  tag: tags,
+  volume: volumes,
+};
 
 async function readLogs(engine: EngineClient, name: string): Promise<void> {
   for await (const _ of await engine.containers.logs(name, { stdout: true, stderr: true, tail: "10" }));

@@ -75,6 +75,7 @@ async function answered(request: () => Promise<unknown>): Promise<Answer> {
     await request();
     return { kind: "done" };
   } catch (error) {
+    if (error instanceof Violation) throw error;
     if (!(error instanceof EngineError)) return { kind: "lost" };
     // The engine's helper was killed under it: the engine says so, and whether it was carried out is open.
     if (error.status === 503) return { kind: "lost" };

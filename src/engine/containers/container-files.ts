@@ -23,6 +23,7 @@ import { volumesOf } from "../mounts/mount-point.ts";
 import { type AskedPath, archiveName, askedPath } from "./archive-path.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import { notStalled } from "./not-stalled.ts";
 
 /** What the container is like at this moment. */
 export interface FilesSource {
@@ -37,6 +38,8 @@ export interface FilesSource {
   ) => void;
   /** Nothing else happens to the container until this has settled. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
+  /** Somebody waits for what is done exclusively. */
+  readonly isAwaited: boolean;
 }
 
 /** What a path names. */
@@ -61,6 +64,9 @@ interface OpenTree {
   readonly node: TreeNode;
   readonly plan: StartPlan;
 }
+
+/** So long a client that copies may keep others waiting and send nothing. */
+const COPY_IDLE_MS = 5000;
 
 export class ContainerFiles {
   readonly #parts: EngineParts;
@@ -110,9 +116,14 @@ export class ContainerFiles {
    * @throws {OrlopError} file_not_found, not_a_directory, copy_refused, read_only_root, bad_tar, unsupported_compression
    */
   async put(written: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
-    const { isRunning, exclusively } = this.#source();
-    const work = (): Promise<void> => this.#put(written, archive, options);
-    return isRunning ? work() : exclusively(work);
+    const { isRunning, exclusively, record } = this.#source();
+    if (isRunning) return this.#put(written, archive, options);
+    const pieces = notStalled(archive, {
+      idleMs: COPY_IDLE_MS,
+      isAwaited: () => this.#source().isAwaited,
+      stalled: () => OrlopError.of("copy_stalled", { name: record.name, seconds: COPY_IDLE_MS / 1000 }),
+    });
+    return exclusively(() => this.#put(written, pieces, options));
   }
 
   async #put(written: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {

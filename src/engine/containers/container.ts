@@ -132,6 +132,7 @@ export class Container {
       tell: (action) => this.#tell(action),
       socket: this.places.socket,
       exclusively: (work) => this.#queue.run(work),
+      isAwaited: this.#queue.isAwaited,
     }));
   }
 
