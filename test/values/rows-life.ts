@@ -86,7 +86,7 @@ const healthRows: Readonly<Record<string, Row>> = {
   ),
   "Healthcheck.Timeout": shows(
     [MS, 100 * MS],
-    (Timeout) => check({ Test: ["CMD", "sleep", "1000"], Timeout }),
+    (Timeout) => check({ Test: ["CMD", "sleep", "1000"], Timeout, Interval: HOUR }),
     async (seen) => (await healthWhen(seen, "a probe has ended", ({ Log }) => Log.length > 0)).Log[0]?.Output ?? "",
     (Timeout) => `Health check exceeded timeout (${Timeout / MS}ms)`,
   ),
