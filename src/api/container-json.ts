@@ -12,6 +12,7 @@ import type { Machine } from "../engine/machine.ts";
 import { networkModeOf } from "../engine/networks/network-mode.ts";
 import { hostConfigJson } from "./host-config-json.ts";
 import { mountsJson } from "./mount-json.ts";
+import { has } from "./versions.ts";
 
 /** Go's zero time: never. */
 export const NEVER = "0001-01-01T00:00:00Z";
@@ -85,7 +86,7 @@ export function inspection(container: Container, machine: Machine, around: Surro
 export function summary(
   container: Container,
   nowMs: number,
-  around: Surroundings & { readonly ports: unknown },
+  around: Surroundings & { readonly ports: unknown; readonly apiMinor: number },
 ): unknown {
   const { size } = around;
   const { record, body, status } = container;
@@ -101,7 +102,12 @@ export function summary(
     Labels: body.Labels,
     State: status,
     Status: statusText(container, nowMs),
-    HostConfig: { NetworkMode: body.HostConfig.NetworkMode || "default" },
+    HostConfig: {
+      NetworkMode: body.HostConfig.NetworkMode || "default",
+      ...(has(around.apiMinor, "listedAnnotations") && Object.keys(body.HostConfig.Annotations).length > 0
+        ? { Annotations: body.HostConfig.Annotations }
+        : {}),
+    },
     NetworkSettings: around.networkSettings,
     Mounts: mountsJson(container),
   };

@@ -6,6 +6,7 @@ import { contentBytesOf, type ImageRecord, type NameRecord } from "../engine/ima
 import type { Removal } from "../engine/images/remove-image.ts";
 import type { ContainerDefaults, ImageConfig } from "../spec/oci-image.ts";
 import { familiarReference, parseReference } from "../spec/reference.ts";
+import { has } from "./versions.ts";
 
 /** Go's zero time: never. */
 const NEVER = "0001-01-01T00:00:00Z";
@@ -70,7 +71,7 @@ export interface SummaryInput {
 export function imageSummary({ image, names, containers, sharedBytes, apiMinor }: SummaryInput): object {
   const { tags, digests } = shownNames(names);
   // clients before 1.43 take an empty list for an image that is not to be shown
-  const nothing = apiMinor < 43 && names.length === 0;
+  const nothing = !has(apiMinor, "noName") && names.length === 0;
   return {
     Id: image.id,
     ParentId: "",
@@ -78,7 +79,7 @@ export function imageSummary({ image, names, containers, sharedBytes, apiMinor }
     RepoDigests: nothing ? ["<none>@<none>"] : digests,
     Created: Math.floor(Date.parse(image.created ?? "1970-01-01T00:00:00Z") / 1000) || 0,
     Size: contentBytesOf(image),
-    ...(apiMinor < 44 ? { VirtualSize: contentBytesOf(image) } : {}),
+    ...(has(apiMinor, "virtualSize") ? {} : { VirtualSize: contentBytesOf(image) }),
     SharedSize: sharedBytes,
     Labels: Object.keys(image.labels).length === 0 ? null : image.labels,
     Containers: containers,
@@ -101,26 +102,39 @@ export function imageInspection({ image, config, names, apiMinor }: InspectionIn
     RepoDigests: digests,
     Parent: "",
     Comment: config.history.at(-1)?.comment ?? "",
-    Created: config.created ?? NEVER,
+    ...(config.created === undefined && has(apiMinor, "imageCreated") ? {} : { Created: config.created ?? NEVER }),
     Container: "",
     // Of API 1.44 and before; docker-compose 1 looks there for an image's volumes, whatever the version.
     ContainerConfig: configJson(config.config),
     DockerVersion: "",
     Author: config.author ?? "",
-    Config: configJson(config.config),
+    Config: has(apiMinor, "leanImage") ? leanConfig(config.config) : configJson(config.config),
     Architecture: config.platform.architecture,
     ...(config.platform.variant === undefined ? {} : { Variant: config.platform.variant }),
     Os: config.platform.os,
     Size: contentBytesOf(image),
-    ...(apiMinor < 44 ? { VirtualSize: contentBytesOf(image) } : {}),
+    ...(has(apiMinor, "virtualSize") ? {} : { VirtualSize: contentBytesOf(image) }),
     GraphDriver: { Name: "overlay", Data: null },
     RootFS: { Type: "layers", Layers: config.diffIds },
     Metadata: { LastTagTime: lastTagMs === 0 ? NEVER : new Date(lastTagMs).toISOString() },
-    Descriptor: {
-      mediaType: image.manifest.mediaType,
-      digest: image.manifest.digest,
-      size: image.manifest.sizeBytes,
-    },
+    ...(has(apiMinor, "imageDescriptor")
+      ? {
+          Descriptor: {
+            mediaType: image.manifest.mediaType,
+            digest: image.manifest.digest,
+            size: image.manifest.sizeBytes,
+          },
+        }
+      : {}),
+  };
+}
+
+/** What the image says of how containers start, and nothing else. */
+function leanConfig({ ExposedPorts, Volumes, ...config }: ContainerDefaults): object {
+  return {
+    ...config,
+    ...(ExposedPorts?.length ? { ExposedPorts: asSet(ExposedPorts) } : {}),
+    ...(Volumes?.length ? { Volumes: asSet(Volumes) } : {}),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   type PublishedPort,
 } from "../engine/networks/sandbox-record.ts";
 import { parseContainerPort } from "../spec/engine-api-network.ts";
+import { has } from "./versions.ts";
 
 /** As `network ls` shows it: without its containers. */
 export function networkSummary(network: Network): Record<string, unknown> {
@@ -70,9 +71,13 @@ export function networkInspection(network: Network, engine: Engine): unknown {
 }
 
 /** `NetworkSettings` of a container's inspection. */
-export async function networkSettings(container: Container, engine: Engine): Promise<Record<string, unknown>> {
+export async function networkSettings(
+  container: Container,
+  engine: Engine,
+  apiMinor: number,
+): Promise<Record<string, unknown>> {
   const sandbox = engine.networks.sandboxOf(container.id);
-  const shown = await shownEndpoints(container, engine);
+  const shown = await shownEndpoints(container, engine, has(apiMinor, "shortAlias") ? [] : [container.id.slice(0, 12)]);
   const first = sandbox === undefined ? undefined : (leadingEndpoint(sandbox, 4) ?? sandbox.endpoints[0]);
   const top = first === undefined ? noEndpoint : endpointValues(first);
   return {
@@ -103,7 +108,12 @@ export async function summaryNetworks(container: Container, engine: Engine): Pro
   return { Networks: Object.fromEntries(await shownEndpoints(container, engine)) };
 }
 
-async function shownEndpoints(container: Container, engine: Engine): Promise<(readonly [string, unknown])[]> {
+/** @param more aliases in networks that have names */
+async function shownEndpoints(
+  container: Container,
+  engine: Engine,
+  more: readonly string[] = [],
+): Promise<(readonly [string, unknown])[]> {
   const mode = networkModeOf(container.body);
   if (mode.kind === "none" || mode.kind === "host") {
     const network = await engine.networks.get(mode.kind).catch(() => undefined);
@@ -121,12 +131,13 @@ async function shownEndpoints(container: Container, engine: Engine): Promise<(re
         ...(asked.IPv6Address === "" ? {} : { IPv6Address: asked.IPv6Address }),
       };
       const names = network === undefined || network.isDefault ? null : namesIn(container, settings.Aliases);
+      const aliases = names === null ? settings.Aliases : [...new Set([...settings.Aliases, ...more])];
       const shown = {
         ...noEndpoint,
         ...(endpoint === undefined ? { MacAddress: settings.MacAddress } : endpointValues(endpoint)),
         IPAMConfig: Object.keys(ipam).length === 0 ? null : ipam,
         Links: settings.Links.length === 0 ? null : settings.Links,
-        Aliases: settings.Aliases.length === 0 ? null : settings.Aliases,
+        Aliases: aliases.length === 0 ? null : aliases,
         NetworkID: network?.id ?? "",
         GwPriority: settings.GwPriority,
         DNSNames: names,

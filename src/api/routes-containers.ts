@@ -7,11 +7,13 @@ import { parsePlatform } from "../spec/platform.ts";
 import { containerFilterKeys, filterContainers } from "./container-filters.ts";
 
 import { inspection, summary } from "./container-json.ts";
+import { createOfVersion } from "./create-version.ts";
 import { networkSettings, summaryNetworks, summaryPorts } from "./network-json.ts";
 import { pruneChoiceOf, pruneFilters } from "./prune-filters.ts";
 import { filters, flag, refused, text, whole } from "./query.ts";
 import { json, noContent, notModified } from "./reply.ts";
 import { route } from "./route.ts";
+import { has } from "./versions.ts";
 
 export const containerRoutes = [
   route({
@@ -20,11 +22,12 @@ export const containerRoutes = [
     operation: "ContainerCreate",
     query: { name: text, platform: text },
     body: true,
-    async handle({ query, body, engine }) {
-      const request = parseContainerCreate(withoutQuery(body ?? {}, query));
-      const platform = query.platform === undefined ? undefined : parsePlatform(query.platform);
-      const { container, warnings } = await engine.containers.create(request, query.name ?? "", platform);
-      return json({ Id: container.id, Warnings: warnings }, 201);
+    async handle({ query, body, engine, apiMinor }) {
+      const request = createOfVersion(parseContainerCreate(withoutQuery(body ?? {}, query)), apiMinor);
+      const wanted = has(apiMinor, "createPlatform") ? query.platform : undefined;
+      const platform = wanted === undefined ? undefined : parsePlatform(wanted);
+      const { container, warnings } = await engine.containers.create(request.body, query.name ?? "", platform);
+      return json({ Id: container.id, Warnings: [...request.warnings, ...warnings] }, 201);
     },
   }),
   route({
@@ -37,14 +40,14 @@ export const containerRoutes = [
       size: flag,
       filters: filters(...containerFilterKeys),
     },
-    async handle({ query, engine }) {
+    async handle({ query, engine, apiMinor }) {
       const newestFirst = engine.containers.all().toReversed();
       const found = filterContainers(newestFirst, query, (reference) => engine.containers.get(reference));
       const nowMs = Date.now();
       const summaries = found.map(async (container) => {
         const size = query.size ? await engine.containers.sizeOf(container) : undefined;
         const networkSettings = await summaryNetworks(container, engine);
-        return summary(container, nowMs, { networkSettings, ports: summaryPorts(container, engine), size });
+        return summary(container, nowMs, { networkSettings, ports: summaryPorts(container, engine), size, apiMinor });
       });
       return json(await Promise.all(summaries));
     },
@@ -54,12 +57,11 @@ export const containerRoutes = [
     path: "/containers/:id/json",
     operation: "ContainerInspect",
     query: { size: flag },
-    async handle({ params, query, engine }) {
+    async handle({ params, query, engine, apiMinor }) {
       const container = engine.containers.get(params.id);
       const size = query.size ? await engine.containers.sizeOf(container) : undefined;
-      return json(
-        inspection(container, engine.machine, { networkSettings: await networkSettings(container, engine), size }),
-      );
+      const shown = await networkSettings(container, engine, apiMinor);
+      return json(inspection(container, engine.machine, { networkSettings: shown, size }));
     },
   }),
   route({
@@ -75,16 +77,19 @@ export const containerRoutes = [
     path: "/containers/:id/stop",
     operation: "ContainerStop",
     query: { t: whole, signal: text },
-    handle: async ({ params, query, engine }) =>
-      (await engine.containers.get(params.id).stop(query.t, query.signal)) ? noContent() : notModified(),
+    async handle({ params, query, engine, apiMinor }) {
+      const signal = has(apiMinor, "stopSignal") ? query.signal : undefined;
+      return (await engine.containers.get(params.id).stop(query.t, signal)) ? noContent() : notModified();
+    },
   }),
   route({
     method: "POST",
     path: "/containers/:id/restart",
     operation: "ContainerRestart",
     query: { t: whole, signal: text },
-    async handle({ params, query, engine }) {
-      await engine.containers.get(params.id).restart(query.t, query.signal);
+    async handle({ params, query, engine, apiMinor }) {
+      const signal = has(apiMinor, "stopSignal") ? query.signal : undefined;
+      await engine.containers.get(params.id).restart(query.t, signal);
       return noContent();
     },
   }),
@@ -131,8 +136,10 @@ export const containerRoutes = [
     path: "/containers/:id/update",
     operation: "ContainerUpdate",
     body: true,
-    async handle({ params, body, engine }) {
-      await engine.containers.get(params.id).update(parseContainerUpdate(body ?? {}));
+    async handle({ params, body, engine, apiMinor }) {
+      const update = parseContainerUpdate(body ?? {});
+      const known = has(apiMinor, "updatePids") ? update : { ...update, PidsLimit: undefined };
+      await engine.containers.get(params.id).update(known);
       return json({ Warnings: [] });
     },
   }),

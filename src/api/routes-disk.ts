@@ -12,6 +12,7 @@ import { progressReply } from "./progress-reply.ts";
 import { flag, type ParseParameter } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";
+import { has } from "./versions.ts";
 import { volumeJson } from "./volume-json.ts";
 
 const kinds = ["container", "image", "volume", "build-cache"];
@@ -37,7 +38,7 @@ async function imagesPart(engine: Engine, apiMinor: number): Promise<object> {
   };
 }
 
-async function containersPart(engine: Engine): Promise<object> {
+async function containersPart(engine: Engine, apiMinor: number): Promise<object> {
   const used = await usageOfContainers(engine.containers);
   const nowMs = Date.now();
   return {
@@ -47,6 +48,7 @@ async function containersPart(engine: Engine): Promise<object> {
           networkSettings: await summaryNetworks(container, engine),
           ports: summaryPorts(container, engine),
           size,
+          apiMinor,
         }),
       ),
     ),
@@ -70,14 +72,15 @@ export const diskRoutes = [
     operation: "SystemDataUsage",
     query: { type: kindsAsked, verbose: flag },
     async handle({ query, engine, apiMinor }) {
-      const isAsked = (kind: string): boolean => query.type?.includes(kind) ?? true;
+      const kinds = has(apiMinor, "usageType") ? query.type : undefined;
+      const isAsked = (kind: string): boolean => kinds?.includes(kind) ?? true;
       const parts = await Promise.all([
         isAsked("image") ? imagesPart(engine, apiMinor) : {},
-        isAsked("container") ? containersPart(engine) : {},
+        isAsked("container") ? containersPart(engine, apiMinor) : {},
         isAsked("volume") ? volumesPart(engine) : {},
       ]);
       const cache = isAsked("build-cache") ? { BuildCache: [] } : {};
-      const builder = apiMinor < 42 ? { BuilderSize: 0 } : {};
+      const builder = has(apiMinor, "builderSize") ? {} : { BuilderSize: 0 };
       return json(Object.assign({}, ...parts, cache, builder));
     },
   }),

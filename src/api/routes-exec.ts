@@ -10,6 +10,7 @@ import { whole } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";
 import { streamType } from "./stream-type.ts";
+import { has } from "./versions.ts";
 
 export const execRoutes = [
   route({
@@ -17,9 +18,11 @@ export const execRoutes = [
     path: "/containers/:id/exec",
     operation: "ContainerExec",
     body: true,
-    handle({ params, body, engine }) {
+    handle({ params, body, engine, apiMinor }) {
       const container = engine.containers.get(params.id);
-      return json({ Id: container.execs.create(parseExecCreate(body ?? {})).id }, 201);
+      const request = parseExecCreate(body ?? {});
+      const known = has(apiMinor, "consoleSize") ? request : { ...request, ConsoleSize: [0, 0] as const };
+      return json({ Id: container.execs.create(known).id }, 201);
     },
   }),
   route({
@@ -30,7 +33,7 @@ export const execRoutes = [
     async handle({ params, body, engine, apiMinor }) {
       const { Detach, ConsoleSize } = parseExecStart(body ?? {});
       const exec = engine.containers.exec(params.id);
-      exec.claim(ConsoleSize);
+      exec.claim(has(apiMinor, "consoleSize") ? ConsoleSize : undefined);
       if (Detach) {
         await exec.start();
         return json({});

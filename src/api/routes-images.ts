@@ -1,6 +1,7 @@
 /** Images: listed, looked at, pulled, pushed, named, removed. Translates only; `src/engine/images` decides. */
 
 import { OrlopError } from "../base/errors.ts";
+import { usageOfImages } from "../engine/disk-usage.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
 import { pruneImages } from "../engine/images/prune-images.ts";
 import { pull, tagsOf } from "../engine/images/pull-images.ts";
@@ -22,6 +23,7 @@ import { json } from "./reply.ts";
 import { route } from "./route.ts";
 import { importReply } from "./routes-image-archives.ts";
 import { foundJson, searchFilter } from "./search-json.ts";
+import { has } from "./versions.ts";
 
 export const imageRoutes = [
   route({
@@ -38,11 +40,12 @@ export const imageRoutes = [
       platform: text,
     },
     body: "stream",
-    handle({ query, engine, registryAuth, signal, upload }) {
+    handle({ query, engine, registryAuth, signal, upload, apiMinor }) {
       if (query.fromSrc !== undefined) return importReply(engine, query.fromSrc, query, upload);
       if (query.fromImage === undefined)
         throw OrlopError.of("bad_value", { what: "fromImage", value: "", expected: "the name of an image" });
-      const platform = query.platform === undefined ? hostPlatform() : parsePlatform(query.platform);
+      const wanted = has(apiMinor, "pullPlatform") ? query.platform : undefined;
+      const platform = wanted === undefined ? hostPlatform() : parsePlatform(wanted);
       const credentials = parseRegistryAuth(registryAuth);
       const written = withTagOrDigest(query.fromImage, query.tag);
       const reference = parseReference(written);
@@ -69,16 +72,28 @@ export const imageRoutes = [
     query: {
       all: flag,
       digests: flag,
-      "shared-size": refused,
+      "shared-size": flag,
+      filter: text,
       manifests: refused,
       filters: filters("reference", "dangling", "label", "before", "since", "until"),
     },
-    handle({ query, engine, apiMinor }) {
-      const found = filterImages(engine.images.table, query.filters);
+    async handle({ query, engine, apiMinor }) {
+      const { filter } = query;
+      const old = has(apiMinor, "imageFilter") || filter === undefined ? {} : { reference: [filter] };
+      const filters = { ...query.filters, ...old };
+      const found = filterImages(engine.images.table, filters);
+      const isShared = query["shared-size"] && has(apiMinor, "sharedSize");
+      const usage = isShared ? (await usageOfImages(engine.images)).images : [];
       const images = found.map(({ image, names }) =>
-        imageSummary({ image, names, containers: -1, sharedBytes: -1, apiMinor }),
+        imageSummary({
+          image,
+          names,
+          containers: has(apiMinor, "countedContainers") ? engine.images.users.usersOf(image.id).length : -1,
+          sharedBytes: usage.find((one) => one.image.id === image.id)?.sharedBytes ?? -1,
+          apiMinor,
+        }),
       );
-      return json(showsHost(query.filters) ? [...images, hostSummary] : images);
+      return json(showsHost(filters) ? [...images, hostSummary] : images);
     },
   }),
   route({

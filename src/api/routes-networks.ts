@@ -9,6 +9,7 @@ import { hasLabel, pruneChoiceOf, pruneFilters } from "./prune-filters.ts";
 import { type Filters, filters, flag, text } from "./query.ts";
 import { json, noContent, type Reply } from "./reply.ts";
 import { route } from "./route.ts";
+import { has } from "./versions.ts";
 
 export const networkRoutes = [
   route({
@@ -16,8 +17,14 @@ export const networkRoutes = [
     path: "/networks",
     operation: "NetworkList",
     query: { filters: filters("dangling", "driver", "id", "label", "name", "scope", "type") },
-    handle: async ({ query, engine }) =>
-      json(filterNetworks(await engine.networks.all(), query.filters).map(networkSummary)),
+    async handle({ query, engine, apiMinor }) {
+      const found = filterNetworks(await engine.networks.all(), query.filters);
+      return json(
+        has(apiMinor, "networkMembers")
+          ? found.map(networkSummary)
+          : found.map((network) => networkInspection(network, engine)),
+      );
+    },
   }),
   route({
     method: "GET",
@@ -36,8 +43,10 @@ export const networkRoutes = [
     path: "/networks/create",
     operation: "NetworkCreate",
     body: true,
-    async handle({ body, engine }) {
-      const network = await engine.networks.create(parseNetworkCreate(body ?? {}));
+    async handle({ body, engine, apiMinor }) {
+      const request = parseNetworkCreate(body ?? {});
+      const known = has(apiMinor, "withoutIpv4") ? request : { ...request, EnableIPv4: true };
+      const network = await engine.networks.create(known);
       return json({ Id: network.id, Warning: "" }, 201);
     },
   }),
@@ -55,10 +64,11 @@ export const networkRoutes = [
     path: "/networks/:id/connect",
     operation: "NetworkConnect",
     body: true,
-    async handle({ params, body, engine }) {
+    async handle({ params, body, engine, apiMinor }) {
       const { Container, EndpointConfig } = parseNetworkConnect(body ?? {});
       const network = await engine.networks.get(params.id);
-      await engine.containers.get(Container).connect(network, EndpointConfig);
+      const settings = has(apiMinor, "gatewayPriority") ? EndpointConfig : { ...EndpointConfig, GwPriority: 0 };
+      await engine.containers.get(Container).connect(network, settings);
       return done();
     },
   }),

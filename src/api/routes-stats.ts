@@ -4,6 +4,7 @@ import { watchStats } from "../engine/containers/container-stats.ts";
 import { flag, type ParseParameter } from "./query.ts";
 import { route } from "./route.ts";
 import { statsJson } from "./stats-json.ts";
+import { has } from "./versions.ts";
 
 /** Unlike other flags it is on when it is not given. */
 const streamFlag: ParseParameter<boolean> = (text, name) => text === undefined || text === "" || flag(text, name);
@@ -16,12 +17,12 @@ export const statsRoutes = [
     path: "/containers/:id/stats",
     operation: "ContainerStats",
     query: { stream: streamFlag, "one-shot": flag },
-    handle({ params, query, engine, signal }) {
+    handle({ params, query, engine, signal, apiMinor }) {
       const container = engine.containers.get(params.id);
       const frames = watchStats(
         container,
         engine.machine,
-        { stream: query.stream, oneShot: query["one-shot"] },
+        { stream: query.stream, oneShot: query["one-shot"] && has(apiMinor, "oneShot") },
         signal,
       );
       const chunks = (async function* () {

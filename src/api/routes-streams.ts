@@ -10,6 +10,7 @@ import { flag, type ParseParameter, text, unixTime } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";
 import { streamType } from "./stream-type.ts";
+import { has } from "./versions.ts";
 
 const conditions: readonly WaitCondition[] = ["not-running", "next-exit", "removed"];
 
@@ -84,12 +85,13 @@ export const streamRoutes = [
     path: "/containers/:id/attach/ws",
     operation: "ContainerAttachWebsocket",
     query: attachQuery,
-    handle({ params, query, engine }) {
+    handle({ params, query, engine, apiMinor }) {
       const container = engine.containers.get(params.id);
+      const all = { stream: true, stdin: true, stdout: true, stderr: true };
       return {
         kind: "hijack",
         contentType: "",
-        take: attaching(container, query),
+        take: attaching(container, has(apiMinor, "attachedStreams") ? query : { ...query, ...all }),
         webSocket: { framed: !container.body.Tty },
       };
     },
@@ -129,12 +131,13 @@ export const streamRoutes = [
     method: "POST",
     path: "/containers/:id/wait",
     operation: "ContainerWait",
-    query: { condition },
-    handle({ params, query, engine, signal }) {
+    query: { condition: text },
+    handle({ params, query, engine, signal, apiMinor }) {
+      const wanted = condition(has(apiMinor, "waitCondition") ? query.condition : undefined, "condition");
       const gone = engine.containers.recentExits.get(params.id);
       if (gone !== undefined) return json(exitOf(gone));
       const container = engine.containers.get(params.id);
-      return { kind: "later", value: container.wait(query.condition, signal).then(exitOf) };
+      return { kind: "later", value: container.wait(wanted, signal).then(exitOf) };
     },
   }),
 ];

@@ -43,5 +43,10 @@ export const systemRoutes = [
   route({ method: "GET", path: "/_ping", operation: "SystemPing", handle: ping }),
   route({ method: "HEAD", path: "/_ping", operation: "SystemPingHead", handle: ping }),
   route({ method: "GET", path: "/version", operation: "SystemVersion", handle: () => json(versionOf()) }),
-  route({ method: "GET", path: "/info", operation: "SystemInfo", handle: ({ engine }) => json(systemInfo(engine)) }),
+  route({
+    method: "GET",
+    path: "/info",
+    operation: "SystemInfo",
+    handle: ({ engine, apiMinor }) => json(systemInfo(engine, apiMinor)),
+  }),
 ];

@@ -5,6 +5,7 @@ import { version } from "../base/version.ts";
 import { supportedLimits } from "../engine/containers/supported-limits.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readText } from "../engine/machine.ts";
+import { has } from "./versions.ts";
 
 /** By their magic numbers (statfs(2)), under the names that Docker shows. */
 const fileSystems: Readonly<Record<number, string>> = {
@@ -17,10 +18,9 @@ const fileSystems: Readonly<Record<number, string>> = {
   2035054128: "overlayfs",
 };
 
-const noCommit = { ID: "", Expected: "" } as const;
-
-export function systemInfo(engine: Engine): unknown {
+export function systemInfo(engine: Engine, apiMinor: number): unknown {
   const { machine, places } = engine;
+  const noCommit = { ID: "", ...(has(apiMinor, "expectedCommits") ? {} : { Expected: "" }) };
   const { environment } = engine.images.registrySettings;
   const all = engine.containers.all();
   const paused = all.filter(({ status }) => status === "paused").length;
@@ -49,7 +49,7 @@ export function systemInfo(engine: Engine): unknown {
     },
     ...limits.facts,
     Warnings: limits.warnings.length === 0 ? null : limits.warnings,
-    ...networkFacts(),
+    ...networkFacts(apiMinor),
     Debug: false,
     NFd: readdirSync("/proc/self/fd").length,
     NGoroutines: 0,
@@ -62,7 +62,9 @@ export function systemInfo(engine: Engine): unknown {
     KernelVersion: machine.kernelRelease,
     DefaultRuntime: "orlop",
     Runtimes: { orlop: { path: "" } },
-    SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"],
+    SecurityOptions: has(apiMinor, "infoOptions")
+      ? ["name=seccomp,profile=builtin", "name=cgroupns"]
+      : ["seccomp", "cgroupns"],
     Swarm: {
       NodeID: "",
       NodeAddr: "",
@@ -100,12 +102,16 @@ function fileSystemOf(directory: string): string {
   return fileSystems[type] ?? `0x${type.toString(16)}`;
 }
 
-function networkFacts(): Readonly<Record<string, boolean>> {
+function networkFacts(apiMinor: number): Readonly<Record<string, boolean>> {
   const isOn = (path: string): boolean => readText(path)?.trim() === "1";
   return {
     IPv4Forwarding: isOn("/proc/sys/net/ipv4/ip_forward"),
-    BridgeNfIptables: isOn("/proc/sys/net/bridge/bridge-nf-call-iptables"),
-    BridgeNfIp6tables: isOn("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
+    ...(has(apiMinor, "bridgeFilters")
+      ? {}
+      : {
+          BridgeNfIptables: isOn("/proc/sys/net/bridge/bridge-nf-call-iptables"),
+          BridgeNfIp6tables: isOn("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
+        }),
   };
 }
 

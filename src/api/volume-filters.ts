@@ -3,6 +3,7 @@
 import { OrlopError } from "../base/errors.ts";
 import type { Volume } from "../engine/volumes/volume.ts";
 import type { Filters } from "./query.ts";
+import { has } from "./versions.ts";
 
 /** Those that match. @throws {OrlopError} bad_value */
 export function volumeFilter(filters: Filters): (volume: Volume) => boolean {
@@ -17,7 +18,7 @@ export function volumeFilter(filters: Filters): (volume: Volume) => boolean {
 
 /** Which ones a prune may take: since API 1.42 anonymous ones alone, unless all are asked for. @throws {OrlopError} bad_value */
 export function pruneFilter(filters: Filters, apiMinor: number): (volume: Volume) => boolean {
-  const all = filters["all"] === undefined ? apiMinor < 42 : truthOf("all", filters["all"]);
+  const all = filters["all"] === undefined ? !has(apiMinor, "pruneNamed") : truthOf("all", filters["all"]);
   const matches = volumeFilter(filters);
   return (volume) => (all || volume.record.anonymous) && matches(volume);
 }

@@ -501,6 +501,11 @@ export const errorTable = {
     "invalid",
     (p) => `conflicting options: ${p.what} and the network mode (${p.mode})`,
   ),
+  several_networks: row<{ networks: string }>(
+    "invalid",
+    (p) => `Container cannot be created with multiple network endpoints: ${p.networks}`,
+    () => "connect it to the others afterwards, or speak API 1.44 or later",
+  ),
   connect_refused: row<{ name: string; mode: string }>(
     "denied",
     (p) => `container ${p.name} cannot be connected to or disconnected from networks: its network mode is ${p.mode}`,

@@ -138,14 +138,19 @@ export function groupDirectories(layout: CgroupLayout, path: string): string[] {
   return layout.v1.map((hierarchy) => hierarchy.mountPoint + path);
 }
 
+/** The kernel's own for a name; less than its own for a path: a mount point stands before it, a file's name behind. */
+const NAME_MAX = 255;
+const PATH_MAX = 3800;
+
 /** Absolute, clean, without "..": it is appended to each hierarchy's mount point (posture rule 10). */
 export function checkGroupPath(path: string): void {
   const parts = path.split("/").slice(1);
-  if (!path.startsWith("/") || parts.some((part) => part === "" || part === "." || part === ".."))
+  const isWrong = (part: string): boolean => ["", ".", ".."].includes(part) || Buffer.byteLength(part) > NAME_MAX;
+  if (!path.startsWith("/") || parts.some(isWrong) || Buffer.byteLength(path) > PATH_MAX)
     throw OrlopError.of("bad_value", {
       what: "cgroup path",
-      value: path,
-      expected: "an absolute path without . or ..",
+      value: path.slice(0, 100),
+      expected: `an absolute path without . or .., of at most ${PATH_MAX} bytes and ${NAME_MAX} in a part`,
     });
 }
 
