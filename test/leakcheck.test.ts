@@ -28,6 +28,11 @@ async function stay(scratch: Scratch, command: readonly string[]): Promise<void>
   await once(child.stdout, "data");
 }
 
+function addLink(scratch: Scratch, name: string): void {
+  execFileSync("ip", ["link", "add", name, "type", "bridge"]);
+  scratch.defer(() => void execFileSync("ip", ["link", "del", name]));
+}
+
 describe("leakcheck notices", () => {
   kernelTest("a mount", ["root"], async (scratch) => {
     const place = join(scratch.directory, "place");
@@ -77,5 +82,17 @@ describe("leakcheck notices", () => {
       scratch.defer(() => void execFileSync("ip", ["link", "del", name]));
     });
     expect(text).toContain(`network link: ${name}`);
+  });
+
+  kernelTest("a default network's bridge without its engine", ["root"], async (scratch) => {
+    const text = await noticed(scratch, () => addLink(scratch, "olbeef-0"));
+    expect(text).toContain("network link: olbeef-0");
+  });
+
+  kernelTest("more networks than wait for their container", ["root"], async (scratch) => {
+    const text = await noticed(scratch, () => {
+      for (const digit of [1, 2, 3, 4, 5, 6]) addLink(scratch, `olvbeef000000${digit}0`);
+    });
+    expect(text).toContain("network link: olvbeef*0 (2×)");
   });
 });

@@ -9,6 +9,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { extraOf, sandboxNaming, standingBridges } from "./leakcheck-networks.ts";
 
 export interface Watch {
   /** The test's own directory: a process that mentions it is ours. */
@@ -35,6 +36,7 @@ const peers = /^\/usr\/s?bin\/(dockerd|containerd)\b/;
 const namespaceLink = /^(cgroup|ipc|mnt|net|pid|time|user|uts):\[\d+\]$/;
 
 const groupKind = "cgroup: ";
+const linkKind = "network link: ";
 
 /** Teardown may go on behind an answer: this long it may take until nothing is left. */
 const settleMs = 5000;
@@ -43,14 +45,15 @@ const pollMs = 20;
 /** Everything of ours that exists now. */
 export function takeSnapshot(watch: Watch): Snapshot {
   const counts = new Map<string, number>();
+  const named = sandboxNaming();
   const count = (name: string): void => {
-    const thing = withoutOwnNumber(name);
+    const thing = named(withoutPid(name));
     counts.set(thing, (counts.get(thing) ?? 0) + 1);
   };
   const processes = ourProcesses(watch.directory);
   for (const mount of hostMounts(watch.directory)) count(`mount: ${mount}`);
   for (const group of controlGroups()) count(`${groupKind}${group}`);
-  for (const link of readdirSync("/sys/class/net")) count(`network link: ${link}`);
+  for (const link of readdirSync("/sys/class/net")) count(`${linkKind}${link}`);
   for (const rule of nftablesRules()) count(`nftables: ${rule}`);
   for (const process of processes) {
     count(`process: ${process.name}`);
@@ -62,29 +65,24 @@ export function takeSnapshot(watch: Watch): Snapshot {
   return withoutStanding(counts);
 }
 
-/** What an engine keeps while it runs: so many networks at most that wait for their container, and its default bridge. */
-const readyNetworks = 4;
-const standing = /^network link: (orlop0|ol[0-9a-f]{4}-0)$|^file: .*\/guarded-links\.json$/;
-
+/** What an engine keeps while it runs, and the note that there were networks. */
 function withoutStanding(counts: ReadonlyMap<string, number>): Snapshot {
-  const kept = [...counts].filter(([thing]) => !standing.test(thing));
-  return new Map(kept);
+  const bridges = standingBridges();
+  const isStanding = (thing: string): boolean =>
+    thing.endsWith("/guarded-links.json") || (thing.startsWith(linkKind) && bridges.has(thing.slice(linkKind.length)));
+  return new Map([...counts].filter(([thing]) => !isStanding(thing)));
 }
 
-/** Networks that wait for their container have an id of their own each, and an engine that was started anew another pid. */
-function withoutOwnNumber(thing: string): string {
-  return thing
-    .replace(/(?<=^descriptor: \/proc\/)\d+(?=\/)/, "self")
-    .replace(/(?<=\/netns\/)[0-9a-f]{7}$/, "*")
-    .replace(/(?<=^network link: olv[0-9a-f]*)[0-9a-f]{7}(?=[0-9a-z]$)/, "*");
+/** An engine that was started anew has another one. */
+function withoutPid(thing: string): string {
+  return thing.replace(/(?<=^descriptor: \/proc\/)\d+(?=\/)/, "self");
 }
 
 /** What there is more of now than before, one line each. */
 export function findLeaks(before: Snapshot, watch: Watch): string[] {
-  const more = [...takeSnapshot(watch)].map(([thing, now]) => {
-    const extra = now - (before.get(thing) ?? 0);
-    return [thing, thing.includes("*") ? extra - readyNetworks : extra] as const;
-  });
+  const more = [...takeSnapshot(watch)].map(
+    ([thing, now]) => [thing, extraOf(thing, before.get(thing) ?? 0, now)] as const,
+  );
   return more
     .filter(([thing, extra]) => extra > 0 && !isOthersGroup(thing, watch))
     .map(([thing, extra]) => (extra === 1 ? thing : `${thing} (${extra}×)`));
