@@ -45,6 +45,9 @@ const needTable = {
     remedy: "apt-get install postgresql redis-server nginx-light docker-registry curl",
   },
   "docker-compose": { met: () => Bun.which("docker-compose") !== null, remedy: "apt-get install docker-compose" },
+  nginx: { met: () => Bun.which("nginx") !== null, remedy: "apt-get install nginx-light" },
+  dnsmasq: { met: () => Bun.which("dnsmasq") !== null, remedy: "apt-get install dnsmasq-base" },
+  curl: { met: () => Bun.which("curl") !== null, remedy: "apt-get install curl" },
   busybox: { met: () => Bun.which("busybox") !== null, remedy: "apt-get install busybox-static" },
 } as const satisfies Record<string, { met: () => boolean; remedy: string }>;
 
