@@ -1,6 +1,6 @@
 /** Orlop as a user has it, in folders of its own: the built program, its supervisor, its engine. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EngineClient } from "../src/client/engine-client.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -88,9 +88,9 @@ export class Product {
 
   /** undefined when none runs. */
   supervisorPid(): number | undefined {
-    const candidates = this.#processes().filter(({ words }) => words[1] === "supervisor");
-    const pids = new Set(candidates.map(({ pid }) => pid));
-    return candidates.find(({ parent }) => !pids.has(parent))?.pid; // the others are monitors that it forked
+    // The others of this name are monitors, which may be orphans.
+    const holder = Number(readText(join(this.runDir, "lock")));
+    return this.#processes().find(({ pid, words }) => pid === holder && words[1] === "supervisor")?.pid;
   }
 
   /** undefined when none runs. */
@@ -145,6 +145,10 @@ export async function runProgram(command: readonly string[], options: RunOptions
     child.exited,
   ]);
   return { exitCode, stdout, stderr };
+}
+
+function readText(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 function parentOf(pid: string): number {

@@ -40,6 +40,9 @@ kernelTest(
     await product.ok("run", "--name", "first", "--volume", "first:/volume", "--rootfs", rootfs, "/bin/true");
     await product.ok("rm", "first");
     await product.ok("volume", "rm", "first");
+    await product.ok("network", "create", "first");
+    await product.ok("run", "--rm", "--network", "first", "--rootfs", rootfs, "/bin/true");
+    await product.ok("network", "rm", "first");
     const registry = await ScriptedRegistry.open();
     defer(() => registry[Symbol.asyncDispose]());
     registry.addImage("1", [tarOfFiles({ a: "b" })]);

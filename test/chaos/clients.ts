@@ -1,5 +1,6 @@
 /** Clients that do random things with objects of their own, one request after the other, and hold the engine to its answers. */
 
+import type { ContainerCreate } from "../../src/client/container-types.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
 import { EngineError } from "../../src/client/engine-error.ts";
 import { Promised, Violation } from "./model.ts";
@@ -71,27 +72,37 @@ const volumes: Kind = {
 
 /** With the containers that a request which was cut off has left: nobody else uses the volume. */
 async function removeVolume({ engine }: Pick<World, "engine">, name: string): Promise<void> {
-  for (const { Id } of await engine.containers.list({ all: true, filters: { volume: [name] } }))
+  await removeUsers(engine, { volume: [name] });
+  await engine.volumes.remove(name);
+}
+
+async function removeUsers(engine: EngineClient, filters: Readonly<Record<string, readonly string[]>>): Promise<void> {
+  for (const { Id } of await engine.containers.list({ all: true, filters }))
     await engine.containers.remove(Id, { force: true }).catch((error: unknown) => {
       if (!(error instanceof EngineError && (error.status === 404 || error.status === 409))) throw error;
     });
-  await engine.volumes.remove(name);
 }
 
 /** A container that is gone afterwards, whatever becomes of this request. */
 async function runWithVolume({ engine, rootfs }: World, name: string): Promise<void> {
-  const { Id } = await engine.containers.create({
+  await runOnce(engine, {
     Cmd: ["/bin/sh", "-c", "echo x >> /volume/file"],
     HostConfig: { Rootfs: rootfs, NetworkMode: "none", AutoRemove: true, Binds: [`${name}:/volume`] },
   });
+}
+
+/** Its exit code; undefined: it is gone, and nobody knows. */
+async function runOnce(engine: EngineClient, config: ContainerCreate): Promise<number | undefined> {
+  const { Id } = await engine.containers.create(config);
   try {
     const wait = await engine.containers.wait(Id, "removed");
     await engine.containers.start(Id);
-    await wait.exit();
+    return (await wait.exit()).StatusCode;
   } catch (error) {
     // Killed with its monitor, or not started before an engine was: a `--rm` container is gone, and that says nothing of the volume.
     if (!(error instanceof EngineError && error.status === 404 && error.message.startsWith("No such container")))
       throw error;
+    return undefined;
   }
 }
 
@@ -147,6 +158,33 @@ async function runExec({ engine, random }: World, name: string): Promise<void> {
   }
 }
 
+const networks: Kind = {
+  make: ({ engine }, name) => engine.networks.create({ Name: name }),
+  remove: removeNetwork,
+  uses: [
+    { ask: ({ engine }, name) => engine.networks.inspect(name), refusals: [] },
+    { ask: runInNetwork, refusals: [] },
+  ],
+  list: async (engine) =>
+    (await engine.networks.list()).map(({ Name }) => Name).filter((name) => name.startsWith("chaos-")),
+};
+
+/** With the containers that a request which was cut off has left: nobody else is in the network. */
+async function removeNetwork({ engine }: Pick<World, "engine">, name: string): Promise<void> {
+  await removeUsers(engine, { network: [name] });
+  await engine.networks.remove(name);
+}
+
+/** A container that has an address in it, and is gone afterwards. */
+async function runInNetwork({ engine, rootfs }: World, name: string): Promise<void> {
+  const status = await runOnce(engine, {
+    Cmd: ["/bin/sh", "-c", "ip -4 addr show eth0 | grep -q inet"],
+    HostConfig: { Rootfs: rootfs, NetworkMode: name, AutoRemove: true },
+  });
+  if (status !== undefined && status !== 0 && status !== 137)
+    throw new Violation(`a container in network ${name} has no address: it ended with ${status}`);
+}
+
 /** Names of an image that is there from the beginning; with the last one of a client nothing else goes. */
 const tags: Kind = {
   make: async ({ engine, image }, name) => {
@@ -168,6 +206,7 @@ const tags: Kind = {
 export const kinds: Readonly<Record<string, Kind>> = {
   container: containers,
   exec: execs,
+  network: networks,
   tag: tags,
   volume: volumes,
 };
