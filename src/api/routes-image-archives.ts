@@ -6,6 +6,7 @@ import { commit } from "../engine/images/commit.ts";
 import { importImage } from "../engine/images/import-image.ts";
 import { loadImages } from "../engine/images/load.ts";
 import { chooseImages, saveImages } from "../engine/images/save.ts";
+import { parseCommitConfig } from "../spec/commit-config.ts";
 import { hostPlatform, type Platform, parsePlatform } from "../spec/platform.ts";
 import { familiarReference, parseReference, type Reference } from "../spec/reference.ts";
 import { progressReply } from "./progress-reply.ts";
@@ -61,16 +62,13 @@ export const imageArchiveRoutes = [
     },
     body: true,
     async handle({ query, body, engine }) {
-      if (body !== null && body !== undefined && Object.keys(body).length > 0)
-        throw OrlopError.of("unknown_field", {
-          field: "a configuration in the body of a commit (changes says the same)",
-        });
       const image = await commit(engine.images, engine.containers.get(query.container ?? ""), {
         name: nameOf(query.repo, query.tag),
         author: query.author ?? "",
         comment: query.comment ?? "",
         changes: query.changes,
         pause: query.pause,
+        config: body === null || body === undefined ? undefined : parseCommitConfig(body),
       });
       return json({ Id: image.id }, 201);
     },
@@ -128,23 +126,20 @@ interface ImportQuery {
   readonly platform: string | undefined;
 }
 
-/** `POST /images/create?fromSrc=-`: the body is the archive. */
+/** `POST /images/create?fromSrc=`: "-" and the archive in the body, or where it lies. */
 export function importReply(
   { images }: Engine,
   source: string,
   { repo, tag, message = "", changes, platform: wanted }: ImportQuery,
-  upload: AsyncIterable<Uint8Array>,
+  { upload, signal }: { readonly upload: AsyncIterable<Uint8Array>; readonly signal: AbortSignal },
 ): Promise<Reply> {
-  if (source !== "-")
-    throw OrlopError.of("bad_value", {
-      what: "fromSrc",
-      value: source,
-      expected: '"-" and the archive in the body: the engine downloads no URL (orlop import does)',
-    });
   const name = nameOf(repo, tag);
   const request = { name, message, changes, platform: wanted === undefined ? hostPlatform() : platformOf(wanted) };
   return progressReply(async (send) => {
-    const image = await importImage(images, upload, request);
+    if (source !== "-") send({ status: `Downloading from ${source}` });
+    const registries = await images.registrySettings.registries();
+    const archive = source === "-" ? upload : registries.download(source, signal);
+    const image = await importImage(images, archive, request);
     send({ status: image.id });
   });
 }

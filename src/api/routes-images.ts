@@ -41,7 +41,7 @@ export const imageRoutes = [
     },
     body: "stream",
     handle({ query, engine, registryAuth, signal, upload, apiMinor }) {
-      if (query.fromSrc !== undefined) return importReply(engine, query.fromSrc, query, upload);
+      if (query.fromSrc !== undefined) return importReply(engine, query.fromSrc, query, { upload, signal });
       if (query.fromImage === undefined)
         throw OrlopError.of("bad_value", { what: "fromImage", value: "", expected: "the name of an image" });
       const wanted = has(apiMinor, "pullPlatform") ? query.platform : undefined;

@@ -9,7 +9,7 @@
  * So existence is proof, after a power loss too. What lies in `ingest` proves nothing: it is hashed again when it goes on.
  */
 import { createHash, type Hash } from "node:crypto";
-import { constants, renameSync } from "node:fs";
+import { constants, existsSync, renameSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OrlopError } from "../base/errors.ts";
@@ -66,6 +66,11 @@ export class ContentStore {
   /** Where a blob is while it comes. */
   ingestPathOf(digest: Digest): string {
     return join(this.#ingest, hexOf(digest));
+  }
+
+  /** Whether a blob is here, without a wait. */
+  hasNow(digest: Digest): boolean {
+    return existsSync(this.pathOf(digest));
   }
 
   /** A blob's size, or undefined when it is not (wholly) here. */

@@ -2,6 +2,7 @@
 import type { RegistryConfig } from "../spec/registry-config.ts";
 import type { Credentials } from "../spec/registry-credentials.ts";
 import { type Wait, waitForClock } from "./backoff.ts";
+import { downloadUrl } from "./download-url.ts";
 import { planEndpoints } from "./registry-endpoint.ts";
 import { RegistrySession } from "./registry-session.ts";
 import { RegistryTransport } from "./registry-transport.ts";
@@ -45,6 +46,12 @@ export class Registries {
           ...(credentials === undefined ? {} : { credentials }),
         }),
     );
+  }
+
+  /** What lies at any address: no registry's rules, no credentials. @throws {OrlopError} bad_value, file_unreadable */
+  download(url: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
+    const wait = this.#options.stallMs ?? stallMs;
+    return downloadUrl(this.#transport, url, { stallMs: wait, ...(signal && { signal }) });
   }
 
   /** For writing: the registry itself. */

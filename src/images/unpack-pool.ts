@@ -46,6 +46,7 @@ export class UnpackPool {
   readonly #threads: Thread[] = [];
   readonly #waiting: (() => void)[] = [];
   #running = 0;
+  #expecting = 0;
   #jobs = 0;
   #writtenBytes = 0;
   #writing = false;
@@ -65,6 +66,18 @@ export class UnpackPool {
     } finally {
       this.#leave();
     }
+  }
+
+  /** A layer is about to come: a thread starts meanwhile, which takes as long as a small layer. Ends when it is disposed of. */
+  expect(): Disposable {
+    this.#expecting++;
+    if (this.#threads.length === 0) this.#startThread();
+    return {
+      [Symbol.dispose]: () => {
+        this.#expecting--;
+        this.#endThreads();
+      },
+    };
   }
 
   async #run({ blob, diffId, directory, onProgress, signal }: UnpackJob): Promise<UnpackedLayer> {
@@ -145,7 +158,11 @@ export class UnpackPool {
       return;
     }
     this.#running--;
-    if (this.#running > 0) return;
+    this.#endThreads();
+  }
+
+  #endThreads(): void {
+    if (this.#running > 0 || this.#expecting > 0) return;
     for (const { worker } of this.#threads.splice(0)) worker.terminate();
     this.#writtenBytes = 0;
   }

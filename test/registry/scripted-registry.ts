@@ -40,9 +40,10 @@ export class ScriptedRegistry implements AsyncDisposable {
   readonly #scripts: { readonly pattern: RegExp; readonly script: Script; count: number }[] = [];
   readonly #server = http.createServer((request, response) => void this.#serve(request, response));
 
-  static async open(): Promise<ScriptedRegistry> {
+  /** @param port one that is free unless it matters */
+  static async open(port = 0): Promise<ScriptedRegistry> {
     const registry = new ScriptedRegistry();
-    await new Promise<void>((resolve) => registry.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => registry.#server.listen(port, "127.0.0.1", resolve));
     return registry;
   }
 

@@ -49,7 +49,7 @@ kernelTest(
       modules: ["overlay", "nf_tables", "bridge"],
       script,
     });
-    const { exitCode, output } = await runGuest(kernel, disk, timeoutMs);
+    const { exitCode, output } = await runGuest(kernel, disk, { timeoutMs });
     if (exitCode !== 0) console.log(output);
     expect(exitCode).toBe(0);
     // A need for cgroup v2 is met here; so nothing that asks for it may have been skipped.

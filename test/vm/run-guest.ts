@@ -1,7 +1,8 @@
 /** Boots the virtual machine, and gives what its task printed. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { endMark, type GuestDisk } from "./guest-disk.ts";
 import type { GuestKernel } from "./guest-kernel.ts";
 
@@ -12,34 +13,48 @@ export interface GuestResult {
   readonly output: string;
 }
 
+export interface GuestOptions {
+  /** After which the machine is switched off. */
+  readonly timeoutMs: number;
+  /** Words of the kernel's command line, which the task finds in /proc/cmdline. */
+  readonly words?: readonly string[];
+  /** Takes each line of the console as it comes. cut: switches the machine off, as a power cut does. */
+  readonly onLine?: (line: string, cut: () => void) => void;
+}
+
 const memory = "1536M";
 
 /** Software emulation unless told otherwise, so that it runs inside any other virtual machine too. */
 const accelerator = process.env["ORLOP_VM_ACCELERATOR"] ?? "tcg,thread=multi";
 
-/** @param timeoutMs after which the machine is switched off */
-export async function runGuest(
-  kernel: GuestKernel,
-  { initramfs, disk }: GuestDisk,
-  timeoutMs: number,
-): Promise<GuestResult> {
+export async function runGuest(kernel: GuestKernel, disk: GuestDisk, options: GuestOptions): Promise<GuestResult> {
+  const child = startMachine(kernel, disk, options);
+  const cut = (): void => void child.kill("SIGKILL");
+  const lines: string[] = [];
+  const take = (line: string): void => {
+    lines.push(line);
+    options.onLine?.(line, cut);
+  };
+  const readers = [child.stdout, child.stderr].map((input) =>
+    createInterface({ input: input as NonNullable<typeof input>, crlfDelay: Number.POSITIVE_INFINITY }),
+  );
+  for (const reader of readers) reader.on("line", take);
+  await once(child, "close");
+  const output = lines.join("\n").replaceAll("\r", "");
+  const ended = new RegExp(`^${endMark} (\\d+)$`, "m").exec(output);
+  return { exitCode: ended === null ? undefined : Number(ended[1]), output };
+}
+
+function startMachine(kernel: GuestKernel, disk: GuestDisk, { timeoutMs, words = [] }: GuestOptions): ChildProcess {
+  const append = ["console=ttyS0", "quiet", "panic=-1", "rdinit=/init", ...words].join(" ");
   const machine = ["-M", "pc", "-accel", accelerator, "-cpu", "max", "-smp", "2", "-m", memory, "-no-reboot"];
-  const boot = ["-kernel", kernel.image, "-initrd", initramfs, "-append", "console=ttyS0 quiet panic=-1 rdinit=/init"];
-  const devices = ["-drive", `file=${disk},format=raw,if=virtio,cache=unsafe`, "-nic", "none"];
+  const boot = ["-kernel", kernel.image, "-initrd", disk.initramfs, "-append", append];
+  // what the guest has written stays when the machine is killed, as the host's pages: a flush need not reach the host's disk
+  const devices = ["-drive", `file=${disk.disk},format=raw,if=virtio,cache=unsafe`, "-nic", "none"];
   const console = ["-nodefaults", "-display", "none", "-serial", "stdio"];
-  const child = spawn("qemu-system-x86_64", [...machine, ...boot, ...devices, ...console], {
+  return spawn("qemu-system-x86_64", [...machine, ...boot, ...devices, ...console], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: timeoutMs,
     killSignal: "SIGKILL",
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  }
-  await once(child, "close");
-  const text = output.replaceAll("\r", "");
-  const ended = new RegExp(`^${endMark} (\\d+)$`, "m").exec(text);
-  return { exitCode: ended === null ? undefined : Number(ended[1]), output: text };
 }

@@ -34,7 +34,7 @@ kernelTest(
       files: { before: beforeBoot, after: afterBoot },
     });
     for (const boot of ["first", "second"]) {
-      const { exitCode, output } = await runGuest(kernel, disk, timeoutMs);
+      const { exitCode, output } = await runGuest(kernel, disk, { timeoutMs });
       if (exitCode !== 0) console.log(output);
       expect({ boot, exitCode }).toEqual({ boot, exitCode: 0 });
     }

@@ -13,6 +13,7 @@ import { addMadeImage } from "./add-image.ts";
 import { encodeImageConfig } from "./encode-config.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
+import { mergedConfig } from "./merged-config.ts";
 
 export interface CommitRequest {
   /** Without one the image has its id alone. */
@@ -21,6 +22,8 @@ export interface CommitRequest {
   readonly comment: string;
   /** Dockerfile instructions. */
   readonly changes: readonly string[];
+  /** Of the new image; what it leaves out is the container's. Changes go on top of it, and the container's below. */
+  readonly config: ContainerDefaults | undefined;
   /** No process of the container runs while its files are read. */
   readonly pause: boolean;
 }
@@ -33,7 +36,11 @@ export async function commit(images: Images, container: Container, request: Comm
   const { image } = container.record;
   const { content, leases } = await images.stores();
   const base = image === undefined ? undefined : images.table.get(image.id);
-  const config = applyChanges(configOf(container), request.changes);
+  const own = configOf(container);
+  const config =
+    request.config === undefined
+      ? applyChanges(own, request.changes)
+      : mergedConfig(applyChanges(request.config, request.changes), own);
   using lease = leases.open();
   lease.hold(base?.layers.map(({ digest }) => digest) ?? []);
   const made = await readPaused(container, request.pause, () => changedLayer(container, lease, content));
@@ -58,6 +65,7 @@ export async function commit(images: Images, container: Container, request: Comm
     lease,
   });
   const imageRef = request.name === undefined ? "" : familiarReference(request.name);
+  if (request.name !== undefined) images.tell("tag", record.id, imageRef, record.labels);
   container.files.noteCommit({ comment: request.comment, imageID: record.id, imageRef });
   return record;
 }

@@ -2,6 +2,7 @@
 
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
+import { mergedEnvironment } from "./merged-config.ts";
 
 /** The request with the image's defaults. Volumes and ports stay with the image (`ContainerImage.config`). */
 export function withImageDefaults(body: ContainerCreateBody, image: ContainerDefaults): ContainerCreateBody {
@@ -46,11 +47,4 @@ function commandOf(
     Entrypoint: Entrypoint ?? image.Entrypoint ?? null,
     Cmd: hasCommand ? Cmd : (image.Cmd ?? null),
   };
-}
-
-/** What was asked for first, then what the image has besides. */
-function mergedEnvironment(asked: readonly string[], own: readonly string[]): readonly string[] {
-  const nameOf = (entry: string): string => entry.split("=", 1)[0] as string;
-  const names = new Set(asked.map(nameOf));
-  return [...asked, ...own.filter((entry) => !names.has(nameOf(entry)))];
 }

@@ -48,6 +48,12 @@ export class ImageStores {
     return new ImageStores({ places, content, layers, leases, writeBack });
   }
 
+  /** Layers with these blobs may have to be unpacked soon: when one is not here, a thread gets ready for it. */
+  expectLayers(digests: readonly Digest[]): Disposable {
+    if (digests.every((digest) => this.content.hasNow(digest))) return { [Symbol.dispose]: () => undefined };
+    return this.#pool.expect();
+  }
+
   /**
    * Unpacks a layer whose blob is in the content store, or on its way there; at once when it is unpacked already.
    * It is not in use before its blob is verified.

@@ -3,7 +3,7 @@
 import { describeLayer, diffIdOf } from "../../images/layer-blob.ts";
 import { applyChanges } from "../../spec/image-change.ts";
 import type { Platform } from "../../spec/platform.ts";
-import type { Reference } from "../../spec/reference.ts";
+import { familiarReference, type Reference } from "../../spec/reference.ts";
 import { addMadeImage } from "./add-image.ts";
 import { encodeImageConfig } from "./encode-config.ts";
 import type { ImageRecord } from "./image-record.ts";
@@ -36,5 +36,9 @@ export async function importImage(
   const comment = message === "" ? "imported from a tar archive" : message;
   const history = [{ created: new Date().toISOString(), comment }];
   const encoded = encodeImageConfig({ platform, config, author: "", diffIds: [diffId], history });
-  return addMadeImage(images, { config: encoded, layers: [layer], names: name === undefined ? [] : [name], lease });
+  const names = name === undefined ? [] : [name];
+  const image = await addMadeImage(images, { config: encoded, layers: [layer], names, lease });
+  for (const one of names) images.tell("tag", image.id, familiarReference(one), image.labels);
+  images.tell("import", image.id, image.id, image.labels);
+  return image;
 }

@@ -67,6 +67,7 @@ async function loadLayout(loader: Loader): Promise<LoadedImage[]> {
     const all = own.size > 0 ? [...own.values()] : (names.get(config.digest) ?? []);
     for (const { digest: layer } of manifest.layers) await checkLayer(layer, loader);
     const image = await addImage(loader.images, { manifest, config, indexes, names: all, target: descriptor.digest });
+    loader.images.tell("load", image.id, image.id, image.labels);
     loaded.push({ image, names: all });
   }
   if (loaded.length === 0) throw OrlopError.of("bad_image_archive", { reason: "its index names no image" });
@@ -171,6 +172,7 @@ async function loadDocker(loader: Loader): Promise<LoadedImage[]> {
       descriptors.push(await describeLayer(blob, content));
     }
     const image = await addMadeImage(images, { config: document, layers: descriptors, names, lease });
+    images.tell("load", image.id, image.id, image.labels);
     loaded.push({ image, names });
   }
   if (loaded.length === 0) throw OrlopError.of("bad_image_archive", { reason: "its manifest.json names no image" });

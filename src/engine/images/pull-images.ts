@@ -66,6 +66,7 @@ async function pullAll(images: Images, request: PullRequest, brought: Brought): 
   const registries = await images.registrySettings.registries();
   using lease = stores.leases.open();
   using layerLease = stores.layerLeases.open();
+  using expected = new DisposableStack();
   const pulled = await pullImage({
     reference,
     platform,
@@ -74,7 +75,11 @@ async function pullAll(images: Images, request: PullRequest, brought: Brought): 
     fetcher: stores.fetcher,
     lease,
     onEvent: (event) => {
-      if (event.kind === "resolved") for (const { digest } of event.layers) brought.blobs.add(digest);
+      if (event.kind === "resolved") {
+        const digests = event.layers.map(({ digest }) => digest);
+        for (const digest of digests) brought.blobs.add(digest);
+        expected.use(stores.expectLayers(digests));
+      }
       onStep(event);
     },
     onLayer: async ({ layer, position, image, arriving, signal }) => {

@@ -32,15 +32,19 @@ export async function removeImage(images: Images, { written, force }: RemovalReq
     if (!force && isOneName(names)) checkNoContainer(images, image, written);
     const untagged = [name, ...digestsLeft(name, names)];
     if (untagged.length < names.length || blocks(images, image, force)) return endNames(images, image, untagged);
-    return endImage(images, image);
+    return endImage(images, image, [name]);
   }
   if (!force || images.users.usersOf(image.id).some(({ isRunning }) => isRunning)) checkUnused(images, image);
   if (!force && !isOneName(names)) throw OrlopError.of("image_names", { image: shortId(image.id) });
   return endImage(images, image);
 }
 
-/** Removes the image and every name of it. The caller has seen to it that it may go. */
-export async function endImage(images: Images, image: ImageRecord): Promise<Removal> {
+/**
+ * Removes the image and every name of it. The caller has seen to it that it may go.
+ *
+ * @param asked names whose end is told as an event; by default each one's
+ */
+export async function endImage(images: Images, image: ImageRecord, asked?: readonly NameRecord[]): Promise<Removal> {
   const names = images.table.namesOf(image.id);
   images.leaving.add(image.id);
   try {
@@ -48,7 +52,7 @@ export async function endImage(images: Images, image: ImageRecord): Promise<Remo
   } finally {
     images.leaving.delete(image.id);
   }
-  tellUntagged(images, image, names);
+  tellUntagged(images, image, asked ?? names);
   images.tell("delete", image.id, image.id, image.labels);
   const freed = await reclaimImages(images, [image]);
   return { untagged: names.map(shown), deleted: [image.id, ...chainsOf(image, freed)], bytes: freed.bytes };
@@ -56,7 +60,7 @@ export async function endImage(images: Images, image: ImageRecord): Promise<Remo
 
 async function endNames(images: Images, image: ImageRecord, names: readonly NameRecord[]): Promise<Removal> {
   await images.commit({ removeNames: names });
-  tellUntagged(images, image, names);
+  tellUntagged(images, image, names.slice(0, 1)); // as Docker: digests that go with their last tag are no events
   return { untagged: names.map(shown), deleted: [], bytes: 0 };
 }
 

@@ -73,6 +73,7 @@ export async function* saveImages(images: Images, chosen: readonly SavedImage[])
   yield file("manifest.json", dockerManifest(chosen));
   yield file("oci-layout", { imageLayoutVersion: "1.0.0" });
   yield tarEnd;
+  for (const { image } of chosen) images.tell("save", image.id, image.id, image.labels);
 }
 
 function blobsOf({ id, manifest, layers }: ImageRecord): Digest[] {

@@ -1,0 +1,108 @@
+/**
+ * In the virtual machine: looks at what the power cut left, then pulls and removes images until the power is cut again.
+ * `last` as its word: one change more, and a clean end.
+ */
+
+import { existsSync, readFileSync } from "node:fs";
+import { PointFile } from "../crash/point-file.ts";
+import { checkState, type Files } from "../power/check-state.ts";
+import { Product, testOrlopPath } from "../product.ts";
+import { randomBytes } from "../registry/pulling.ts";
+import { digestOf, ScriptedRegistry } from "../registry/scripted-registry.ts";
+import { guestLayer } from "./guest-layer.ts";
+import { type Change, lines, readPowerState } from "./power-model.ts";
+
+/** The same at every boot: it is part of the images' names. */
+const port = 5000;
+const directory = "/pulls";
+/** So many images are kept: the oldest goes for the next. */
+const keep = 3;
+
+const say = (line: string): void => console.log(line);
+const { tags, underWay } = readPowerState(readFileSync("/proc/cmdline", "utf8"));
+const isLast = process.argv[2] === "last";
+
+/** By diff id. */
+const layers = new Map<string, Files>();
+const registry = await ScriptedRegistry.open(port);
+const nameOf = (tag: number): string => `${registry.host}/a:${tag}`;
+
+/** Base, which is the same in every image; and 2 MB in a few files with 60 small ones. */
+function addImage(tag: number): void {
+  const large = [0, 1, 2].map((i) => [`large/${i}`, randomBytes(700_000, tag * 10 + i + 3)] as const);
+  const small = Array.from({ length: 60 }, (_, i) => [`small/${i}`, Buffer.from(`file ${i} of ${tag}\n`)] as const);
+  const contents: Files[] = [
+    { "base/a": randomBytes(900_000, 1), "base/b": randomBytes(10, 2) },
+    Object.fromEntries([...large, ...small]),
+  ];
+  const blobs = contents.map((files) => {
+    const tar = guestLayer(files);
+    layers.set(digestOf(tar), files);
+    return tar;
+  });
+  registry.addImage(String(tag), blobs);
+}
+
+const known = [...tags, ...(underWay === undefined ? [] : [underWay.tag])];
+for (const tag of known) addImage(tag);
+const named = (list: readonly number[]): Set<string> => new Set(list.map(nameOf));
+const after =
+  underWay === undefined
+    ? tags
+    : underWay.kind === "pull"
+      ? [...tags, underWay.tag]
+      : tags.filter((tag) => tag !== underWay.tag);
+
+// first what lies on the disk, before an engine mends anything
+const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: "/run/points" } });
+const points = new PointFile("/run/points");
+const promises = [
+  { position: 0, names: named(tags) },
+  { position: 1, names: named(after) },
+];
+if (existsSync(product.stateDir))
+  for (const fault of checkState(product.stateDir, layers, promises, 0)) say(lines.fault(fault));
+else if (tags.length > 0) say(lines.fault("the state directory is gone"));
+// then what the engine itself says of it
+const checked = await product.run(["system", "check"]);
+if (checked.exitCode !== 0)
+  say(lines.fault(`system check: ${checked.stdout} ${checked.stderr}`.replaceAll("\n", "; ")));
+const here = (await product.engine.images.list()).flatMap(({ RepoTags }) => RepoTags ?? []);
+let kept = known.filter((tag) => here.includes(nameOf(tag)));
+
+say(lines.ready);
+let next = underWay?.kind === "pull" && !kept.includes(underWay.tag) ? underWay.tag : Math.max(0, ...known) + 1;
+for (;;) {
+  await change({ kind: "pull", tag: next++ });
+  if (isLast) break;
+  if (kept.length > keep) await change({ kind: "remove", tag: kept[0] as number });
+}
+await product.stop();
+points[Symbol.dispose]();
+await registry[Symbol.asyncDispose]();
+
+async function change(wanted: Change): Promise<void> {
+  const { kind, tag } = wanted;
+  say(lines.begin(wanted));
+  // a fault of our own making, to see that it is found: this point's step is left out
+  const fault = /orlop\.fault=(\S+)/.exec(readFileSync("/proc/cmdline", "utf8"))?.[1];
+  if (fault !== undefined) points.arm(fault, "skip");
+  if (kind === "pull") {
+    if (!known.includes(tag)) addImage(tag);
+    const asked = registry.requests.length;
+    for await (const _message of product.engine.images.pull(nameOf(tag), {}));
+    checkFetched(asked);
+    kept = [...kept, tag];
+  } else {
+    await product.engine.images.remove(nameOf(tag), false);
+    kept = kept.filter((one) => one !== tag);
+  }
+  say(lines.done(wanted));
+}
+
+/** What another image has brought and the disk still has is not asked for again. */
+function checkFetched(from: number): void {
+  const base = digestOf(guestLayer({ "base/a": randomBytes(900_000, 1), "base/b": randomBytes(10, 2) }));
+  const again = registry.requests.slice(from).filter(({ path }) => path.includes(base));
+  if (kept.length > 0 && again.length > 0) say(lines.fault("the layer that every image has was downloaded again"));
+}

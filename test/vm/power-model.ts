@@ -1,0 +1,63 @@
+/** What a machine whose power is cut has promised, as its console tells it: what was answered, and what was under way. */
+
+export interface Change {
+  readonly kind: "pull" | "remove";
+  readonly tag: number;
+}
+
+/** As it travels on the kernel's command line. */
+export interface PowerState {
+  readonly tags: readonly number[];
+  readonly underWay: Change | undefined;
+}
+
+const word = "orlop.power=";
+
+/** What the guest prints, and the host reads. */
+export const lines = {
+  begin: ({ kind, tag }: Change) => `power begin ${kind} ${tag}`,
+  done: ({ kind, tag }: Change) => `power done ${kind} ${tag}`,
+  ready: "power ready",
+  fault: (text: string) => `power fault ${text}`,
+} as const;
+
+export class PowerModel {
+  #tags: number[] = [];
+  #underWay: Change | undefined;
+  readonly faults: string[] = [];
+  pulls = 0;
+
+  /** A line of the guest's console. */
+  take(line: string): void {
+    const [, step, kind, tag] = /^power (begin|done) (pull|remove) (\d+)$/.exec(line) ?? [];
+    const change = { kind, tag: Number(tag) } as Change;
+    if (step === "begin") this.#underWay = change;
+    if (step === "done") this.#done(change);
+    const fault = /^power fault (.*)$/.exec(line)?.[1];
+    if (fault !== undefined) this.faults.push(fault);
+  }
+
+  #done({ kind, tag }: Change): void {
+    this.#underWay = undefined;
+    this.#tags = this.#tags.filter((one) => one !== tag);
+    if (kind === "remove") return;
+    this.#tags.push(tag);
+    this.pulls++;
+  }
+
+  /** For the next boot. */
+  get commandLine(): string {
+    const { kind, tag } = this.#underWay ?? { kind: "none", tag: 0 };
+    return `${word}${this.#tags.join(",")}/${kind}/${tag}`;
+  }
+}
+
+/** What the host said at this boot. */
+export function readPowerState(commandLine: string): PowerState {
+  const said = commandLine.split(/\s+/).find((one) => one.startsWith(word)) ?? `${word}/none/0`;
+  const [tags = "", kind, tag] = said.slice(word.length).split("/");
+  return {
+    tags: tags.split(",").filter(Boolean).map(Number),
+    underWay: kind === "pull" || kind === "remove" ? { kind, tag: Number(tag) } : undefined,
+  };
+}
