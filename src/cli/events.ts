@@ -1,6 +1,6 @@
 /** `orlop events`. */
 
-import { parseTime } from "../base/point-in-time.ts";
+import { parseCallerTime } from "./caller-time.ts";
 import { command } from "./context.ts";
 import { parseFilters } from "./key-filters.ts";
 
@@ -24,11 +24,12 @@ export const events = command({
   },
   inEngine: true,
   examples: ["orlop events", "orlop events --since 1h --until 0s", "orlop events -f event=die --format json"],
-  async run({ flags, engine, print }) {
+  async run({ flags, ...context }) {
+    const { engine, print } = context;
     const now = Date.now();
     const lines = await engine.system.events({
-      ...(flags.since === undefined ? {} : { since: parseTime(flags.since, "--since", now) }),
-      ...(flags.until === undefined ? {} : { until: parseTime(flags.until, "--until", now) }),
+      ...(flags.since === undefined ? {} : { since: parseCallerTime(flags.since, "--since", now, context) }),
+      ...(flags.until === undefined ? {} : { until: parseCallerTime(flags.until, "--until", now, context) }),
       ...(flags.filter.length === 0 ? {} : { filters: parseFilters(flags.filter) }),
     });
     for await (const line of lines) await print(flags.format === "json" ? line : formatEvent(line));

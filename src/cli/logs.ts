@@ -1,7 +1,7 @@
 /** `orlop logs`. */
 import { OrlopError } from "../base/errors.ts";
-import { parseTime } from "../base/point-in-time.ts";
 import { readOutput } from "../client/attach.ts";
+import { parseCallerTime } from "./caller-time.ts";
 import { command } from "./context.ts";
 
 export const logs = command({
@@ -22,7 +22,8 @@ export const logs = command({
   },
   inEngine: true,
   examples: ["orlop logs web", "orlop logs -f --tail 10 web", "orlop logs --since 5m -t web"],
-  async run({ args, flags, engine, stdout, stderr }) {
+  async run({ args, flags, ...context }) {
+    const { engine, stdout, stderr } = context;
     const now = Date.now();
     const query = {
       stdout: true,
@@ -31,8 +32,8 @@ export const logs = command({
       timestamps: flags.timestamps,
       details: flags.details,
       tail: parseTail(flags.tail),
-      ...(flags.since === undefined ? {} : { since: parseTime(flags.since, "--since", now) }),
-      ...(flags.until === undefined ? {} : { until: parseTime(flags.until, "--until", now) }),
+      ...(flags.since === undefined ? {} : { since: parseCallerTime(flags.since, "--since", now, context) }),
+      ...(flags.until === undefined ? {} : { until: parseCallerTime(flags.until, "--until", now, context) }),
     };
     const name = args[0] as string;
     const { Config } = await engine.containers.inspect(name);

@@ -1,7 +1,7 @@
 /** The launcher: commands run in the engine, with streams, signals and exit codes as in a process of their own. */
 
 import { afterAll, beforeAll, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { waitUntil } from "../wait-until.ts";
@@ -212,3 +212,61 @@ kernelTest("a launcher that is killed takes its part in the container along, as 
   expect(await product.ok("wait", "orphan")).toBe("9");
   await product.ok("rm", "orphan");
 });
+
+kernelTest(
+  "callers that go at any moment leave nothing behind, and the engine as it is",
+  needs,
+  async () => {
+    const { product, container, rootfs } = stage;
+    const engine = product.enginePid();
+    await product.ok(
+      "run",
+      "-d",
+      "--name",
+      "talker",
+      "--network",
+      "none",
+      "--rootfs",
+      rootfs,
+      "sh",
+      "-c",
+      "while :; do echo x; done",
+    );
+    const lines = [
+      container("-i", "cat"),
+      container("sh", "-c", "while :; do echo y || exit; done"),
+      ["exec", "-i", "talker", "cat"],
+      ["logs", "-f", "talker"],
+      ["attach", "talker"],
+      ["stats"],
+      ["events"],
+      ["wait", "talker"],
+      ["ps", "-s"],
+    ];
+    for (let round = 0; round < 6; round++)
+      await Promise.all(
+        lines.map(async (words, i) => {
+          const child = Bun.spawn(product.command(...words), { stdin: "pipe", stdout: "pipe", stderr: "ignore" });
+          await Bun.sleep(round * 12 + i); // wherever it is by then
+          child.kill("SIGKILL");
+          await child.exited;
+        }),
+      );
+    expect(product.enginePid()).toBe(engine);
+    // Starts that were under way when their caller went may come in between.
+    await waitUntil(
+      async () => {
+        const left = (await product.ok("ps", "-aq")).split("\n").filter((id) => id !== "");
+        if (left.length > 0) await product.run(["rm", "-f", ...left]);
+        return left.length === 0;
+      },
+      patienceMs,
+      "no container is left",
+    );
+    expect(stage.needed()).toBe(0);
+    // Nobody is served any more: an engine that is asked to leave would.
+    const log = readFileSync(join(product.runDir, "engine.log"), "utf8");
+    expect(log.split("\n").filter((line) => line.startsWith("<3>"))).toEqual([]);
+  },
+  timeoutMs,
+);
