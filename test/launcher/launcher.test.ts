@@ -143,7 +143,7 @@ kernelTest(
 
 kernelTest("a reader that goes away ends the command as SIGPIPE would", needs, async () => {
   const { product, container } = stage;
-  const child = Bun.spawn(product.command(...container("sh", "-c", "while :; do echo more; done")));
+  const child = Bun.spawn(product.command(...container("sh", "-c", "while :; do echo more; sleep 0.01; done")));
   const reader = child.stdout.getReader();
   await reader.read();
   await reader.cancel();
@@ -230,11 +230,11 @@ kernelTest(
       rootfs,
       "sh",
       "-c",
-      "while :; do echo x; done",
+      "while :; do echo x; sleep 0.01; done",
     );
     const lines = [
       container("-i", "cat"),
-      container("sh", "-c", "while :; do echo y || exit; done"),
+      container("sh", "-c", "while :; do echo y || exit; sleep 0.01; done"),
       ["exec", "-i", "talker", "cat"],
       ["logs", "-f", "talker"],
       ["attach", "talker"],
