@@ -127,6 +127,36 @@ kernelTest("a terminal is given back when the engine goes, and when the launcher
   await product.ok("rm", "-f", "box");
 });
 
+kernelTest("a shell at a terminal goes on with the next engine", needs, async () => {
+  const { product, rootfs } = stage;
+  stage.needed();
+  const inner = product
+    .command("run", "-it", "--name", "shell", "--network", "none", "--rootfs", rootfs, "sh")
+    .join(" ");
+  await using session = openTerminal(["sh", "-c", `${inner}; echo code $?; stty`], {}, size);
+  await session.says(/# /);
+  session.type("echo first$((1+1))\r");
+  await session.says(/first2/);
+  killEngine();
+  await waitUntil(() => stage.needed() === 1, patienceMs, "the full program goes on");
+  await product.ok("ps"); // the next engine answers
+  await waitUntil(
+    () => {
+      if (/again4/.test(session.text)) return true;
+      session.type("echo again$((2+2))\r");
+      return false;
+    },
+    patienceMs,
+    "the shell answers again",
+  );
+  session.type("exit 4\r");
+  await session.says(/code 4/);
+  await session.exited;
+  expect(session.text.match(/first2/g)?.length).toBe(1);
+  expect(session.text.slice(session.text.lastIndexOf("code 4"))).not.toMatch(/-icanon|-echo\b|-opost/);
+  await product.ok("rm", "shell");
+});
+
 kernelTest("detach keys leave the container running", needs, async () => {
   const { product, rootfs } = stage;
   const words = ["run", "-it", "--name", "left", "--network", "none", "--rootfs", rootfs, "sh"];
