@@ -31,6 +31,8 @@ import { sharesAny } from "./sharing.ts";
 const PATIENCE_MS = 1000;
 /** …and so many of one kind make the next one likely. */
 const ENOUGH = 3;
+/** One for the next, and one that is made while that one runs: its making takes about as long as a short container's life. */
+const MOST = 2;
 
 type Parts = Pick<EngineParts, "machine" | "places" | "executor" | "background" | "clearAway">;
 type Like = Pick<ContainerRecord, "name" | "body" | "image" | "mounts">;
@@ -100,10 +102,10 @@ export class ReadyStart {
 
 export class ReadyStarts {
   readonly #parts: Parts;
-  #ready: ReadyStart | undefined;
-  #isMaking = false;
+  /** With what takes each back when nobody wants it. */
+  readonly #ready = new Map<ReadyStart, ReturnType<typeof setTimeout>>();
+  #making = 0;
   #isClosed = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #last = { kind: "", count: 0, atMs: 0 };
 
   constructor(parts: Parts) {
@@ -112,17 +114,17 @@ export class ReadyStarts {
 
   /** For a container of this kind, and nobody else from here on; undefined where none is ready. */
   take(body: ContainerCreateBody): ReadyStart | undefined {
-    const ready = this.#ready;
-    if (ready === undefined || kindOf(body) !== ready.kind) return undefined;
-    this.#ready = undefined;
-    clearTimeout(this.#timer);
+    if (this.#ready.size === 0) return undefined;
+    const kind = kindOf(body);
+    const ready = [...this.#ready.keys()].find((one) => one.kind === kind);
+    if (ready !== undefined) this.#letGo(ready);
     return ready;
   }
 
   /** Nothing came of the container. */
   giveBack(ready: ReadyStart): void {
     if (ready.isUsed) return;
-    if (this.#ready === undefined && ready.isAlive && !this.#isClosed) this.#keep(ready);
+    if (ready.isAlive && !this.#isClosed) this.#keep(ready);
     else this.discard(ready);
   }
 
@@ -133,8 +135,8 @@ export class ReadyStarts {
     const nowMs = performance.now();
     const follows = kind === this.#last.kind && nowMs - this.#last.atMs < PATIENCE_MS;
     this.#last = { kind, count: follows ? this.#last.count + 1 : 1, atMs: nowMs };
-    if (this.#last.count < ENOUGH || this.#isMaking || this.#isClosed || this.#ready !== undefined) return;
-    this.#isMaking = true;
+    if (this.#last.count < ENOUGH || this.#isClosed || this.#ready.size + this.#making >= MOST) return;
+    this.#making++;
     void this.#parts.background("making a start ready", async () => {
       try {
         const ready = await this.#make(like, kind);
@@ -143,7 +145,7 @@ export class ReadyStarts {
       } catch (error) {
         log("warn", "no start could be made ready", error); // the next container's own says why that fails
       } finally {
-        this.#isMaking = false;
+        this.#making--;
       }
     });
   }
@@ -167,15 +169,19 @@ export class ReadyStarts {
   }
 
   #keep(ready: ReadyStart): void {
-    this.#ready = ready;
-    this.#timer = setTimeout(() => this.#drop(), PATIENCE_MS);
-    this.#timer.unref();
+    const timer = setTimeout(() => this.#drop(ready), PATIENCE_MS);
+    timer.unref();
+    this.#ready.set(ready, timer);
   }
 
-  #drop(): void {
-    const ready = this.#ready;
-    this.#ready = undefined;
-    if (ready !== undefined) this.discard(ready);
+  #letGo(ready: ReadyStart): void {
+    clearTimeout(this.#ready.get(ready));
+    this.#ready.delete(ready);
+  }
+
+  #drop(ready: ReadyStart): void {
+    this.#letGo(ready);
+    this.discard(ready);
   }
 
   /** What is like it would not be what the next container needs either. */
@@ -193,8 +199,7 @@ export class ReadyStarts {
   /** Nothing is made ready any more, and what is goes. */
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#drop();
+    for (const ready of this.#ready.keys()) this.#drop(ready);
   }
 }
 
