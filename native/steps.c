@@ -12,6 +12,7 @@ const struct step_kind step_kinds[] = {
     {"remove", "s", step_remove},
     {"detach", "s", step_detach},
     {"chown", "snn", step_chown},
+    {"spread", "s", step_spread},
     {"kill-group", "ss", step_kill_group},
     {"write-until", "sbssn", step_write_until},
     {"usage", "l", step_usage},

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -231,4 +233,19 @@ int step_chown(struct task *task, union argument *arg) {
   if (lchown(arg[0].s, (uid_t)arg[1].n, (gid_t)arg[2].n) < 0)
     return fail(task, errno, "%s", arg[0].s);
   return 0;
+}
+
+/* path. A file system that knows no such flag is fine, and so is one that has it already. */
+int step_spread(struct task *task, union argument *arg) {
+  int flags, fd = open(arg[0].s, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0)
+    return fail(task, errno, "%s", arg[0].s);
+  int result = ioctl(fd, FS_IOC_GETFLAGS, &flags);
+  if (result == 0 && (flags & FS_TOPDIR_FL) == 0) {
+    flags |= FS_TOPDIR_FL;
+    result = ioctl(fd, FS_IOC_SETFLAGS, &flags);
+  }
+  if (result < 0 && (errno == ENOTTY || errno == EOPNOTSUPP || errno == EINVAL))
+    result = 0;
+  return close_after(fd, result);
 }

@@ -57,6 +57,7 @@ const layers: readonly Layer[] = [
       "propagation",
       "pivot",
       "mkdir",
+      "spread",
       "file",
     ],
     telling: /^fsopen\("(overlay|proc|sysfs|devpts|tmpfs)"|^pivot_root/,

@@ -95,7 +95,7 @@ export class Engine {
       durable: new DurableStore(`${places.stateDir}/orlop.db`),
       run: new RunStore(`${places.runDir}/run.db`),
     };
-    const engine = new Engine(options, await prepareMachine(executor), stores);
+    const engine = new Engine(options, await prepareMachine(executor, places), stores);
     engine.events.load(historyOf(places));
     engine.volumes.restore(stores.durable.load("volume"));
     await reconcile({
@@ -203,12 +203,24 @@ export class Engine {
 }
 
 /** The machine, with the group that holds all containers made ready, and what only such a group shows. */
-async function prepareMachine(executor: Executor): Promise<Machine> {
+async function prepareMachine(executor: Executor, { stateDir }: Places): Promise<Machine> {
   const machine = readMachine();
   const parent = planGroupParent(machine.cgroups, "/orlop", readText);
-  if (parent.length > 0) await executor.run(parent);
+  await executor.run([...parent, spreadContainers(stateDir)]);
   const ioWeightFile = findWeightFile(machine.cgroups, "/orlop", readText);
   return ioWeightFile === undefined ? machine : { ...machine, cgroups: { ...machine.cgroups, ioWeightFile } };
+}
+
+/**
+ * Containers come and go, each with a few directories; without a journal ext4 looks long for an inode's number that was not freed
+ * within the last minute, where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
+ */
+function spreadContainers(stateDir: string): Step {
+  return {
+    op: "spread",
+    path: `${stateDir}/containers`,
+    why: "what one container leaves free is in no other one's way",
+  };
 }
 
 /** In the run directory: events before the last boot are nobody's business. */

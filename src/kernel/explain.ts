@@ -77,6 +77,7 @@ const explanations = {
   remove: (s) => [`unlinkat(${quote(s.path)}) and everything below it`],
   usage: (s) => [`fstatat(each file below ${list(s.paths)}, AT_SYMLINK_NOFOLLOW)`],
   detach: (s) => [`umount2(${quote(s.path)}, MNT_DETACH|UMOUNT_NOFOLLOW)`],
+  spread: (s) => [`open(${quote(s.path)}, O_DIRECTORY)`, "ioctl(FS_IOC_SETFLAGS, FS_TOPDIR_FL)"],
   chown: (s) => [`lchown(${quote(s.path)}, ${s.uid}, ${s.gid})`],
   "kill-group": (s) => [
     ...(s.freezer === "" ? [] : [`write(${quote(s.freezer)}, "FROZEN")`]),

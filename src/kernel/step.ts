@@ -39,6 +39,8 @@ export const stepTable = {
   detach: { path: "s" },
   /** Set an owner on a path, links not followed. */
   chown: { path: "s", uid: "n", gid: "n" },
+  /** Tell the file system that each directory in this one is the top of a hierarchy of its own (FS_TOPDIR_FL): ext4 lays those in different parts of the disk. Others know no such thing, which is fine. */
+  spread: { path: "s" },
 
   // ── host side: cgroups and network ─────────────────────────────────────────────────────────────────────────────────
   /** Empty a cgroup v1 group: freeze, SIGKILL each task, thaw, until none is left (at most 10 s: ETIMEDOUT). tasks: the group's list; freezer: its freezer.state, "" = none. */

@@ -1,6 +1,7 @@
 /** Steps on the host's files, and on cgroups. */
 
 import { expect } from "bun:test";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -281,3 +282,31 @@ kernelTest("a device program that the verifier refuses fails with its words", [.
   await expect(failure).rejects.toMatchObject({ errno: "EINVAL" });
   await expect(failure).rejects.toThrow(/load: .+/);
 });
+
+kernelTest(
+  "spread marks a directory of ext4, where what is made in it lies apart; elsewhere it is fine",
+  needs,
+  async ({ directory }) => {
+    const [image, place] = [join(directory, "image"), join(directory, "place")];
+    execFileSync("truncate", ["-s", "8M", image]);
+    execFileSync("mkfs.ext4", ["-q", image]);
+    mkdirSync(place);
+    execFileSync("mount", ["-o", "loop", image, place]);
+    try {
+      mkdirSync(join(place, "containers"));
+      await runSteps([
+        { op: "spread", path: join(place, "containers") },
+        { op: "spread", path: join(place, "containers") },
+      ]);
+      expect(execFileSync("lsattr", ["-d", join(place, "containers")], { encoding: "utf8" })).toMatch(/^[-a-zA-Z]*T/);
+    } finally {
+      execFileSync("umount", [place]);
+    }
+    await runSteps([{ op: "spread", path: "/proc" }]);
+    await runSteps([{ op: "spread", path: "/dev/shm" }]);
+    await expect(runSteps([{ op: "spread", path: join(directory, "missing") }])).rejects.toMatchObject({
+      errno: "ENOENT",
+    });
+    await expect(runSteps([{ op: "spread", path: image }])).rejects.toMatchObject({ errno: "ENOTDIR" });
+  },
+);
