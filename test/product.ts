@@ -107,6 +107,11 @@ export class Product {
       .map(({ pid }) => pid);
   }
 
+  /** undefined when none runs. */
+  netdPid(): number | undefined {
+    return this.#processes().find(({ pid }) => isNetd(pid))?.pid;
+  }
+
   /** Everything of ours that runs. */
   pids(): number[] {
     return this.#processes().map(({ pid }) => pid);

@@ -1,5 +1,5 @@
 /**
- * Eight clients at random work, while engine, monitors and supervisor are killed under them. Afterwards every acknowledged
+ * Eight clients at random work, while engine, monitors, netd and supervisor are killed under them. Afterwards every acknowledged
  * change is there, nothing else is, nothing is left behind, and what stays resident has not grown.
  *
  * ORLOP_CHAOS_SECONDS: how long (20; with CI=true 180; an hour before a release). ORLOP_CHAOS_SEED repeats the choices.
@@ -23,15 +23,16 @@ const seed = Number(process.env["ORLOP_CHAOS_SEED"] ?? Date.now() % 1_000_000);
 const clients = 8;
 /** An engine is killed after so long at the least and at the most. */
 const enginePauseMs = [200, 5000] as const;
-/** Every so many kills of an engine it is a monitor's turn too, or the supervisor's. */
+/** Every so many kills of an engine it is a monitor's turn too, or netd's, or the supervisor's. */
 const monitorEvery = 3;
+const netdEvery = 4;
 const supervisorEvery = 10;
 const backMs = 20_000;
 const growthMaxKib = 512;
 
 kernelTest(
   `${clients} clients for ${seconds} s, while everything is killed now and then (seed ${seed})`,
-  ["root", "product", "busybox", "overlay"],
+  ["root", "product", "busybox", "overlay", "nft"],
   async ({ directory, defer }) => {
     const product = new Product(directory);
     defer(() => product.stop());
@@ -39,6 +40,7 @@ kernelTest(
     // what is made once and stays is there from now on: the store's writer, mount points
     await product.ok("run", "--name", "first", "--volume", "first:/volume", "--rootfs", rootfs, "/bin/true");
     await product.ok("rm", "first");
+    await product.ok("run", "--rm", "--network", "bridge", "--rootfs", rootfs, "/bin/true");
     await product.ok("volume", "rm", "first");
     await product.ok("network", "create", "first");
     await product.ok("run", "--rm", "--network", "first", "--rootfs", rootfs, "/bin/true");
@@ -70,7 +72,7 @@ kernelTest(
     await Promise.allSettled(working);
     const killed = await killing;
     const promises = await Promise.all(working);
-    console.log(`killed: ${killed.engines} engines, ${killed.monitors} monitors, ${killed.supervisors} supervisors`);
+    console.log(`killed: ${JSON.stringify(killed)}`);
 
     // An engine whose supervisor was killed last may still answer, and then makes room for the next.
     const isBack = async () => (await product.run(["info"])).exitCode === 0 && product.enginePid() !== undefined;
@@ -112,7 +114,7 @@ async function removeAll(product: Product): Promise<void> {
 }
 
 async function killNowAndThen(product: Product, random: Random, isOver: () => boolean) {
-  const killed = { engines: 0, monitors: 0, supervisors: 0 };
+  const killed = { engines: 0, monitors: 0, netds: 0, supervisors: 0 };
   const kill = (pid: number | undefined): number => {
     if (pid === undefined) return 0;
     try {
@@ -126,6 +128,7 @@ async function killNowAndThen(product: Product, random: Random, isOver: () => bo
     await Bun.sleep(random.between(...enginePauseMs));
     if (isOver()) return killed;
     if (turn % monitorEvery === 0) killed.monitors += kill(random.pick([undefined, ...product.monitorPids()]));
+    if (turn % netdEvery === 0) killed.netds += kill(product.netdPid());
     if (turn % supervisorEvery === 0) killed.supervisors += kill(product.supervisorPid());
     killed.engines += kill(product.enginePid());
   }

@@ -31,6 +31,8 @@ interface Kind {
   readonly list: (engine: EngineClient) => Promise<readonly string[]>;
 }
 
+const isChaos = (name: string): boolean => name.startsWith("chaos-");
+
 const scripts = ["exit 3", "echo said; sleep 0.2; exit 3", "while :; do echo line; sleep 0.05; done", "sleep 1000"];
 
 const containers: Kind = {
@@ -53,7 +55,9 @@ const containers: Kind = {
     { ask: ({ engine }, name) => readLogs(engine, name), refusals: [] },
   ],
   list: async (engine) =>
-    (await engine.containers.list({ all: true })).flatMap(({ Names }) => Names.map((one) => one.slice(1))),
+    (await engine.containers.list({ all: true }))
+      .flatMap(({ Names }) => Names.map((one) => one.slice(1)))
+      .filter((name) => isChaos(name)), // others are gone by themselves
 };
 
 const volumes: Kind = {
@@ -164,9 +168,10 @@ const networks: Kind = {
   uses: [
     { ask: ({ engine }, name) => engine.networks.inspect(name), refusals: [] },
     { ask: runInNetwork, refusals: [] },
+    { ask: joinNetwork, refusals: [] },
+    { ask: joinNetwork, refusals: [] },
   ],
-  list: async (engine) =>
-    (await engine.networks.list()).map(({ Name }) => Name).filter((name) => name.startsWith("chaos-")),
+  list: async (engine) => (await engine.networks.list()).map(({ Name }) => Name).filter((name) => isChaos(name)),
 };
 
 /** With the containers that a request which was cut off has left: nobody else is in the network. */
@@ -175,14 +180,32 @@ async function removeNetwork({ engine }: Pick<World, "engine">, name: string): P
   await engine.networks.remove(name);
 }
 
-/** A container that has an address in it, and is gone afterwards. */
-async function runInNetwork({ engine, rootfs }: World, name: string): Promise<void> {
+/** A container that has an address in it, some with a published port, and is gone afterwards. */
+async function runInNetwork({ engine, rootfs, random }: World, name: string): Promise<void> {
+  const PortBindings = random.next() < 0.5 ? {} : { "80/tcp": [{}] };
   const status = await runOnce(engine, {
     Cmd: ["/bin/sh", "-c", "ip -4 addr show eth0 | grep -q inet"],
-    HostConfig: { Rootfs: rootfs, NetworkMode: name, AutoRemove: true },
+    HostConfig: { Rootfs: rootfs, NetworkMode: name, AutoRemove: true, PortBindings },
   });
   if (status !== undefined && status !== 0 && status !== 137)
     throw new Violation(`a container in network ${name} has no address: it ended with ${status}`);
+}
+
+/** What a container may be answered that has ended meanwhile, or was killed with its monitor: no word on the network. */
+const containerGone = /^No such container|is not running|is not connected to the network|is already in progress/;
+
+/** A container of the default network that joins, leaves, and is gone soon, whatever becomes of this request. */
+async function joinNetwork({ engine, rootfs }: World, name: string): Promise<void> {
+  const HostConfig = { Rootfs: rootfs, NetworkMode: "bridge", AutoRemove: true };
+  const { Id } = await engine.containers.create({ Cmd: ["/bin/sleep", "3"], HostConfig });
+  try {
+    await engine.containers.start(Id);
+    await engine.networks.connect(name, Id, {});
+    await engine.networks.disconnect(name, Id, false);
+    await engine.containers.remove(Id, { force: true });
+  } catch (error) {
+    if (!(error instanceof EngineError && containerGone.test(error.message))) throw error;
+  }
 }
 
 /** Names of an image that is there from the beginning; with the last one of a client nothing else goes. */

@@ -4,7 +4,7 @@
  */
 
 import { expect } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { ContainerCreate } from "../../src/client/container-types.ts";
 import type { EngineClient } from "../../src/client/engine-client.ts";
 import { makeBusyboxRoot } from "../busybox-root.ts";
@@ -97,21 +97,10 @@ async function settled(product: Product, watch: Parameters<typeof takeSnapshot>[
 
 /** KiB. */
 function residents(product: Product): Readonly<Record<string, number>> {
-  const netd = readdirSync("/proc").find(
-    (pid) => /^\d+$/.test(pid) && nameOf(pid) === "orlop-netd" && product.pids().includes(Number(pid)),
-  );
-  const pids = { supervisor: product.supervisorPid(), engine: product.enginePid(), netd: Number(netd) };
+  const pids = { supervisor: product.supervisorPid(), engine: product.enginePid(), netd: product.netdPid() };
   return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, residentKib(pid ?? 0)]));
 }
 
 function residentKib(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
-}
-
-function nameOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    return ""; // it has ended
-  }
 }
