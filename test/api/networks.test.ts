@@ -15,6 +15,7 @@ import { waitUntil } from "../wait-until.ts";
 import { request } from "./engine-fixture.ts";
 
 const needs: readonly Need[] = ["root", "executor", "product", "nft", "ip", "busybox"];
+const readyMs = 10_000;
 const timeoutMs = 60_000;
 
 interface Fixture {
@@ -234,10 +235,20 @@ kernelTest(
     await start(fixture, "web", {
       HostConfig: { NetworkMode: "bridge", PortBindings: { "80/tcp": [{ HostPort: "" }] } },
     });
+    const linksInside = async (): Promise<number> => {
+      const path = (await ask("GET", "/containers/web/json")).value.NetworkSettings.SandboxKey;
+      return (await Bun.$`nsenter --net=${path} -- ip -o link`.text()).trim().split("\n").length;
+    };
     await killedAt("network.connect.recorded", () => ask("POST", "/networks/lan/connect", { Container: "web" }));
     expect(await networkOf()).toEqual(["bridge"]);
+    // what was not acknowledged is taken back: of the kernel, and of the network
+    await waitUntil(async () => (await linksInside()) === 2, readyMs, "loopback and one link");
+    expect((await ask("GET", "/networks/lan")).value.Containers).toEqual({});
     expect((await ask("POST", "/networks/lan/connect", { Container: "web" })).status).toBe(200);
+    expect(await linksInside()).toBe(3);
     await killedAt("network.disconnect.recorded", () => ask("POST", "/networks/lan/disconnect", { Container: "web" }));
+    expect(await networkOf()).toEqual(["bridge", "lan"]);
+    await waitUntil(async () => (await linksInside()) === 3, readyMs, "it is in both networks");
     await ask("POST", "/networks/lan/disconnect", { Container: "web" });
     expect(await networkOf()).toEqual(["bridge"]);
     for (const { Id } of (await ask("GET", "/containers/json?all=1")).value)

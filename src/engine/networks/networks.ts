@@ -2,6 +2,7 @@
 
 import { OrlopError } from "../../base/errors.ts";
 import { isName } from "../../base/id.ts";
+import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import type { Executor } from "../../kernel/executor.ts";
 import type { Netd } from "../../kernel/netd.ts";
@@ -472,10 +473,43 @@ export class Networks {
       await this.#sandboxes.removeStrays(survey);
       await this.#host.removeStrays(survey, new Set([...this.#byId.values()].map(({ record }) => record.linkName)));
     }
+    const running = this.#sandboxes.containerIds.flatMap((id) => this.#options.container(id) ?? []);
+    if (running.length > 0) {
+      const links = new Set((await this.#host.survey()).links.map(({ name }) => name));
+      for (const container of running)
+        await this.#finishChanges(container, links).catch((error: unknown) =>
+          log("error", `networks of ${container.id}`, error),
+        );
+    }
     for (const id of this.#sandboxes.networkIds) {
       const network = this.#byId.get(id);
       if (network?.record.driver === "bridge") await this.#host.bridgeIndex(network);
     }
+  }
+
+  /**
+   * A connect or disconnect that an earlier engine was killed in: what is written down of the container holds.
+   *
+   * @param links of the host: where one is missing, so is what it led to
+   */
+  async #finishChanges(container: NetworkedContainer, links: ReadonlySet<string>): Promise<void> {
+    const { id, places } = container;
+    const wanted = new Map<string, EndpointWish>();
+    for (const { network: name, settings } of container.endpoints) {
+      const network = await this.get(name);
+      wanted.set(network.id, { network, settings });
+    }
+    const before = this.#sandboxes.of(id)?.endpoints ?? [];
+    const kept = before.filter(
+      ({ networkId, portName }) => wanted.has(networkId) && (portName === "" || links.has(portName)),
+    );
+    const missing = [...wanted].filter(([networkId]) => !kept.some((one) => one.networkId === networkId));
+    if (kept.length === before.length && missing.length === 0) return;
+    for (const { networkId } of before.filter((one) => !kept.includes(one)))
+      await this.#sandboxes.disconnect(id, places.runDir, networkId);
+    for (const [, wish] of missing) await this.#sandboxes.connect(id, places.runDir, wish);
+    await this.#serveNames(container);
+    this.#writeFiles(container);
   }
 
   /** @param final the engine will not be back soon: nothing stays that no container uses */

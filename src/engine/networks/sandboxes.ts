@@ -6,6 +6,7 @@ import { newContainerId } from "../../base/id.ts";
 import { addressBytes, addressFromBytes, formatAddress, parseAddress } from "../../base/ip-address.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
+import { Serial } from "../../base/serial.ts";
 import type { Executor } from "../../kernel/executor.ts";
 import { type HeldPorts, type Netd, PortRefused } from "../../kernel/netd.ts";
 import type { Step } from "../../kernel/step.ts";
@@ -78,6 +79,10 @@ export class Sandboxes {
   readonly #ports = new PortTable();
   /** What ended containers still hold, and will not soon. */
   readonly #releases = new Map<string, Promise<void>>();
+  /** As a change that was under way when its container ended has left them. */
+  readonly #leaving = new Map<string, SandboxRecord>();
+  /** One change of a container's networks after the other, its release last. */
+  readonly #changes = new Map<string, Serial>();
 
   constructor(parts: SandboxParts) {
     this.#parts = parts;
@@ -141,7 +146,12 @@ export class Sandboxes {
     if (record === undefined) return this.#releases.get(containerId) ?? Promise.resolve();
     this.#live.delete(containerId);
     for (const { networkId } of record.endpoints) this.#parts.networkOf(networkId)?.members.delete(containerId);
-    const release = this.#release(containerId, runDir, record).finally(() => this.#releases.delete(containerId));
+    this.#leaving.set(containerId, record);
+    const release = this.#changesOf(containerId)
+      .run(() => this.#release(containerId, runDir, this.#leaving.get(containerId) ?? record))
+      .finally(() => {
+        for (const known of [this.#releases, this.#leaving, this.#changes]) known.delete(containerId);
+      });
     this.#releases.set(containerId, release);
     return release;
   }
@@ -274,10 +284,33 @@ export class Sandboxes {
     return [enterNamespace(this.pathOf(record.id)), ...planGateways(gateways)];
   }
 
+  #changesOf(containerId: string): Serial {
+    const changes = this.#changes.get(containerId) ?? new Serial();
+    this.#changes.set(containerId, changes);
+    return changes;
+  }
+
+  /** Of one that has ended, or has no networks, there is nothing to change. */
+  #change(containerId: string, work: (record: SandboxRecord) => Promise<void>): Promise<void> {
+    return this.#changesOf(containerId).run(async () => {
+      const record = this.#live.get(containerId);
+      if (record !== undefined) await work(record);
+    });
+  }
+
+  /** @returns whether the container still runs: else its release, which waits for this, goes by what is noted */
+  #note(containerId: string, record: SandboxRecord): boolean {
+    if (this.#live.has(containerId)) this.#keep(containerId, record);
+    else this.#leaving.set(containerId, record);
+    return this.#live.has(containerId);
+  }
+
   /** A running container gets another network. */
-  async connect(containerId: string, runDir: string, wish: EndpointWish): Promise<void> {
-    const record = this.#live.get(containerId);
-    if (record === undefined) return;
+  connect(containerId: string, runDir: string, wish: EndpointWish): Promise<void> {
+    return this.#change(containerId, (record) => this.#connect(containerId, runDir, record, wish));
+  }
+
+  async #connect(containerId: string, runDir: string, record: SandboxRecord, wish: EndpointWish): Promise<void> {
     const { endpoint, link } = await this.#makeEndpoint(record, wish);
     const after = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
     writeSandbox(runDir, after);
@@ -293,22 +326,24 @@ export class Sandboxes {
       await this.#removeEndpoint(record, endpoint);
       throw error;
     }
-    this.#keep(containerId, after);
-    await this.#republish(containerId, record, after);
+    if (this.#note(containerId, after)) await this.#republish(containerId, record, after);
   }
 
-  async disconnect(containerId: string, runDir: string, networkId: string): Promise<void> {
-    const record = this.#live.get(containerId);
-    const endpoint = record?.endpoints.find((one) => one.networkId === networkId);
-    if (record === undefined || endpoint === undefined) return;
+  disconnect(containerId: string, runDir: string, networkId: string): Promise<void> {
+    return this.#change(containerId, (record) => this.#disconnect(containerId, runDir, record, networkId));
+  }
+
+  async #disconnect(containerId: string, runDir: string, record: SandboxRecord, networkId: string): Promise<void> {
+    const endpoint = record.endpoints.find((one) => one.networkId === networkId);
+    if (endpoint === undefined) return;
     const after = { ...record, endpoints: record.endpoints.filter((one) => one !== endpoint) };
     await this.#removeEndpoint(record, endpoint);
+    const runs = this.#note(containerId, after);
     await this.#parts.executor.run(this.#planLeading(after));
     writeSandbox(runDir, after);
-    this.#live.set(containerId, after);
     this.#parts.networkOf(networkId)?.members.delete(containerId);
     point("network.disconnect.recorded");
-    await this.#republish(containerId, record, after);
+    if (runs) await this.#republish(containerId, record, after);
   }
 
   async #removeEndpoint(record: SandboxRecord, endpoint: EndpointRecord): Promise<void> {
