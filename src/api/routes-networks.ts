@@ -68,7 +68,7 @@ export const networkRoutes = [
       const { Container, EndpointConfig } = parseNetworkConnect(body ?? {});
       const network = await engine.networks.get(params.id);
       const settings = has(apiMinor, "gatewayPriority") ? EndpointConfig : { ...EndpointConfig, GwPriority: 0 };
-      await engine.containers.get(Container).connect(network, settings);
+      await engine.containers.get(Container).connections.connect(network, settings);
       return done();
     },
   }),
@@ -80,7 +80,7 @@ export const networkRoutes = [
     async handle({ params, body, engine }) {
       const { Container } = parseNetworkDisconnect(body ?? {});
       const network = await engine.networks.get(params.id);
-      await engine.containers.get(Container).disconnect(network);
+      await engine.containers.get(Container).connections.disconnect(network);
       return done();
     },
   }),

@@ -4,7 +4,17 @@ import { type ErrorCode, OrlopError } from "../../base/errors.ts";
 
 export type Status = "created" | "running" | "paused" | "restarting" | "exited" | "removing";
 
-type Operation = "start" | "stop" | "kill" | "resize" | "pause" | "unpause" | "attach" | "exec" | "top" | "remove";
+export type Operation =
+  | "start"
+  | "stop"
+  | "kill"
+  | "resize"
+  | "pause"
+  | "unpause"
+  | "attach"
+  | "exec"
+  | "top"
+  | "remove";
 
 type Refusal = Extract<ErrorCode, `container_${string}`>;
 /** do: carry it out. nothing: it is so already, and the caller is told that. Else the error. */

@@ -1,0 +1,58 @@
+/** A container's networks, as they are changed by hand. */
+
+import { OrlopError } from "../../../base/errors.ts";
+import type { EndpointSettings } from "../../../spec/engine-api-network.ts";
+import type { Network } from "../../networks/network.ts";
+import { type AskedEndpoint, endpointsOf, networkModeOf } from "../../networks/network-mode.ts";
+import type { ContainerLife } from "./container-life.ts";
+
+export class ContainerConnections {
+  readonly #life: ContainerLife;
+  readonly #changed: () => void;
+
+  /** @param changed a start would be another one now */
+  constructor(life: ContainerLife, changed: () => void) {
+    this.#life = life;
+    this.#changed = changed;
+  }
+
+  /** The networks that it is in while it runs. */
+  get endpoints(): readonly AskedEndpoint[] {
+    return endpointsOf(this.#life.body, this.#life.record.endpoints);
+  }
+
+  /** At once when it runs, else with its next start. @throws {OrlopError} connect_refused, already_connected … */
+  connect(network: Network, settings: EndpointSettings): Promise<void> {
+    const life = this.#life;
+    return life.queue.run(async () => {
+      const now = await this.#endpointsByName();
+      if (now[network.name] !== undefined)
+        throw OrlopError.of("already_connected", { name: life.name, network: network.name });
+      await life.parts.networks.connect(life.container, network, settings);
+      this.#changed();
+      await life.change({ endpoints: { ...now, [network.name]: settings } });
+    });
+  }
+
+  /** @throws {OrlopError} connect_refused, not_connected */
+  disconnect(network: Network): Promise<void> {
+    const life = this.#life;
+    return life.queue.run(async () => {
+      const { [network.name]: gone, ...rest } = await this.#endpointsByName();
+      if (gone === undefined) throw OrlopError.of("not_connected", { name: life.name, network: network.name });
+      await life.parts.networks.disconnect(life.container, network);
+      await life.change({ endpoints: rest });
+    });
+  }
+
+  async #endpointsByName(): Promise<Record<string, EndpointSettings>> {
+    const { body, name, parts } = this.#life;
+    if (networkModeOf(body).kind !== "network")
+      throw OrlopError.of("connect_refused", { name, mode: body.HostConfig.NetworkMode || "none" });
+    const named = this.endpoints.map(async ({ network, settings }) => {
+      const known = await parts.networks.get(network).catch(() => undefined); // gone meanwhile
+      return [known?.name ?? network, settings] as const;
+    });
+    return Object.fromEntries(await Promise.all(named));
+  }
+}

@@ -1,0 +1,65 @@
+/** What a container leaves behind: of a run, and when it goes for good. */
+
+import { point } from "../../../base/point.ts";
+import type { ContainerIo } from "../container-io.ts";
+import { groupPathOfRecord, type RunRecord } from "../container-record.ts";
+import type { ContainerLife } from "./container-life.ts";
+
+export class ContainerRemoval {
+  readonly #life: ContainerLife;
+  readonly #io: ContainerIo;
+
+  constructor(life: ContainerLife, io: ContainerIo) {
+    this.#life = life;
+    this.#io = io;
+  }
+
+  /** The name is free and the record gone when this resolves; the files follow. */
+  async vanish(last: RunRecord, withVolumes = this.#life.isTransient): Promise<void> {
+    const life = this.#life;
+    const { parts, places, volumes } = life;
+    life.phase = "removing";
+    life.restarts.cancelTimer();
+    point("container.remove.begun");
+    await volumes.detach(!withVolumes);
+    await parts.storeOf(life.record).apply({ remove: { kind: "container", id: life.id } });
+    point("container.remove.recorded");
+    parts.forget(life.container);
+    await volumes.leave(!withVolumes);
+    this.#io.dismiss(this.#io.takeArrivals());
+    life.tell("destroy");
+    life.waiters.tell("removed", last);
+    life.waiters.tell("exit", last);
+    const { cleared } = life;
+    // As long as the folders are there, the next engine knows that something is left, and clears it away.
+    void parts.background(`removing what is left of ${life.id}`, async () => {
+      const isMounted = life.body.HostConfig.IpcMode === "shareable";
+      const clear = isMounted ? parts.clearAway : parts.sweepAway;
+      if (cleared === undefined) await this.#clearAway(places.owned, clear);
+      else if (await cleared) await parts.removeFiles(places.owned);
+    });
+  }
+
+  /** Of the last run: its networks, its group, and these folders. */
+  clear(paths: readonly string[] = []): void {
+    const life = this.#life;
+    life.cleared = life.parts.background(`clearing ${life.id}`, () => this.#clearAway(paths));
+  }
+
+  /** Whatever still runs in a group whose monitor is gone. */
+  endGroup(groupPath: string): Promise<boolean> {
+    const { parts, id } = this.#life;
+    return parts.background(`ending what runs of ${id}`, () => parts.clearAway(groupPath, []));
+  }
+
+  async #clearAway(paths: readonly string[], clear = this.#life.parts.clearAway): Promise<void> {
+    const { parts, places, body, record, left, volumes, container } = this.#life;
+    // At once, so that who wants its ports and addresses next knows that they are on their way.
+    const detached = parts.networks.detach(container);
+    detached.catch(() => undefined); // told below
+    await left;
+    const shared = body.HostConfig.IpcMode === "shareable" ? [places.shm] : [];
+    await Promise.all([detached, clear(groupPathOfRecord(record), paths, shared)]);
+    await volumes.release();
+  }
+}

@@ -1,0 +1,229 @@
+/** A container's starts: made ready, begun ahead for a client that is about to ask, begun when it asks. */
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import type { OrlopError } from "../../../base/errors.ts";
+import { settlesWithin } from "../../../base/in-time.ts";
+import { log } from "../../../base/log.ts";
+import { point } from "../../../base/point.ts";
+import { networkModeOf } from "../../networks/network-mode.ts";
+import { GROUP_FILE } from "../../places.ts";
+import type { ContainerExecs } from "../container-execs.ts";
+import type { ContainerHealth } from "../container-health.ts";
+import type { ContainerIo } from "../container-io.ts";
+import { planStart, type StartPlan } from "../container-plan.ts";
+import { ContainerProcess } from "../container-process.ts";
+import { groupPathOfRecord, neverRun } from "../container-record.ts";
+import { ExpectedStart } from "../expected-start.ts";
+import type { ReadyStart } from "../ready-starts.ts";
+import { noRestarts } from "../restart-policy.ts";
+import { explainFailure } from "../start-failure.ts";
+import type { ContainerLife } from "./container-life.ts";
+import type { ContainerRemoval } from "./removal.ts";
+import type { ContainerRun } from "./run.ts";
+import { PATIENCE_MS, unkillable } from "./stop.ts";
+
+/** So long a plan is good: the machine's mounts may be others a while later. */
+const PLAN_MS = 1000;
+
+/** Whom a start concerns. */
+export interface StartParts {
+  readonly io: ContainerIo;
+  readonly execs: ContainerExecs;
+  readonly health: ContainerHealth;
+  readonly run: ContainerRun;
+  readonly removal: ContainerRemoval;
+}
+
+export class ContainerStart {
+  readonly #life: ContainerLife;
+  readonly #its: StartParts;
+  /** Made by this engine and never started: its folders are there, and nothing is in them. */
+  #isFresh = false;
+  /** Made at create, for a start that follows at once. */
+  #plan: { readonly plan: StartPlan; readonly madeMs: number } | undefined;
+  #expected: ExpectedStart | undefined;
+  /** Its start has begun before it was made. */
+  #ready: ReadyStart | undefined;
+
+  constructor(life: ContainerLife, its: StartParts, plan?: StartPlan, ready?: ReadyStart) {
+    this.#life = life;
+    this.#its = its;
+    this.#ready = ready;
+    if (plan !== undefined) this.#plan = { plan, madeMs: performance.now() };
+  }
+
+  /** Makes the folders and writes the record: afterwards the container exists. */
+  async establish(): Promise<void> {
+    const life = this.#life;
+    const { places, body } = life;
+    if (this.#ready === undefined) mkdirSync(places.runDir, { mode: 0o700 });
+    if (!life.isTransient) mkdirSync(places.dataDir, { mode: 0o700 });
+    if (body.HostConfig.CgroupParent !== "")
+      writeFileSync(`${places.runDir}/${GROUP_FILE}`, groupPathOfRecord(life.record));
+    point("container.create.directories");
+    this.#isFresh = true;
+    life.cleared = Promise.resolve(true);
+    if (networkModeOf(body).kind !== "network") this.expect(); // a network is told of containers that exist
+    try {
+      await life.store();
+    } catch (error) {
+      await this.withdraw();
+      throw error;
+    }
+    point("container.create.recorded");
+    life.tell("create");
+  }
+
+  /** @returns false when it runs already */
+  start(): Promise<boolean> {
+    const life = this.#life;
+    return life.queue.run(async () => {
+      if (!life.mustAct("start")) return false;
+      life.restarts.cancelTimer();
+      if (life.record.restarts !== undefined) life.record = { ...life.record, restarts: noRestarts };
+      await this.#startNow();
+      return true;
+    });
+  }
+
+  /** By its restart policy, unless it was stopped, started or removed meanwhile. A start that fails ends the restarting. */
+  startAgain(): Promise<void> {
+    const life = this.#life;
+    return life.queue.run(async () => {
+      if (life.status !== "restarting") return;
+      point("container.restart.due");
+      try {
+        await this.#startNow();
+      } catch (error) {
+        log("warn", `container ${life.id} could not be started again`, error); // it is written down
+      }
+    });
+  }
+
+  async #startNow(): Promise<void> {
+    const life = this.#life;
+    const expected = this.#expected;
+    this.#expected = undefined;
+    let plan = expected?.plan;
+    try {
+      if (life.cleared !== undefined && !(await settlesWithin(life.cleared, PATIENCE_MS)))
+        throw await unkillable(life, "start", "what ran before has not ended");
+      plan ??= this.#takePlan();
+      await this.#launch(plan, expected);
+    } catch (failure) {
+      throw await this.#failed(failure, plan);
+    }
+  }
+
+  /** Begins what the client of a new `--rm` container is about to ask for. */
+  expect(): void {
+    const life = this.#life;
+    const plan = this.#plan?.plan;
+    // Volumes are mounted first.
+    if (!life.isTransient || !this.#isFresh || plan === undefined || life.volumes.areAny) return;
+    this.#plan = undefined;
+    this.#isFresh = false;
+    point("container.start.planned");
+    const expected = new ExpectedStart(plan, this.#spawn(plan, true));
+    this.#expected = expected;
+    void life.parts.background(`expecting the start of ${life.id}`, async () => {
+      if (!(await expected.isOverdue())) return;
+      await life.queue.run(async () => {
+        if (this.#expected === expected) await this.withdraw();
+      });
+    });
+  }
+
+  /** The start that was begun is not to be. */
+  async withdraw(): Promise<void> {
+    const expected = this.#expected;
+    this.#expected = this.#plan = undefined;
+    if (expected === undefined) return;
+    await expected.withdraw();
+    this.#its.removal.clear([this.#life.places.layers]); // the kernel takes a volatile overlay's directories once
+  }
+
+  /** It would be another start by now. */
+  forgetPlan(): void {
+    this.#plan = undefined;
+  }
+
+  #takePlan(): StartPlan {
+    const { id, record, parts, body } = this.#life;
+    const made = this.#plan;
+    this.#plan = undefined;
+    if (made !== undefined && performance.now() - made.madeMs < PLAN_MS) return made.plan;
+    return planStart(id, record, parts, parts.donationsFor(body));
+  }
+
+  async #launch(plan: StartPlan, expected: ExpectedStart | undefined): Promise<void> {
+    const life = this.#life;
+    const { io, execs, health, run } = this.#its;
+    execs.clear();
+    const arrivals = io.takeArrivals();
+    const waits = expected !== undefined || arrivals.length > 0;
+    try {
+      await life.volumes.acquire();
+      const process = await (expected?.take() ?? this.#begin(plan, waits));
+      if (waits) await io.letIn(process, arrivals);
+      const started = await process.link.started;
+      life.process = process;
+      life.cleared = undefined;
+      life.phase = "running";
+      life.mustEnd = false;
+      const record = {
+        ...neverRun,
+        status: "running",
+        pid: started.pid,
+        startedNs: String(started.startedNs),
+      } as const;
+      await life.write(record, life.withRestarts({ isWaiting: false }));
+      point("container.start.recorded");
+      life.tell("start");
+      run.watch(process, plan.groupPath);
+      health.watch(true);
+      if (expected !== undefined) life.parts.noteStart(life.record);
+    } catch (error) {
+      io.dismiss(arrivals);
+      throw error;
+    }
+  }
+
+  /** @param waits at its gate */
+  #begin(plan: StartPlan, waits: boolean): Promise<ContainerProcess> {
+    const { places } = this.#life;
+    if (!this.#isFresh) {
+      rmSync(places.exitRecord, { force: true });
+      mkdirSync(places.runDir, { recursive: true, mode: 0o700 }); // gone after a reboot
+    }
+    this.#isFresh = false;
+    point("container.start.planned");
+    return this.#spawn(plan, waits);
+  }
+
+  /** Its networks, and its process in them. @param waits at its gate */
+  async #spawn(plan: StartPlan, waits: boolean): Promise<ContainerProcess> {
+    const { parts, places, container } = this.#life;
+    const ready = this.#ready;
+    this.#ready = undefined;
+    if (ready !== undefined) {
+      const process = await ContainerProcess.finish(parts.executor, ready.finish(plan.steps), places.socket);
+      if (process !== undefined) return process;
+      await parts.clearAway(plan.groupPath, [places.layers]); // the kernel takes a volatile overlay's directories once
+    }
+    const network = await parts.networks.attach(container);
+    const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;
+    return begin(parts.executor, [...network, ...plan.steps], places.socket);
+  }
+
+  /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
+  async #failed(failure: unknown, plan: StartPlan | undefined): Promise<OrlopError> {
+    const life = this.#life;
+    const { error, exitCode } = explainFailure(failure, plan?.spec);
+    if (error.code !== "unkillable") this.#its.removal.clear(); // else that is under way
+    const run = { ...life.run, exitCode, error: error.message };
+    if (life.isTransient) await this.#its.removal.vanish(run);
+    else await life.write(run, life.withRestarts({ isWaiting: false }));
+    return error;
+  }
+}
