@@ -61,8 +61,17 @@ async function runEngine(places: Places): Promise<void> {
     watch: (pid) => supervisor.watch(pid),
   });
   const server = new ApiServer(engine, routes, runCommand);
+  let isGuarded = false;
   async function runCommand(client: Duplex): Promise<void> {
-    const { serveCommand } = await import("./cli/serve-command.ts");
+    const { isCommandFault, serveCommand } = await import("./cli/serve-command.ts");
+    if (!isGuarded) {
+      isGuarded = true;
+      // A promise that a command forgot is no reason to end the engine; one of the engine's own is, as ever.
+      process.on("unhandledRejection", (error) => {
+        log("error", "a promise was rejected that nobody awaits", error);
+        if (!isCommandFault(error)) process.exit(1);
+      });
+    }
     const answer = (request: HttpRequest, signal: AbortSignal) => server.answer(request, signal);
     await serveCommand(client, { version, executor, places, answer });
   }

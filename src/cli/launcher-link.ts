@@ -15,7 +15,7 @@ import {
 } from "../spec/command-frame.ts";
 
 /** Whoever called has gone: nobody is left to tell anything. */
-class CallerGone extends Error {
+export class CallerGone extends Error {
   constructor() {
     super("the command's caller is gone");
     this.name = "CallerGone";

@@ -5,11 +5,12 @@ import { log } from "../base/log.ts";
 import { type Places, socketOf } from "../client/address.ts";
 import { type DirectAnswer, directExchange } from "../client/direct-exchange.ts";
 import { EngineClient } from "../client/engine-client.ts";
+import { EngineError } from "../client/engine-error.ts";
 import type { HttpRequest } from "../client/http-message.ts";
 import { downKind } from "../spec/command-frame.ts";
 import { NotHere } from "./caller.ts";
 import { launcherCaller } from "./launcher-caller.ts";
-import { LauncherLink } from "./launcher-link.ts";
+import { CallerGone, LauncherLink } from "./launcher-link.ts";
 import { runCli } from "./run-cli.ts";
 
 /** The engine, as a command needs it. */
@@ -20,6 +21,11 @@ export interface CommandHost {
   readonly places: Places;
   /** The API's answer. @param signal aborted when the caller is gone */
   readonly answer: (request: HttpRequest, signal: AbortSignal) => Promise<DirectAnswer>;
+}
+
+/** Whether an error can only be a command's: the engine's own code has no client, and no caller who goes. */
+export function isCommandFault(error: unknown): boolean {
+  return error instanceof CallerGone || error instanceof EngineError;
 }
 
 /** Resolves when the command has ended. Whatever goes wrong in it is its caller's to know: the engine goes on. */
