@@ -34,6 +34,7 @@ afterAll(async () => {
 });
 
 interface Reading {
+  readonly env?: Readonly<Record<string, string>>;
   /** Called after each piece. */
   readonly after?: (read: NumberedLines) => Promise<void>;
 }
@@ -41,9 +42,14 @@ interface Reading {
 /** Runs a command and checks its output as it comes; its exit code. */
 async function readNumbered(
   command: readonly string[],
-  { after }: Reading = {},
+  { after, env = {} }: Reading = {},
 ): Promise<{ exitCode: number; bytes: number }> {
-  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  const child = Bun.spawn([...command], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+    env: { ...process.env, ...env },
+  });
   const lines = new NumberedLines();
   for await (const piece of child.stdout) {
     lines.take(piece);
@@ -52,15 +58,19 @@ async function readNumbered(
   return { exitCode: await child.exited, bytes: lines.bytes };
 }
 
-kernelTest(
-  "run: everything arrives, in order",
-  needs,
-  async () => {
-    const read = await readNumbered(product.command("run", "--rm", "--rootfs", rootfs, "/bin/sh", "-c", script));
-    expect(read).toEqual({ exitCode: 0, bytes });
-  },
-  timeoutMs,
-);
+/** Where the command runs: in the engine, for the launcher, or in the full program. */
+const ways = { "in the engine": {}, "in a process of its own": { ORLOP_OWN_PROCESS: "1" } };
+
+for (const [where, env] of Object.entries(ways))
+  kernelTest(
+    `run, ${where}: everything arrives, in order`,
+    needs,
+    async () => {
+      const words = product.command("run", "--rm", "--rootfs", rootfs, "/bin/sh", "-c", script);
+      expect(await readNumbered(words, { env })).toEqual({ exitCode: 0, bytes });
+    },
+    timeoutMs,
+  );
 
 kernelTest(
   "run: a slow reader, who stops now and then, loses nothing",
