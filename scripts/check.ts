@@ -24,7 +24,7 @@ const checks: readonly Check[] = [
   { name: "lint and format", command: ["biome", "ci", "--colors=off", "--error-on-warnings", "."] },
   { name: "dead code", command: ["knip", "--no-progress", "--treat-config-hints-as-errors"] },
   // The import boundaries are one of these tests.
-  { name: "pure tests", command: ["bun", "test", "--only-failures", "src"] },
+  { name: "pure tests", command: ["bun", "test", "--only-failures", "--timeout=60000", "src"] },
   ...(existsSync(join(root, docsGenerator))
     ? [{ name: "generated documents", command: ["bun", docsGenerator, "--check"] }]
     : []),
