@@ -260,6 +260,37 @@ kernelTest(
 );
 
 kernelTest(
+  "an exec's monitor that stands still keeps neither the engine nor its container from anything",
+  needs,
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    await machine.run("outer", "sleep 1000");
+    const before = new Set(machine.product.monitorPids());
+    const created = await machine.ask("POST", "/containers/outer/exec", { Cmd: ["sh", "-c", "sleep 0.1; exit 9"] });
+    const { Id } = JSON.parse(created.body) as { Id: string };
+    expect((await machine.ask("POST", `/exec/${Id}/start`, { Detach: true })).status).toBe(200);
+    const monitor = machine.product.monitorPids().find((pid) => !before.has(pid)) ?? expect.unreachable("no monitor");
+    process.kill(monitor, "SIGSTOP");
+    const exitCode = async () =>
+      JSON.parse((await machine.ask("GET", `/exec/${Id}/json`)).body) as { ExitCode: number };
+    try {
+      await machine.loseEngine();
+      await machine.others();
+      expect(await machine.state("outer")).toMatchObject({ Status: "running", Error: "" });
+      expect(messageOf(await machine.ask("POST", `/exec/${Id}/start`, { Detach: true }))).toContain(
+        "is running already",
+      );
+    } finally {
+      process.kill(monitor, "SIGCONT");
+    }
+    await waitUntil(async () => (await exitCode()).ExitCode === 9, waitMs, "its end is known");
+    expect((await machine.ask("DELETE", "/containers/outer?force=1")).status).toBe(204);
+  },
+  testMs,
+);
+
+kernelTest(
   "a client that stops in the middle of a copy is left as soon as something else waits for the container",
   needs,
   async (scratch) => {

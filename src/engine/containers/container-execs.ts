@@ -62,6 +62,7 @@ export class ContainerExecs {
   async #restoreOne(record: ExecRecord, watch: (initPid: number) => void): Promise<"found" | "lost"> {
     const exec = new Exec(this.#parts, this.#host, record);
     this.#byId.set(exec.id, exec);
+    exec.seek();
     try {
       const process = await ContainerProcess.find(this.#parts.executor, exec.places.socket);
       await exec.adopt(process);
@@ -74,7 +75,7 @@ export class ContainerExecs {
       else if (readText(`${exec.places.exitRecord}.new`) !== undefined) {
         exec.settle(LOST);
         return "lost";
-      }
+      } else exec.neverRan();
       return "found";
     }
   }

@@ -179,7 +179,7 @@ export class Container {
   }
 
   /** Its monitor is there and does not answer yet: it is taken for running. @param found it did, and all else is done */
-  presume(found: Promise<void>): void {
+  presume(found: Promise<unknown>): void {
     this.#run.presume(found);
   }
 

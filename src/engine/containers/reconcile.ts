@@ -40,20 +40,31 @@ export async function reconcile(input: Reconciliation): Promise<void> {
 async function reconcileOne(input: Reconciliation, record: ContainerRecord): Promise<void> {
   const container = input.containers.restore(record);
   input.parts.networks.adopt(container);
-  const taken = takeOver(input, container, record).catch((error: unknown) =>
-    log("error", `container ${container.id} could not be taken over`, error),
-  );
-  if (await settlesWithin(taken, MONITOR_PATIENCE_MS)) return;
-  log("warn", `the monitor of container ${container.id} does not answer`);
-  container.presume(taken);
+  const taken = takeOver(input, container, record).catch((error: unknown) => {
+    log("error", `container ${container.id} could not be taken over`, error);
+    return false;
+  });
+  const restored = taken
+    .then((runs) => (runs ? container.execs.restore((pid) => watchMonitor(input, pid)) : undefined))
+    .catch((error: unknown) => log("error", `execs of container ${container.id} could not be taken over`, error));
+  if (!(await settlesWithin(taken, MONITOR_PATIENCE_MS))) {
+    log("warn", `the monitor of container ${container.id} does not answer`);
+    container.presume(taken);
+  } else if (!(await settlesWithin(restored, MONITOR_PATIENCE_MS))) {
+    log("warn", `the monitor of an exec of container ${container.id} does not answer`);
+  }
 }
 
-async function takeOver(input: Reconciliation, container: Container, record: ContainerRecord): Promise<void> {
+/** Whether it runs. */
+async function takeOver(input: Reconciliation, container: Container, record: ContainerRecord): Promise<boolean> {
   const process = await findProcess(input.parts, container);
-  if (process === undefined) return settle(container, record);
+  if (process === undefined) {
+    await settle(container, record);
+    return false;
+  }
   await container.adopt(process, groupPathOfRecord(record));
   watchMonitor(input, process.link.pid);
-  await container.execs.restore((pid) => watchMonitor(input, pid));
+  return true;
 }
 
 /** @param child what the monitor watches over */

@@ -125,6 +125,15 @@ export class Exec {
     }
   }
 
+  /** An earlier engine may have started it: nobody may until that is known. */
+  seek(): void {
+    this.#status = "starting";
+  }
+
+  neverRan(): void {
+    this.#status = "created";
+  }
+
   /** One that an earlier engine started. */
   async adopt(process: ContainerProcess): Promise<void> {
     const { pid } = await process.link.started;

@@ -41,7 +41,7 @@ export class ContainerRun {
   }
 
   /** Its monitor is there and does not answer yet: it is taken for running. @param found it did, and all else is done */
-  presume(found: Promise<void>): void {
+  presume(found: Promise<unknown>): void {
     const life = this.#life;
     life.phase = "running";
     life.stuck = "its monitor does not answer";
