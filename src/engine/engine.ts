@@ -24,7 +24,7 @@ import { Events } from "./events/events.ts";
 import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
 import { Networks } from "./networks/networks.ts";
-import type { Places } from "./places.ts";
+import { type Places, transientsDirectory } from "./places.ts";
 import { tryAgain } from "./try-again.ts";
 import { Volumes } from "./volumes/volumes.ts";
 
@@ -89,8 +89,8 @@ export class Engine {
   /** Reads the machine and the stores, and reconciles them. */
   static async open(options: EngineOptions): Promise<Engine> {
     const { places, executor } = options;
-    for (const directory of [places.stateDir, `${places.runDir}/containers`, `${places.stateDir}/containers`])
-      mkdirSync(directory, { recursive: true, mode: 0o711 });
+    const folders = [`${places.runDir}/containers`, `${places.stateDir}/containers`, transientsDirectory(places)];
+    for (const directory of [places.stateDir, ...folders]) mkdirSync(directory, { recursive: true, mode: 0o711 });
     const stores = {
       durable: new DurableStore(`${places.stateDir}/orlop.db`),
       run: new RunStore(`${places.runDir}/run.db`),
@@ -203,22 +203,22 @@ export class Engine {
 }
 
 /** The machine, with the group that holds all containers made ready, and what only such a group shows. */
-async function prepareMachine(executor: Executor, { stateDir }: Places): Promise<Machine> {
+async function prepareMachine(executor: Executor, places: Places): Promise<Machine> {
   const machine = readMachine();
   const parent = planGroupParent(machine.cgroups, "/orlop", readText);
-  await executor.run([...parent, spreadContainers(stateDir)]);
+  await executor.run([...parent, spreadTransients(places)]);
   const ioWeightFile = findWeightFile(machine.cgroups, "/orlop", readText);
   return ioWeightFile === undefined ? machine : { ...machine, cgroups: { ...machine.cgroups, ioWeightFile } };
 }
 
 /**
- * Containers come and go, each with a few directories; without a journal ext4 looks long for an inode's number that was not freed
- * within the last minute, where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
+ * `--rm` containers come and go, each with a few directories; without a journal ext4 looks long for an inode's number that was
+ * not freed within the last minute, where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
  */
-function spreadContainers(stateDir: string): Step {
+function spreadTransients(places: Places): Step {
   return {
     op: "spread",
-    path: `${stateDir}/containers`,
+    path: transientsDirectory(places),
     why: "what one container leaves free is in no other one's way",
   };
 }

@@ -31,7 +31,7 @@ export interface ContainerPlaces {
 
 export function containerPlaces(places: Places, id: string, isTransient: boolean): ContainerPlaces {
   const runDir = `${places.runDir}/containers/${id}`;
-  const stateDir = `${places.stateDir}/containers/${id}`;
+  const stateDir = `${isTransient ? transientsDirectory(places) : `${places.stateDir}/containers`}/${id}`;
   const dataDir = isTransient ? runDir : stateDir;
   return {
     runDir,
@@ -64,4 +64,9 @@ export function partPlace(places: Places): string {
 /** Where each container's process makes its frame: the kernel's file systems. */
 export function framePlace(places: Places): string {
   return `${places.runDir}/frame`;
+}
+
+/** What `--rm` containers write to the disk; the kept ones' folders are in `containers`. */
+export function transientsDirectory(places: Places): string {
+  return `${places.stateDir}/transient`;
 }

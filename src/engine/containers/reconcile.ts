@@ -9,7 +9,7 @@ import { log } from "../../base/log.ts";
 import type { Row } from "../../store/rows.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { readText } from "../machine.ts";
-import { containerPlaces, GROUP_FILE } from "../places.ts";
+import { containerPlaces, GROUP_FILE, transientsDirectory } from "../places.ts";
 import type { Container } from "./container.ts";
 import { ContainerProcess } from "./container-process.ts";
 import { type ContainerRecord, decodeRecord, groupPathOfRecord } from "./container-record.ts";
@@ -100,7 +100,8 @@ function parentOf(pid: number): number {
 
 /** Folders without a record: a create that was not acknowledged, or a removal that was. */
 function removeStrays(parts: EngineParts, known: ReadonlySet<string>): void {
-  const folders = [`${parts.places.runDir}/containers`, `${parts.places.stateDir}/containers`];
+  const { places } = parts;
+  const folders = [`${places.runDir}/containers`, `${places.stateDir}/containers`, transientsDirectory(places)];
   const names = folders.flatMap(namesIn).filter((name) => /^[0-9a-f]{64}$/.test(name) && !known.has(name));
   for (const id of new Set(names)) {
     void parts.background(`removing what was left of ${id}`, async () => {
