@@ -464,6 +464,11 @@ export const errorTable = {
     (p) => `Pool overlaps with other one on this address space: ${p.subnet}`,
     () => "see: orlop network ls, orlop network inspect",
   ),
+  subnet_hides_route: row<{ subnet: string; route: string }>(
+    "denied",
+    (p) => `Pool overlaps with other one on this address space: ${p.subnet}: this host has a route to ${p.route}`,
+    () => "see: ip route; what it leads to could not be reached any more",
+  ),
   no_subnet_left: row<{ version: string }>(
     "unavailable",
     (p) =>

@@ -43,6 +43,8 @@ export function settleNetwork(body: NetworkCreateBody, around: NetworkSurroundin
     driver === "bridge"
       ? bridgeOptionsOf(body.Options).bridgeName || bridgeNameOf(around.names, id)
       : macvlanOptionsOf(body.Options).parent;
+  const subnets = settleSubnets(body, around);
+  if (driver === "bridge") checkRoutes(subnets, around.routes);
   return {
     id,
     name: body.Name,
@@ -53,9 +55,18 @@ export function settleNetwork(body: NetworkCreateBody, around: NetworkSurroundin
     options: body.Options,
     labels: body.Labels,
     ipamOptions: body.IPAM.Options,
-    subnets: settleSubnets(body, around),
+    subnets,
     linkName,
   };
+}
+
+/** A part of what a wider route leads to may be asked for, as long as nothing narrower is in it. @throws {OrlopError} subnet_hides_route */
+function checkRoutes(subnets: readonly SubnetRecord[], routes: readonly Subnet[]): void {
+  for (const { subnet } of subnets) {
+    const own = parsed(subnet);
+    const hidden = routes.find((route) => route.prefix >= own.prefix && overlaps(route, own));
+    if (hidden !== undefined) throw OrlopError.of("subnet_hides_route", { subnet, route: formatSubnet(hidden) });
+  }
 }
 
 function driverOf({ Driver }: NetworkCreateBody): "bridge" | "macvlan" {
