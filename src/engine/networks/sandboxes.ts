@@ -173,7 +173,9 @@ export class Sandboxes {
   /** Namespace and links; then the addresses are free. */
   async removeSandbox(record: SandboxRecord): Promise<void> {
     const portNames = record.endpoints.map(({ portName }) => portName).filter((name) => name !== "");
-    await this.#parts.executor.run(planSandboxRemoval(this.pathOf(record.id), portNames));
+    const steps = planSandboxRemoval(this.pathOf(record.id), portNames);
+    // Its task may be killed in the middle: begun again it takes what is left.
+    await this.#parts.executor.run(steps).catch(() => this.#parts.executor.run(steps));
     for (const endpoint of record.endpoints) this.#releaseAddresses(endpoint);
   }
 
