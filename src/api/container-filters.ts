@@ -3,6 +3,7 @@
 import { OrlopError } from "../base/errors.ts";
 import type { Container } from "../engine/containers/container.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
+import { networkModeOf } from "../engine/networks/network-mode.ts";
 import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
@@ -37,12 +38,14 @@ const healths = ["starting", "healthy", "unhealthy", "none"];
 /**
  * @param containers newest first
  * @param find       a container by what `before` and `since` name
+ * @param networks   those that there are, for containers that were given one by its id
  * @throws {OrlopError} bad_value, no_such_container
  */
 export function filterContainers(
   containers: readonly Container[],
   { all, limit, filters }: ListQuery,
   find: (reference: string) => Container,
+  networks: readonly NamedNetwork[] = [],
 ): Container[] {
   check(filters, "status", (status) => statuses.includes(status), statuses.join(", "));
   check(filters, "health", (health) => healths.includes(health), healths.join(", "));
@@ -70,7 +73,7 @@ export function filterContainers(
       // Of swarm no container is anything.
       holds(filters["is-task"], isFalse) &&
       holds(filters["isolation"], (isolation) => isolation === container.body.HostConfig.Isolation) &&
-      holds(filters["network"], (network) => isIn(container, network)) &&
+      holds(filters["network"], (network) => isIn(container, network, networks)) &&
       holds(filters["volume"], (volume) => hasMount(container, volume)) &&
       holds(filters["expose"], (range) => hasPort(container.body.ExposedPorts, range)) &&
       holds(filters["publish"], (range) => hasPort(container.body.HostConfig.PortBindings, range)) &&
@@ -104,11 +107,22 @@ function isOf({ body }: Container, image: string): boolean {
   return body.Image === image || (isHostImage(image) && isHostImage(body.Image));
 }
 
-/** By the network's name, or as it was named at create or connect. */
-function isIn({ body, endpoints }: Container, network: string): boolean {
-  const mode = body.HostConfig.NetworkMode;
-  if (network === (mode === "" || mode === "default" ? "bridge" : mode)) return true;
-  return endpoints.some((endpoint) => endpoint.network === network);
+export interface NamedNetwork {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** By the network's name, or the beginning of its id; or as it was named at create or connect. */
+function isIn({ body, endpoints }: Container, wanted: string, networks: readonly NamedNetwork[]): boolean {
+  const mode = networkModeOf(body);
+  const own =
+    mode.kind === "none" || mode.kind === "host" ? [mode.kind] : endpoints.map((endpoint) => endpoint.network);
+  if (own.includes(wanted) || body.HostConfig.NetworkMode === wanted) return true;
+  return networks.some(
+    ({ id, name }) =>
+      (name === wanted || id.startsWith(wanted)) &&
+      own.some((written) => written === name || (written !== "" && id.startsWith(written))),
+  );
 }
 
 /** By a volume's name, a source or a destination. */

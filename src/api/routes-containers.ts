@@ -42,7 +42,9 @@ export const containerRoutes = [
     },
     async handle({ query, engine, apiMinor }) {
       const newestFirst = engine.containers.all().toReversed();
-      const found = filterContainers(newestFirst, query, (reference) => engine.containers.get(reference));
+      const find = (reference: string) => engine.containers.get(reference);
+      const networks = query.filters["network"] === undefined ? [] : await engine.networks.all();
+      const found = filterContainers(newestFirst, query, find, networks);
       const nowMs = Date.now();
       const summaries = found.map(async (container) => {
         const size = query.size ? await engine.containers.sizeOf(container) : undefined;

@@ -73,6 +73,19 @@ test("each filter finds its own, the newest first", async () => {
   expect((await prune()).count).toBe(3);
 });
 
+test("a network is found by its name, its id and the id's beginning, however the container was given it", async () => {
+  const { Id } = JSON.parse((await ask("POST", "/networks/create", { Name: "found" })).body) as { Id: string };
+  for (const [at, NetworkMode] of ["found", Id, Id.slice(0, 12)].entries())
+    await create(`by${at}`, { HostConfig: { NetworkMode } });
+  await create("elsewhere");
+  await create("nowhere", { HostConfig: { NetworkMode: "none" } });
+  for (const spelling of ["found", Id, Id.slice(0, 12), Id.slice(0, 3)])
+    expect([spelling, await names({ network: [spelling] })]).toEqual([spelling, ["by2", "by1", "by0"]]);
+  expect(await names({ network: ["foun"] })).toEqual([]);
+  await prune();
+  await ask("DELETE", "/networks/found");
+});
+
 test.each([
   [{ status: ["asleep"] }, 400, "invalid status filter"],
   [{ health: ["fine"] }, 400, "invalid health filter"],
