@@ -95,6 +95,18 @@ test("a request that cannot be carried out leaves nothing behind", async () => {
   await create({}, "web");
 });
 
+test("by force one is removed, too, that was just being started", async () => {
+  const container = await create();
+  const started = container.start();
+  const removed = container.remove(true);
+  await started;
+  await new Promise(setImmediate); // what was queued behind it begins
+  expect(monitor().calls).toContain("signal 9");
+  monitor().exit(9);
+  await removed;
+  expect(engine.containers.all()).toEqual([]);
+});
+
 test("a --rm container is gone when its program is", async () => {
   const container = await create(transient, "once");
   const removed = container.wait("removed", never);

@@ -248,15 +248,20 @@ export class Container {
    */
   async remove(force: boolean, withVolumes = false): Promise<void> {
     if (force) await this.#stop.stayStopped();
-    if (force && this.isRunning) {
-      await this.#stop.killInTime("remove");
-      if (this.isTransient) return; // its end took everything with it
-    }
+    if (force && (await this.#endForRemoval())) return;
     await this.#life.queue.run(async () => {
+      if (force && (await this.#endForRemoval())) return; // it was just being started
       this.#life.mustAct("remove");
       await this.#start.withdraw();
       await this.#removal.vanish(this.run, withVolumes);
     });
+  }
+
+  /** Whether its end has taken everything with it. */
+  async #endForRemoval(): Promise<boolean> {
+    if (!this.isRunning) return false;
+    await this.#stop.killInTime("remove");
+    return this.isTransient;
   }
 
   // ── changed while it lives ───────────────────────────────────────────────────────────────────────────────────────
