@@ -17,6 +17,9 @@ const jobsMax = 4;
 /** Of blobs, between two times that what was written is sent on its way to the disk. */
 const betweenWritebacks = 32 << 20;
 
+/** Of a blob that comes, between two messages to the thread that reads it. */
+const betweenTold = 256 * 1024;
+
 export interface UnpackJob {
   /** The layer's blob: a file, or one that is still coming. */
   readonly blob: { readonly path: string; readonly sizeBytes: number } | ArrivingBlob;
@@ -107,9 +110,13 @@ export class UnpackPool {
     const availableBytes = isComing ? blob.availableBytes : sizeBytes;
     send({ kind: "unpack", job, paths, sizeBytes, availableBytes, diffId, directory, controlSocket, limits });
     signal?.addEventListener("abort", stop, { once: true });
-    using _watch = isComing
-      ? blob.watch((bytes) => send({ kind: "more", job, availableBytes: bytes }), stop)
-      : undefined;
+    let toldBytes = availableBytes;
+    const more = (bytes: number): void => {
+      if (bytes - toldBytes < betweenTold && bytes < sizeBytes) return;
+      toldBytes = bytes;
+      send({ kind: "more", job, availableBytes: bytes });
+    };
+    using _watch = isComing ? blob.watch(more, stop) : undefined;
     try {
       return await outcome.promise;
     } finally {

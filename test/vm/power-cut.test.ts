@@ -23,7 +23,7 @@ const seed = Number(process.env["ORLOP_VM_SEED"] ?? Date.now() % 1_000_000);
 const fault = process.env["ORLOP_VM_FAULT"];
 /** In the first, second … change after a boot. */
 const changesMax = 4;
-const bootMs = 5 * 60_000;
+const bootMs = 10 * 60_000;
 
 /** When the power is cut: in the n-th change of a boot, somewhere in the time that the one before took. */
 class CutMoment {
