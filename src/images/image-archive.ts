@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { OrlopError } from "../base/errors.ts";
-import { digestOfHex, hexOf } from "../spec/digest.ts";
+import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 import { bytesOf, displayOf, type TarEntry } from "../spec/tar-entry.ts";
 import { TarReader, type TarSink } from "../spec/tar-reader.ts";
 import type { ContentStore, StoredBlob } from "./content-store.ts";
@@ -75,6 +75,14 @@ export class ImageArchive {
   }
 }
 
+interface ArchivedFile {
+  readonly path: string;
+  readonly pieces: Pieces;
+  readonly size: number;
+  /** Small, and kept at hand. */
+  readonly isDocument: boolean;
+}
+
 /** Hands each file's content to the content store as it comes. */
 class BlobSink implements TarSink {
   readonly #archive: ImageArchive;
@@ -103,7 +111,13 @@ class BlobSink implements TarSink {
     if (entry.kind !== "file") return;
     if (entry.extents !== undefined) throw fault(`${displayOf(entry.path)} is a sparse file`);
     this.#pieces = new Pieces();
-    this.#storing = this.#store(path, this.#pieces, entry.size <= documentMax && isDocument(path));
+    const pieces = this.#pieces;
+    this.#storing = this.#store({
+      path,
+      pieces,
+      size: entry.size,
+      isDocument: entry.size <= documentMax && isDocument(path),
+    });
     this.#storing.catch(() => undefined); // heard in `settled`
     this.#waiting.push(this.#storing);
   }
@@ -130,7 +144,13 @@ class BlobSink implements TarSink {
     await Promise.allSettled(this.#waiting);
   }
 
-  async #store(path: string, pieces: Pieces, isDocument: boolean): Promise<void> {
+  /** Whether a blob is in the store; it stays there from now on. */
+  async #has(digest: Digest, size: number): Promise<boolean> {
+    this.#lease.hold([digest]);
+    return (await this.#content.sizeOf(digest)) === size;
+  }
+
+  async #store({ path, pieces, size, isDocument }: ArchivedFile): Promise<void> {
     const kept: Uint8Array[] = [];
     async function* watched(): AsyncGenerator<Uint8Array> {
       for await (const piece of pieces) {
@@ -139,10 +159,11 @@ class BlobSink implements TarSink {
       }
     }
     const named = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
-    const blob =
-      isDocument && named === undefined
-        ? await hashOf(watched()) // index.json and its like are the archive's, not an image's
-        : await this.#content.add(watched(), (digest) => this.#lease.hold([digest]));
+    // index.json and its like are the archive's, not an image's; what is here need not be written again
+    const isHashed = named === undefined ? isDocument : await this.#has(digestOfHex(named), size);
+    const blob = isHashed
+      ? await hashOf(watched())
+      : await this.#content.add(watched(), (digest) => this.#lease.hold([digest]));
     if (named !== undefined && named !== hexOf(blob.digest))
       throw OrlopError.of("digest_mismatch", { what: path, expected: digestOfHex(named), actual: blob.digest });
     this.#archive.add(path, blob, isDocument ? Buffer.concat(kept) : undefined);

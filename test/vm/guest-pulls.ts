@@ -3,7 +3,7 @@
  * `last` as its word: one change more, and a clean end.
  */
 
-import { existsSync, readFileSync } from "node:fs";
+import { constants, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { PointFile } from "../crash/point-file.ts";
 import { checkState, type Files } from "../power/check-state.ts";
 import { Product, testOrlopPath } from "../product.ts";
@@ -19,6 +19,7 @@ const directory = "/pulls";
 const keep = 3;
 
 const say = (line: string): void => console.log(line);
+const terminal = openSync("/dev/ttyS0", constants.O_RDONLY | constants.O_NOCTTY);
 const { tags, underWay } = readPowerState(readFileSync("/proc/cmdline", "utf8"));
 const isLast = process.argv[2] === "last";
 
@@ -89,6 +90,7 @@ await registry[Symbol.asyncDispose]();
 async function change(wanted: Change): Promise<void> {
   const { kind, tag } = wanted;
   say(lines.begin(wanted));
+  readSync(terminal, Buffer.alloc(64)); // the host has heard it
   if (kind === "pull") {
     if (!known.includes(tag)) addImage(tag);
     const asked = registry.requests.length;

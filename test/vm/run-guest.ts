@@ -18,8 +18,15 @@ export interface GuestOptions {
   readonly timeoutMs: number;
   /** Words of the kernel's command line, which the task finds in /proc/cmdline. */
   readonly words?: readonly string[];
-  /** Takes each line of the console as it comes. cut: switches the machine off, as a power cut does. */
-  readonly onLine?: (line: string, cut: () => void) => void;
+  /** Takes each line of the console as it comes. */
+  readonly onLine?: (line: string, machine: RunningMachine) => void;
+}
+
+export interface RunningMachine {
+  /** Switches it off, as a power cut does. */
+  cut(): void;
+  /** A line to its console. */
+  type(line: string): void;
 }
 
 const memory = "1536M";
@@ -29,11 +36,15 @@ const accelerator = process.env["ORLOP_VM_ACCELERATOR"] ?? "tcg,thread=multi";
 
 export async function runGuest(kernel: GuestKernel, disk: GuestDisk, options: GuestOptions): Promise<GuestResult> {
   const child = startMachine(kernel, disk, options);
-  const cut = (): void => void child.kill("SIGKILL");
+  child.stdin?.on("error", () => undefined); // the machine may be off by then
+  const machine: RunningMachine = {
+    cut: () => void child.kill("SIGKILL"),
+    type: (line) => void child.stdin?.write(`${line}\n`),
+  };
   const lines: string[] = [];
   const take = (line: string): void => {
     lines.push(line);
-    options.onLine?.(line, cut);
+    options.onLine?.(line, machine);
   };
   const readers = [child.stdout, child.stderr].map((input) =>
     createInterface({ input: input as NonNullable<typeof input>, crlfDelay: Number.POSITIVE_INFINITY }),
@@ -53,7 +64,7 @@ function startMachine(kernel: GuestKernel, disk: GuestDisk, { timeoutMs, words =
   const devices = ["-drive", `file=${disk.disk},format=raw,if=virtio,cache=unsafe`, "-nic", "none"];
   const console = ["-nodefaults", "-display", "none", "-serial", "stdio"];
   return spawn("qemu-system-x86_64", [...machine, ...boot, ...devices, ...console], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     timeout: timeoutMs,
     killSignal: "SIGKILL",
   });
