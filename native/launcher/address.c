@@ -2,7 +2,7 @@
 // (TCP, a user who is not root, a long path, a flag that is not one of these) is for the full program.
 #include "launcher.h"
 
-static const char *variable(const struct call *call, const char *name) {
+const char *variable(const struct call *call, const char *name) {
   size_t length = strlen(name);
   for (char **entry = call->envp; *entry != NULL; entry++)
     if (begins(*entry, name) && (*entry)[length] == '=')

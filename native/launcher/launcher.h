@@ -64,6 +64,8 @@ _Noreturn void launch(struct call *call);
 
 // address.c: the engine's socket, from flags and environment. false: the full program knows better.
 bool find_socket(struct call *call, char path[static 108]);
+// An environment variable's value; "" without it.
+const char *variable(const struct call *call, const char *name);
 
 // request.c: connects and hands the command over. The descriptor; -1 when nothing was begun. What came behind the answer's
 // head is in `session`.

@@ -1,5 +1,6 @@
 // The request: an upgrade of HTTP, and behind it at once the frame that says what is to be run.
 #include "launcher.h"
+#include <asm/stat.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/un.h>
@@ -8,6 +9,7 @@
 #define SOCK_CLOEXEC 02000000
 #define MSG_NOSIGNAL 0x4000
 #define ANSWER_BYTES 4096u
+#define DIRECTORY_BYTES 4096
 
 static const char head[] = "POST /orlop/command HTTP/1.1\r\nHost: orlop\r\nConnection: Upgrade\r\n"
                            "Upgrade: orlop-command\r\nContent-Length: 0\r\n\r\n";
@@ -74,9 +76,25 @@ static bool send_all(int socket, const uint8_t *bytes, size_t size) {
   return true;
 }
 
+// Where we are. A directory of another mount namespace has no path (nsenter(1) leads there): then PWD is taken, if it is the
+// same directory.
+static bool find_directory(const struct call *call, char directory[static DIRECTORY_BYTES]) {
+  if (sys3(__NR_getcwd, (long)directory, DIRECTORY_BYTES, 0) > 0 && directory[0] == '/')
+    return true;
+  const char *named = variable(call, "PWD");
+  struct stat here, there;
+  if (named[0] != '/' || strlen(named) >= DIRECTORY_BYTES ||
+      sys4(__NR_newfstatat, AT_FDCWD, (long)".", (long)&here, 0) < 0 ||
+      sys4(__NR_newfstatat, AT_FDCWD, (long)named, (long)&there, 0) < 0 || here.st_dev != there.st_dev ||
+      here.st_ino != there.st_ino)
+    return false;
+  memcpy(directory, named, strlen(named) + 1);
+  return true;
+}
+
 static bool send_request(int socket, const struct call *call) {
-  char directory[4096];
-  if (sys3(__NR_getcwd, (long)directory, sizeof directory, 0) < 0 || directory[0] != '/')
+  char directory[DIRECTORY_BYTES];
+  if (!find_directory(call, directory))
     return false;
   size_t texts = size_of(call->argv) + size_of(call->envp);
   if (texts > BEGIN_BYTES - sizeof directory - 256)
