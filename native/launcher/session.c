@@ -36,7 +36,7 @@ static uint32_t count_of(const uint8_t *bytes) {
 static size_t frame_at(const struct session *s, size_t at) {
   if (s->in_end - at < HEAD_BYTES)
     return 0;
-  size_t size = HEAD_BYTES + count_of(s->in + at + 1);
+  size_t size = (size_t)HEAD_BYTES + count_of(s->in + at + 1);
   return s->in_end - at < size ? 0 : size;
 }
 
