@@ -37,7 +37,7 @@ const hex = (mask: bigint): string => mask.toString(16).padStart(16, "0");
 const device = (PathOnHost: string, PathInContainer = PathOnHost, CgroupPermissions = "rwm") => ({
   HostConfig: { Devices: [{ PathOnHost, PathInContainer, CgroupPermissions }] },
 });
-const numbers = { "/dev/fuse": "a:e5", "/dev/zero": "1:5", "/dev/full": "1:7", "/dev/loop0": "7:0" } as const;
+const numbers = { "/dev/fuse": "a:e5", "/dev/zero": "1:5", "/dev/full": "1:7" } as const;
 const listed = (seen: Seen, entry: string): string =>
   seen
     .group("devices", "devices.list")
@@ -173,9 +173,9 @@ export const sharingRows: Readonly<Record<string, Row>> = {
   ),
   "HostConfig.Devices[].CgroupPermissions": shows(
     ["r", "w", "rw", "rm", "rwm"],
-    (access) => device("/dev/loop0", "/dev/loop0", access),
-    (seen, access) => listed(seen, `b 7:0 ${access}`),
-    (access) => `b 7:0 ${access}`,
+    (access) => device("/dev/fuse", "/dev/fuse", access),
+    (seen, access) => listed(seen, `c 10:229 ${access}`),
+    (access) => `c 10:229 ${access}`,
     ["cgroup1"],
   ),
   "HostConfig.DeviceCgroupRules[]": shows(
