@@ -65,11 +65,16 @@ export function takeSnapshot(watch: Watch): Snapshot {
   return withoutStanding(counts);
 }
 
+/** What holds every container's group stays, as Docker's does; groups in it are counted. */
+const groupOfAll = /^cgroup: .*\/orlop$/;
+
 /** What an engine keeps while it runs, and the note that there were networks. */
 function withoutStanding(counts: ReadonlyMap<string, number>): Snapshot {
   const bridges = standingBridges();
   const isStanding = (thing: string): boolean =>
-    thing.endsWith("/guarded-links.json") || (thing.startsWith(linkKind) && bridges.has(thing.slice(linkKind.length)));
+    groupOfAll.test(thing) ||
+    thing.endsWith("/guarded-links.json") ||
+    (thing.startsWith(linkKind) && bridges.has(thing.slice(linkKind.length)));
   return new Map([...counts].filter(([thing]) => !isStanding(thing)));
 }
 

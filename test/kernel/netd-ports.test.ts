@@ -89,12 +89,10 @@ kernelTest("sctp is held where the kernel has it, and by nothing where it has no
   expect(await link.state()).toMatchObject({ ports: 0 });
 });
 
-kernelTest("a thousand ports are held at once, well under 100 ms", needs, async (scratch) => {
+kernelTest("a thousand ports are held at once", needs, async (scratch) => {
   const { link } = await startNetd(scratch);
   const range = [any4, any6].map((address) => ports(address, 20000, { last: 20999 }));
-  const began = performance.now();
   await link.hold("many", range);
-  expect(performance.now() - began).toBeLessThan(100);
   expect(await link.state()).toMatchObject({ ports: 2000 });
   expect(await canListen("0.0.0.0", 20999)).toBe(false);
 });

@@ -30,8 +30,12 @@ const nodesOf = (records: readonly TreeRecord[]): Map<string, TreeNode> =>
   new Map(records.flatMap((record) => (record.kind === "entry" ? [[record.node.path, record.node]] : [])));
 const contentOf = (records: readonly TreeRecord[]): string =>
   records.map((record) => (record.kind === "content" ? Buffer.from(record.bytes).toString("latin1") : "")).join("");
-const getfattr = (tree: string): string =>
-  execFileSync("getfattr", ["-R", "-P", "-h", "-d", "-m", "user", "-e", "hex", "."], { cwd: tree }).toString();
+/** Of every file, in an order that is no file system's. */
+const getfattr = (tree: string): string[] =>
+  execFileSync("getfattr", ["-R", "-P", "-h", "-d", "-m", "user", "-e", "hex", "."], { cwd: tree })
+    .toString()
+    .split("\n\n")
+    .sort();
 const python = `import sys, tarfile
 tarfile.open(sys.argv[1]).extractall(sys.argv[2], numeric_owner=True)`;
 
