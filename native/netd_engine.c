@@ -69,14 +69,16 @@ static bool wake_engine(void) {
   return woken;
 }
 
-/* true: an engine knows now. */
-static bool tell_engines(void) {
+/* true: an engine knows now. behind: one has to read its answers first. */
+static bool tell_engines(bool *behind) {
   bool told = false;
   for (int i = 0; i < ENGINES_MAX; i++) {
     struct engine *engine = &engines[i];
     if (engine->socket.fd < 0 || !engine->greeted || engine_count == 0)
       continue;
-    if (takes_more(engine) && send_frame(engine->socket.fd, F_CHANGED, &changed, sizeof changed) == 0)
+    if (!takes_more(engine))
+      *behind = true;
+    else if (send_frame(engine->socket.fd, F_CHANGED, &changed, sizeof changed) == 0)
       told = true;
     else
       engine_drop(engine);
@@ -89,9 +91,12 @@ int64_t engine_keep_time(int64_t now) {
   if (tell_at == 0 || tell_at > now)
     return tell_at;
   tell_at = 0;
-  if (tell_engines()) {
+  bool behind = false;
+  if (tell_engines(&behind)) {
     changed = 0;
     worth_waking = false;
+  } else if (behind) {
+    tell_at = now + RETRY_MS;
   } else if (worth_waking) {
     worth_waking = !wake_engine();
     tell_at = worth_waking ? now + RETRY_MS : 0;
@@ -218,21 +223,33 @@ static int take_frame(struct engine *engine, uint8_t kind, struct span payload) 
   return 0;
 }
 
-static void engine_ready(struct watched *socket, uint32_t events) {
-  struct engine *engine = HOLDER(struct engine, socket, socket);
+/* Frames that are whole. 1: the engine is behind with reading answers, and has to catch up first; -1: EPROTO. */
+static int take_frames(struct engine *engine) {
   uint8_t kind;
   struct span payload;
-  int have = 0, filled = inbox_fill(&engine->box, socket->fd);
-  (void)events;
-  while (filled > 0 && (have = inbox_next(&engine->box, &kind, &payload)) > 0)
-    if (take_frame(engine, kind, payload) < 0) {
-      have = -1;
-      break;
-    }
-  if (have < 0 && takes_more(engine))
+  for (;;) {
+    if (!takes_more(engine))
+      return 1;
+    int have = inbox_next(&engine->box, &kind, &payload);
+    if (have <= 0)
+      return have;
+    if (take_frame(engine, kind, payload) < 0)
+      return -1;
+  }
+}
+
+/* An engine with a thousand containers asks thousands of things at once: while its answers find no room, no more of it is read. */
+static void engine_ready(struct watched *socket, uint32_t events) {
+  struct engine *engine = HOLDER(struct engine, socket, socket);
+  int filled = (events & EPOLLIN) != 0 ? inbox_fill(&engine->box, socket->fd) : 1;
+  bool gone = filled == 0 || (filled < 0 && errno != EAGAIN) || (events & (EPOLLERR | EPOLLHUP)) != 0;
+  int state = gone ? -1 : take_frames(engine);
+  if (state < 0 && !gone && takes_more(engine))
     send_failed(socket->fd, NO_STEP, EPROTO, "not a frame for netd");
-  if (have < 0 || filled == 0 || (filled < 0 && errno != EAGAIN))
+  if (state < 0)
     engine_drop(engine);
+  else
+    watched_arm(socket, state == 1 ? EPOLLOUT : EPOLLIN);
 }
 
 void engine_accept(struct watched *listener, uint32_t events) {

@@ -136,6 +136,22 @@ kernelTest("a server that is silent, gone, or unable is passed over", needs, asy
   expect((await container.ask(port, "tcp", "example.org", "A"))[0]?.code).toBe(2);
 });
 
+kernelTest(
+  "an engine that asks for thousands of things at once, and reads no answer meanwhile, is answered all",
+  needs,
+  async (scratch) => {
+    const { link } = await startNetd(scratch);
+    const count = 3000; // a thousand containers are told by three or four each
+    await link.name("net", "first", named(["first"], "10.0.0.5"));
+    const asked = Array.from({ length: count }, (_, index) =>
+      link.name("net", `id-${index}`, named([`name-${index}`], "10.0.0.5")),
+    );
+    Bun.sleepSync(300);
+    await Promise.all(asked);
+    expect((await link.state()).named).toBe(count + 1);
+  },
+);
+
 kernelTest("answers that were not asked for are not believed", needs, async (scratch) => {
   const { link } = await startNetd(scratch);
   const container = await openNamespace(scratch);
