@@ -35,7 +35,7 @@ export interface Obstacle {
 /** @param own our table */
 export function obstaclesIn(chains: readonly Chain[], own: string): Obstacle[] {
   return chains
-    .filter(({ table, hook, drops }) => table !== own && hook === "forward" && drops)
+    .filter(({ table, hook, drops }) => table !== own && hook === "forward" && (drops || isFirewalld(table)))
     .map(({ family, table, name }) => ({
       family,
       table,
@@ -44,6 +44,11 @@ export function obstaclesIn(chains: readonly Chain[], own: string): Obstacle[] {
         chains.some((one) => one.family === family && one.table === table && one.name === place.chain),
       ),
     }));
+}
+
+/** Its chain drops nothing by policy: its last rule rejects. */
+function isFirewalld(table: string): boolean {
+  return table === "firewalld";
 }
 
 /** Whose links the passages are for. */
@@ -98,6 +103,8 @@ export function changeOf(
 
 /** For people. */
 export function describeObstacle({ family, table, chain, place }: Obstacle): string {
+  if (isFirewalld(table))
+    return `firewalld (the chain ${chain} of the nftables table ${family} ${table}) forwards from Orlop's bridges what their zone allows: firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload`;
   const what = `the chain ${chain} of the nftables table ${family} ${table} drops what is forwarded`;
   if (place !== undefined) return `${what}; a passage for Orlop's networks is in ${place.chain} (${place.tool})`;
   return `${what}: containers are cut off until a rule there accepts Orlop's bridges`;
