@@ -1,0 +1,103 @@
+/** What a request, a command line or a service is refused for, whatever it is about. */
+
+import { row } from "./row.ts";
+
+export const requestErrors = {
+  // ── requests ──
+  bad_value: row<{ what: string; value: string; expected: string }>(
+    "invalid",
+    (p) => `invalid ${p.what} ${JSON.stringify(p.value)}`,
+    (p) => `expected ${p.expected}`,
+  ),
+  bad_json: row<{ reason: string }>("invalid", (p) => `the request body is not valid JSON: ${p.reason}`),
+  body_too_large: row<{ limitBytes: number }>("invalid", (p) => `the request body is over ${p.limitBytes} bytes`),
+  unknown_field: row<{ field: string }>(
+    "unsupported",
+    (p) => `${p.field} is not supported`,
+    () => "leave it out; docs/status.md lists what is missing",
+  ),
+  api_version: row<{ version: string; least: string; most: string }>(
+    "invalid",
+    (p) => `API version ${p.version} is not supported`,
+    (p) => `the supported ones are ${p.least} to ${p.most} (DOCKER_API_VERSION chooses one)`,
+  ),
+  origin_refused: row<{ origin: string }>("denied", (p) => `web pages (${p.origin}) may not use the engine`),
+  page_not_found: row<{ path: string }>("not_found", () => "page not found"),
+  not_root: row<{ doing: string }>(
+    "denied",
+    (p) => `${p.doing} needs root`,
+    () => "run it with sudo; what a user who is not root can do today: orlop --help, orlop version, orlop doctor",
+  ),
+
+  // ── the command line ──
+  unknown_command: row<{ command: string; nearest: string | undefined }>(
+    "invalid",
+    (p) => `${JSON.stringify(p.command)} is not a command`,
+    (p) => (p.nearest === undefined ? "see: orlop --help" : `did you mean ${JSON.stringify(p.nearest)}?`),
+  ),
+  unknown_flag: row<{ flag: string; command: string; nearest: string | undefined }>(
+    "invalid",
+    (p) => `unknown flag ${p.flag}`,
+    (p) =>
+      p.nearest === undefined ? `see: ${p.command} --help` : `did you mean ${p.nearest}? see: ${p.command} --help`,
+  ),
+  flag_needs_value: row<{ flag: string; value: string }>(
+    "invalid",
+    (p) => `${p.flag} needs a value`,
+    (p) => `write ${p.flag} ${p.value}`,
+  ),
+  wrong_arguments: row<{ command: string; usage: string; given: number }>(
+    "invalid",
+    (p) => `${p.command} was given ${p.given === 0 ? "no" : p.given} argument${p.given === 1 ? "" : "s"}`,
+    (p) => `usage: ${p.usage}`,
+  ),
+
+  flags_conflict: row<{ first: string; second: string }>(
+    "invalid",
+    (p) => `${p.first} and ${p.second} exclude each other`,
+    () => "leave one of them out",
+  ),
+  image_needed: row<object>(
+    "invalid",
+    () => "no image is named",
+    () => 'name one ("host" is this machine itself), or a directory with --rootfs',
+  ),
+  file_unreadable: row<{ what: string; path: string; reason: string }>(
+    "invalid",
+    (p) => `${p.what}: cannot read ${JSON.stringify(p.path)}: ${p.reason}`,
+  ),
+  file_unwritable: row<{ what: string; path: string; reason: string }>(
+    "invalid",
+    (p) => `${p.what}: cannot make ${JSON.stringify(p.path)}: ${p.reason}`,
+  ),
+  one_container: row<{ flag: string }>("invalid", (p) => `${p.flag} works with one container at a time`),
+  not_a_terminal: row<object>(
+    "invalid",
+    () => "--tty with --interactive needs a terminal, and standard input is none",
+    () => "leave out -t",
+  ),
+
+  // ── the service ──
+  service_needs_systemd: row<{ program: string }>(
+    "unsupported",
+    () => "this machine's first process is not systemd (/run/systemd/system is not there)",
+    (p) =>
+      `have its init system run "${p.program} info" as root once at boot: that starts Orlop, and containers with a restart policy come back`,
+  ),
+  service_program_unsafe: row<{ path: string; reason: string }>(
+    "denied",
+    (p) => `${p.path} must not be started as root at boot: ${p.reason}`,
+    () => "copy Orlop's programs to a directory that root alone can write, e.g. /opt/orlop, and install from there",
+  ),
+  service_socket_taken: row<{ path: string }>(
+    "conflict",
+    (p) => `${p.path} is there already, and is not Orlop's`,
+    (p) =>
+      `stop and disable who has it (systemctl disable --now docker.socket docker), or leave out what asks for ${p.path}`,
+  ),
+  systemctl_failed: row<{ command: string; reason: string }>(
+    "unavailable",
+    (p) => `systemctl ${p.command} failed: ${p.reason}`,
+    () => "see: journalctl -u orlop, systemctl status orlop",
+  ),
+} as const;
