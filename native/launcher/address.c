@@ -43,6 +43,17 @@ static bool is_our_socket(const char *address) {
   return begins(address, "unix:///") && length >= 7 + name && is_equal(address + length - name, "/orlop.sock");
 }
 
+// What must work where no engine starts, and should start none; and "engine", a supervisor's word: the engine itself, which
+// would wait here for itself.
+static bool is_about_orlop(const struct call *call) {
+  static const char words[][8] = {"engine", "doctor", "service", "version"};
+  const char *word = call->argv[call->words];
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (is_equal(word, words[i]))
+      return true;
+  return is_equal(word, "system") && call->words + 1 < call->argc && is_equal(call->argv[call->words + 1], "stop");
+}
+
 bool find_socket(struct call *call, char path[static 108]) {
   const char *host = NULL, *run = NULL, *root = NULL;
   int at = 1;
@@ -58,8 +69,7 @@ bool find_socket(struct call *call, char path[static 108]) {
       return false;
   }
   call->words = at;
-  // "engine" is a supervisor's word: the engine itself, which would wait here for itself.
-  if (at >= call->argc || is_equal(call->argv[at], "engine") || variable(call, "ORLOP_OWN_PROCESS")[0] != 0)
+  if (at >= call->argc || is_about_orlop(call) || variable(call, "ORLOP_OWN_PROCESS")[0] != 0)
     return false;
   if (run != NULL || root != NULL)
     return host == NULL && put_path(path, run != NULL ? run : "/run/orlop", "/orlop.sock");

@@ -52,8 +52,8 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function launch(): Promise<number | string> {
-  const child = Bun.spawn([join(directory, "orlop"), "--run-dir", directory, "ps"], {
+async function launch(...words: string[]): Promise<number | string> {
+  const child = Bun.spawn([join(directory, "orlop"), "--run-dir", directory, ...words], {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "ignore",
@@ -73,7 +73,7 @@ kernelTest(
     };
     const signals: (number | string)[] = [];
     for (let round = 0; round < rounds; round++) {
-      const end = await launch();
+      const end = await launch("ps");
       if (typeof end === "string") signals.push(end);
     }
     expect(signals).toEqual([]);
@@ -85,11 +85,23 @@ const heads = ["", "HTTP/1.1 404 Not Found\r\n\r\n", "x".repeat(5000), "HTTP/1.1
 kernelTest("a server that is no engine of ours: the full program", ["product"], async () => {
   for (const head of heads) {
     answer = (socket) => void socket.end(head);
-    expect(await launch()).toBe(fullProgramCode);
+    expect(await launch("ps")).toBe(fullProgramCode);
   }
   answer = (socket) => {
     socket.write("HTTP/1.1 101 UPGRADED\r\n\r\n");
     socket.end(Buffer.of(downKind.stdout, 0xff, 0xff, 0xff, 0xff, 0));
   };
-  expect(await launch()).toBe(fullProgramCode);
+  expect(await launch("ps")).toBe(fullProgramCode);
+});
+
+kernelTest("what is about Orlop itself asks no engine: there may be none that answers", ["product"], async () => {
+  answer = () => undefined;
+  for (const words of [
+    ["doctor"],
+    ["service", "status"],
+    ["version"],
+    ["system", "stop"],
+    ["engine", "/run", "/state"],
+  ])
+    expect(await launch(...words)).toBe(fullProgramCode);
 });
