@@ -130,5 +130,6 @@ test("what happens to images is told", async () => {
   await ok("rmi", "told", name("1"));
   const { body } = await ask("GET", `/events?since=${sinceS}&until=${(Date.now() / 1000 + 0.1).toFixed(3)}`);
   const actions = [...body.matchAll(/"Action":"([a-z]+)"/g)].map((match) => match[1]);
-  expect(actions).toEqual(["pull", "tag", "untag", "untag", "untag", "delete"]);
+  // The digest that goes with the last tag is no event, as with dockerd.
+  expect(actions).toEqual(["pull", "tag", "untag", "untag", "delete"]);
 });
