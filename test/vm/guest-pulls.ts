@@ -70,6 +70,7 @@ if (checked.exitCode !== 0)
   say(lines.fault(`system check: ${checked.stdout} ${checked.stderr}`.replaceAll("\n", "; ")));
 const here = (await product.engine.images.list()).flatMap(({ RepoTags }) => RepoTags ?? []);
 let kept = known.filter((tag) => here.includes(nameOf(tag)));
+say(lines.has(kept));
 
 // a fault of our own making, to see that it is found: this step is left out, each time
 const fault = /orlop\.fault=(\S+)/.exec(readFileSync("/proc/cmdline", "utf8"))?.[1];

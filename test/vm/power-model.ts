@@ -17,6 +17,8 @@ const word = "orlop.power=";
 export const lines = {
   begin: ({ kind, tag }: Change) => `power begin ${kind} ${tag}`,
   done: ({ kind, tag }: Change) => `power done ${kind} ${tag}`,
+  /** What was under way at the cut is there or not: this is what counts from now on. */
+  has: (tags: readonly number[]) => `power has ${tags.join(",")}.`,
   ready: "power ready",
   fault: (text: string) => `power fault ${text}`,
 } as const;
@@ -33,6 +35,11 @@ export class PowerModel {
     const change = { kind, tag: Number(tag) } as Change;
     if (step === "begin") this.#underWay = change;
     if (step === "done") this.#done(change);
+    const here = /^power has ([\d,]*)\.$/.exec(line)?.[1];
+    if (here !== undefined) {
+      this.#tags = here.split(",").filter(Boolean).map(Number);
+      this.#underWay = undefined;
+    }
     const fault = /^power fault (.*)$/.exec(line)?.[1];
     if (fault !== undefined) this.faults.push(fault);
   }
