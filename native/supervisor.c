@@ -20,6 +20,10 @@
 
 #include "supervisor.h"
 
+#ifndef ORLOP_NATIVE
+#define ORLOP_NATIVE "" /* scripts/build-native.ts names what it builds */
+#endif
+
 enum {
   LINKS_MAX = 32,             /* connections to supervisor.sock at a time; more wait in its backlog */
   BACKOFF_MIN_MS = 100,
@@ -411,6 +415,7 @@ int supervisor_main(int argc, char **argv) {
   char *manager = getenv("NOTIFY_SOCKET");
   manager = manager == NULL ? NULL : strdup(manager); /* no process that we start shall know it */
   supervisor_normalise(service);
+  setenv("ORLOP_SUPERVISOR_BUILD", ORLOP_NATIVE, 1); /* an engine of a later build replaces us */
   if (supervisor_listen(self.places, &self.listeners, &code) < 0)
     return code;
   (void)POINT("supervisor.listening");

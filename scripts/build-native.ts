@@ -1,6 +1,6 @@
 /** Builds the executor in its three forms. Needs gcc and a static libc. */
 
-import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
@@ -34,10 +34,22 @@ export const nativeBuilds = {
   },
 } as const satisfies Record<string, NativeBuild>;
 
+/** Which executor this is: a hash of what it is made of. The engine takes no other one's supervisor for its own. */
+export function nameOfNative(build: NativeBuild): string {
+  const hash = new Bun.CryptoHasher("sha256").update(build.compilerFlags.join(" "));
+  for (const name of nativeFiles()) hash.update(`\0${name}\0`).update(readFileSync(join(sourceDirectory, name)));
+  return hash.digest("hex").slice(0, 32);
+}
+
+function nativeFiles(): string[] {
+  return readdirSync(sourceDirectory)
+    .filter((name) => /\.[ch]$/.test(name))
+    .sort();
+}
+
 /** Compiles the executor unless it is newer than all of its sources. Throws with gcc's own words. */
 export async function buildNative(build: NativeBuild): Promise<void> {
-  const files = readdirSync(sourceDirectory).filter((name) => /\.[ch]$/.test(name));
-  const paths = files.map((name) => join(sourceDirectory, name));
+  const paths = nativeFiles().map((name) => join(sourceDirectory, name));
   if (isNewer(build.output, [...paths, import.meta.path])) return;
   mkdirSync(join(build.output, ".."), { recursive: true });
   const sources = paths.filter((path) => path.endsWith(".c"));
@@ -46,8 +58,10 @@ export async function buildNative(build: NativeBuild): Promise<void> {
   const headers = paths.filter((path) => path.endsWith(".h"));
   const objects = await inPairs(sources, async (source) => {
     const object = join(objectDirectory, `${source.slice(sourceDirectory.length + 1, -2)}.o`);
-    if (!isNewer(object, [source, ...headers, import.meta.path]))
-      await gcc([...warningFlags, ...build.compilerFlags, "-c", source, "-o", object]);
+    const isNamed = source.endsWith("/supervisor.c"); // it has the name of the whole
+    const named = isNamed ? [`-DORLOP_NATIVE="${nameOfNative(build)}"`] : [];
+    if (isNamed || !isNewer(object, [source, ...headers, import.meta.path]))
+      await gcc([...warningFlags, ...build.compilerFlags, ...named, "-c", source, "-o", object]);
     return object;
   });
   await gcc([...build.linkerFlags, "-o", `${build.output}.new`, ...objects]);

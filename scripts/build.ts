@@ -2,7 +2,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { buildLauncher, buildNative, nativeBuilds } from "./build-native.ts";
+import { buildLauncher, buildNative, nameOfNative, nativeBuilds } from "./build-native.ts";
 
 const root = join(import.meta.dir, "..");
 
@@ -17,6 +17,7 @@ async function buildProgram(output: string, buildName: string, withPoints: boole
     ...["build", "--compile", "--minify", "--bytecode", "--format=esm", "--splitting"],
     ...["--no-compile-autoload-bunfig", "--no-compile-autoload-dotenv"],
     ...["--define", `ORLOP_POINTS=${withPoints}`, "--define", `ORLOP_BUILD="${buildName}"`],
+    ...["--define", `ORLOP_NATIVE="${nameOfNative(build)}"`],
     ...["--outfile", `${output}.new`],
     ...["src/main.ts", "src/store/durable-worker.ts", "src/images/unpack-worker.ts"],
   ];

@@ -1,7 +1,9 @@
 /** The composition root: the only file that knows all parts. `orlop engine …` is the engine, everything else the command line. */
 
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
+import { nativeBuild } from "./base/build.ts";
 import { version } from "./base/version.ts";
 import { formatAddress, type Places, socketOf } from "./client/address.ts";
 import type { HttpRequest } from "./client/http-message.ts";
@@ -16,6 +18,8 @@ const LISTENING_FD = 3;
 const IDLE_SECONDS = 60;
 
 const executor = join(programDirectory, "orlop-executor");
+/** A service's supervisor is started again by systemd, with the API's socket, which is not ours to make. */
+const isService = process.env["ORLOP_SERVICE"] === "1";
 
 /** The engine's command line for these folders. */
 function engineCommand({ runDir, stateDir }: Places): readonly string[] {
@@ -47,6 +51,16 @@ async function runEngine(places: Places): Promise<void> {
     import("./kernel/nft.ts"),
     import("./base/log.ts"),
   ]);
+  if (isOfOlderBuild()) {
+    if (!readFileSync(executor).includes(nativeBuild)) {
+      log("error", `${executor} is of another build than ${process.execPath}: put programs of one build there`);
+      process.exit(1);
+    }
+    log("warn", "the supervisor is of another build than this engine: it is replaced");
+    process.kill(process.ppid, "SIGKILL"); // containers and their monitors do without it; the next engine finds them
+    if (!isService) await replaceSupervisor(places);
+    process.exit(1);
+  }
   let leave: (() => Promise<void>) | undefined;
   const supervisor = await connectSupervisor(places.runDir, () => {
     if (leave === undefined)
@@ -92,10 +106,16 @@ async function runEngine(places: Places): Promise<void> {
   if (isStopping) return;
   // Without a supervisor nothing can be started, and nobody notices the end of the containers that run.
   log("warn", "the supervisor is gone");
-  // A service's is started again by systemd, with the API's socket, which is not ours to make.
-  const isService = process.env["ORLOP_SERVICE"] === "1";
   if (!isService && engine.containers.all().some((container) => container.isRunning)) await replaceSupervisor(places);
   process.exit(1);
+}
+
+/**
+ * After an upgrade the supervisor that still runs is the old one, and its steps may be others. The engine is started from the
+ * program's path, so it is the new one. A program that runs from its sources does not know which executor it is made for.
+ */
+function isOfOlderBuild(): boolean {
+  return nativeBuild !== "" && process.env["ORLOP_SUPERVISOR_BUILD"] !== nativeBuild;
 }
 
 /** Another supervisor, which starts another engine: that one finds everything again. */
