@@ -155,6 +155,13 @@ static enum verdict take_frame(struct task *task, uint8_t kind, struct span payl
   }
 }
 
+/* Whoever sent the plan is dead: its steps that are here already must not be carried out, for its successor may be clearing
+ * away what it finds of them at this moment. */
+static bool sender_left(int conn) {
+  struct pollfd peer = {.fd = conn};
+  return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 /* Until END, a failure, or the other side's leaving. */
 static enum verdict take_plan(struct task *task, struct inbox *box, int in) {
   bool greeted = false;
@@ -169,6 +176,8 @@ static enum verdict take_plan(struct task *task, struct inbox *box, int in) {
         return protocol_error(task, ECONNRESET, "the plan ended before END");
       continue;
     }
+    if (kind == F_STEP && in == task->conn && sender_left(in))
+      return protocol_error(task, ECONNRESET, "the other side left first");
     enum verdict verdict = take_frame(task, kind, payload, &greeted);
     if (verdict != GO_ON)
       return verdict;

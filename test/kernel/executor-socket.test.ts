@@ -1,11 +1,14 @@
 /** The door to the executor: monitors started, found again and attached to, as the engine does it. */
 
 import { expect } from "bun:test";
+import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { Executor } from "../../src/kernel/executor.ts";
 import { openExecutor } from "../../src/kernel/executor-socket.ts";
+import { encodePlan } from "../../src/kernel/plan.ts";
 import { waitUntil } from "../wait-until.ts";
 import { because } from "./child.ts";
 import { kernelTest, type Need, type Scratch } from "./harness.ts";
@@ -184,4 +187,22 @@ kernelTest("without a supervisor every door is closed, and says so", needs, asyn
   await expect(executor.attachMonitor(join(directory, "none"), { streams: 7 })).rejects.toMatchObject({
     code: "executor_lost",
   });
+});
+
+kernelTest("a plan whose sender is gone is not begun, though all of it is there", needs, async (scratch) => {
+  const { runDirectory, pid } = await startSupervisor(scratch);
+  const made = join(scratch.directory, "made");
+  const socket = connect(join(runDirectory, "control.sock"));
+  await once(socket, "connect");
+  const children = (): string => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  await waitUntil(() => /^\d+$/.test(children()), 5000, "a task");
+  const task = Number(children());
+  process.kill(task, "SIGSTOP"); // it has read nothing yet
+  await new Promise<void>((resolve) =>
+    socket.write(encodePlan(because([{ op: "mkdir", path: made, mode: 0o700 }])), () => resolve()),
+  );
+  socket.destroy();
+  process.kill(task, "SIGCONT");
+  await waitUntil(() => children() === "", 5000, "the task's end");
+  expect(existsSync(made)).toBe(false);
 });
