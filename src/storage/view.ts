@@ -3,6 +3,8 @@
  * own. To be read, its changes are one more lower layer, and what the plan itself makes (mount points) goes to memory: nothing of
  * the container's is written, and a start meanwhile finds its directories free.
  */
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { CLONE_NEWNS, MS_REC, MS_SLAVE } from "../kernel/linux.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
@@ -37,11 +39,13 @@ function readOnly(steps: readonly Step[], memory: string): Step[] {
     const made = ["upper", "work"].map(
       (name): Step => ({ op: "mkdir", path: `${place}/${name}`, mode: 0o755, why: "mount points that are missing" }),
     );
+    const below = step.lowers.some((lower) => liesBelow(step.upper, lower)) ? `${place}/below` : undefined;
     return [
       ...made,
+      ...(below === undefined ? [] : planBelow(step.lowers, below)),
       {
         ...step,
-        lowers: [step.upper, ...step.lowers],
+        lowers: [step.upper, ...(below === undefined ? step.lowers : [below])],
         upper: `${place}/upper`,
         work: `${place}/work`,
         options: step.options.filter((option) => option !== "volatile"),
@@ -62,6 +66,29 @@ function readOnly(steps: readonly Step[], memory: string): Step[] {
     },
     ...changed,
   ];
+}
+
+/**
+ * The kernel refuses layers of which one lies in another (ELOOP, fs/overlayfs/super.c, ovl_check_layer), but for the upper one:
+ * a copy of the machine whose changes lie on the machine's own file system. What is below them becomes an overlay of its own.
+ */
+function planBelow(lowers: readonly string[], target: string): Step[] {
+  const empty = `${target}-empty`; // an overlay to be read has two layers at least
+  const why = "the machine without the container's changes, which lie in it";
+  return [
+    ...[target, empty].map((path): Step => ({ op: "mkdir", path, mode: 0o755, why })),
+    { op: "overlay", target, lowers: [...lowers, empty], upper: "", work: "", options: [], why },
+  ];
+}
+
+/** In the same file system, and further down. */
+function liesBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory === "/" ? "/" : `${directory}/`) && deviceOf(path) === deviceOf(directory);
+}
+
+/** Of the path, or of the place where it is going to be made. */
+function deviceOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.dev ?? deviceOf(dirname(path));
 }
 
 /** One overlay of a container: where it is in the root, and what it is made of. */

@@ -33,6 +33,19 @@ kernelTest("cp takes a tree in and out again, as files and as an archive", needs
   expect((await product().ok("diff", "tree")).split("\n")).toContain("A /tmp/a/b/file");
 });
 
+// Its changes lie on the machine's own disk, where this directory does.
+kernelTest("a stopped copy of the machine gives and takes files", needs, async ({ directory, defer }) => {
+  await product().ok("create", "--name", "copy", "--network", "none", "host", "sh", "-c", "echo changed >/etc/issue");
+  defer(async () => void (await product().ok("rm", "copy")));
+  await product().ok("cp", "copy:/etc/passwd", join(directory, "passwd"));
+  expect(readFileSync(join(directory, "passwd"))).toEqual(readFileSync("/etc/passwd"));
+  await product().ok("start", "--attach", "copy");
+  await product().ok("cp", "copy:/etc/issue", join(directory, "issue"));
+  expect(readFileSync(join(directory, "issue"), "utf8")).toBe("changed\n");
+  await product().ok("cp", join(directory, "issue"), "copy:/etc/put");
+  expect((await product().ok("diff", "copy")).split("\n")).toContain("A /etc/put");
+});
+
 kernelTest("cp names what it makes as Docker does", needs, async ({ directory, defer }) => {
   await product().ok("create", "--name", "names", "--rootfs", makeBusyboxRoot(directory), "sh");
   defer(async () => void (await product().ok("rm", "names")));
