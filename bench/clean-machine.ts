@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runCommand } from "./case.ts";
 
 /** What a run printed, and when. */
 export interface Watched {
@@ -58,15 +59,15 @@ export class CleanMachine {
     if (!existsSync(made)) {
       mkdirSync(cache, { recursive: true });
       rmSync(`${made}.new`, { recursive: true, force: true });
-      await run(["mmdebstrap", "--quiet", "--variant=important", "bookworm", `${made}.new`]);
+      await runCommand(["mmdebstrap", "--quiet", "--variant=important", "bookworm", `${made}.new`]);
       renameSync(`${made}.new`, made);
     }
     const directory = mkdtempSync(join(cache, "machine-"));
     const root = join(directory, "root");
-    await run(["cp", "-a", made, root]);
+    await runCommand(["cp", "-a", made, root]);
     // What is committed, in a repository that is whole: a working tree may have its history elsewhere.
     const clone = join(directory, "source.git");
-    await run(["git", "clone", "--quiet", "--bare", source, clone]);
+    await runCommand(["git", "clone", "--quiet", "--bare", source, clone]);
     // Debian's packages start no service in a machine without an init.
     writeFileSync(join(root, "usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 101\n", { mode: 0o755 });
     if (authority !== undefined) cpSync(authority, join(root, "root/authority.pem"), { dereference: true });
@@ -133,10 +134,4 @@ export class CleanMachine {
     await ended;
     rmSync(this.#directory, { recursive: true, force: true });
   }
-}
-
-async function run(words: readonly string[]): Promise<void> {
-  const child = Bun.spawn([...words], { stdout: "ignore", stderr: "pipe" });
-  const complained = await new Response(child.stderr).text();
-  if ((await child.exited) !== 0) throw new Error(`${words[0]} failed: ${complained.trim()}`);
 }

@@ -1,6 +1,7 @@
 /** A docker daemon of the test's own, for comparisons: its own folders and socket, no bridge, ended by its own pid. */
 
-import { mkdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Outcome, type RunOptions, runProgram } from "./product.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -12,10 +13,12 @@ const program = "/usr/sbin/dockerd";
 export class Dockerd implements AsyncDisposable {
   readonly host: string;
   readonly #child: Bun.Subprocess;
+  readonly #directory: string;
 
-  private constructor(host: string, child: Bun.Subprocess) {
+  private constructor(host: string, child: Bun.Subprocess, directory: string) {
     this.host = host;
     this.#child = child;
+    this.#directory = directory;
   }
 
   /** @param directory must not lie on an overlay */
@@ -32,7 +35,7 @@ export class Dockerd implements AsyncDisposable {
       [...starter, program, ...folders, "--pidfile", join(directory, "pid"), "-H", host, "--iptables=false", ...flags],
       { stdin: "ignore", stdout: Bun.file(join(directory, "log")), stderr: Bun.file(join(directory, "log")) },
     );
-    const daemon = new Dockerd(host, child);
+    const daemon = new Dockerd(host, child, directory);
     await waitUntil(async () => (await daemon.run(["version"])).exitCode === 0, startMs, "dockerd answers");
     return daemon;
   }
@@ -53,5 +56,14 @@ export class Dockerd implements AsyncDisposable {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), stopMs);
     await this.#child.exited;
     clearTimeout(timer);
+    for (const place of mountsBelow(this.#directory)) spawnSync("umount", ["-l", place]);
   }
+}
+
+/** What a daemon leaves mounted, the deepest first: its data on itself, the network namespaces of its containers. */
+function mountsBelow(directory: string): string[] {
+  const places = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "");
+  return places.filter((place) => place.startsWith(`${directory}/`)).toReversed();
 }

@@ -1,24 +1,10 @@
 /** What the tar reader refuses, and with which words; good archives are in test/conformance/tar. */
 import { describe, expect, test } from "bun:test";
-import type { ByteString, TarEntry } from "./tar-entry.ts";
+import { type ByteString, plainEntry, type TarEntry } from "./tar-entry.ts";
 import { TarReader } from "./tar-reader.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "./tar-writer.ts";
 
-const plain: TarEntry = {
-  kind: "file",
-  path: "a" as ByteString,
-  link: "" as ByteString,
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  user: "" as ByteString,
-  group: "" as ByteString,
-  size: 0,
-  mtimeNs: 0n,
-  major: 0,
-  minor: 0,
-  xattrs: [],
-};
+const plain: TarEntry = { ...plainEntry, path: "a" as ByteString, mode: 0o644 };
 
 /** A header with some bytes replaced and the checksum made right again. */
 function header(changes: Partial<TarEntry>, patches: Readonly<Record<number, string>> = {}): Buffer {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { Dockerd } from "../dockerd.ts";
-import { Product, runProgram } from "../product.ts";
+import { Product } from "../product.ts";
 import { call, comparedCalls, differences, normalise } from "./compared-calls.ts";
 import { reasonFor } from "./compared-differences.ts";
 
@@ -37,12 +37,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await product.stop();
   await dockerd[Symbol.asyncDispose]();
-  // What dockerd leaves mounted: the network namespaces of its containers.
-  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "");
-  for (const mount of mounts.filter((path) => path.startsWith(`${directory}/`)).toReversed())
-    await runProgram(["umount", "-l", mount]);
   rmSync(directory, { recursive: true, force: true });
 }, 60_000);
 

@@ -35,19 +35,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await dockerd?.[Symbol.asyncDispose]();
-  for (const place of mountsBelow(join(directory, "dockerd"))) execFileSync("umount", ["-l", place]);
   await product.stop();
   await registry[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true, force: true });
 }, 60_000);
-
-/** What dockerd leaves mounted, the deepest first. */
-function mountsBelow(path: string): string[] {
-  const places = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .map((line) => line.split(" ")[4] ?? "");
-  return places.filter((place) => place.startsWith(`${path}/`)).reverse();
-}
 
 /** What may differ: ids, times, where the daemons keep things. */
 function normal({ exitCode, stdout, stderr }: Outcome) {
