@@ -46,7 +46,10 @@ static struct {
   pid_t engine;                       /* 0: not running */
   pid_t netd;                         /* whose end is noticed */
   int engine_link;                    /* the peer that said ENGINE; -1 */
+  bool service;
   bool stopping;
+  bool left;                          /* stopping because no engine can be started from here */
+  bool serves;                        /* the engine answers clients */
   bool needed;                        /* something happened since the engine was last asked to leave */
   int64_t idle_ms, backoff_ms;
   int64_t started_at, start_at, leave_at, kill_at; /* monotonic, ms; 0: not planned (but started_at) */
@@ -54,7 +57,7 @@ static struct {
   int peer_count;
 } self;
 
-static int64_t now_ms(void) {
+int64_t supervisor_now_ms(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
@@ -86,8 +89,7 @@ _Noreturn static void become_engine(void) {
   restore_signals();
   signal(SIGPIPE, SIG_DFL);
   execv(self.engine_argv[0], self.engine_argv);
-  fprintf(stderr, "orlop: the engine %s cannot be started: %s\n", self.engine_argv[0], strerror(errno));
-  _exit(127);
+  failing_exec(self.engine_argv[0], errno);
 }
 
 static void start_engine(void) {
@@ -95,14 +97,15 @@ static void start_engine(void) {
   if (self.engine > 0 || self.stopping)
     return;
   unwatch(self.listeners.api); /* from now on the engine accepts */
-  self.started_at = now_ms();
-  self.needed = false;
+  self.started_at = supervisor_now_ms();
+  self.needed = self.serves = false;
+  failing_prepare();
   pid_t child = fork();
   if (child == 0)
     become_engine();
   if (child < 0) {
     watch(API, self.listeners.api);
-    self.start_at = now_ms() + BACKOFF_MAX_MS;
+    self.start_at = supervisor_now_ms() + BACKOFF_MAX_MS;
     return;
   }
   self.engine = child;
@@ -116,9 +119,25 @@ static void need_engine(void) {
     start_engine();
 }
 
+/* No engine can be started from here: perhaps from where the next command is, if we are out of its way. Containers, monitors
+ * and netd do without us. A service is not started again for this (EXIT_REFUSED), but by its socket. */
+static void leave(void) {
+  fprintf(stderr, "orlop: the supervisor leaves: %s\n", failing_message());
+  self.stopping = self.left = true;
+}
+
+/* The next try; the longer it has failed, the later. */
+static void plan_restart(void) {
+  self.backoff_ms = self.backoff_ms == 0 ? BACKOFF_MIN_MS : self.backoff_ms * 2;
+  self.backoff_ms = self.backoff_ms < BACKOFF_MAX_MS ? self.backoff_ms : BACKOFF_MAX_MS;
+  self.start_at = supervisor_now_ms() + self.backoff_ms;
+  if (!failing_is_told())
+    unwatch(self.listeners.api); /* a waiting client must not start it sooner */
+}
+
 static void engine_ended(int status) {
-  bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  int64_t lived_ms = now_ms() - self.started_at;
+  bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0 && self.serves;
+  int64_t lived_ms = supervisor_now_ms() - self.started_at;
   self.engine = 0;
   self.leave_at = 0;
   (void)POINT("supervisor.engine.ended");
@@ -129,18 +148,18 @@ static void engine_ended(int status) {
     self.backoff_ms = 0;
     return;
   }
+  if (!self.serves)
+    failing_note(self.places, self.engine_argv[0], status, self.service);
   if (!well)
     fprintf(stderr, "orlop: the engine ended with %s %d\n", WIFSIGNALED(status) ? "signal" : "status",
             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-  if (well || lived_ms >= SHORT_LIFE_MS) {
+  if (well || (self.serves && lived_ms >= SHORT_LIFE_MS)) {
     self.backoff_ms = 0;
     start_engine();
-    return;
-  }
-  self.backoff_ms = self.backoff_ms == 0 ? BACKOFF_MIN_MS : self.backoff_ms * 2;
-  self.backoff_ms = self.backoff_ms < BACKOFF_MAX_MS ? self.backoff_ms : BACKOFF_MAX_MS;
-  self.start_at = now_ms() + self.backoff_ms;
-  unwatch(self.listeners.api); /* a waiting client must not start it sooner */
+  } else if (failing_is_told() && failing_for_good())
+    leave();
+  else
+    plan_restart();
 }
 
 static void stop(void) {
@@ -150,7 +169,7 @@ static void stop(void) {
   self.start_at = self.leave_at = 0;
   if (self.engine > 0) {
     kill(self.engine, SIGTERM);
-    self.kill_at = now_ms() + STOP_PATIENCE_MS;
+    self.kill_at = supervisor_now_ms() + STOP_PATIENCE_MS;
   }
 }
 
@@ -245,6 +264,11 @@ static void see_to_netd(int conn) {
   send_frame(conn, F_DONE, NULL, 0);
 }
 
+static void engine_serves(void) {
+  self.serves = true;
+  failing_over();
+}
+
 /* -1: this peer breaks the protocol. */
 static int take_peer_frame(struct peer *peer, uint8_t kind, struct span payload) {
   uint32_t version, pid;
@@ -255,7 +279,7 @@ static int take_peer_frame(struct peer *peer, uint8_t kind, struct span payload)
   switch (kind) {
   case F_ENGINE:
     self.engine_link = peer->fd;
-    self.leave_at = self.idle_ms > 0 ? now_ms() + self.idle_ms : 0;
+    self.leave_at = self.idle_ms > 0 ? supervisor_now_ms() + self.idle_ms : 0;
     return 0;
   case F_WATCH:
     if (!take_u32(&payload, &pid))
@@ -266,6 +290,10 @@ static int take_peer_frame(struct peer *peer, uint8_t kind, struct span payload)
     see_to_netd(peer->fd);
     return 0;
   case F_BUSY:
+    return 0;
+  case F_SERVES:
+    if (peer->fd == self.engine_link)
+      engine_serves();
     return 0;
   case F_STOP:
     stop();
@@ -306,8 +334,11 @@ static void handle(const struct epoll_event *event) {
   case SIGNALS:
     take_signals();
     break;
-  case API:
-    start_engine();
+  case API: /* a try is planned: who waits is told what the last ones came to */
+    if (self.start_at != 0 && failing_is_told())
+      failing_answer(self.listeners.api);
+    else
+      start_engine();
     break;
   case CONTROL:
     fork_task();
@@ -327,7 +358,7 @@ static void handle(const struct epoll_event *event) {
 
 /* What is due by the clock; returns how long epoll may sleep, -1 for ever. */
 static int keep_time(void) {
-  int64_t now = now_ms(), next = 0;
+  int64_t now = supervisor_now_ms(), next = 0;
   if (self.start_at != 0 && self.start_at <= now)
     start_engine();
   if (self.leave_at != 0 && self.leave_at <= now) {
@@ -376,10 +407,14 @@ static int run(void) {
       handle(&events[i]);
   }
   supervisor_unlink_sockets(self.places);
+  if (self.left) {
+    supervisor_unlock(); /* before the first is told: it may start another supervisor at once */
+    failing_answer(self.listeners.api);
+  }
   /* A task that is just ending may hold them a moment longer; a monitor that stays does this at its own end. */
   for (int waited_ms = 0; !supervisor_leave_groups() && waited_ms < TASK_END_MS; waited_ms++)
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-  return 0;
+  return self.left ? EXIT_REFUSED : 0;
 }
 
 /* After a boot somebody has to look which containers come back; after a restart, which have ended. The engine is told that
@@ -409,7 +444,7 @@ int supervisor_main(int argc, char **argv) {
   self.engine_link = -1;
   if (supervisor_check_namespaces(&code) < 0 || supervisor_inherit(&self.listeners.api, &code) < 0)
     return code;
-  bool service = self.listeners.api >= 0;
+  bool service = self.service = self.listeners.api >= 0;
   if ((service ? supervisor_take_over(self.places, &code) : supervisor_lock(self.places, &code, false)) < 0)
     return code;
   char *manager = getenv("NOTIFY_SOCKET");

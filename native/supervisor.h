@@ -4,6 +4,9 @@
 
 #include "orlop.h"
 
+/* Monotonic. */
+int64_t supervisor_now_ms(void);
+
 /* supervisor_setup.c: everything before the daemon lives on its own. */
 struct places { const char *run, *state; };
 /* The sockets, listening, and the locks, held as long as their descriptors are open. */
@@ -27,6 +30,8 @@ int supervisor_stay(void);
 /* A listening socket of this name in a directory, 0600; replaces what is there. Afterwards we are in "/". */
 int supervisor_listen_in(const char *directory, const char *name);
 void supervisor_unlink_sockets(struct places places);
+/* From here on another supervisor may be started. */
+void supervisor_unlock(void);
 /* Back to the root of each hierarchy, and the own cgroup removed; false: another process of ours still lives in it. */
 bool supervisor_leave_groups(void);
 
@@ -37,6 +42,19 @@ int supervisor_take_over(struct places places, int *code);
 /* Tells the service manager, where there is one (socket_path: its NOTIFY_SOCKET, or NULL). */
 void supervisor_notify(const char *socket_path, const char *state);
 bool supervisor_has_containers(struct places places);
+
+/* supervisor_failing.c: an engine that ends before it serves. */
+void failing_prepare(void);                               /* before each try */
+_Noreturn void failing_exec(const char *program, int error); /* in the child that could not become the engine */
+void failing_note(struct places places, const char *program, int status, bool service);
+void failing_over(void);                                  /* one serves */
+/* It has failed so often that whoever waits is told why. */
+bool failing_is_told(void);
+/* The last try found no program that can be started, which waiting does not mend. */
+bool failing_for_good(void);
+const char *failing_message(void);
+/* Tells it to all clients that wait at this socket. */
+void failing_answer(int listener);
 
 /* supervisor_netd.c: sees that a netd runs. Its pid; *found: it ran already. -1: errno. */
 pid_t supervisor_netd(struct places places, bool *found);

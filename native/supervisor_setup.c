@@ -98,6 +98,11 @@ int supervisor_lock(struct places places, int *code, bool quiet) {
   return lock_place(places.run, &locks[1], code, quiet);
 }
 
+void supervisor_unlock(void) {
+  for (int i = 0; i < 2; i++)
+    close(locks[i]);
+}
+
 /* In the current directory, so that the path's length does not matter. 0600 from the first moment. */
 static int listen_at(const char *name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -96,6 +96,7 @@ async function runEngine(places: Places): Promise<void> {
     process.exit(0);
   };
   await server.listen({ fd: LISTENING_FD });
+  supervisor.serves();
   let isStopping = false;
   process.on("SIGTERM", () => {
     isStopping = true;
@@ -129,6 +130,12 @@ async function replaceSupervisor(places: Places): Promise<void> {
   await launchAndConnect(() => connectWithNode(address), launch, formatAddress(address));
 }
 
+/** In one line, which the supervisor passes on to the clients that wait. */
+async function failToStart(error: unknown): Promise<never> {
+  (await import("./base/log.ts")).log("error", "the engine cannot start", error);
+  process.exit(1);
+}
+
 const [command = "", runDir = "", stateDir = ""] = process.argv.slice(2);
-if (command === "engine") await runEngine({ runDir, stateDir });
+if (command === "engine") await runEngine({ runDir, stateDir }).catch(failToStart);
 else await runCommandLine(process.argv.slice(2));

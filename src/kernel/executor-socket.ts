@@ -198,6 +198,7 @@ export async function connectSupervisor(runDirectory: string, onLeave: () => voi
   socket.write(Buffer.concat([encodeHello(), encodeBare("ENGINE")]));
   return {
     closed,
+    serves: () => void socket.write(encodeBare("SERVES")),
     busy: () => void socket.write(encodeBare("BUSY")),
     watch: (pid) => void socket.write(encodeWatch(pid)),
     stop: () => void socket.write(encodeBare("STOP")),

@@ -144,6 +144,8 @@ export interface Attachment {
 
 /** The engine's link to its supervisor. */
 export interface SupervisorLink extends Disposable {
+  /** Clients are answered from here on. */
+  serves(): void;
   /** The answer to LEAVE when the engine is not idle. (When it is, it just exits.) */
   busy(): void;
   /** An orphaned monitor, not the supervisor's child: start the engine when this process ends. */

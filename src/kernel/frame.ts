@@ -30,6 +30,7 @@ export const frameKind = {
   NAMES: 21,
   WATCH_RULES: 22,
   STATE: 23,
+  SERVES: 24,
   DONE: 64,
   FAILED: 65,
   VALUE: 66,
@@ -52,6 +53,7 @@ export type BareFrame =
   | "CLOSE_STDIN"
   | "ENGINE"
   | "BUSY"
+  | "SERVES"
   | "STOP"
   | "WAKE"
   | "NETD";

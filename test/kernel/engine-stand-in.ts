@@ -8,7 +8,7 @@ const link = await connectSupervisor(runDirectory, () => {
   if (mood === "busy") link.busy();
   else process.exit(0);
 });
-createServer((client) => client.end(`${process.pid}\n`)).listen({ fd: 3 });
+createServer((client) => client.end(`${process.pid}\n`)).listen({ fd: 3 }, () => link.serves());
 process.on("SIGTERM", () => process.exit(0));
 if (mood === "stop") link.stop();
 void link.closed.then(() => process.exit(0));
