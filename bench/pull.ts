@@ -17,6 +17,7 @@ import { Product } from "../test/product.ts";
 import { DockerRegistry } from "../test/registry/docker-registry.ts";
 import { waitUntil } from "../test/wait-until.ts";
 import { runCommand } from "./case.ts";
+import { childrenOf, cpuSecondsOf } from "./processor-time.ts";
 import { makePullImage } from "./pull-image.ts";
 
 const { values: options } = parseArgs({
@@ -130,29 +131,6 @@ async function openPodman(directory: string): Promise<Puller> {
     pids: () => (running === undefined ? [] : [running, ...childrenOf(running)]),
     stop: async () => undefined,
   };
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
-    const own = text.split(" ").filter(Boolean).map(Number);
-    return [...own, ...own.flatMap(childrenOf)];
-  } catch {
-    return []; // it has ended
-  }
-}
-
-/** Of user and system, and of children that have been waited for. */
-function cpuSecondsOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => {
-    try {
-      const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-      return sum + [11, 12, 13, 14].reduce((ticks, at) => ticks + Number(fields[at]), 0) / 100;
-    } catch {
-      return sum; // it has ended
-    }
-  }, 0);
 }
 
 /** Resident memory of all, shared pages counted once where the kernel says so. */

@@ -40,6 +40,10 @@ export class Dockerd implements AsyncDisposable {
     return daemon;
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** The docker command line on this daemon. */
   run(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
     return runProgram(["docker", ...words], { ...options, env: { ...options.env, DOCKER_HOST: this.host } });

@@ -3,11 +3,12 @@
  *
  *     layers/HEX/          the files; read-only lower directory of overlays
  *     layers/HEX.json      what was learned while it was unpacked
- *     layers/new/HEX/      a layer on its way; removed when it is found again
+ *     layers/new/HEX-N/    a layer on its way; removed when it is found again
  *
  * A directory under its final name is whole, verified and on the disk: it is renamed only after the executor has verified
  * its content and synced the file system. So existence is proof, after a power loss too.
  */
+import { randomBytes } from "node:crypto";
 import { renameSync, rmSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,27 +25,34 @@ export interface LayerFacts {
 
 /** Fills an empty directory with a layer, verified and synced. */
 export type FillLayer = (directory: string) => Promise<LayerFacts>;
-/** Removes a tree of any size and any content: the executor's business. */
-export type RemoveTree = (directory: string) => Promise<void>;
+
+/** The executor's business. */
+export interface LayerWork {
+  /** Removes a tree of any size and any content. */
+  removeTree(directory: string): Promise<void>;
+  /** Tells the file system that what lies in a directory has nothing to do with each other. */
+  spread(directory: string): Promise<void>;
+}
 
 export class LayerDirectories {
   readonly #root: string;
   readonly #new: string;
-  readonly #removeTree: RemoveTree;
+  readonly #work: LayerWork;
   #removals = 0;
+  #spread: Promise<void> | undefined;
   readonly #underWay = new Map<Digest, Promise<LayerFacts>>();
 
-  private constructor(root: string, removeTree: RemoveTree) {
+  private constructor(root: string, work: LayerWork) {
     this.#root = root;
     this.#new = join(root, "new");
-    this.#removeTree = removeTree;
+    this.#work = work;
   }
 
   /** Opens the layers in this directory, and removes what an earlier engine did not finish. */
-  static async open(root: string, removeTree: RemoveTree): Promise<LayerDirectories> {
-    const layers = new LayerDirectories(root, removeTree);
+  static async open(root: string, work: LayerWork): Promise<LayerDirectories> {
+    const layers = new LayerDirectories(root, work);
     await mkdir(layers.#new, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(layers.#new)) await removeTree(join(layers.#new, name));
+    for (const name of await readdir(layers.#new)) await work.removeTree(join(layers.#new, name));
     const names = new Set(await readdir(root));
     for (const name of names)
       if (name.endsWith(".json") && !names.has(name.slice(0, -".json".length)))
@@ -89,7 +97,10 @@ export class LayerDirectories {
 
   async #fill(diffId: Digest, fill: FillLayer): Promise<LayerFacts> {
     if (await this.has(diffId)) return this.facts(diffId);
-    const temporary = join(this.#new, hexOf(diffId));
+    this.#spread ??= this.#work.spread(this.#new);
+    await this.#spread;
+    // a name of its own each time: by its name ext4 chooses where it lies, and where one was just removed another is slow to make
+    const temporary = join(this.#new, `${hexOf(diffId)}-${randomBytes(4).toString("hex")}`);
     // 0755: the archive may not describe its own root
     await mkdir(temporary, { mode: 0o755 });
     const { contentBytes, hidesEtc } = await this.#fillOrRemove(temporary, fill);
@@ -109,7 +120,7 @@ export class LayerDirectories {
     try {
       return await fill(directory);
     } catch (error) {
-      await this.#removeTree(directory);
+      await this.#work.removeTree(directory);
       throw error;
     }
   }
@@ -124,7 +135,7 @@ export class LayerDirectories {
       missing(error as NodeJS.ErrnoException);
       return;
     }
-    await this.#removeTree(temporary);
+    await this.#work.removeTree(temporary);
   }
 }
 

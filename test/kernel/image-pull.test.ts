@@ -37,7 +37,10 @@ async function setUp(scratch: Scratch) {
     folder: join(scratch.directory, "content"),
   });
   const open = () =>
-    LayerDirectories.open(join(scratch.directory, "layers"), async (path) => rmSync(path, { recursive: true }));
+    LayerDirectories.open(join(scratch.directory, "layers"), {
+      removeTree: async (path) => rmSync(path, { recursive: true }),
+      spread: async () => undefined,
+    });
   const layers = await open();
   const pool = new UnpackPool({ controlSocket: join(supervisor.runDirectory, "control.sock") });
   let unpacked = 0;

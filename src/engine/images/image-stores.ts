@@ -36,7 +36,10 @@ export class ImageStores {
       await executor.run([{ op: "remove", path, why: "a layer's files, which nothing needs any more" }]);
     };
     const content = await ContentStore.open(`${places.stateDir}/content`);
-    const layers = await LayerDirectories.open(`${places.stateDir}/layers`, removeTree);
+    const spread = async (path: string): Promise<void> => {
+      await executor.run([{ op: "spread", path, why: "what a removed layer leaves free is in no new one's way" }]);
+    };
+    const layers = await LayerDirectories.open(`${places.stateDir}/layers`, { removeTree, spread });
     await mkdir(nothingIn(places), { recursive: true, mode: 0o755 });
     const why = "what is written meanwhile goes to the disk, so that the sync at the end is short";
     const writeBack = async (): Promise<void> => {
