@@ -1,8 +1,9 @@
 /**
- * Unpacks layers in threads of their own, two of them: each has several layers under way, so that one whose blob comes slowly
- * holds up nothing. The executor writes in a process of its own for each. Threads are started when there is work, and end when
+ * Unpacks layers in threads of their own: each has several layers under way, so that one whose blob comes slowly holds up
+ * nothing. The executor writes in a process of its own for each. Threads are started when there is work, and end when
  * there is none: an idle engine has none.
  */
+import { availableParallelism } from "node:os";
 import { OrlopError } from "../base/errors.ts";
 import { startWorker } from "../platform/worker.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -11,7 +12,11 @@ import { defaultLayerLimits, type LayerLimits } from "./plan-layer.ts";
 import type { UnpackedLayer } from "./unpack-layer.ts";
 import type { UnpackOrder, UnpackReport } from "./unpack-message.ts";
 
-const threadsMax = 2;
+/**
+ * The executor and the engine's own thread work at the same time: on two processors a second thread only compiles all of this
+ * again (0.6 of 6 seconds for 1.3 GB).
+ */
+const threadsMax = availableParallelism() > 2 ? 2 : 1;
 /** One more than downloads at a time: layers that are whole go on though others come slowly. */
 const jobsMax = 4;
 /** Of blobs, between two times that what was written is sent on its way to the disk. */
