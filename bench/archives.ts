@@ -16,8 +16,8 @@ import { parseArgs } from "node:util";
 import { Dockerd } from "../test/dockerd.ts";
 import { Product } from "../test/product.ts";
 import { runCommand } from "./case.ts";
-import { childrenOf, cpuSecondsOf } from "./processor-time.ts";
 import { describeMachine } from "./machine.ts";
+import { childrenOf, cpuSecondsOf } from "./processor-time.ts";
 import { figuresOf } from "./statistics.ts";
 
 const { values: options } = parseArgs({
