@@ -129,6 +129,7 @@ async function shownEndpoints(
       const ipam = {
         ...(asked.IPv4Address === "" ? {} : { IPv4Address: asked.IPv4Address }),
         ...(asked.IPv6Address === "" ? {} : { IPv6Address: asked.IPv6Address }),
+        ...((asked.LinkLocalIPs ?? []).length === 0 ? {} : { LinkLocalIPs: asked.LinkLocalIPs }),
       };
       const names = network === undefined || network.isDefault ? null : namesIn(container, settings.Aliases);
       const aliases = names === null ? settings.Aliases : [...new Set([...settings.Aliases, ...more])];
@@ -137,6 +138,7 @@ async function shownEndpoints(
         ...(endpoint === undefined ? { MacAddress: settings.MacAddress } : endpointValues(endpoint)),
         IPAMConfig: Object.keys(ipam).length === 0 ? null : ipam,
         Links: settings.Links.length === 0 ? null : settings.Links,
+        DriverOpts: Object.keys(settings.DriverOpts).length === 0 ? null : settings.DriverOpts,
         Aliases: aliases.length === 0 ? null : aliases,
         NetworkID: network?.id ?? "",
         GwPriority: settings.GwPriority,
@@ -157,7 +159,7 @@ const noEndpoint = {
   Links: null as unknown,
   Aliases: null as unknown,
   MacAddress: "",
-  DriverOpts: null,
+  DriverOpts: null as unknown,
   GwPriority: 0,
   NetworkID: "",
   EndpointID: "",

@@ -85,6 +85,11 @@ export const containerFlags = {
   ip: { type: "text", value: "ADDRESS", help: "Its IPv4 address in its network" },
   ip6: { type: "text", value: "ADDRESS", help: "Its IPv6 address in its network" },
   macAddress: { type: "text", value: "ADDRESS", help: "Its hardware address in its network" },
+  linkLocalIp: {
+    type: "list",
+    value: "ADDRESS",
+    help: "An address of 169.254.0.0/16 or fe80::/10 beside the network's",
+  },
   link: { type: "list", value: "CONTAINER[:NAME]", help: "A name for another container, which only this one knows" },
   dns: { type: "list", value: "ADDRESS", help: "Ask this server for names, not those of this machine" },
   dnsSearch: { type: "list", value: "DOMAIN", help: "Look for short names in this domain; . for none" },
@@ -159,7 +164,6 @@ export const containerFlags = {
   disableContentTrust: { type: "later", takesValue: false, help: "" },
   gpus: { type: "later", takesValue: true, help: "" },
   kernelMemory: { type: "later", takesValue: true, help: "" },
-  linkLocalIp: { type: "later", takesValue: true, help: "" },
   storageOpt: { type: "later", takesValue: true, help: "" },
   useApiSocket: { type: "later", takesValue: false, help: "" },
 } as const satisfies Flags;

@@ -13,8 +13,16 @@ export const networkConnect = command({
     link: { type: "list", value: "CONTAINER[:NAME]", help: "A name for another container, which only this one knows" },
     macAddress: { type: "text", value: "ADDRESS", help: "Its hardware address there" },
     gwPriority: { type: "integer", help: "The network with the highest leads to the rest of the world" },
-    driverOpt: { type: "later", takesValue: true, help: "" },
-    linkLocalIp: { type: "later", takesValue: true, help: "" },
+    driverOpt: {
+      type: "list",
+      value: "NAME=VALUE",
+      help: "com.docker.network.endpoint.ifname, …endpoint.sysctls (net.ipv4.conf.IFNAME.forwarding=1)",
+    },
+    linkLocalIp: {
+      type: "list",
+      value: "ADDRESS",
+      help: "An address of 169.254.0.0/16 or fe80::/10 beside the network's",
+    },
   },
   inEngine: true,
   examples: ["orlop network connect lan web", "orlop network connect --alias www lan web"],
@@ -23,6 +31,8 @@ export const networkConnect = command({
     const named = `name=${network}${flags.gwPriority === undefined ? "" : `,gw-priority=${flags.gwPriority}`}`;
     const { endpoints } = chooseNetworks({
       network: [named],
+      linkLocalIp: flags.linkLocalIp,
+      driverOpt: flags.driverOpt,
       net: [],
       networkAlias: flags.alias,
       netAlias: [],

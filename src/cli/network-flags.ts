@@ -1,6 +1,7 @@
 /** `--network` and what belongs to it, as the API's NetworkMode and EndpointsConfig. */
 import { OrlopError } from "../base/errors.ts";
 import type { EndpointConfig } from "../client/network-types.ts";
+import { parseOptions } from "./key-values.ts";
 
 export interface NetworkFlags {
   readonly network: readonly string[];
@@ -11,6 +12,9 @@ export interface NetworkFlags {
   readonly ip6: string | undefined;
   readonly macAddress: string | undefined;
   readonly link: readonly string[];
+  readonly linkLocalIp: readonly string[];
+  /** Of `network connect` alone: elsewhere it is a part of `--network`. */
+  readonly driverOpt?: readonly string[];
 }
 
 export interface NetworkChoice {
@@ -32,7 +36,8 @@ export function chooseNetworks(flags: NetworkFlags): NetworkChoice {
     Aliases: [...flags.networkAlias, ...flags.netAlias],
     Links: isOwn ? flags.link : [],
     MacAddress: flags.macAddress,
-    IPAMConfig: without({ IPv4Address: flags.ip, IPv6Address: flags.ip6 }),
+    IPAMConfig: without({ IPv4Address: flags.ip, IPv6Address: flags.ip6, LinkLocalIPs: flags.linkLocalIp }),
+    DriverOpts: parseOptions(flags.driverOpt ?? [], "--driver-opt"),
   });
   const endpoints = Object.keys(own).length === 0 && more.length === 0 ? {} : { [first.name]: own };
   for (const { name, config } of more) {
@@ -43,11 +48,11 @@ export function chooseNetworks(flags: NetworkFlags): NetworkChoice {
   return { mode: written.length === 0 ? undefined : first.name, endpoints, links: isOwn ? [] : flags.link };
 }
 
-/** "NETWORK", or "name=NETWORK,ip=…,ip6=…,alias=…,mac-address=…,gw-priority=…,driver-opt=KEY=VALUE". */
+/** "NETWORK", or "name=NETWORK,ip=…,ip6=…,alias=…,link-local-ip=…,mac-address=…,gw-priority=…,driver-opt=KEY=VALUE"; a part with a comma in it is quoted. */
 function parseNetwork(text: string): { readonly name: string; readonly config: EndpointConfig } {
   if (!/^[a-z0-9-]+=/.test(text)) return { name: text, config: {} };
   const values = new Map<string, string[]>();
-  for (const part of text.split(",")) {
+  for (const part of partsOf(text)) {
     const equals = part.indexOf("=");
     const key = part
       .slice(0, equals < 0 ? part.length : equals)
@@ -55,7 +60,7 @@ function parseNetwork(text: string): { readonly name: string; readonly config: E
       .toLowerCase();
     values.set(key, [...(values.get(key) ?? []), equals < 0 ? "" : part.slice(equals + 1)]);
   }
-  const known = ["name", "ip", "ip6", "alias", "mac-address", "gw-priority", "driver-opt"];
+  const known = ["name", "ip", "ip6", "link-local-ip", "alias", "mac-address", "gw-priority", "driver-opt"];
   const other = [...values.keys()].find((key) => !known.includes(key));
   const one = (key: string): string | undefined => values.get(key)?.at(-1);
   const name = one("name") ?? "";
@@ -66,10 +71,6 @@ function parseNetwork(text: string): { readonly name: string; readonly config: E
       value: text,
       expected: `name=NETWORK and ${known.slice(1).join(", ")}`,
     });
-  const options = (values.get("driver-opt") ?? []).map((option) => {
-    const [key = "", ...rest] = option.split("=");
-    return [key, rest.join("=")] as const;
-  });
   return {
     name,
     config: merge(
@@ -78,12 +79,22 @@ function parseNetwork(text: string): { readonly name: string; readonly config: E
         Aliases: values.get("alias") ?? [],
         Links: [],
         MacAddress: one("mac-address"),
-        IPAMConfig: without({ IPv4Address: one("ip"), IPv6Address: one("ip6") }),
+        IPAMConfig: without({
+          IPv4Address: one("ip"),
+          IPv6Address: one("ip6"),
+          LinkLocalIPs: values.get("link-local-ip"),
+        }),
         ...(priority === undefined ? {} : { GwPriority: Number(priority) }),
-        ...(options.length === 0 ? {} : { DriverOpts: Object.fromEntries(options) }),
+        DriverOpts: parseOptions(values.get("driver-opt") ?? [], "--network driver-opt"),
       },
     ),
   };
+}
+
+/** As in a line of CSV: `driver-opt="KEY=a,b"` or `"driver-opt=KEY=a,b"` is one part. */
+function partsOf(text: string): string[] {
+  const parts = text.match(/("[^"]*"|[^,"])+/g) ?? [];
+  return parts.map((part) => part.replaceAll('"', ""));
 }
 
 type Loose = { readonly [K in keyof EndpointConfig]?: EndpointConfig[K] | undefined };

@@ -4,7 +4,11 @@ export interface EndpointConfig {
   readonly Aliases?: readonly string[];
   readonly Links?: readonly string[];
   readonly MacAddress?: string;
-  readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string };
+  readonly IPAMConfig?: {
+    readonly IPv4Address?: string;
+    readonly IPv6Address?: string;
+    readonly LinkLocalIPs?: readonly string[];
+  };
   readonly GwPriority?: number;
   readonly DriverOpts?: Readonly<Record<string, string>>;
 }

@@ -1,7 +1,6 @@
 /** What containers share: the machine, the executor, the stores. */
 
 import type { Executor } from "../kernel/executor.ts";
-import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { RecordStore } from "../store/rows.ts";
 import type { Container } from "./containers/container.ts";
 import type { ContainerRecord } from "./containers/container-record.ts";
@@ -24,7 +23,9 @@ export interface EngineParts {
   /** `--rm` containers have a store that costs no sync. */
   storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
   /** What a container that is about to start takes of those that it joins. @throws {OrlopError} one that cannot be joined */
-  donationsFor(body: ContainerCreateBody): Donations;
+  donationsFor(container: Container): Donations;
+  /** Those that it joins or has links to, as far as they are there. */
+  neededBy(container: Container): readonly Container[];
   /** Such a container was started: the next may be like it. */
   noteStart(record: ContainerRecord): void;
   /** The container is gone: its name is free. */

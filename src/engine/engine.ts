@@ -16,7 +16,7 @@ import { isTransient } from "./containers/container-record.ts";
 import { hostnameOf } from "./containers/container-spec.ts";
 import { Containers } from "./containers/containers.ts";
 import { reconcile } from "./containers/reconcile.ts";
-import { donationsFor } from "./containers/sharing.ts";
+import { donationsFor, neededBy } from "./containers/sharing.ts";
 import { Sweeper } from "./containers/sweeper.ts";
 import { usageOfVolumes } from "./disk-usage.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -160,12 +160,22 @@ export class Engine {
       noteStart: (record) => this.containers.readyStarts.noteStart(record),
       forget: (container) => this.containers.forget(container),
       background: (what, work) => this.#background(what, work),
-      donationsFor: (body) =>
-        donationsFor(
-          body,
+      donationsFor: (container) => ({
+        ...donationsFor(
+          container.body,
           (reference) => this.containers.get(reference),
           ({ id, body: donor }) => hostnameOf({ id, body: donor, machine: this.machine }),
         ),
+        environment: this.networks.linkEnvironment(container),
+      }),
+      neededBy: ({ body }) =>
+        neededBy(body).flatMap((reference) => {
+          try {
+            return this.containers.get(reference);
+          } catch {
+            return []; // its start will say so
+          }
+        }),
       clearAway: async (groupPath, owned, mounts = []) => {
         await executor.run(this.#planClearing(groupPath, owned, mounts));
       },

@@ -60,13 +60,22 @@ export function planBridge({ networkId, linkName, mtu }: BridgeInput): Step[] {
   ];
 }
 
-/** @param gateways the host's own addresses in the network, with its prefixes */
-export function planBridgeAddresses(linkName: string, linkIndex: number, gateways: readonly Subnet[]): Step[] {
+/**
+ * @param gateways the host's own addresses in the network, with its prefixes
+ * @param isOpen its containers may talk to each other
+ */
+export function planBridgeAddresses(
+  linkName: string,
+  linkIndex: number,
+  gateways: readonly Subnet[],
+  isOpen: boolean,
+): Step[] {
   const hasV6 = gateways.some(({ address }) => address.version === 6);
   return [
     sysctl(`ipv6/conf/${linkName}/accept_ra`, "0", "nobody inside may tell the host where its routes lead"),
     ...(hasV6 ? [sysctl(`ipv6/conf/${linkName}/disable_ipv6`, "0", "this network has IPv6")] : []),
     loopbackRouting(linkName, true),
+    ...(isOpen ? [] : [answerForOthers(linkName)]),
     {
       op: "try-netlink",
       protocol: NETLINK_ROUTE,
@@ -74,6 +83,15 @@ export function planBridgeAddresses(linkName: string, linkIndex: number, gateway
       why: "the host is the network's gateway",
     },
   ];
+}
+
+/** Its ports are isolated: what one container sends another comes to the host, whose rules say what gets further (RFC 3069). */
+function answerForOthers(linkName: string): Step {
+  return sysctl(
+    `ipv4/conf/${linkName}/proxy_arp_pvlan`,
+    "1",
+    "containers find each other by the host alone, whose rules open what their links lead to",
+  );
 }
 
 /** Off while the rules that keep it within bounds are not there. */

@@ -16,7 +16,7 @@ import {
   nameHost,
 } from "../kernel/netlink/link.ts";
 import { loopbackUp } from "../kernel/netlink/loopback.ts";
-import { encodeRequests } from "../kernel/netlink/message.ts";
+import { encodeRequests, type NetlinkRequest } from "../kernel/netlink/message.ts";
 import { deleteDefaultRoute, setDefaultRoute } from "../kernel/netlink/route.ts";
 import type { Step } from "../kernel/step.ts";
 import { removeLinks, sysctl } from "./plan-bridge.ts";
@@ -27,13 +27,25 @@ const FIRST_LINK_INDEX = 20;
 
 /** What a container has of one network. */
 export interface EndpointLink {
-  /** 0, 1, …: eth0, eth1 … */
+  /** 0, 1, …: what its number in the namespace is made of. */
   readonly number: number;
+  /** eth0, eth1 …, or the one asked for. */
+  readonly name: string;
   readonly mac: Uint8Array;
   /** With the network's prefix. */
   readonly addresses: readonly Subnet[];
+  /** Asked for, of this link alone: set when it has its addresses, before anything can arrive. */
+  readonly sysctls: readonly LinkSysctl[];
   readonly mtu: number;
   readonly plug: Plug;
+}
+
+/** net.FAMILY.GROUP.(the link).KEY = value */
+export interface LinkSysctl {
+  readonly family: string;
+  readonly group: string;
+  readonly key: string;
+  readonly value: string;
 }
 
 /** Where the link's other end is. */
@@ -46,10 +58,6 @@ export type Plug =
       readonly isolated: boolean;
     }
   | { readonly kind: "macvlan"; readonly parentIndex: number; readonly mode: MacvlanMode };
-
-export function linkNameOf(number: number): string {
-  return `eth${number}`;
-}
 
 /** An empty namespace with loopback. Afterwards this plan's process is inside. */
 export function planNamespace(path: string): Step[] {
@@ -84,7 +92,7 @@ export function planLink(link: EndpointLink): Step[] {
 }
 
 function planMacvlan(link: EndpointLink, { parentIndex, mode }: Extract<Plug, { kind: "macvlan" }>): Step[] {
-  const name = linkNameOf(link.number);
+  const { name } = link;
   const index = FIRST_LINK_INDEX + link.number;
   return [
     {
@@ -93,34 +101,24 @@ function planMacvlan(link: EndpointLink, { parentIndex, mode }: Extract<Plug, { 
       messages: encodeRequests([nameHost()]),
       why: "the parent link is found in the host's namespace",
     },
-    {
-      op: "netlink",
-      protocol: NETLINK_ROUTE,
-      messages: encodeRequests([
-        createMacvlan({ name, index, mac: link.mac, parent: parentIndex, mode, mtu: link.mtu }),
-        ...link.addresses.map((address) => addAddress(index, address)),
-        linkUp(name),
-      ]),
-      why: `${name}: a hardware address of its own on the host's link`,
-    },
+    ...planInside(
+      link,
+      createMacvlan({ name, index, mac: link.mac, parent: parentIndex, mode, mtu: link.mtu }),
+      `${name}: a hardware address of its own on the host's link`,
+    ),
     backToHost(),
   ];
 }
 
 function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): Step[] {
-  const name = linkNameOf(link.number);
+  const { name } = link;
   const index = FIRST_LINK_INDEX + link.number;
   return [
-    {
-      op: "netlink",
-      protocol: NETLINK_ROUTE,
-      messages: encodeRequests([
-        createVeth({ name, index, mac: link.mac, mtu: link.mtu, hostName: plug.portName }),
-        ...link.addresses.map((address) => addAddress(index, address)),
-        linkUp(name),
-      ]),
-      why: `${name}: a pair of links, the other end of which is born in the host's namespace`,
-    },
+    ...planInside(
+      link,
+      createVeth({ name, index, mac: link.mac, mtu: link.mtu, hostName: plug.portName }),
+      `${name}: a pair of links, the other end of which is born in the host's namespace`,
+    ),
     backToHost(),
     {
       op: "netlink",
@@ -133,6 +131,23 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
         ? "plugged into the network's bridge, where containers may not talk to each other"
         : "plugged into the network's bridge; a container may reach its own published port",
     },
+  ];
+}
+
+/** The container's end: made, given its addresses and what was asked for, and put up. */
+function planInside({ number, name, addresses, sysctls }: EndpointLink, create: NetlinkRequest, why: string): Step[] {
+  const made = [create, ...addresses.map((address) => addAddress(FIRST_LINK_INDEX + number, address))];
+  const netlink = (requests: readonly NetlinkRequest[], reason: string): Step => {
+    return { op: "netlink", protocol: NETLINK_ROUTE, messages: encodeRequests(requests), why: reason };
+  };
+  if (sysctls.length === 0) return [netlink([...made, linkUp(name)], why)];
+  return [
+    netlink(made, why),
+    ...sysctls.map(({ family, group, key, value }): Step => {
+      const path = `/proc/sys/net/${family}/${group}/${name}/${key}`;
+      return { op: "write", path, data: new TextEncoder().encode(value), why: `asked for, of ${name} alone` };
+    }),
+    netlink([linkUp(name)], `${name} is ready`),
   ];
 }
 

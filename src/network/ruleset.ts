@@ -13,6 +13,8 @@ export interface RuledNetwork {
   readonly subnets: readonly Subnet[];
   /** Nothing gets in or out. */
   readonly isInternal: boolean;
+  /** Its containers may talk to each other. */
+  readonly isOpen: boolean;
   /** What leaves gets the host's address. */
   readonly isMasqueraded: boolean;
 }
@@ -29,18 +31,32 @@ export interface ForwardedPort {
   readonly toPort: number;
 }
 
+/** What a link opens in a network whose containers may not talk to each other: a port of one of them, to another one. */
+export interface OpenedPort {
+  readonly from: IpAddress;
+  readonly to: IpAddress;
+  readonly protocol: PortProtocol;
+  readonly port: number;
+}
+
 /** What the sets hold. */
 export interface RuleState {
   readonly networks: readonly RuledNetwork[];
   readonly ports: readonly ForwardedPort[];
+  readonly opened: readonly OpenedPort[];
   /** Links of the host between which nothing is forwarded that was not before Orlop turned forwarding on. */
   readonly uplinks: readonly string[];
 }
 
 /** Everything, at once in place of what was there. */
 export function rulesetText(table: string, state: RuleState): string {
-  const { networks, ports } = state;
-  const all = [...networkElements(networks), ...portElements(ports), ...uplinkElements(state.uplinks)];
+  const { networks, ports, opened } = state;
+  const all = [
+    ...networkElements(networks),
+    ...portElements(ports),
+    ...openedElements(opened),
+    ...uplinkElements(state.uplinks),
+  ];
   const of = (set: string): string => {
     const elements = all.filter((change) => change.set === set).flatMap((change) => change.texts);
     return elements.length === 0 ? "" : `elements = { ${elements.join(", ")} }`;
@@ -54,6 +70,8 @@ table inet ${table} {
   set masqueraded { type ifname; ${of("masqueraded")} }
   set uplinks { type ifname; ${of("uplinks")} }
   set inside { type ifname . ifname; ${of("inside")} }
+  set closed { type ifname . ifname; ${of("closed")} }
+  set opened4 { type ipv4_addr . ipv4_addr . inet_proto . inet_service; ${of("opened4")} }
   set own4 { type ipv4_addr . ifname; flags interval; ${of("own4")} }
   set own6 { type ipv6_addr . ifname; flags interval; ${of("own6")} }
   map ports4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; ${of("ports4")} }
@@ -86,6 +104,8 @@ table inet ${table} {
   chain forward {
     type filter hook forward priority filter; policy accept;
     iifname . oifname @inside accept
+    # --link where containers may not talk to each other: the bridge leads what they send each other through here
+    iifname . oifname @closed ip saddr . ip daddr . meta l4proto . th dport @opened4 accept
     iifname @internal drop
     oifname @internal drop
     oifname @bridges ct state established,related accept
@@ -115,12 +135,12 @@ interface Elements extends SetChange {
 }
 
 export function networkElements(networks: readonly RuledNetwork[]): Elements[] {
-  return networks.flatMap(({ linkName, subnets, isInternal, isMasqueraded }) => {
+  return networks.flatMap(({ linkName, subnets, isInternal, isOpen, isMasqueraded }) => {
     const name = linkNameBytes(linkName);
     const written = JSON.stringify(linkName);
     return [
       elements("bridges", { key: [name] }, written),
-      elements("inside", { key: [name, name] }, `${written} . ${written}`),
+      elements(isOpen ? "inside" : "closed", { key: [name, name] }, `${written} . ${written}`),
       ...(isInternal ? [elements("internal", { key: [name] }, written)] : []),
       ...(isMasqueraded && !isInternal ? [elements("masqueraded", { key: [name] }, written)] : []),
       ...subnets.map((subnet) => {
@@ -150,6 +170,13 @@ export function portElements(ports: readonly ForwardedPort[]): Elements[] {
       return own.map(portText); // of a thousand ports not made where nobody reads them
     },
   }));
+}
+
+export function openedElements(opened: readonly OpenedPort[]): Elements[] {
+  return opened.map(({ from, to, protocol, port }) => {
+    const key = [addressBytes(from), addressBytes(to), Uint8Array.of(protocolNumbers[protocol]), portBytes(port)];
+    return elements("opened4", { key }, [formatAddress(from), formatAddress(to), protocol, port].join(" . "));
+  });
 }
 
 function portElement(

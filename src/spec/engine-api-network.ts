@@ -41,7 +41,8 @@ export const endpointSettings = shape({
     shape({
       IPv4Address: field(address(4), ""),
       IPv6Address: field(address(6), ""),
-      LinkLocalIPs: refused,
+      /** undefined in records of engines that had none. */
+      LinkLocalIPs: field(texts, undefined as readonly string[] | undefined),
     }),
     { IPv4Address: "", IPv6Address: "", LinkLocalIPs: undefined },
   ),

@@ -160,16 +160,37 @@ kernelTest(
     expect(inside(one, "ip", "-br", "link", "show", "eth0")).toContain("02:42:00:00:00:77");
     const refusal = async (name: string, body: Record<string, unknown>) => {
       const { HostConfig, ...rest } = body;
-      await ask("POST", `/containers/create?name=${name}`, {
+      await ask("DELETE", `/containers/${name}?force=1`);
+      const made = await ask("POST", `/containers/create?name=${name}`, {
         Cmd: ["true"],
         ...rest,
         HostConfig: { Rootfs: rootfs, ...(HostConfig as object) },
       });
-      const { value } = await ask("POST", `/containers/${name}/start`);
-      return value?.message;
+      if (made.status !== 201) return made.value.message;
+      return (await ask("POST", `/containers/${name}/start`)).value?.message;
     };
     expect(await refusal("two", at("10.213.240.4"))).toBe("Address already in use: 10.213.240.4 on network lan");
     expect(await refusal("three", at("10.213.241.4"))).toContain("It does not belong to any of this network's subnets");
+    const asking = (value: object) => ({
+      HostConfig: { NetworkMode: "lan" },
+      NetworkingConfig: { EndpointsConfig: { lan: value } },
+    });
+    const options = (name: string, value: string) =>
+      asking({ DriverOpts: { [`com.docker.network.endpoint.${name}`]: value } });
+    const bad: readonly (readonly [body: Record<string, unknown>, message: string])[] = [
+      [asking({ IPAMConfig: { LinkLocalIPs: ["10.1.1.1"] } }), 'invalid link local IP address "10.1.1.1"'],
+      [asking({ IPAMConfig: { LinkLocalIPs: ["nonsense"] } }), 'invalid link local IP address "nonsense"'],
+      [asking({ DriverOpts: { a: "b" } }), "the endpoint option a is not supported"],
+      [options("ifname", "lo"), 'endpoint.ifname "lo"'],
+      [options("ifname", "../x"), 'endpoint.ifname "../x"'],
+      [options("ifname", "sixteen-bytes-00"), 'endpoint.ifname "sixteen-bytes-00"'],
+      [options("sysctls", "net.ipv4.conf.eth0.log_martians=1"), "net.X.Y.IFNAME.Z=VALUE"],
+      [options("sysctls", "net.ipv4.conf.IFNAME/../all.forwarding=1"), "net.X.Y.IFNAME.Z=VALUE"],
+      [options("sysctls", "net.ipv4.conf.IFNAME.nonsense=1"), "sysctl net.ipv4.conf.eth0.nonsense=1: ENOENT"],
+      [options("sysctls", "net.ipv4.conf.IFNAME.log_martians=many"), "log_martians=many: EINVAL"],
+    ];
+    for (const [body, message] of bad)
+      expect([body, await refusal("bad", body)]).toEqual([body, expect.stringContaining(message)]);
     for (const name of ["n1", "n2", "n3", "n4"]) await start(fixture, name, { HostConfig: { NetworkMode: "lan" } });
     expect(await refusal("n5", { HostConfig: { NetworkMode: "lan" } })).toContain("no available IPv4 addresses");
     await ask("DELETE", "/containers/n1?force=1");

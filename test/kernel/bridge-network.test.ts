@@ -16,7 +16,13 @@ import {
   planNamespace,
   planSandboxRemoval,
 } from "../../src/network/plan-sandbox.ts";
-import { type ForwardedPort, networkElements, portElements, rulesetText } from "../../src/network/ruleset.ts";
+import {
+  type ForwardedPort,
+  networkElements,
+  openedElements,
+  portElements,
+  rulesetText,
+} from "../../src/network/ruleset.ts";
 import { executorPath, kernelTest, type Need, type Scratch } from "./harness.ts";
 
 const needs: readonly Need[] = ["root", "executor", "nft", "ip", "busybox"];
@@ -39,7 +45,7 @@ async function makeBridge(scratch: Scratch, name: string, gateways: readonly str
   scratch.defer(async () => void (await run(planBridgeRemoval(name))));
   const { values } = await run(planBridge({ networkId: name, linkName: name, mtu: 0 }));
   const index = parseLinks(values.get(1) ?? new Uint8Array()).find((link) => link.name === name)?.index ?? 0;
-  await run(planBridgeAddresses(name, index, gateways.map(subnet)));
+  await run(planBridgeAddresses(name, index, gateways.map(subnet), true));
   return { name, index };
 }
 
@@ -57,6 +63,8 @@ async function makeSandbox(
     ...planNamespace(path),
     ...planLink({
       number: 0,
+      name: "eth0",
+      sysctls: [],
       mac: macFrom(id),
       addresses: addresses.map(subnet),
       mtu: 0,
@@ -114,9 +122,10 @@ kernelTest("what the text of the rules says is what netlink adds and deletes", n
       linkName: "oltest0",
       subnets: [subnet("10.213.77.0/24"), subnet("fd77::/64")],
       isInternal: false,
+      isOpen: true,
       isMasqueraded: true,
     },
-    { linkName: "oltest1", subnets: [subnet("10.213.78.0/24")], isInternal: true, isMasqueraded: false },
+    { linkName: "oltest1", subnets: [subnet("10.213.78.0/24")], isInternal: true, isOpen: false, isMasqueraded: false },
   ];
   const port = (hostAddress: string | undefined, to: string, hostPort = 8080): ForwardedPort => ({
     protocol: "tcp",
@@ -132,13 +141,19 @@ kernelTest("what the text of the rules says is what netlink adds and deletes", n
     port("fd00::5", "fd77::2"),
     ...Array.from({ length: 1000 }, (_, index) => port(undefined, "10.213.77.2", 20_000 + index)),
   ];
+  const opened = (["tcp", "udp"] as const).map((protocol) => ({
+    from: parseAddress("10.213.77.2") ?? expect.unreachable(),
+    to: parseAddress("10.213.77.3") ?? expect.unreachable(),
+    protocol,
+    port: 53,
+  }));
   const listed = () => Bun.spawnSync(["nft", "list", "table", "inet", table]).stdout.toString();
-  await installRules(rulesetText(table, { networks, ports, uplinks: [] }));
+  await installRules(rulesetText(table, { networks, ports, opened, uplinks: [] }));
   const whole = listed();
   expect(whole).toContain("tcp . 127.0.0.1 . 81 : 10.213.77.2 . 80");
-  await installRules(rulesetText(table, { networks: [], ports: [], uplinks: [] }));
+  await installRules(rulesetText(table, { networks: [], ports: [], opened: [], uplinks: [] }));
   const empty = listed();
-  const changes = [...networkElements(networks), ...portElements(ports)];
+  const changes = [...networkElements(networks), ...portElements(ports), ...openedElements(opened)];
   const messages = encodeAdd(table, changes);
   const add: Step = { op: "netlink", protocol: NETLINK_NETFILTER, messages, why: "" };
   await run([add]);

@@ -23,18 +23,6 @@ const requests: Refusal = {
   names: "could not select device driver",
 };
 const realTime = "dockerd wants to be started with a budget for it, and the kernel to have real-time groups";
-const endpoint = (reason: string, names: string, settings: unknown): Refusal => ({
-  reason,
-  body: { HostConfig: { NetworkMode: "values" }, NetworkingConfig: { EndpointsConfig: { values: settings } } },
-  names,
-});
-const connect = (reason: string, names: string, settings: unknown): Refusal => ({
-  reason,
-  body: { Container: "values-neighbour", EndpointConfig: settings },
-  names,
-});
-const linkLocal = "addresses of 169.254.0.0/16 that nobody routes: docs/status.md";
-const driverOptions = "no driver here has options for a container's place in its network";
 
 export const createRefusals: Readonly<Record<string, Refusal>> = {
   ArgsEscaped: { reason: windows, body: { ArgsEscaped: true }, names: "ArgsEscaped" },
@@ -61,20 +49,9 @@ export const createRefusals: Readonly<Record<string, Refusal>> = {
   "HostConfig.DeviceRequests[].DeviceIDs[]": requests,
   "HostConfig.DeviceRequests[].Capabilities[][]": requests,
   "HostConfig.DeviceRequests[].Options.*": requests,
-  "NetworkingConfig.EndpointsConfig.*.IPAMConfig.LinkLocalIPs[]": endpoint(linkLocal, "LinkLocalIPs", {
-    IPAMConfig: { LinkLocalIPs: ["169.254.1.1"] },
-  }),
-  "NetworkingConfig.EndpointsConfig.*.DriverOpts.*": endpoint(driverOptions, "endpoint option a", {
-    DriverOpts: { a: "b" },
-  }),
 };
 
-export const connectRefusals: Readonly<Record<string, Refusal>> = {
-  "EndpointConfig.IPAMConfig.LinkLocalIPs[]": connect(linkLocal, "LinkLocalIPs", {
-    IPAMConfig: { LinkLocalIPs: ["169.254.1.1"] },
-  }),
-  "EndpointConfig.DriverOpts.*": connect(driverOptions, "endpoint option a", { DriverOpts: { a: "b" } }),
-};
+export const connectRefusals: Readonly<Record<string, Refusal>> = {};
 
 const fixed = "set at create and never again: dockerd reads it and does nothing";
 const change = (field: string, value: unknown): Refusal => ({ reason: fixed, body: { [field]: value }, names: field });

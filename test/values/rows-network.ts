@@ -47,6 +47,30 @@ const endpointFields = {
     "ip -6 addr show eth0 scope global | grep -o 'inet6 [^ ]*'",
     (value) => `inet6 ${value}/64`,
   ),
+  "IPAMConfig.LinkLocalIPs[]": field(
+    ["169.254.1.1", "169.254.255.254", "fe80::99", "fe80::ffff:ffff:ffff:ffff"],
+    (address) => ({ IPAMConfig: { LinkLocalIPs: [address] } }),
+    "ip addr show eth0 | grep -oE 'inet6? (169[^ ]*|fe80::(99|ff)[^ ]*)'",
+    (value) => (value.includes(":") ? `inet6 ${value}/64` : `inet ${value}/16`),
+  ),
+  "DriverOpts.*": field(
+    [
+      "com.docker.network.endpoint.ifname=front0",
+      "com.docker.network.endpoint.ifname=fifteen-bytes.0",
+      "com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1",
+      "com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.neigh.IFNAME.ucast_solicit=7",
+    ],
+    (option) => {
+      const [name = "", ...value] = option.split("=");
+      return { DriverOpts: { [name]: value.join("=") } };
+    },
+    "cd /proc/sys/net; for n in $(ls /sys/class/net | grep -v '^lo$'); do echo $n | grep -v '^eth[01]$'; echo $(cat ipv4/conf/$n/log_martians ipv6/neigh/$n/ucast_solicit); done | xargs echo",
+    (option) => {
+      const value = option.slice(option.indexOf("=") + 1);
+      if (option.includes("ifname")) return `${value} 0 3`;
+      return value.includes(",") ? "1 7" : "1 3";
+    },
+  ),
   MacAddress: field(
     ["02:42:0a:6f:00:63", "12:34:56:78:9A:BC", "fe:ff:ff:ff:ff:ff"],
     (MacAddress) => ({ MacAddress }),

@@ -97,6 +97,21 @@ export const networkErrors = {
     (p) => `this host has no link ${JSON.stringify(p.name)}`,
     () => "macvlan's option parent names one that ip link shows",
   ),
+  link_not_running: row<{ target: string; link: string }>(
+    "internal",
+    (p) => `Cannot link to a non running container: /${p.target} AS /${p.link}`,
+    (p) => `start ${p.target} first`,
+  ),
+  link_elsewhere: row<{ target: string }>(
+    "internal",
+    (p) => `Cannot link to /${p.target}, as it does not belong to the default network`,
+    () => "put both into a network of their own: there they have names without a link",
+  ),
+  link_name_taken: row<{ name: string }>(
+    "conflict",
+    (p) => `the container has a link ${JSON.stringify(p.name)} already`,
+    () => "choose another com.docker.network.endpoint.ifname",
+  ),
   link_in_use: row<{ name: string; network: string }>(
     "denied",
     (p) => `the link ${p.name} is already used by ${p.network}`,

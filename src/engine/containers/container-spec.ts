@@ -136,6 +136,10 @@ function environmentOf(input: SpecInput): string[] {
     ["PATH", DEFAULT_PATH],
     ["HOSTNAME", hostnameOf(input)],
     ...(body.Tty ? [["TERM", "xterm"] as const] : []),
+    ...(input.donations?.environment ?? []).map((entry) => {
+      const equals = entry.indexOf("=");
+      return [entry.slice(0, equals), entry.slice(equals + 1)] as const;
+    }),
   ]);
   for (const entry of body.Env) {
     const equals = entry.indexOf("=");

@@ -43,6 +43,7 @@ export class Container {
   readonly #start: ContainerStart;
   readonly #pause: ContainerPause;
   readonly #stop: ContainerStop;
+  #isComingBack = false;
   /** Its networks, changed by hand. */
   readonly connections: ContainerConnections;
   /** Its files, from outside. */
@@ -52,7 +53,7 @@ export class Container {
 
   /** @param plan of a start that follows at once. @param ready its start has begun before it was made */
   constructor(parts: EngineParts, record: ContainerRecord, plan?: StartPlan, ready?: ReadyStart) {
-    const life = new ContainerLife(parts, this, record, () => this.#start.startAgain());
+    const life = new ContainerLife(parts, this, record, () => this.comeBack());
     this.#life = life;
     this.execs = new ContainerExecs(parts, this);
     this.health = new ContainerHealth({
@@ -221,6 +222,18 @@ export class Container {
   /** The machine is being shut down. Unlike `stop` this does not keep its restart policy from bringing it back later. */
   shutDown(): Promise<boolean> {
     return this.#stop.shutDown();
+  }
+
+  /** By its restart policy, where it waits for that. Those that it joins or has links to, and that wait as well, come first. */
+  async comeBack(): Promise<void> {
+    if (this.#isComingBack) return; // two that have each other
+    this.#isComingBack = true;
+    try {
+      for (const other of this.#life.parts.neededBy(this)) await other.comeBack();
+      await this.#start.startAgain();
+    } finally {
+      this.#isComingBack = false;
+    }
   }
 
   /** `stop`, where it runs, and `start`. */

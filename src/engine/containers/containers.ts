@@ -18,7 +18,7 @@ import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import { type ReadyStart, ReadyStarts } from "./ready-starts.ts";
 import { RecentExits } from "./recent-exits.ts";
-import { resolveDonors, sharesAny } from "./sharing.ts";
+import { dependsOnOthers, resolveDonors } from "./sharing.ts";
 
 /** What a new container will be, before anything is made. */
 interface Choice {
@@ -97,8 +97,8 @@ export class Containers {
       const origin = image === undefined ? {} : { image };
       const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
       await prepareVolumes(record, mounts, this.#parts);
-      // Whom it joins may run or not by the time of its start.
-      const container = new Container(this.#parts, record, sharesAny(body) ? undefined : plan, ready);
+      // Whom it joins or has a link to may run or not by the time of its start.
+      const container = new Container(this.#parts, record, dependsOnOthers(body) ? undefined : plan, ready);
       try {
         await container.establish();
       } catch (error) {

@@ -25,7 +25,7 @@ import { networkModeOf } from "../networks/network-mode.ts";
 import { containerPlaces } from "../places.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import { sharesAny } from "./sharing.ts";
+import { dependsOnOthers } from "./sharing.ts";
 
 /** Starts that follow each other within so long… */
 const PATIENCE_MS = 1000;
@@ -234,6 +234,6 @@ function requestOf({ name, body, image, mounts }: Like): string | undefined {
 function kindOf(body: ContainerCreateBody): string | undefined {
   const { HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce } = body;
   if (!HostConfig.AutoRemove || HostConfig.CgroupParent !== "") return undefined;
-  if (!["none", "host"].includes(networkModeOf(body).kind) || sharesAny(body)) return undefined;
+  if (!["none", "host"].includes(networkModeOf(body).kind) || dependsOnOthers(body)) return undefined;
   return JSON.stringify([HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce]);
 }

@@ -30,6 +30,17 @@ export function sharesAny({ HostConfig }: Pick<ContainerCreateBody, "HostConfig"
   return kinds.some((kind) => donorNameOf(HostConfig, kind) !== undefined);
 }
 
+/** Whether its start is another one when others are: those that it joins, or has links to. */
+export function dependsOnOthers(body: Pick<ContainerCreateBody, "HostConfig">): boolean {
+  return sharesAny(body) || body.HostConfig.Links.length > 0;
+}
+
+/** As they were written. */
+export function neededBy({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): string[] {
+  const donors = kinds.flatMap((kind) => donorNameOf(HostConfig, kind) ?? []);
+  return [...donors, ...HostConfig.Links.map((link) => link.split(":")[0] ?? "")];
+}
+
 /** Names become ids: what they mean stays when something is renamed. @throws {OrlopError} no_donor, ambiguous_id */
 export function resolveDonors(body: ContainerCreateBody, find: (reference: string) => Container): ContainerCreateBody {
   if (!sharesAny(body)) return body;
@@ -47,6 +58,8 @@ export interface Donations {
   readonly network?: { readonly hostname: string; readonly domainname: string; readonly files: string };
   /** The shared memory of the one whose IPC it has. */
   readonly shmPath?: string;
+  /** Variables about those that it has links to. */
+  readonly environment?: readonly string[];
 }
 
 export const noDonations: Donations = { targets: [] };

@@ -10,12 +10,14 @@ import type { CapabilitySets, RuntimeSpec } from "../../spec/runtime-spec.ts";
 import { type PlanSurroundings, resolveUserOf } from "../containers/container-plan.ts";
 import type { ContainerRecord } from "../containers/container-record.ts";
 import { containerSpec } from "../containers/container-spec.ts";
-import { readStartTicks } from "../containers/sharing.ts";
+import { noDonations, readStartTicks } from "../containers/sharing.ts";
 import { securityOf } from "../containers/spec-security.ts";
 import type { ExecPlaces } from "./exec-record.ts";
 
 export interface ExecPlanRequest {
   readonly container: Pick<ContainerRecord, "id" | "name" | "body" | "image">;
+  /** What its environment says of others. */
+  readonly environment: readonly string[];
   /** Its first process. */
   readonly pid: number;
   readonly body: ExecCreateBody;
@@ -38,7 +40,8 @@ export function planExecStart(request: ExecPlanRequest, surroundings: PlanSurrou
   const user = resolveUserOf(container.id, { ...container, body: asked }, surroundings);
   // Mounts, devices and limits are there already: the exec joins them.
   const there = { devices: [], mounts: [], sandboxPath: "", findDevice: () => ({ major: 0, minor: 0 }) };
-  const spec = containerSpec({ id: container.id, body: asked, user, machine, ...there });
+  const donations = { ...noDonations, environment: request.environment };
+  const spec = containerSpec({ id: container.id, body: asked, user, machine, donations, ...there });
   const attaches = (stream: boolean): boolean => stream && !detached;
   const steps = planExec({
     id: container.id,

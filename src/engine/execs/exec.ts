@@ -15,6 +15,7 @@ import { defaultDetachKeys, parseDetachKeys } from "../containers/detach-keys.ts
 import { exitStatusOf } from "../containers/exit-status.ts";
 import { explainFailure } from "../containers/start-failure.ts";
 import type { EngineParts } from "../engine-parts.ts";
+import type { AskedEndpoint } from "../networks/network-mode.ts";
 import type { ContainerPlaces } from "../places.ts";
 import { type ExecPlan, planExecStart } from "./exec-plan.ts";
 import { type ExecPlaces, type ExecRecord, execPlaces, writeExecRecord } from "./exec-record.ts";
@@ -24,6 +25,8 @@ import { endLostExec } from "./lost-exec.ts";
 export interface ExecHost {
   readonly record: Pick<ContainerRecord, "id" | "name" | "body" | "image">;
   readonly places: ContainerPlaces;
+  /** The networks that it is in. */
+  readonly endpoints: readonly AskedEndpoint[];
   /** Its first process. @throws {OrlopError} container_not_running: no exec can be started in it now */
   pid(): number;
 }
@@ -168,6 +171,7 @@ export class Exec {
     this.#isResized = false;
     const request = {
       container: this.#host.record,
+      environment: this.#parts.networks.knownLinkEnvironment({ ...this.#host.record, endpoints: this.#host.endpoints }),
       pid: this.#host.pid(),
       body: this.body,
       consoleSize: this.#size,

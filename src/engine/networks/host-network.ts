@@ -22,7 +22,14 @@ import {
   planSurvey,
   removeLinks,
 } from "../../network/plan-bridge.ts";
-import { type ForwardedPort, networkElements, portElements, rulesetText } from "../../network/ruleset.ts";
+import {
+  type ForwardedPort,
+  networkElements,
+  type OpenedPort,
+  openedElements,
+  portElements,
+  rulesetText,
+} from "../../network/ruleset.ts";
 import { readText } from "../machine.ts";
 import type { Network } from "./network.ts";
 import { OtherFirewalls } from "./other-firewalls.ts";
@@ -49,6 +56,8 @@ export class HostNetwork {
   /** Bridges that are there, with what the rules must know. */
   readonly #bridges = new Map<string, { readonly network: Network; readonly index: Promise<number> }>();
   readonly #ports = new Map<string, readonly ForwardedPort[]>();
+  /** By the container that has the links. */
+  readonly #opened = new Map<string, readonly OpenedPort[]>();
   readonly #netd: Netd;
   readonly #others: OtherFirewalls;
   /** Looking after the rules: one thing after the other. */
@@ -94,7 +103,7 @@ export class HostNetwork {
       throw OrlopError.of("link_in_use", { name: linkName, network: link?.kind || "hardware" });
     point("network.bridge.made");
     await this.#executor.run([
-      ...planBridgeAddresses(linkName, link.index, network.gateways),
+      ...planBridgeAddresses(linkName, link.index, network.gateways, network.bridge.isOpen),
       this.#netfilter(encodeAdd(this.#names.table, networkElements([network.ruled])), "the rules know the network"),
     ]);
     return link.index;
@@ -127,6 +136,22 @@ export class HostNetwork {
     await this.#removeElements(portElements(ports), "the ports are free again");
   }
 
+  /** What a container's links open now, in place of what they did. */
+  async open(owner: string, asked: readonly OpenedPort[]): Promise<void> {
+    const before = this.#opened.get(owner) ?? [];
+    const opened = [...byKey(asked).values()];
+    if (before.length === 0 && opened.length === 0) return;
+    if (opened.length === 0) this.#opened.delete(owner);
+    else this.#opened.set(owner, opened);
+    if (this.#prepared === undefined) return; // installed with everything else
+    const { gone, come } = differenceOf(before, opened);
+    if (gone.length > 0) await this.#removeElements(openedElements(gone), "the link leads elsewhere, or nowhere");
+    if (come.length > 0)
+      await this.#executor.run([
+        this.#netfilter(encodeAdd(this.#names.table, openedElements(come)), "the link opens these ports"),
+      ]);
+  }
+
   async #removeElements(changes: ReturnType<typeof portElements>, why: string): Promise<void> {
     const { table } = this.#names;
     try {
@@ -151,10 +176,10 @@ export class HostNetwork {
 
   /** Installs the ruleset as everything known now needs it: also what puts it back when somebody has flushed it. */
   async install(): Promise<void> {
-    const before = { bridges: new Map(this.#bridges), ports: new Map(this.#ports) };
+    const before = { bridges: new Map(this.#bridges), ports: new Map(this.#ports), opened: new Map(this.#opened) };
     const networks = [...before.bridges.values()].map(({ network }) => network.ruled);
-    const ports = [...before.ports.values()].flat();
-    await this.#installRules(rulesetText(this.#names.table, { networks, ports, uplinks: this.#uplinks() }));
+    const [ports, opened] = [[...before.ports.values()].flat(), [...before.opened.values()].flat()];
+    await this.#installRules(rulesetText(this.#names.table, { networks, ports, opened, uplinks: this.#uplinks() }));
     await this.#catchUp(before);
     this.#rules = await this.#readRules();
   }
@@ -163,15 +188,16 @@ export class HostNetwork {
   async #catchUp(before: {
     readonly bridges: ReadonlyMap<string, { readonly network: Network }>;
     readonly ports: ReadonlyMap<string, readonly ForwardedPort[]>;
+    readonly opened: ReadonlyMap<string, readonly OpenedPort[]>;
   }): Promise<void> {
     const networks = [...this.#bridges]
       .filter(([id]) => !before.bridges.has(id))
       .map(([, { network }]) => network.ruled);
-    const come = [...this.#ports].filter(([owner, ports]) => before.ports.get(owner) !== ports);
-    const gone = [...before.ports].filter(([owner, ports]) => this.#ports.get(owner) !== ports);
-    if (gone.length > 0)
-      await this.#removeElements(portElements(gone.flatMap(([, ports]) => ports)), "let go meanwhile");
-    const elements = [...networkElements(networks), ...portElements(come.flatMap(([, ports]) => ports))];
+    const ports = changeOf(before.ports, this.#ports);
+    const opened = changeOf(before.opened, this.#opened);
+    const gone = [...portElements(ports.gone), ...openedElements(opened.gone)];
+    if (gone.length > 0) await this.#removeElements(gone, "let go meanwhile");
+    const elements = [...networkElements(networks), ...portElements(ports.come), ...openedElements(opened.come)];
     if (elements.length > 0)
       await this.#executor.run([this.#netfilter(encodeAdd(this.#names.table, elements), "came meanwhile")]);
   }
@@ -278,11 +304,31 @@ export class HostNetwork {
     await this.#executor.run([removeLinks(bridges, "no container is in a network any more")]);
     this.#bridges.clear();
     this.#ports.clear();
+    this.#opened.clear();
     this.#prepared = undefined;
     await this.#netd.watchRules(undefined);
     await this.#care.run(() => this.#others.remove());
     await this.#installRules(`table inet ${this.#names.table} {}\ndelete table inet ${this.#names.table}\n`);
   }
+}
+
+/** What owners have now and did not, and the other way round. */
+function changeOf<T>(before: ReadonlyMap<string, readonly T[]>, now: ReadonlyMap<string, readonly T[]>) {
+  const come = [...now].filter(([owner, values]) => before.get(owner) !== values);
+  const gone = [...before].filter(([owner, values]) => now.get(owner) !== values);
+  return { come: come.flatMap(([, values]) => values), gone: gone.flatMap(([, values]) => values) };
+}
+
+function byKey(values: readonly OpenedPort[]): Map<string, OpenedPort> {
+  return new Map(values.map((one) => [`${one.from.value} ${one.to.value} ${one.protocol} ${one.port}`, one]));
+}
+
+function differenceOf(before: readonly OpenedPort[], now: readonly OpenedPort[]) {
+  const [old, fresh] = [byKey(before), byKey(now)];
+  return {
+    gone: [...old].flatMap(([key, one]) => (fresh.has(key) ? [] : [one])),
+    come: [...fresh].flatMap(([key, one]) => (old.has(key) ? [] : [one])),
+  };
 }
 
 /** Links whose routes come from a router's advertisements (RTF_ADDRCONF in /proc/net/ipv6_route). */

@@ -48,6 +48,11 @@ export class Network {
     return bridgeOptionsOf(this.record.options);
   }
 
+  /** Its containers may not talk to each other, but for what links open. */
+  get isClosed(): boolean {
+    return this.record.driver === "bridge" && !this.bridge.isOpen;
+  }
+
   get subnets(): readonly Subnet[] {
     return this.#pools.map(({ addresses }) => addresses.subnet);
   }
@@ -66,7 +71,8 @@ export class Network {
 
   get ruled(): RuledNetwork {
     const { internal, linkName } = this.record;
-    return { linkName, subnets: this.subnets, isInternal: internal, isMasqueraded: this.bridge.isMasqueraded };
+    const { isOpen, isMasqueraded } = this.bridge;
+    return { linkName, subnets: this.subnets, isInternal: internal, isOpen, isMasqueraded };
   }
 
   /**

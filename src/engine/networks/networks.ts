@@ -2,6 +2,7 @@
 
 import { OrlopError } from "../../base/errors.ts";
 import { isName } from "../../base/id.ts";
+import { parseAddress } from "../../base/ip-address.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import type { Executor } from "../../kernel/executor.ts";
@@ -11,12 +12,20 @@ import type { Step } from "../../kernel/step.ts";
 import { type LinkNames, linkNamesOf } from "../../network/link-names.ts";
 import { parseMac } from "../../network/mac-address.ts";
 import { parseExtraHost } from "../../network/name-files.ts";
+import type { OpenedPort } from "../../network/ruleset.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
-import { type EndpointSettings, type NetworkCreateBody, noEndpointSettings } from "../../spec/engine-api-network.ts";
+import {
+  type EndpointSettings,
+  type NetworkCreateBody,
+  noEndpointSettings,
+  parseContainerPort,
+} from "../../spec/engine-api-network.ts";
 import type { RecordStore, Row } from "../../store/rows.ts";
 import type { Events } from "../events/events.ts";
 import { readText } from "../machine.ts";
+import { endpointOptionsOf, linkLocalsOf, nameLinks } from "./endpoint-options.ts";
 import { HostNetwork, hasIpv6, routedSubnets } from "./host-network.ts";
+import { linkEnvironment } from "./link-environment.ts";
 import { type NamedContainer, NameService } from "./name-service.ts";
 import { Network } from "./network.ts";
 import { type NetworkSurroundings, settleNetwork, settleSubnets } from "./network-create.ts";
@@ -98,7 +107,10 @@ export class Networks {
       netd: options.netd,
       runDir: options.runDir,
       networkOf: (id) => this.#byId.get(id),
-      forgetNames: (id, record) => this.#nameService.withdraw(id, record, this.#linkedTo(id)),
+      forgetNames: async (id, record) => {
+        await this.#openLinksOf(id); // while nobody else can have its addresses
+        await this.#nameService.withdraw(id, record, this.#linkedTo(id));
+      },
       nameOf: (id) => this.#nameOf(id),
     });
     this.#ready = new ReadySandboxes({
@@ -257,7 +269,9 @@ export class Networks {
   async settle(asked: ContainerCreateBody): Promise<Settled> {
     const { body, warnings } = withDefaultNetwork(asked);
     checkMode(body);
-    for (const { network: name, settings } of endpointsOf(body)) checkEndpoint(await this.get(name), settings);
+    const endpoints = endpointsOf(body);
+    for (const { network: name, settings } of endpoints) checkEndpoint(await this.get(name), settings);
+    nameLinks(endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
     for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
     resolversOfBody(body);
     for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
@@ -313,8 +327,40 @@ export class Networks {
       this.#sandboxes.noteResolver(container.id, container.places.runDir, port);
     }
     await this.#tellLinks(container.id);
-    for (const [id, links] of this.#links)
-      if (id !== container.id && links.some(({ target }) => target === container.id)) await this.#tellLinks(id);
+    for (const id of this.#linkersOf(container.id)) await this.#tellLinks(id);
+    await this.#openLinksOf(container.id);
+  }
+
+  /** Those that have a link to it. */
+  #linkersOf(target: string): string[] {
+    return [...this.#links].flatMap(([id, links]) =>
+      id !== target && links.some((link) => link.target === target) ? [id] : [],
+    );
+  }
+
+  /** Where containers may not talk to each other, links open what their target exposes. @param without a network that it leaves */
+  async #openLinksOf(id: string, without?: string): Promise<void> {
+    for (const owner of [id, ...this.#linkersOf(id)]) {
+      const opened = (this.#links.get(owner) ?? []).flatMap(({ target }) => this.#openedBy(owner, target, without));
+      await this.#host.open(owner, opened);
+    }
+  }
+
+  #openedBy(owner: string, target: string, without: string | undefined): OpenedPort[] {
+    const exposed = (this.#options.container(target)?.exposedPorts ?? []).flatMap(
+      (written) => parseContainerPort(written) ?? [],
+    );
+    const theirs = this.#sandboxes.of(target)?.endpoints ?? [];
+    return (this.#sandboxes.of(owner)?.endpoints ?? []).flatMap((own) => {
+      const other = theirs.find(({ networkId }) => networkId === own.networkId && networkId !== without);
+      const network = this.#byId.get(own.networkId);
+      const [from, to] = [
+        parseAddress(addressOf(own, 4)),
+        parseAddress(other === undefined ? "" : addressOf(other, 4)),
+      ];
+      if (from === undefined || to === undefined || network?.isClosed !== true) return [];
+      return exposed.map(({ port, protocol }) => ({ from, to, protocol, port }));
+    });
   }
 
   #named({ id, name, body, exposedPorts }: NetworkedContainer): NamedContainer | undefined {
@@ -343,6 +389,43 @@ export class Networks {
     });
   }
 
+  /**
+   * What its environment says of those that it has links to in the default network, as they are when it starts.
+   *
+   * @throws {OrlopError} link_not_running, link_elsewhere
+   */
+  linkEnvironment({ name, body, endpoints }: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
+    if (!endpoints.some(({ network }) => this.#isDefault(network))) return [];
+    return body.HostConfig.Links.flatMap((text) => {
+      const [reference = "", alias = reference.replace(/^\//, "")] = text.split(":");
+      const target = this.#options.container(this.#options.find(reference).id);
+      if (target?.isRunning !== true)
+        throw OrlopError.of("link_not_running", { target: target?.name ?? reference, link: `${name}/${alias}` });
+      const places = this.#sandboxes.of(target.id)?.endpoints ?? [];
+      const shared = places.find(({ networkId }) => this.#byId.get(networkId)?.isDefault === true);
+      if (shared === undefined) throw OrlopError.of("link_elsewhere", { target: target.name });
+      const address = addressOf(shared, 4) || addressOf(shared, 6);
+      const { exposedPorts: exposed, body: its } = target;
+      return linkEnvironment({ alias, ownName: name, address, exposed, environment: its.Env });
+    });
+  }
+
+  /** As `linkEnvironment`, while it runs, whatever has become of the others. */
+  knownLinkEnvironment(container: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
+    return container.body.HostConfig.Links.flatMap((link) => {
+      const one = { ...container.body, HostConfig: { ...container.body.HostConfig, Links: [link] } };
+      try {
+        return this.linkEnvironment({ ...container, body: one });
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  #isDefault(reference: string): boolean {
+    return [DEFAULT_NETWORK, "default", idOfBuiltIn(DEFAULT_NETWORK, this.#machineId)].includes(reference);
+  }
+
   /** As `#linksOf`; those to containers that are gone lead nowhere. */
   #knownLinksOf(container: NetworkedContainer): Link[] {
     try {
@@ -360,7 +443,7 @@ export class Networks {
     if (this.#sandboxes.of(id)?.resolverPort === undefined) return;
     for (const { target, aliases } of this.#links.get(id) ?? []) {
       const endpoint = this.#sharedEndpoint(id, target);
-      if (endpoint !== undefined) await this.#nameService.tellLink(id, target, aliases, endpoint);
+      if (endpoint !== undefined) await this.#nameService.tellLink(id, target, aliases, this.#reachable(endpoint));
     }
   }
 
@@ -368,6 +451,12 @@ export class Networks {
   #sharedEndpoint(id: string, target: string): EndpointRecord | undefined {
     const own = new Set(this.#sandboxes.of(id)?.endpoints.map(({ networkId }) => networkId));
     return this.#sandboxes.of(target)?.endpoints.find(({ networkId }) => own.has(networkId));
+  }
+
+  /** A link opens ports of IPv4 alone. */
+  #reachable(endpoint: EndpointRecord): EndpointRecord {
+    if (this.#byId.get(endpoint.networkId)?.isClosed !== true) return endpoint;
+    return { ...endpoint, addresses: endpoint.addresses.filter((address) => !address.includes(":")) };
   }
 
   /** Lines of /etc/hosts for links in the default network, which has no names. */
@@ -391,8 +480,9 @@ export class Networks {
   #takeReady(endpoints: readonly EndpointWish[]): SandboxRecord | undefined {
     const [first, ...more] = endpoints;
     if (first === undefined || more.length > 0 || !first.network.isDefault) return undefined;
-    const plain = first.settings.MacAddress === "" && first.settings.Aliases.length === 0;
-    return plain ? this.#ready.take() : undefined;
+    const { MacAddress, Aliases, DriverOpts, IPAMConfig } = first.settings;
+    const asksMore = Object.keys(DriverOpts).length > 0 || linkLocalsOf(IPAMConfig).length > 0;
+    return MacAddress === "" && Aliases.length === 0 && !asksMore ? this.#ready.take() : undefined;
   }
 
   /** After the end, and for what a start left that failed. */
@@ -430,6 +520,7 @@ export class Networks {
 
   async disconnect(container: NetworkedContainer, network: Network): Promise<void> {
     if (!container.isRunning) return;
+    await this.#openLinksOf(container.id, network.id);
     await this.#sandboxes.disconnect(container.id, container.places.runDir, network.id);
     await this.#nameService.leave(container.id, network.id);
     const left = container.endpoints.filter(
@@ -463,7 +554,10 @@ export class Networks {
       this.#nameService.adopt(named);
     }
     await this.#options.netd.sync();
-    for (const id of this.#links.keys()) await this.#tellLinks(id);
+    for (const id of this.#links.keys()) {
+      await this.#tellLinks(id);
+      await this.#openLinksOf(id);
+    }
     for (const id of this.#sandboxes.containerIds) {
       const container = this.#options.container(id);
       if (container !== undefined && !container.isRunning) await this.detach(container);
@@ -557,7 +651,7 @@ const anySubnets = {
 
 /** @throws {OrlopError} what the network cannot give */
 function checkEndpoint(network: Network, settings: EndpointSettings): void {
-  const { IPAMConfig, Aliases, MacAddress, DriverOpts } = settings;
+  const { IPAMConfig, Aliases, MacAddress } = settings;
   if (network.record.driver === "host" || network.record.driver === "null")
     throw OrlopError.of("network_mode_excludes", { mode: network.name, what: "another network" });
   if (network.isDefault && (IPAMConfig.IPv4Address !== "" || IPAMConfig.IPv6Address !== ""))
@@ -565,10 +659,10 @@ function checkEndpoint(network: Network, settings: EndpointSettings): void {
   if (network.isDefault && Aliases.length > 0) throw OrlopError.of("alias_not_allowed", { network: network.name });
   if (MacAddress !== "" && parseMac(MacAddress) === undefined)
     throw OrlopError.of("bad_value", { what: "MacAddress", value: MacAddress, expected: "e.g. 02:42:0a:00:00:02" });
-  if (settings.Links.length > 0 && network.record.driver === "bridge" && !network.bridge.isOpen)
+  if (settings.Links.length > 0 && network.isClosed && !network.has(4))
     throw OrlopError.of("unknown_field", {
-      field: `a link in ${network.name}, whose containers may not talk to each other,`,
+      field: `a link in ${network.name}, which has no IPv4 and whose containers may not talk to each other,`,
     });
-  const [option] = Object.keys(DriverOpts);
-  if (option !== undefined) throw OrlopError.of("unknown_field", { field: `the endpoint option ${option}` });
+  linkLocalsOf(IPAMConfig);
+  endpointOptionsOf(settings);
 }

@@ -20,8 +20,10 @@ export interface EndpointRecord {
   readonly networkName: string;
   /** Docker's; nothing of ours depends on it. */
   readonly id: string;
-  /** 0, 1, …: eth0, eth1 … */
+  /** 0, 1, …: what its number in the namespace is made of. */
   readonly number: number;
+  /** In the container; undefined: eth and the number, as engines before this one wrote it. */
+  readonly linkName?: string;
   readonly mac: string;
   /** With prefix: "10.0.0.2/16". */
   readonly addresses: readonly string[];
@@ -92,6 +94,10 @@ function portsOf({ count = 1, ...from }: Partial<Pick<PortRun, "count">> & Publi
     hostPort: from.hostPort + index,
     containerPort: from.containerPort + index,
   }));
+}
+
+export function linkNameOf({ linkName, number }: Pick<EndpointRecord, "linkName" | "number">): string {
+  return linkName ?? `eth${number}`;
 }
 
 /** The endpoint that leads to the rest of the world, for each version; undefined where none does. */

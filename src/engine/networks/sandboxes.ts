@@ -7,7 +7,7 @@ import { addressBytes, addressFromBytes, formatAddress, parseAddress } from "../
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import { Serial } from "../../base/serial.ts";
-import type { Executor } from "../../kernel/executor.ts";
+import { type Executor, StepFailure } from "../../kernel/executor.ts";
 import { type HeldPorts, type Netd, PortRefused } from "../../kernel/netd.ts";
 import type { Step } from "../../kernel/step.ts";
 import { type LinkNames, newSandboxId, portNameOf, sandboxOfPort } from "../../network/link-names.ts";
@@ -16,7 +16,6 @@ import { removeLinks } from "../../network/plan-bridge.ts";
 import {
   type EndpointLink,
   enterNamespace,
-  linkNameOf,
   planGateways,
   planLink,
   planNamespace,
@@ -25,6 +24,7 @@ import {
 } from "../../network/plan-sandbox.ts";
 import type { ForwardedPort } from "../../network/ruleset.ts";
 import type { EndpointSettings } from "../../spec/engine-api-network.ts";
+import { endpointOptionsOf, linkLocalsOf, nameLinks } from "./endpoint-options.ts";
 import { type HostNetwork, hasIpv6, type Survey } from "./host-network.ts";
 import { type Network, writtenAddress } from "./network.ts";
 import { parsed } from "./network-create.ts";
@@ -34,6 +34,7 @@ import {
   addressOf,
   type EndpointRecord,
   leadingEndpoint,
+  linkNameOf,
   type PublishedPort,
   readSandbox,
   runsOf,
@@ -213,11 +214,12 @@ export class Sandboxes {
 
   async #make(wishes: readonly EndpointWish[]): Promise<SandboxRecord> {
     let record: SandboxRecord = { id: newSandboxId(), endpoints: [], nextNumber: 0, ports: [] };
+    const linkNames = nameLinks(wishes.map(({ settings }) => endpointOptionsOf(settings).linkName));
     try {
       const steps = [...planNamespace(this.pathOf(record.id))];
       for (const [index, wish] of wishes.entries()) {
         if (index > 0) steps.push(enterNamespace(this.pathOf(record.id)));
-        const { endpoint, link } = await this.#makeEndpoint(record, wish);
+        const { endpoint, link } = await this.#makeEndpoint(record, wish, linkNames[index] ?? "");
         record = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
         steps.push(...planLink(link));
       }
@@ -225,7 +227,7 @@ export class Sandboxes {
       return record;
     } catch (error) {
       await this.removeSandbox(record).catch((reason: unknown) => log("warn", `sandbox ${record.id} is left`, reason));
-      throw error;
+      throw explainRefusal(error);
     }
   }
 
@@ -233,9 +235,12 @@ export class Sandboxes {
   async #makeEndpoint(
     sandbox: SandboxRecord,
     { network, settings }: EndpointWish,
+    linkName: string,
   ): Promise<{ readonly endpoint: EndpointRecord; readonly link: EndpointLink }> {
     const { host, names } = this.#parts;
     const number = sandbox.nextNumber;
+    const { sysctls } = endpointOptionsOf(settings);
+    const linkLocals = linkLocalsOf(settings.IPAMConfig);
     const plug = await this.#plugOf(network, portNameOf(names, sandbox.id, number), host);
     const taken = network.takeAddresses(settings.IPAMConfig);
     const addresses = taken.map(({ address }) => address);
@@ -252,6 +257,7 @@ export class Sandboxes {
         networkName: network.name,
         id: newContainerId(),
         number,
+        linkName,
         mac: formatMac(mac),
         addresses: addresses.map(writtenAddress),
         gateways: gateways.map(formatAddress),
@@ -259,7 +265,15 @@ export class Sandboxes {
         portName: plug.kind === "bridge" ? plug.portName : "",
         aliases: settings.Aliases,
       },
-      link: { number, mac, addresses, mtu: mtuOf(network), plug },
+      link: {
+        number,
+        name: linkName,
+        mac,
+        addresses: [...addresses, ...linkLocals],
+        sysctls,
+        mtu: mtuOf(network),
+        plug,
+      },
     };
   }
 
@@ -313,7 +327,9 @@ export class Sandboxes {
   }
 
   async #connect(containerId: string, runDir: string, record: SandboxRecord, wish: EndpointWish): Promise<void> {
-    const { endpoint, link } = await this.#makeEndpoint(record, wish);
+    const taken = record.endpoints.map(linkNameOf);
+    const [linkName = ""] = nameLinks([endpointOptionsOf(wish.settings).linkName], taken, record.nextNumber);
+    const { endpoint, link } = await this.#makeEndpoint(record, wish, linkName);
     const after = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
     writeSandbox(runDir, after);
     point("network.connect.recorded");
@@ -326,7 +342,7 @@ export class Sandboxes {
     } catch (error) {
       writeSandbox(runDir, record);
       await this.#removeEndpoint(record, endpoint);
-      throw error;
+      throw explainRefusal(error);
     }
     if (this.#note(containerId, after)) await this.#republish(containerId, record, after);
   }
@@ -351,7 +367,7 @@ export class Sandboxes {
   async #removeEndpoint(record: SandboxRecord, endpoint: EndpointRecord): Promise<void> {
     const steps =
       endpoint.portName === ""
-        ? [enterNamespace(this.pathOf(record.id)), removeInside(linkNameOf(endpoint.number))]
+        ? [enterNamespace(this.pathOf(record.id)), removeInside(linkNameOf(endpoint))]
         : [removeLinks([endpoint.portName], "unplugged: both ends of the pair go")];
     await this.#parts.executor.run(steps);
     this.#releaseAddresses(endpoint);
@@ -487,6 +503,14 @@ export class Sandboxes {
       ...paths.flatMap((id) => planSandboxRemoval(this.pathOf(id), [])),
     ]);
   }
+}
+
+/** Of what was asked for of a link the kernel may not have everything. */
+function explainRefusal(error: unknown): unknown {
+  if (!(error instanceof StepFailure) || error.step?.op !== "write") return error;
+  const { path, data } = error.step;
+  const setting = `sysctl ${path.replace("/proc/sys/", "").replaceAll("/", ".")}=${new TextDecoder().decode(data)}`;
+  return OrlopError.of("setting_refused", { setting, reason: error.errno, started: "container" }, error);
 }
 
 /** The container's address that a port of this version leads to: of the other one when it has none. */

@@ -149,11 +149,11 @@ export class ContainerStart {
   }
 
   #takePlan(): StartPlan {
-    const { id, record, parts, body } = this.#life;
+    const { id, record, parts, container } = this.#life;
     const made = this.#plan;
     this.#plan = undefined;
     if (made !== undefined && performance.now() - made.madeMs < PLAN_MS) return made.plan;
-    return planStart(id, record, parts, parts.donationsFor(body));
+    return planStart(id, record, parts, parts.donationsFor(container));
   }
 
   async #launch(plan: StartPlan, expected: ExpectedStart | undefined): Promise<void> {
