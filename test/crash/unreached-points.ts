@@ -50,6 +50,7 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "images.change.begun": pull,
   "images.change.indexed": pull,
   "images.change.recorded": pull,
+  "images.change.synced": pull,
   "layer.facts": pull,
   "layer.filled": pull,
   "layer.renamed": pull,

@@ -25,6 +25,7 @@ const enginePoints = [
   "pull.layers",
   "images.add.whole",
   "images.change.begun",
+  "images.change.synced",
   "images.change.recorded",
   "layout.written",
   "images.change.indexed",

@@ -51,6 +51,11 @@ export class ImageStores {
     return new ImageStores({ places, content, layers, leases, writeBack });
   }
 
+  /** Settles when every blob and every layer that is here by now stays, whatever happens: before something durable names them. */
+  async sync(): Promise<void> {
+    await Promise.all([this.content.sync(), this.layers.sync()]);
+  }
+
   /** Layers with these blobs may have to be unpacked soon: when one is not here, a thread gets ready for it. */
   expectLayers(digests: readonly Digest[]): Disposable {
     if (digests.every((digest) => this.content.hasNow(digest))) return { [Symbol.dispose]: () => undefined };
