@@ -4,6 +4,16 @@ import { row } from "./row.ts";
 
 export const networkErrors = {
   no_such_network: row<{ reference: string }>("not_found", (p) => `network ${p.reference} not found`),
+  /** Of a create, where "not found" is the image's. */
+  no_network_to_join: row<{ network: string }>(
+    "invalid",
+    (p) => `network ${p.network} not found`,
+    () => "make it first (orlop network create), or see what there is: orlop network ls",
+  ),
+  no_container_to_link: row<{ container: string }>(
+    "invalid",
+    (p) => `could not get container for ${p.container}: No such container: ${p.container}`,
+  ),
   ambiguous_network: row<{ prefix: string }>(
     "invalid",
     (p) => `network ${p.prefix} is ambiguous: several begin like this`,

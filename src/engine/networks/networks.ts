@@ -270,12 +270,33 @@ export class Networks {
     const { body, warnings } = withDefaultNetwork(asked);
     checkMode(body);
     const endpoints = endpointsOf(body);
-    for (const { network: name, settings } of endpoints) checkEndpoint(await this.get(name), settings);
+    for (const { network: name, settings } of endpoints) checkEndpoint(await this.#asked(name), settings);
     nameLinks(endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
-    for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
+    for (const text of body.HostConfig.Links) this.#checkLink(text.split(":")[0] ?? "");
     resolversOfBody(body);
     for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
     return { body, warnings: [...warnings, ...modeWarnings(body)] };
+  }
+
+  /** Of a create: that something is not found means the image there, which clients pull then. @throws {OrlopError} */
+  async #asked(name: string): Promise<Network> {
+    try {
+      return await this.get(name);
+    } catch (error) {
+      if (error instanceof OrlopError && error.code === "no_such_network")
+        throw OrlopError.of("no_network_to_join", { network: name }, error);
+      throw error;
+    }
+  }
+
+  #checkLink(container: string): void {
+    try {
+      this.#options.find(container);
+    } catch (error) {
+      if (error instanceof OrlopError && error.code === "no_such_container")
+        throw OrlopError.of("no_container_to_link", { container }, error);
+      throw error;
+    }
   }
 
   /** Before the start; steps that come first in the container's plan. @throws {OrlopError} */
