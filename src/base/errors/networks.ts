@@ -117,6 +117,11 @@ export const networkErrors = {
     (p) => `Cannot link to /${p.target}, as it does not belong to the default network`,
     () => "put both into a network of their own: there they have names without a link",
   ),
+  network_left: row<{ pid: number }>(
+    "conflict",
+    (p) => `the container's first process (${p.pid}) has left the network namespace that the container was given`,
+    () => "its networks can be changed with its next start",
+  ),
   link_name_taken: row<{ name: string }>(
     "conflict",
     (p) => `the container has a link ${JSON.stringify(p.name)} already`,

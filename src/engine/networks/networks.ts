@@ -75,7 +75,7 @@ export interface NetworkedContainer {
   readonly body: ContainerCreateBody;
   readonly places: { readonly runDir: string; readonly dataDir: string };
   readonly isRunning: boolean;
-  readonly run: { readonly status: string };
+  readonly run: { readonly status: string; readonly pid: number };
   readonly endpoints: readonly AskedEndpoint[];
   /** "80/tcp" … */
   readonly exposedPorts: readonly string[];
@@ -106,6 +106,7 @@ export class Networks {
       names: this.#names,
       netd: options.netd,
       runDir: options.runDir,
+      background: (what, work) => options.background(what, work),
       networkOf: (id) => this.#byId.get(id),
       forgetNames: async (id, record) => {
         await this.#openLinksOf(id); // while nobody else can have its addresses
@@ -321,6 +322,11 @@ export class Networks {
     }
     for (const { network } of endpoints) this.#tell("connect", network, id);
     return steps;
+  }
+
+  /** Its program runs. */
+  noteStart({ id, places, run }: NetworkedContainer): void {
+    this.#sandboxes.noteStart(id, places.runDir, run.pid);
   }
 
   #nameOf(containerId: string): string {
@@ -594,6 +600,10 @@ export class Networks {
       for (const container of running)
         await this.#finishChanges(container, links).catch((error: unknown) =>
           log("error", `networks of ${container.id}`, error),
+        );
+      for (const { id, places, run } of running)
+        void this.#options.background(`the network namespace of ${id}`, () =>
+          this.#sandboxes.handOver(id, places.runDir, run.pid),
         );
     }
     for (const id of this.#sandboxes.networkIds) {
