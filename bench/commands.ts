@@ -11,6 +11,7 @@ import { Product } from "../test/product.ts";
 import { makeBundle } from "./bundle.ts";
 import { type Case, commandCase } from "./case.ts";
 import { measureInTurns } from "./measure.ts";
+import { makeRunDirectory } from "./run-directory.ts";
 import { figuresOf } from "./statistics.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 40);
@@ -25,8 +26,8 @@ type Command = keyof typeof commands;
 const names = Object.keys(commands) as Command[];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-bench-"));
-const runDir = mkdtempSync("/run/orlop-bench-");
-const product = new Product(directory, { runDir });
+using run = makeRunDirectory();
+const product = new Product(directory, { runDir: run.path });
 const { archive } = makeBundle(join(directory, "bundle"));
 
 const idle = ["run", "-d", "--name", "idle", "--network", "none"];
@@ -69,7 +70,7 @@ try {
     await dockerd[Symbol.asyncDispose]();
   }
   await product.stop();
-  for (const each of [directory, runDir]) rmSync(each, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function commandOf({ name }: Case): string {

@@ -10,13 +10,13 @@ import { commandCase, type Peer, runCommand, versionOf } from "./case.ts";
 const startMs = 30_000;
 
 /** undefined when it is not installed. The client is the one that came with the daemon. */
-export async function openDocker(bundle: Bundle): Promise<Peer | undefined> {
+export async function openDocker(bundle: Bundle, runDir: string): Promise<Peer | undefined> {
   if (Bun.which("dockerd") === null) return undefined;
   const client = existsSync("/usr/bin/docker") ? "/usr/bin/docker" : "docker";
   const directory = join(bundle.directory, "docker");
   mkdirSync(directory);
   const socket = join(directory, "docker.sock");
-  const folders = ["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec")];
+  const folders = ["--data-root", join(directory, "data"), "--exec-root", join(runDir, "docker")];
   const network = ["--iptables=false", "--ip6tables=false", "--bridge=none"];
   const log = openSync(join(directory, "log"), "w");
   const daemon = spawn(

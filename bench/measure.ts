@@ -2,8 +2,8 @@
 
 import type { Case } from "./case.ts";
 
-/** Runs before the first one that counts: caches, lazily made things. */
-const warmUps = 3;
+/** Before the first run that counts: caches, lazily made things, an engine's compiler. So many runs, and so long. */
+const warmUps = { runs: 3, ms: 1000 };
 
 /** Runs of one case per turn: without pauses, only a run that follows another one of its kind is back to back. */
 const runsPerTurn = 5;
@@ -15,7 +15,10 @@ export async function measureInTurns(
   pauseMs: number,
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const times = new Map<string, number[]>(cases.map(({ name }) => [name, []]));
-  for (const { run } of cases) for (let time = 0; time < warmUps; time++) await run();
+  for (const { run } of cases) {
+    const began = performance.now();
+    for (let time = 0; time < warmUps.runs || performance.now() - began < warmUps.ms; time++) await run();
+  }
   for (let done = 0; done < rounds; done += runsPerTurn) {
     for (const { name, run } of cases) {
       for (let time = 0; time < Math.min(runsPerTurn, rounds - done); time++) {

@@ -16,6 +16,7 @@ import { measurePorts } from "./network-ports.ts";
 import { measureStarts } from "./network-start.ts";
 import { measureThousand } from "./network-thousand.ts";
 import { measureThroughput } from "./network-throughput.ts";
+import { makeRunDirectory } from "./run-directory.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -44,8 +45,8 @@ const parts: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
 };
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-bench-"));
-const runDir = mkdtempSync("/run/orlop-bench-"); // in memory, as an installed one is
-const product = new Product(directory, { runDir });
+using run = makeRunDirectory();
+const product = new Product(directory, { runDir: run.path });
 console.log(`${describeMachine().join("\n")}\n\n| what | figure | target |\n|---|---|---|`);
 try {
   await product.ok("ps");
@@ -60,5 +61,5 @@ try {
     if (options.only === "" || options.only === name) await measure(bench);
 } finally {
   await product.stop();
-  for (const each of [directory, runDir]) rmSync(each, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
 }

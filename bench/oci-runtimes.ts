@@ -7,10 +7,10 @@ import type { Bundle } from "./bundle.ts";
 import { commandCase, type Peer, versionOf } from "./case.ts";
 
 /** undefined when it is not installed. */
-export function openRuntime(program: "crun" | "runc", bundle: Bundle): Peer | undefined {
+export function openRuntime(program: "crun" | "runc", bundle: Bundle, runDir: string): Peer | undefined {
   if (Bun.which(program) === null) return undefined;
   writeConfig(program, bundle.directory);
-  const state = join(bundle.directory, program);
+  const state = join(runDir, program);
   const command = [program, "--root", state, "run", "--bundle", bundle.directory, `orlop-bench-${program}-{}`];
   return {
     version: versionOf(program),

@@ -9,14 +9,14 @@ import { commandCase, type Peer, runCommand, versionOf } from "./case.ts";
 const configuration = "[containers]\ndefault_ulimits = []\n";
 
 /** undefined when it is not installed. */
-export async function openPodman(bundle: Bundle): Promise<Peer | undefined> {
+export async function openPodman(bundle: Bundle, runDir: string): Promise<Peer | undefined> {
   if (Bun.which("podman") === null) return undefined;
   const directory = join(bundle.directory, "podman");
   mkdirSync(directory);
   const configurationFile = join(directory, "containers.conf");
   writeFileSync(configurationFile, configuration);
   const env = { CONTAINERS_CONF: configurationFile };
-  const folders = ["--root", join(directory, "root"), "--runroot", join(directory, "run")];
+  const folders = ["--root", join(directory, "root"), "--runroot", join(runDir, "podman")];
   const podman = ["podman", ...folders, "--tmpdir", join(directory, "tmp"), "--cgroup-manager", "cgroupfs"];
   await runCommand([...podman, "import", "-q", bundle.archive, "bench"], env);
   const words = ["run", "--rm", "--network", "none", "--ulimit", "host", "bench", "true"];

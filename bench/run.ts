@@ -22,6 +22,7 @@ import { openRuntime } from "./oci-runtimes.ts";
 import { openOrlop } from "./orlop.ts";
 import { openPodman } from "./podman.ts";
 import { formatReport } from "./report.ts";
+import { makeRunDirectory } from "./run-directory.ts";
 
 const burst = { count: 40, width: 8 };
 
@@ -42,7 +43,8 @@ else await runInner(options.directory, options["run-directory"]);
 
 async function runOuter(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "orlop-bench-"));
-  const runDir = mkdtempSync("/run/orlop-bench-"); // in memory, as an installed one is
+  using run = makeRunDirectory();
+  const runDir = run.path;
   const product = new Product(directory, { runDir });
   try {
     await product.ok("info");
@@ -62,7 +64,7 @@ async function runOuter(): Promise<void> {
     process.exitCode = await child.exited;
   } finally {
     await product.stop();
-    for (const each of [directory, runDir]) rmSync(each, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
@@ -72,7 +74,7 @@ async function runInner(directory: string, runDir: string): Promise<void> {
   const bundle = makeBundle(join(directory, "bundle"));
   await using stack = new AsyncDisposableStack();
   const peers: Peer[] = [];
-  for (const open of peerOpeners(product, bundle)) {
+  for (const open of peerOpeners(product, bundle, runDir)) {
     const peer = await open();
     if (peer !== undefined) peers.push(stack.use(peer));
   }
@@ -99,12 +101,16 @@ async function runInner(directory: string, runDir: string): Promise<void> {
 }
 
 /** Each gives undefined when its program is not installed. */
-function peerOpeners(product: Product, bundle: Bundle): (() => Promise<Peer | undefined> | Peer | undefined)[] {
+function peerOpeners(
+  product: Product,
+  bundle: Bundle,
+  runDir: string,
+): (() => Promise<Peer | undefined> | Peer | undefined)[] {
   return [
     () => openOrlop(product, bundle),
-    () => openRuntime("crun", bundle),
-    () => openRuntime("runc", bundle),
-    () => openPodman(bundle),
-    () => openDocker(bundle),
+    () => openRuntime("crun", bundle, runDir),
+    () => openRuntime("runc", bundle, runDir),
+    () => openPodman(bundle, runDir),
+    () => openDocker(bundle, runDir),
   ];
 }

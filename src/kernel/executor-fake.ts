@@ -158,10 +158,6 @@ export class FakeMonitor implements MonitorLink {
     return this.#log.promise;
   }
 
-  watchMemory(listener: (kills: number) => void): void {
-    this.outOfMemory = listener;
-  }
-
   async withdraw(): Promise<void> {
     this.calls.push("withdraw");
     this.#closed.resolve();
@@ -173,8 +169,6 @@ export class FakeMonitor implements MonitorLink {
   }
 
   // ── what the test makes happen ───────────────────────────────────────────────────────────────────────────────────
-  outOfMemory: (kills: number) => void = () => undefined;
-
   /** A step of the child failed, or the monitor died before the program ran. */
   fail(error: Error): void {
     this.#started.reject(error);

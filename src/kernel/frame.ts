@@ -42,7 +42,6 @@ export const frameKind = {
   LEAVE: 72,
   SPAWNED: 73,
   CHANGED: 74,
-  OOM: 75,
 } as const;
 
 /** Frames that are only their kind. */
@@ -77,8 +76,7 @@ export type Answer =
     }
   | { readonly kind: "LEAVE" }
   | { readonly kind: "SPAWNED"; readonly pid: number }
-  | { readonly kind: "CHANGED"; readonly what: number }
-  | { readonly kind: "OOM"; readonly kills: number };
+  | { readonly kind: "CHANGED"; readonly what: number };
 
 /** The other side broke the protocol. */
 export class FrameError extends Error {
@@ -168,8 +166,6 @@ function readAnswer(kind: number, read: PayloadReader): Answer {
       return { kind: "SPAWNED", pid: read.u32() };
     case frameKind.CHANGED:
       return { kind: "CHANGED", what: read.u8() };
-    case frameKind.OOM:
-      return { kind: "OOM", kills: read.u32() };
     default:
       throw new FrameError(`unknown frame kind ${kind}`);
   }

@@ -17,8 +17,7 @@ export interface HostsInput {
 }
 
 const HOST_NAME = "host.docker.internal";
-/** The address of an extra host that means the machine. */
-export const HOST_GATEWAY = "host-gateway";
+const HOST_GATEWAY = "host-gateway";
 
 const ALWAYS = `127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback

@@ -15,8 +15,6 @@ export interface DefaultSpecInput {
   readonly shmSizeBytes: number;
   /** Namespaces that are the host's (`--network host`), or joined by path. */
   readonly namespaces: Readonly<Partial<Record<NamespaceType, "host" | { readonly path: string }>>>;
-  /** The network namespace that it joins was made for it. */
-  readonly ownsNetwork?: boolean;
   readonly machine: MachineFacts;
 }
 
@@ -32,7 +30,7 @@ export interface MachineFacts {
 
 export function defaultSpec(input: DefaultSpecInput): RuntimeSpec {
   const { process, hostname, privileged, readonlyRoot, namespaces } = input;
-  const ownNetwork = namespaces.network === undefined || input.ownsNetwork === true;
+  const ownNetwork = namespaces.network === undefined;
   return {
     ociVersion: "1.2.0",
     process,

@@ -25,7 +25,6 @@ const enginePoints = [
   "pull.layers",
   "images.add.whole",
   "images.change.begun",
-  "images.change.synced",
   "images.change.recorded",
   "layout.written",
   "images.change.indexed",
@@ -103,7 +102,7 @@ async function expectWhole(name: string): Promise<void> {
   await product.ok("image", "prune", "-af");
   expect(readdirSync(join(product.stateDir, "content/blobs/sha256"))).toEqual([]);
   expect(readdirSync(join(product.stateDir, "content/ingest"))).toEqual([]);
-  expect(readdirSync(join(product.stateDir, "layers")).sort()).toEqual(["bottom", "new", "nothing"]);
+  expect(readdirSync(join(product.stateDir, "layers")).sort()).toEqual(["new", "nothing"]);
   expect(readdirSync(join(product.stateDir, "layers/new"))).toEqual([]);
 }
 

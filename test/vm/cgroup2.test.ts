@@ -24,7 +24,6 @@ const files = [
   "host-image",
   "masks",
   "namespaces",
-  "out-of-memory",
   "rootfs",
   "start-trace",
   "users",

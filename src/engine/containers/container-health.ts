@@ -11,7 +11,6 @@ import type { Exec } from "../execs/exec.ts";
 import { readText } from "../machine.ts";
 import type { ContainerAction } from "./container-events.ts";
 import type { ContainerExecs } from "./container-execs.ts";
-import { neverRun } from "./container-record.ts";
 import {
   afterProbe,
   type Health,
@@ -51,11 +50,9 @@ export class ContainerHealth {
     this.#source = source;
   }
 
-  /** undefined: nobody asked for it, or it never ran. */
+  /** undefined: nobody asked for it. */
   get current(): Health | undefined {
-    return healthCheckOf(this.#source.body()) === undefined || this.#source.startedNs() === neverRun.startedNs
-      ? undefined
-      : this.#health;
+    return healthCheckOf(this.#source.body()) === undefined ? undefined : this.#health;
   }
 
   /** Probes are made: this engine is needed. */

@@ -30,7 +30,7 @@ import { ContainerRemoval } from "./life/removal.ts";
 import { ContainerRun } from "./life/run.ts";
 import { ContainerStart } from "./life/start.ts";
 import { ContainerStop } from "./life/stop.ts";
-import type { ReadyStart } from "./ready-starts.ts";
+import type { ReadyStart } from "./ready-start.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 import { limitsOf } from "./spec-limits.ts";
 import type { WaitCondition } from "./waiters.ts";

@@ -16,7 +16,8 @@ import { planStart, type StartPlan } from "./container-plan.ts";
 import { type ContainerRecord, neverRun } from "./container-record.ts";
 import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
-import { type ReadyStart, ReadyStarts } from "./ready-starts.ts";
+import type { ReadyStart } from "./ready-start.ts";
+import { ReadyStarts } from "./ready-starts.ts";
 import { RecentExits } from "./recent-exits.ts";
 import { dependsOnOthers, resolveDonors } from "./sharing.ts";
 
@@ -68,16 +69,16 @@ export class Containers {
    * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use … : nothing is made then
    */
   async create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
-    const ready = this.readyStarts.take(asked);
+    const ready = await this.readyStarts.take(asked);
     try {
       const created = await this.#create(ready?.id ?? newContainerId(), { asked, name, platform, ready });
       if (created !== undefined) return created;
     } catch (error) {
-      if (ready !== undefined) this.readyStarts.giveBack(ready);
+      if (ready !== undefined) void this.readyStarts.giveBack(ready);
       throw error;
     }
     // It begins otherwise than what is ready.
-    if (ready !== undefined) this.readyStarts.discard(ready);
+    if (ready !== undefined) void this.readyStarts.discard(ready);
     return (await this.#create(newContainerId(), { asked, name, platform, ready: undefined })) as Created;
   }
 

@@ -4,172 +4,142 @@
  *
  * What is ready has an id of its own, and becomes the container of that id or none: it is used once. It is used only when the
  * plan of the new container begins with the very bytes that were sent ahead, on a machine whose mounts are the same, and the
- * directories that its root shows are the same too, not others of their names. One that nobody wants for a second is taken back;
- * one whose engine died ends by itself, and the next engine clears its folders away.
+ * directories that its root shows are the same too, not others of their names. One that nobody wants in time is taken back;
+ * one whose engine died ends by itself, and the next engine clears its folders and its network away.
  */
 
-import { lstatSync, mkdirSync, realpathSync } from "node:fs";
-import { type ContainerId, newContainerId } from "../../base/id.ts";
+import { mkdirSync } from "node:fs";
+import { newContainerId } from "../../base/id.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
-import type { BegunMonitor, MonitorLink } from "../../kernel/executor.ts";
-import { encodeBeginning } from "../../kernel/plan.ts";
-import type { Step } from "../../kernel/step.ts";
 import { beginningOf } from "../../runtime/plan-container.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
-import { readHostView } from "../../storage/host-view.ts";
 import type { EngineParts } from "../engine-parts.ts";
-import { logAttributesOf } from "../logs/log-attributes.ts";
-import type { MountPoint } from "../mounts/mount-point.ts";
 import { networkModeOf } from "../networks/network-mode.ts";
 import { containerPlaces } from "../places.ts";
-import { planStart, type StartPlan } from "./container-plan.ts";
-import type { ContainerRecord } from "./container-record.ts";
+import { planStart } from "./container-plan.ts";
+import { LikelyKinds } from "./likely-kinds.ts";
+import { type Like, ReadyStart, requestOf, surroundingsOf } from "./ready-start.ts";
 import { dependsOnOthers } from "./sharing.ts";
 
-/** Starts that follow each other within so long… */
-const PATIENCE_MS = 1000;
-/** …and so many of one kind make the next one likely. */
-const ENOUGH = 3;
-/** One for the next, and one that is made while that one runs: its making takes about as long as a short container's life. */
-const MOST = 2;
+/** After a start, so that making others ready does not take part in it. */
+const PAUSE_MS = 10;
 
-type Parts = Pick<EngineParts, "machine" | "places" | "executor" | "background" | "clearAway">;
-type Like = Pick<ContainerRecord, "name" | "body" | "image" | "mounts">;
+type Parts = Pick<EngineParts, "machine" | "places" | "executor" | "background" | "clearAway" | "networks">;
 
-interface ReadyParts {
-  readonly id: ContainerId;
+interface Making {
   readonly kind: string;
-  /** The whole of it, for the container that it was made after. */
-  readonly plan: StartPlan;
-  readonly request: string | undefined;
-  readonly begun: BegunMonitor;
-  readonly surroundings: Surroundings;
-}
-
-/** The beginning of a start, for a container that is to have this id. */
-export class ReadyStart {
-  readonly #parts: ReadyParts;
-  isAlive = true;
-  /** It is a container's. */
-  isUsed = false;
-
-  constructor(parts: ReadyParts) {
-    this.#parts = parts;
-    void parts.begun.closed.then(() => {
-      this.isAlive = false;
-    });
-  }
-
-  get id(): ContainerId {
-    return this.#parts.id;
-  }
-
-  get kind(): string {
-    return this.#parts.kind;
-  }
-
-  get groupPath(): string {
-    return this.#parts.plan.groupPath;
-  }
-
-  /** The plan that was made already, where the same was asked for as the last time; undefined: it is to be made. */
-  planOf(container: Like): StartPlan | undefined {
-    const asked = requestOf(container);
-    return asked !== undefined && asked === this.#parts.request ? this.#parts.plan : undefined;
-  }
-
-  /** Whether this is how the container would begin. */
-  fits(plan: StartPlan, mounts: readonly MountPoint[]): boolean {
-    if (!this.isAlive || mounts.some(({ type }) => type === "volume")) return false; // those are mounted first
-    const { begun, surroundings } = this.#parts;
-    const beginning = beginningOf(plan.steps);
-    const isSame = plan === this.#parts.plan || Buffer.compare(encodeBeginning(beginning), begun.bytes) === 0;
-    const now = surroundingsOf(beginning);
-    return isSame && now.mounts === surroundings.mounts && now.trees === surroundings.trees;
-  }
-
-  /** @throws as `BegunMonitor.finish` */
-  finish(steps: readonly Step[]): Promise<MonitorLink> {
-    this.isUsed = true;
-    return this.#parts.begun.finish(steps, beginningOf(steps).length);
-  }
-
-  withdraw(): Promise<void> {
-    return this.#parts.begun.withdraw();
-  }
+  readonly made: Promise<ReadyStart | undefined>;
 }
 
 export class ReadyStarts {
   readonly #parts: Parts;
+  readonly #kinds = new LikelyKinds();
   /** With what takes each back when nobody wants it. */
   readonly #ready = new Map<ReadyStart, ReturnType<typeof setTimeout>>();
-  #making = 0;
+  /** Nobody's yet. */
+  readonly #making = new Set<Making>();
+  /** By kind: when more are made. */
+  readonly #refills = new Map<string, ReturnType<typeof setTimeout>>();
   #isClosed = false;
-  #last = { kind: "", count: 0, atMs: 0 };
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** For a container of this kind, and nobody else from here on; undefined where none is ready. */
-  take(body: ContainerCreateBody): ReadyStart | undefined {
-    if (this.#ready.size === 0) return undefined;
+  /** For a container of this kind, and nobody else from here on; undefined where none is ready, nor soon. */
+  async take(body: ContainerCreateBody): Promise<ReadyStart | undefined> {
+    if (this.#ready.size === 0 && this.#making.size === 0) return undefined;
     const kind = kindOf(body);
-    const ready = [...this.#ready.keys()].find((one) => one.kind === kind);
-    if (ready !== undefined) this.#letGo(ready);
-    return ready;
+    const ready = this.#ready.keys().find((one) => one.kind === kind);
+    if (ready !== undefined) {
+      this.#letGo(ready);
+      return ready;
+    }
+    const making = this.#making.values().find((one) => one.kind === kind);
+    if (making === undefined) return undefined;
+    this.#making.delete(making);
+    return making.made; // it is ahead of one that would begin now
   }
 
-  /** Nothing came of the container. */
-  giveBack(ready: ReadyStart): void {
+  /** Nothing came of the container. Resolves when it is kept, or gone. */
+  async giveBack(ready: ReadyStart): Promise<void> {
     if (ready.isUsed) return;
     if (ready.isAlive && !this.#isClosed) this.#keep(ready);
-    else this.discard(ready);
+    else await this.discard(ready);
   }
 
   /** Such a container was started: the next may be of its kind. */
   noteStart(like: Like): void {
     const kind = kindOf(like.body);
-    if (kind === undefined) return;
-    const nowMs = performance.now();
-    const follows = kind === this.#last.kind && nowMs - this.#last.atMs < PATIENCE_MS;
-    this.#last = { kind, count: follows ? this.#last.count + 1 : 1, atMs: nowMs };
-    if (this.#last.count < ENOUGH || this.#isClosed || this.#ready.size + this.#making >= MOST) return;
-    this.#making++;
-    void this.#parts.background("making a start ready", async () => {
-      try {
-        const ready = await this.#make(like, kind);
-        if (this.#isClosed) this.discard(ready);
-        else this.#keep(ready);
-      } catch (error) {
-        log("warn", "no start could be made ready", error); // the next container's own says why that fails
-      } finally {
-        this.#making--;
-      }
-    });
+    if (kind === undefined || this.#isClosed) return;
+    this.#kinds.note(kind, performance.now());
+    if (this.#kinds.likely(kind) === 0) return;
+    if (this.#countOf(kind) === 0) void this.#begin(like, kind); // the next one would find none
+    clearTimeout(this.#refills.get(kind));
+    const timer = setTimeout(() => void this.#refill(like, kind), PAUSE_MS);
+    timer.unref();
+    this.#refills.set(kind, timer);
   }
 
-  async #make(like: Like, kind: string): Promise<ReadyStart> {
+  async #refill(like: Like, kind: string): Promise<void> {
+    this.#refills.delete(kind);
+    while (!this.#isClosed && this.#countOf(kind) < this.#kinds.likely(kind))
+      if (!(await this.#begin(like, kind))) return;
+  }
+
+  #countOf(kind: string): number {
+    return [...this.#ready.keys(), ...this.#making].filter((one) => one.kind === kind).length;
+  }
+
+  /** @returns false where that cannot be */
+  async #begin(like: Like, kind: string): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<ReadyStart | undefined>();
+    const making = { kind, made: promise };
+    this.#making.add(making);
+    void this.#parts.background("making a start ready", async () => {
+      let ready: ReadyStart | undefined;
+      try {
+        ready = await this.#make(like, kind);
+      } catch (error) {
+        log("warn", "no start could be made ready", error); // the next container's own says why that fails
+      }
+      const isNobodys = this.#making.delete(making);
+      resolve(ready);
+      if (isNobodys && ready !== undefined) await this.giveBack(ready);
+    });
+    return (await promise) !== undefined;
+  }
+
+  /** undefined where its network cannot be made ahead. */
+  async #make(like: Like, kind: string): Promise<ReadyStart | undefined> {
+    const { executor, networks, places: all } = this.#parts;
     const id = newContainerId();
     const plan = planStart(id, like, this.#parts);
     const beginning = beginningOf(plan.steps);
     const request = requestOf(like);
-    const surroundings = surroundingsOf(beginning);
-    mkdirSync(containerPlaces(this.#parts.places, id, true).runDir, { mode: 0o700 });
+    const surroundings = surroundingsOf(beginning, all.runDir);
+    const places = containerPlaces(all, id, true);
+    mkdirSync(places.runDir, { mode: 0o700 });
     point("container.ready.directory");
+    const sandbox = await networks.lend({ id, body: like.body, places });
     try {
-      const begun = await this.#parts.executor.beginMonitor(beginning);
+      if (sandbox === undefined && networkModeOf(like.body).kind === "network") {
+        await this.#clearAway(id, plan.groupPath);
+        return undefined;
+      }
+      const begun = await executor.beginMonitor(beginning);
       point("container.ready.begun");
-      return new ReadyStart({ id, kind, plan, request, begun, surroundings });
+      return new ReadyStart({ id, kind, plan, request, begun, surroundings, runDir: all.runDir, sandbox });
     } catch (error) {
+      if (sandbox !== undefined) await networks.takeBack(sandbox);
       await this.#clearAway(id, plan.groupPath);
       throw error;
     }
   }
 
   #keep(ready: ReadyStart): void {
-    const timer = setTimeout(() => this.#drop(ready), PATIENCE_MS);
+    const timer = setTimeout(() => this.#drop(ready), this.#kinds.patienceMs(ready.kind));
     timer.unref();
     this.#ready.set(ready, timer);
   }
@@ -181,13 +151,14 @@ export class ReadyStarts {
 
   #drop(ready: ReadyStart): void {
     this.#letGo(ready);
-    this.discard(ready);
+    void this.discard(ready);
   }
 
   /** What is like it would not be what the next container needs either. */
-  discard(ready: ReadyStart): void {
-    void this.#parts.background("taking a ready start back", async () => {
+  discard(ready: ReadyStart): Promise<boolean> {
+    return this.#parts.background("taking a ready start back", async () => {
       await ready.withdraw();
+      if (ready.sandbox !== undefined) await this.#parts.networks.takeBack(ready.sandbox);
       await this.#clearAway(ready.id, ready.groupPath);
     });
   }
@@ -199,41 +170,16 @@ export class ReadyStarts {
   /** Nothing is made ready any more, and what is goes. */
   close(): void {
     this.#isClosed = true;
+    for (const timer of this.#refills.values()) clearTimeout(timer);
     for (const ready of this.#ready.keys()) this.#drop(ready);
   }
 }
 
-interface Surroundings {
-  /** The same object as long as the machine's mounts are the same. */
-  readonly mounts: unknown;
-  /** Which directories the root lies on, with the accounts in them, and when each was changed last: others may have the names by now. */
-  readonly trees: string;
-}
-
-function surroundingsOf(beginning: readonly Step[]): Surroundings {
-  const lowers = beginning.flatMap((step) => (step.op === "overlay" ? step.lowers : []));
-  const paths = lowers.flatMap((lower) => [lower, `${lower}/etc/passwd`, `${lower}/etc/group`]);
-  return { mounts: readHostView().mounts, trees: paths.map(stampOf).join() };
-}
-
-function stampOf(path: string): string {
-  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return status === undefined ? "" : `${status.dev}:${status.ino}:${status.ctimeNs}`;
-}
-
-/** All that a plan is made of but the machine; never the same where a path is looked at that may be another by now. */
-function requestOf({ name, body, image, mounts }: Like): string | undefined {
-  const { HostConfig } = body;
-  if (mounts.length > 0 || HostConfig.Devices.length > 0) return undefined;
-  const root = HostConfig.Rootfs === "" ? "" : realpathSync(HostConfig.Rootfs);
-  const attributes = logAttributesOf({ id: "", name, body, imageId: image?.id ?? "" });
-  return JSON.stringify([body, image, root, attributes]);
-}
-
 /** What the beginning of a start depends on, roughly: the bytes decide. undefined where none can be made ready. */
 function kindOf(body: ContainerCreateBody): string | undefined {
-  const { HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce } = body;
+  const { HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce, NetworkingConfig, MacAddress } = body;
   if (!HostConfig.AutoRemove || HostConfig.CgroupParent !== "") return undefined;
-  if (!["none", "host"].includes(networkModeOf(body).kind) || dependsOnOthers(body)) return undefined;
-  return JSON.stringify([HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce]);
+  if (!["none", "host", "network"].includes(networkModeOf(body).kind) || dependsOnOthers(body)) return undefined;
+  const network = [NetworkingConfig, MacAddress];
+  return JSON.stringify([HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce, network]);
 }

@@ -76,8 +76,7 @@ async function isWhole(digest: Digest, content: { verify(digest: Digest): Promis
 /** Brings a blob again, from the first registry that has it. */
 async function mend(images: Images, image: ImageRecord, digest: Digest, request: CheckRequest): Promise<Outcome> {
   if (!request.repair) return { outcome: "damaged", isMended: false };
-  const stores = await images.stores();
-  const { content, fetcher } = stores;
+  const { content, fetcher } = await images.stores();
   const registries = await images.registrySettings.registries();
   const size = sizeIn(image, digest);
   await content.remove(digest);
@@ -90,7 +89,6 @@ async function mend(images: Images, image: ImageRecord, digest: Digest, request:
         if (session === undefined) continue;
         await content.put((await getManifest(session, digest, digest, request.signal)).raw);
       } else await fetcher.fetch({ digest, size }, { sessions, ...(request.signal && { signal: request.signal }) });
-      await stores.sync();
       return { outcome: "damaged, and brought again", isMended: true };
     } catch (error) {
       request.signal?.throwIfAborted();
@@ -103,9 +101,7 @@ async function mend(images: Images, image: ImageRecord, digest: Digest, request:
 
 async function unpackAgain(images: Images, layer: ImageLayer): Promise<Outcome> {
   try {
-    const stores = await images.stores();
-    await stores.ensureLayer({ ...layer, size: layer.sizeBytes });
-    await stores.sync();
+    await (await images.stores()).ensureLayer({ ...layer, size: layer.sizeBytes });
     return { outcome: "missing, and unpacked again", isMended: true };
   } catch (error) {
     if (!(error instanceof OrlopError)) throw error;

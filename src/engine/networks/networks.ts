@@ -75,7 +75,7 @@ export interface NetworkedContainer {
   readonly body: ContainerCreateBody;
   readonly places: { readonly runDir: string; readonly dataDir: string };
   readonly isRunning: boolean;
-  readonly run: { readonly status: string; readonly pid: number };
+  readonly run: { readonly status: string };
   readonly endpoints: readonly AskedEndpoint[];
   /** "80/tcp" … */
   readonly exposedPorts: readonly string[];
@@ -106,7 +106,6 @@ export class Networks {
       names: this.#names,
       netd: options.netd,
       runDir: options.runDir,
-      background: (what, work) => options.background(what, work),
       networkOf: (id) => this.#byId.get(id),
       forgetNames: async (id, record) => {
         await this.#openLinksOf(id); // while nobody else can have its addresses
@@ -271,48 +270,47 @@ export class Networks {
     const { body, warnings } = withDefaultNetwork(asked);
     checkMode(body);
     const endpoints = endpointsOf(body);
-    for (const { network: name, settings } of endpoints) checkEndpoint(await this.#asked(name), settings);
+    for (const { network: name, settings } of endpoints) checkEndpoint(await this.get(name), settings);
     nameLinks(endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
-    for (const text of body.HostConfig.Links) this.#checkLink(text.split(":")[0] ?? "");
+    for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
     resolversOfBody(body);
     for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
     return { body, warnings: [...warnings, ...modeWarnings(body)] };
   }
 
-  /** Of a create: that something is not found means the image there, which clients pull then. @throws {OrlopError} */
-  async #asked(name: string): Promise<Network> {
-    try {
-      return await this.get(name);
-    } catch (error) {
-      if (error instanceof OrlopError && error.code === "no_such_network")
-        throw OrlopError.of("no_network_to_join", { network: name }, error);
-      throw error;
-    }
+  /**
+   * The network of a container that does not exist yet, with its files; undefined where it is to be in others than the default
+   * network. It goes by `attach` or by `takeBack`.
+   */
+  async lend(coming: Pick<NetworkedContainer, "id" | "body" | "places">): Promise<SandboxRecord | undefined> {
+    const wishes = await this.#wishesOf(endpointsOf(coming.body));
+    const [wish] = wishes;
+    if (wish === undefined || !isPlain(wishes)) return undefined;
+    const sandbox = this.#ready.take() ?? (await this.#sandboxes.makeReady(wish));
+    this.#sandboxes.show(sandbox, coming.places.runDir);
+    this.#writeFiles(coming, sandbox);
+    return sandbox;
   }
 
-  #checkLink(container: string): void {
-    try {
-      this.#options.find(container);
-    } catch (error) {
-      if (error instanceof OrlopError && error.code === "no_such_container")
-        throw OrlopError.of("no_container_to_link", { container }, error);
-      throw error;
-    }
+  /** What was lent, and is no container's. */
+  takeBack(sandbox: SandboxRecord): Promise<void> {
+    return this.#sandboxes.removeSandbox(sandbox);
   }
 
-  /** Before the start; steps that come first in the container's plan. @throws {OrlopError} */
-  async attach(container: NetworkedContainer): Promise<Step[]> {
+  /**
+   * Before the start; steps that come first in the container's plan.
+   *
+   * @param lent what `lend` gave for it
+   * @throws {OrlopError}
+   */
+  async attach(container: NetworkedContainer, lent?: SandboxRecord): Promise<Step[]> {
     const { body, id, name, places } = container;
     if (networkModeOf(body).kind !== "network") return [];
-    const endpoints: EndpointWish[] = [];
-    for (const asked of container.endpoints) {
-      const network = await this.get(asked.network);
-      endpoints.push({ network, settings: asked.settings });
-    }
+    const endpoints = await this.#wishesOf(container.endpoints);
     const { PortBindings, PublishAllPorts } = body.HostConfig;
     const ports = { bindings: PortBindings, exposed: container.exposedPorts, publishAll: PublishAllPorts };
     const wish = { containerId: id, containerName: name, runDir: places.runDir, endpoints, ports };
-    const steps = await this.#sandboxes.attach(wish, this.#takeReady(endpoints));
+    const steps = await this.#sandboxes.attach(wish, lent ?? (isPlain(endpoints) ? this.#ready.take() : undefined));
     try {
       await this.#serveNames(container);
       this.#writeFiles(container);
@@ -324,18 +322,21 @@ export class Networks {
     return steps;
   }
 
-  /** Its program runs. */
-  noteStart({ id, places, run }: NetworkedContainer): void {
-    this.#sandboxes.noteStart(id, places.runDir, run.pid);
-  }
-
   #nameOf(containerId: string): string {
     return this.#options.container(containerId)?.name ?? containerId.slice(0, 12);
   }
 
+  async #wishesOf(asked: readonly AskedEndpoint[]): Promise<EndpointWish[]> {
+    const wishes: EndpointWish[] = [];
+    for (const { network, settings } of asked) wishes.push({ network: await this.get(network), settings });
+    return wishes;
+  }
+
   /** /etc/hosts and its like, as the container's networks are now. */
-  #writeFiles({ id, body, places }: NetworkedContainer): void {
-    const sandbox = this.#sandboxes.of(id);
+  #writeFiles(
+    { id, body, places }: Pick<NetworkedContainer, "id" | "body" | "places">,
+    sandbox = this.#sandboxes.of(id),
+  ): void {
     if (sandbox === undefined) return;
     const hostname = body.Hostname || (body.HostConfig.UTSMode === "host" ? this.#options.hostname : id.slice(0, 12));
     writeNetworkFiles({ body, hostname, directory: places.dataDir, sandbox, others: this.#linkedHosts(id) });
@@ -504,14 +505,6 @@ export class Networks {
     if (named !== undefined) await this.#nameService.tellNames(container.id, named);
   }
 
-  #takeReady(endpoints: readonly EndpointWish[]): SandboxRecord | undefined {
-    const [first, ...more] = endpoints;
-    if (first === undefined || more.length > 0 || !first.network.isDefault) return undefined;
-    const { MacAddress, Aliases, DriverOpts, IPAMConfig } = first.settings;
-    const asksMore = Object.keys(DriverOpts).length > 0 || linkLocalsOf(IPAMConfig).length > 0;
-    return MacAddress === "" && Aliases.length === 0 && !asksMore ? this.#ready.take() : undefined;
-  }
-
   /** After the end, and for what a start left that failed. */
   async detach({ id, places }: Pick<NetworkedContainer, "id" | "places">): Promise<void> {
     const record = this.#sandboxes.of(id);
@@ -600,10 +593,6 @@ export class Networks {
       for (const container of running)
         await this.#finishChanges(container, links).catch((error: unknown) =>
           log("error", `networks of ${container.id}`, error),
-        );
-      for (const { id, places, run } of running)
-        void this.#options.background(`the network namespace of ${id}`, () =>
-          this.#sandboxes.handOver(id, places.runDir, run.pid),
         );
     }
     for (const id of this.#sandboxes.networkIds) {
@@ -696,4 +685,12 @@ function checkEndpoint(network: Network, settings: EndpointSettings): void {
     });
   linkLocalsOf(IPAMConfig);
   endpointOptionsOf(settings);
+}
+
+/** In the default network alone, with nothing that is asked of it there. */
+function isPlain([first, ...more]: readonly EndpointWish[]): boolean {
+  if (first === undefined || more.length > 0 || !first.network.isDefault) return false;
+  const { MacAddress, Aliases, DriverOpts, IPAMConfig } = first.settings;
+  const asksMore = Object.keys(DriverOpts).length > 0 || linkLocalsOf(IPAMConfig).length > 0;
+  return MacAddress === "" && Aliases.length === 0 && !asksMore;
 }

@@ -30,9 +30,9 @@ export class ReadySandboxes {
 
   /** undefined when none is ready. More are made a little later. */
   take(): SandboxRecord | undefined {
-    if (!this.#isClosed) {
-      clearTimeout(this.#timer);
+    if (!this.#isClosed && this.#timer === undefined) {
       this.#timer = setTimeout(() => {
+        this.#timer = undefined;
         this.#filling = this.#filling.then(() => this.#parts.background("making networks ready", () => this.#fill()));
       }, PAUSE_MS);
       this.#timer.unref();

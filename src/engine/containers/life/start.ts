@@ -5,6 +5,7 @@ import type { OrlopError } from "../../../base/errors.ts";
 import { settlesWithin } from "../../../base/in-time.ts";
 import { log } from "../../../base/log.ts";
 import { point } from "../../../base/point.ts";
+import type { Step } from "../../../kernel/step.ts";
 import { networkModeOf } from "../../networks/network-mode.ts";
 import { GROUP_FILE } from "../../places.ts";
 import type { ContainerExecs } from "../container-execs.ts";
@@ -14,7 +15,7 @@ import { planStart, type StartPlan } from "../container-plan.ts";
 import { ContainerProcess } from "../container-process.ts";
 import { groupPathOfRecord, neverRun } from "../container-record.ts";
 import { ExpectedStart } from "../expected-start.ts";
-import type { ReadyStart } from "../ready-starts.ts";
+import type { ReadyStart } from "../ready-start.ts";
 import { noRestarts } from "../restart-policy.ts";
 import { explainFailure } from "../start-failure.ts";
 import type { ContainerLife } from "./container-life.ts";
@@ -179,11 +180,10 @@ export class ContainerStart {
       } as const;
       await life.write(record, life.withRestarts({ isWaiting: false }));
       point("container.start.recorded");
-      life.parts.networks.noteStart(life.container);
       life.tell("start");
       run.watch(process, plan.groupPath);
       health.watch(true);
-      if (expected !== undefined) life.parts.noteStart(life.record);
+      life.parts.noteStart(life.record);
     } catch (error) {
       io.dismiss(arrivals);
       throw error;
@@ -208,13 +208,27 @@ export class ContainerStart {
     const ready = this.#ready;
     this.#ready = undefined;
     if (ready !== undefined) {
-      const process = await ContainerProcess.finish(parts.executor, ready.finish(plan.steps), places.socket);
+      const process = await this.#goOnWith(ready, plan);
       if (process !== undefined) return process;
+      await parts.networks.detach(container);
       await parts.clearAway(plan.groupPath, [places.layers]); // the kernel takes a volatile overlay's directories once
     }
     const network = await parts.networks.attach(container);
     const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;
     return begin(parts.executor, [...network, ...plan.steps], places.socket);
+  }
+
+  /** undefined where what was ready has ended meanwhile. */
+  async #goOnWith(ready: ReadyStart, plan: StartPlan): Promise<ContainerProcess | undefined> {
+    const { parts, places, container } = this.#life;
+    let network: readonly Step[];
+    try {
+      network = await parts.networks.attach(container, ready.sandbox);
+    } catch (error) {
+      await ready.withdraw();
+      throw error;
+    }
+    return ContainerProcess.finish(parts.executor, ready.finish(plan.steps, network), places.socket);
   }
 
   /** Takes note of a failed start; a `--rm` container goes with it. The error for the caller. */
