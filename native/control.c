@@ -47,6 +47,12 @@ static void say_status(struct peer *peer) {
   say(peer, F_STATUS, payload, sizeof payload);
 }
 
+/* Perhaps no engine was connected when it was told. */
+static void say_kills(struct peer *peer) {
+  if (peer->source.fd >= 0 && monitor.oom.kills > 0 && monitor.state == RUNNING)
+    say(peer, F_OOM, &monitor.oom.kills, sizeof monitor.oom.kills);
+}
+
 #define EACH_CONTROL(peer)                                                         \
   for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)  \
     if (peer->role == PEER_CONTROL)
@@ -150,6 +156,7 @@ static bool take_greeting(struct peer *peer, uint8_t kind, struct span payload) 
   if (kind == F_CONTROL && payload.size == 0) {
     become_control(peer);
     say_status(peer);
+    say_kills(peer);
     return true;
   }
   if (kind != F_ATTACH || !take_u8(&payload, &streams) || !take_u8(&payload, &flags) || payload.size != 0)

@@ -43,6 +43,7 @@ struct monitor *monitor_of(struct task *task) {
   source_clear(&m->listener, SOURCE_LISTENER, 0);
   source_clear(&m->input, SOURCE_INPUT, 0);
   source_clear(&m->log.writer, SOURCE_WRITER, 0);
+  source_clear(&m->oom.source, SOURCE_OOM, 0);
   source_clear(&m->output[0], SOURCE_OUTPUT, 0);
   source_clear(&m->output[1], SOURCE_OUTPUT, 1);
   for (uint16_t i = 0; i < PEERS_MAX; i++)
@@ -249,6 +250,7 @@ static void container_exited(void) {
   source_close(&m->pidfd);
   input_drop();
   (void)POINT("monitor.exit.reaped");
+  oom_finish(&m->oom); /* before EXITED */
   drain_output(0);
   drain_output(1);
   close_fd(&m->slave);
@@ -308,6 +310,10 @@ static void dispatch(const struct epoll_event *event) {
   case SOURCE_PEER:
     peer_ready(&m->peer[index], event->events);
     break;
+  case SOURCE_OOM:
+    if (m->oom.source.fd >= 0)
+      oom_ready(&m->oom);
+    break;
   case SOURCE_WRITER:
     if (m->log.writer.fd >= 0)
       log_written();
@@ -360,10 +366,11 @@ static __attribute__((noinline)) int wait_unmapped(int epoll, struct epoll_event
 
 static void wait_and_dispatch(int timeout) {
   struct epoll_event events[EVENTS_MAX];
-  bool to_trim = monitor.active && monitor.state == RUNNING;
+  int memory = oom_patience(&monitor.oom);
+  bool to_trim = monitor.active && monitor.state == RUNNING && memory < 0;
   arm_all();
   int settle = monitor.touched > KEPT_BYTES ? 0 : SETTLE_MS;
-  int count = epoll_wait(monitor.epoll, events, EVENTS_MAX, to_trim ? settle : timeout);
+  int count = epoll_wait(monitor.epoll, events, EVENTS_MAX, to_trim ? settle : memory >= 0 ? memory : timeout);
   if (count == 0 && to_trim) {
     trim();
     count = wait_unmapped(monitor.epoll, events, timeout);
@@ -371,6 +378,7 @@ static void wait_and_dispatch(int timeout) {
   monitor.active = true;
   for (int i = 0; i < count && !monitor.failed; i++)
     dispatch(&events[i]);
+  oom_look_again(&monitor.oom);
 }
 
 static void adopt(struct task *task, struct inbox *box) {
@@ -391,6 +399,7 @@ static void adopt(struct task *task, struct inbox *box) {
   source_arm(&m->channel, EPOLLIN);
   source_arm(&m->pidfd, EPOLLIN);
   source_arm(&m->listener, EPOLLIN);
+  oom_arm(&m->oom);
   if (m->log.nonblocking && log_writer_start(&m->log) < 0)
     m->log.nonblocking = false; /* no second process: better slow than lost */
   control_adopt(task->conn, box);

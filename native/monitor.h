@@ -25,7 +25,7 @@ enum { STDIO_KEEP_STDIN = 1, STDIO_TERMINAL = 2 };
 
 /* ── the loop's sources (monitor.c) ────────────────────────────────────────────────────────────────────────────── */
 
-enum source_kind { SOURCE_CHANNEL = 1, SOURCE_PIDFD, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_INPUT, SOURCE_PEER, SOURCE_WRITER };
+enum source_kind { SOURCE_CHANNEL = 1, SOURCE_PIDFD, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_INPUT, SOURCE_PEER, SOURCE_WRITER, SOURCE_OOM };
 
 /* A descriptor that epoll knows. armed: the events asked for, or NOT_ARMED. */
 enum { NOT_ARMED = -1 };
@@ -186,6 +186,27 @@ void terminal_adopt(int master);
 void terminal_revive(void);
 int terminal_resize(uint16_t rows, uint16_t columns);
 
+/* ── memory that ran out (oom.c) ───────────────────────────────────────────────────────────────────────────────── */
+
+struct oom {
+  struct source source;    /* the group's file itself (is_file), or v1's eventfd; fd -1: nothing is watched */
+  int file;
+  bool is_file;
+  uint64_t before;         /* killed in this group before we came */
+  uint32_t kills;          /* of this container's processes, so far as was told */
+  int wait_ms;
+  int64_t look_at_ms;      /* CLOCK_MONOTONIC; 0: nothing is awaited */
+};
+
+void oom_arm(struct oom *oom);
+void oom_ready(struct oom *oom);
+/* Milliseconds until it is to be looked at again; -1: nothing is awaited. */
+int oom_patience(const struct oom *oom);
+void oom_look_again(struct oom *oom);
+/* The container has ended: what is not told yet is told, and nothing is watched any more. */
+void oom_finish(struct oom *oom);
+void oom_close(struct oom *oom);
+
 /* ── the exit record (record.c) ────────────────────────────────────────────────────────────────────────────────── */
 
 struct exit_record { bool on, sync; int dir; char name[200]; char wake[512]; };
@@ -225,6 +246,7 @@ struct monitor {
   bool input_ending;
 
   struct log log;
+  struct oom oom;
   struct exit_record record;
   struct peer peer[PEERS_MAX];
   size_t touched;          /* bytes of the buffers below that bursts used since the last trim */

@@ -47,6 +47,7 @@ const struct step_kind step_kinds[] = {
     {"log", "ssnnnnb", step_log},
     {"exit-record", "sns", step_exit_record},
     {"listen", "s", step_listen},
+    {"watch-memory", "ss", step_watch_memory},
     {"target", "nn", step_target},
     {"kill-target", "n", step_kill_target},
     {"spawn", "nsn", step_spawn},

@@ -10,6 +10,8 @@ step_function step_mkdir, step_write, step_try_write, step_read, step_file, step
 step_function step_kill_group, step_device_program;
 /* steps_state.c */
 step_function step_write_until, step_usage;
+/* oom.c */
+step_function step_watch_memory;
 /* steps_netlink.c */
 step_function step_netlink, step_try_netlink, step_netlink_list;
 /* spawn.c */

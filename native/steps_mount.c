@@ -14,7 +14,7 @@
 enum {
   OPTION_MAX = 255,    /* bytes of one fsconfig(2) value */
   MOUNT_DATA_MAX = 4095,
-  LOWERS_MAX = 128,
+  LOWERS_MAX = 129, /* an image's, what is below every image, and changes that are only looked at */
 };
 
 /* What the file system itself says about a failure: "e message" lines, the last one is ours (fsopen(2)). */

@@ -79,13 +79,14 @@ static void restore_signals(void) {
 
 /* ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The listening socket as descriptor 3, and nothing else of ours. */
+/* The listening socket as descriptor 3, its lock as the next, and nothing else of ours. */
 _Noreturn static void become_engine(void) {
   if (self.listeners.api == 3)
     fcntl(3, F_SETFD, 0);
   else
     dup2(self.listeners.api, 3);
   syscall(SYS_close_range, 4U, ~0U, 0U);
+  supervisor_lock_engine(self.places);
   restore_signals();
   signal(SIGPIPE, SIG_DFL);
   execv(self.engine_argv[0], self.engine_argv);

@@ -56,6 +56,9 @@ const char *failing_message(void);
 /* Tells it to all clients that wait at this socket. */
 void failing_answer(int listener);
 
+/* supervisor_engine.c: in the child that becomes the engine. An older one that is still there is killed first. */
+void supervisor_lock_engine(struct places places);
+
 /* supervisor_netd.c: sees that a netd runs. Its pid; *found: it ran already. -1: errno. */
 pid_t supervisor_netd(struct places places, bool *found);
 

@@ -4,6 +4,7 @@ import { OrlopError } from "../base/errors.ts";
 import type { Container } from "../engine/containers/container.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
 import { networkModeOf } from "../engine/networks/network-mode.ts";
+import type { Digest } from "../spec/digest.ts";
 import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
@@ -35,17 +36,23 @@ export const containerFilterKeys = [
 const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 const healths = ["starting", "healthy", "unhealthy", "none"];
 
+export interface FilterSurroundings {
+  /** Those that there are, for containers that were given one by its id. */
+  readonly networks: readonly NamedNetwork[];
+  /** The image that is meant by a name or an id. */
+  readonly imageOf: (written: string) => Digest | undefined;
+}
+
 /**
  * @param containers newest first
  * @param find       a container by what `before` and `since` name
- * @param networks   those that there are, for containers that were given one by its id
  * @throws {OrlopError} bad_value, no_such_container
  */
 export function filterContainers(
   containers: readonly Container[],
   { all, limit, filters }: ListQuery,
   find: (reference: string) => Container,
-  networks: readonly NamedNetwork[] = [],
+  { networks, imageOf }: FilterSurroundings,
 ): Container[] {
   check(filters, "status", (status) => statuses.includes(status), statuses.join(", "));
   check(filters, "health", (health) => healths.includes(health), healths.join(", "));
@@ -66,13 +73,13 @@ export function filterContainers(
       holds(names, (name) => name.test(container.name) || name.test(`/${container.name}`)) &&
       holds(filters["status"], (status) => container.status === status) &&
       holds(filters["exited"], (code) => hasExitedWith(container, Number(code))) &&
-      holds(filters["ancestor"], (image) => isOf(container, image)) &&
+      holds(filters["ancestor"], (image) => isOf(container, image, imageOf(image))) &&
       holds(before, (other) => at > other) &&
       holds(since, (other) => at < other) &&
       holds(filters["health"], (health) => health === (container.health.current?.status ?? "none")) &&
       // Of swarm no container is anything.
       holds(filters["is-task"], isFalse) &&
-      holds(filters["isolation"], (isolation) => isolation === container.body.HostConfig.Isolation) &&
+      holds(filters["isolation"], (isolation) => isolation === (container.body.HostConfig.Isolation || "default")) &&
       holds(filters["network"], (network) => isIn(container, network, networks)) &&
       holds(filters["volume"], (volume) => hasMount(container, volume)) &&
       holds(filters["expose"], (range) => hasPort(container.body.ExposedPorts, range)) &&
@@ -103,8 +110,9 @@ function hasExitedWith({ status, run }: Container, code: number): boolean {
   return status === "exited" && run.exitCode === code;
 }
 
-function isOf({ body }: Container, image: string): boolean {
-  return body.Image === image || (isHostImage(image) && isHostImage(body.Image));
+/** Of the image that the name means now: an older one of this name is another. */
+function isOf({ body, record }: Container, image: string, id: Digest | undefined): boolean {
+  return id === undefined ? isHostImage(image) && isHostImage(body.Image) : record.image?.id === id;
 }
 
 export interface NamedNetwork {

@@ -1,6 +1,7 @@
 /** Finds the route of a request: /v1.41/containers/x/json and /containers/x/json are the same. */
 
 import { OrlopError } from "../base/errors.ts";
+import { absence } from "./absent-operations.ts";
 import type { Method, Route } from "./route.ts";
 
 export const API_MAX_MINOR = 51;
@@ -32,7 +33,7 @@ export class Router {
     }
   }
 
-  /** @throws {OrlopError} page_not_found, api_version */
+  /** @throws {OrlopError} page_not_found, api_version; feature_missing, no_swarm: of Docker's operations those that are not here */
   match(method: string, target: string): Match {
     const mark = target.indexOf("?");
     const path = mark < 0 ? target : target.slice(0, mark);
@@ -48,7 +49,7 @@ export class Router {
       const value = route.method === method ? pattern.exec(rest)?.[1] : undefined;
       if (value !== undefined) return { route, params: { [name]: decode(value) }, query, apiMinor };
     }
-    throw OrlopError.of("page_not_found", { path: rest });
+    throw absence(method, rest) ?? OrlopError.of("page_not_found", { path: rest });
   }
 }
 

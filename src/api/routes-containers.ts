@@ -44,7 +44,10 @@ export const containerRoutes = [
       const newestFirst = engine.containers.all().toReversed();
       const find = (reference: string) => engine.containers.get(reference);
       const networks = query.filters["network"] === undefined ? [] : await engine.networks.all();
-      const found = filterContainers(newestFirst, query, find, networks);
+      const found = filterContainers(newestFirst, query, find, {
+        networks,
+        imageOf: (written) => engine.images.table.find(written)?.image.id,
+      });
       const nowMs = Date.now();
       const summaries = found.map(async (container) => {
         const size = query.size ? await engine.containers.sizeOf(container) : undefined;

@@ -84,6 +84,14 @@ export const diskRoutes = [
       return json(Object.assign({}, ...parts, cache, builder));
     },
   }),
+  // Nothing is built here, so nothing is kept of it: the last question of `docker system prune`.
+  route({
+    method: "POST",
+    path: "/build/prune",
+    operation: "BuildPrune",
+    query: {},
+    handle: () => json({ CachesDeleted: [], SpaceReclaimed: 0 }),
+  }),
   route({
     method: "POST",
     path: "/orlop/check",

@@ -49,4 +49,5 @@ export const systemRoutes = [
     operation: "SystemInfo",
     handle: ({ engine, apiMinor }) => json(systemInfo(engine, apiMinor)),
   }),
+  route({ method: "GET", path: "/plugins", operation: "PluginList", handle: () => json([]) }),
 ];

@@ -20,7 +20,7 @@ test.each(["", "10", "s", "1 s", "1d", "1s2", "s1"])("%j is no duration", (text)
 });
 
 test.each([
-  [0, "less than a second"],
+  [0, "Less than a second"],
   [1000, "1 second"],
   [61_000, "1 minute"],
   [7_200_000, "2 hours"],

@@ -49,12 +49,12 @@ const spans = [
   { unit: "second", seconds: 1, from: 1 },
 ] as const;
 
-/** A span of time in one unit, as `ps` tells ages: `3 weeks`, `5 minutes`. A unit is used from `from` whole ones on. */
+/** A span of time in one unit, as `ps` tells ages: `3 weeks`, `Less than a second`: Docker's words, which programs read. A unit is used from `from` whole ones on. */
 export function formatAge(ageMs: number): string {
   const seconds = Math.max(0, ageMs / 1000);
   for (const span of spans) {
     const count = Math.floor(seconds / span.seconds);
     if (count >= span.from) return `${count} ${span.unit}${count === 1 ? "" : "s"}`;
   }
-  return "less than a second";
+  return "Less than a second";
 }

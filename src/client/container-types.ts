@@ -188,7 +188,7 @@ export interface ContainerInspection {
     readonly OpenStdin: boolean;
     readonly AttachStdin: boolean;
   };
-  readonly HostConfig: { readonly AutoRemove: boolean };
+  readonly HostConfig: { readonly AutoRemove: boolean; readonly Memory: number };
   readonly NetworkSettings?: {
     readonly Ports?: Readonly<
       Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>

@@ -21,6 +21,7 @@ import { Sweeper } from "./containers/sweeper.ts";
 import { usageOfVolumes } from "./disk-usage.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { Events } from "./events/events.ts";
+import { makeBottom } from "./images/image-stores.ts";
 import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
 import { Networks } from "./networks/networks.ts";
@@ -95,6 +96,7 @@ export class Engine {
       durable: new DurableStore(`${places.stateDir}/orlop.db`),
       run: new RunStore(`${places.runDir}/run.db`),
     };
+    makeBottom(places);
     const engine = new Engine(options, await prepareMachine(executor, places), stores);
     engine.events.load(historyOf(places));
     engine.volumes.restore(stores.durable.load("volume"));

@@ -6,7 +6,8 @@
  *     ingest/stream-N                              the same, while their digest is not known
  *
  * A blob under its final name is whole and verified: its bytes were hashed while they came, and synced before the rename.
- * So existence is proof, after a power loss too. What lies in `ingest` proves nothing: it is hashed again when it goes on.
+ * So existence is proof, after a power loss too. The name itself is on the disk when `sync` has settled: before anything is
+ * written down that leans on it. What lies in `ingest` proves nothing: it is hashed again when it goes on.
  */
 import { createHash, type Hash } from "node:crypto";
 import { constants, existsSync, renameSync } from "node:fs";
@@ -16,6 +17,7 @@ import { OrlopError } from "../base/errors.ts";
 import { point, seeded } from "../base/point.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 import type { Descriptor } from "../spec/oci-image.ts";
+import { SyncedDirectory, syncDirectory } from "../store/synced-directory.ts";
 
 const readPieceBytes = 1 << 20;
 /** Of files in `ingest` whose digest is not known yet: nobody can go on with them. */
@@ -28,7 +30,7 @@ export interface StoredBlob {
 
 export class ContentStore {
   readonly root: string;
-  readonly #blobs: string;
+  readonly #blobs: SyncedDirectory;
   readonly #ingest: string;
   #streams = 0;
   readonly #puts = new Map<Digest, Promise<void>>();
@@ -37,14 +39,14 @@ export class ContentStore {
 
   private constructor(root: string) {
     this.root = root;
-    this.#blobs = join(root, "blobs", "sha256");
+    this.#blobs = new SyncedDirectory(join(root, "blobs", "sha256"));
     this.#ingest = join(root, "ingest");
   }
 
   /** Opens the layout in this directory, and makes it when there is none. */
   static async open(root: string): Promise<ContentStore> {
     const store = new ContentStore(root);
-    await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
+    await mkdir(store.#blobs.path, { recursive: true, mode: 0o700 });
     await mkdir(store.#ingest, { recursive: true, mode: 0o700 });
     for (const name of await readdir(store.#ingest))
       if (name.startsWith(streamPrefix)) await rm(join(store.#ingest, name), { force: true });
@@ -58,9 +60,14 @@ export class ContentStore {
     return store;
   }
 
+  /** Settles when every blob that is here by now stays, whatever happens. */
+  sync(): Promise<void> {
+    return this.#blobs.sync();
+  }
+
   /** Where a blob is, once it is there. */
   pathOf(digest: Digest): string {
-    return join(this.#blobs, hexOf(digest));
+    return join(this.#blobs.path, hexOf(digest));
   }
 
   /** Where a blob is while it comes. */
@@ -130,7 +137,7 @@ export class ContentStore {
       if ((await this.sizeOf(digest)) === undefined) {
         await file.sync();
         await rename(path, this.pathOf(digest));
-        await syncFolder(this.#blobs);
+        this.#blobs.changed();
       }
       return { digest, size };
     } finally {
@@ -161,11 +168,11 @@ export class ContentStore {
 
   /** Every blob that is here. */
   async list(): Promise<{ readonly digest: Digest; readonly size: number }[]> {
-    const names = await readdir(this.#blobs);
+    const names = await readdir(this.#blobs.path);
     const found = await Promise.all(
       names
         .filter((name) => /^[a-f0-9]{64}$/.test(name))
-        .map(async (name) => ({ digest: digestOfHex(name), size: await sizeOf(join(this.#blobs, name)) })),
+        .map(async (name) => ({ digest: digestOfHex(name), size: await sizeOf(join(this.#blobs.path, name)) })),
     );
     return found.flatMap(({ digest, size }) => (size === undefined ? [] : [{ digest, size }]));
   }
@@ -230,7 +237,7 @@ export class ContentStore {
     await writeFile(temporary, text, { flush: true });
     point("layout.written");
     await rename(temporary, join(this.root, name));
-    await syncFolder(this.root);
+    await syncDirectory(this.root);
   }
 }
 
@@ -238,7 +245,7 @@ interface IngestState {
   readonly blob: { readonly digest: Digest; readonly size: number };
   readonly path: string;
   readonly target: string;
-  readonly folder: string;
+  readonly folder: SyncedDirectory;
   readonly file: FileHandle;
   readonly hash: Hash;
   readonly offset: number;
@@ -282,7 +289,7 @@ export class Ingest implements AsyncDisposable {
     this.#offset = 0;
   }
 
-  /** Verifies, syncs, and gives the blob its name. A wrong one is thrown away. @throws {OrlopError} size_mismatch, digest_mismatch */
+  /** Verifies, syncs its bytes, and gives the blob its name. A wrong one is thrown away. @throws {OrlopError} size_mismatch, digest_mismatch */
   async commit(): Promise<void> {
     const { blob, file, path, target, folder } = this.#state;
     const what = `blob ${blob.digest}`;
@@ -298,7 +305,7 @@ export class Ingest implements AsyncDisposable {
     point("blob.synced");
     await rename(path, target);
     point("blob.renamed");
-    await syncFolder(folder);
+    folder.changed();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -330,10 +337,4 @@ async function sizeOf(path: string): Promise<number | undefined> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** Makes renames in a directory durable. */
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, "r");
-  await folder.sync();
 }

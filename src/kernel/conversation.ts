@@ -3,7 +3,7 @@
  * every container needs two of these.
  */
 
-import type { Socket } from "bun";
+import type { Socket, SocketHandler } from "bun";
 import { OrlopError } from "../base/errors.ts";
 import { withShortPath } from "./connect-unix.ts";
 
@@ -15,7 +15,7 @@ export interface Listener {
 
 export class Conversation {
   readonly #listener: Listener;
-  #socket: Socket | undefined;
+  #socket: Socket<Conversation> | undefined;
   /** What the socket has not taken yet. */
   #unsent: Uint8Array[] = [];
   #isOver = false;
@@ -37,20 +37,24 @@ export class Conversation {
   }
 
   async #connect(unix: string): Promise<void> {
-    this.#socket = await Bun.connect({
+    this.#socket = await Bun.connect<Conversation>({
       unix,
       allowHalfOpen: true,
-      socket: {
-        data: (_, bytes) => {
-          if (!this.#isOver) this.#listener.data(bytes);
-        },
-        drain: () => this.#send(),
-        end: () => this.close(),
-        close: () => this.#end(),
-        error: (_, error) => this.#end(error),
-      },
+      data: this,
+      socket: Conversation.handlers,
     });
   }
+
+  /** One object for all: every container that runs has a connection. */
+  static readonly handlers: SocketHandler<Conversation> = {
+    data: ({ data }, bytes) => {
+      if (!data.#isOver) data.#listener.data(bytes);
+    },
+    drain: ({ data }) => data.#send(),
+    end: ({ data }) => data.close(),
+    close: ({ data }) => data.#end(),
+    error: ({ data }, error) => data.#end(error),
+  };
 
   /** Lost without a word where the other side has gone: `closed` says so. */
   send(bytes: Uint8Array): void {

@@ -158,6 +158,10 @@ export class FakeMonitor implements MonitorLink {
     return this.#log.promise;
   }
 
+  watchMemory(listener: (kills: number) => void): void {
+    this.outOfMemory = listener;
+  }
+
   async withdraw(): Promise<void> {
     this.calls.push("withdraw");
     this.#closed.resolve();
@@ -169,6 +173,8 @@ export class FakeMonitor implements MonitorLink {
   }
 
   // ── what the test makes happen ───────────────────────────────────────────────────────────────────────────────────
+  outOfMemory: (kills: number) => void = () => undefined;
+
   /** A step of the child failed, or the monitor died before the program ran. */
   fail(error: Error): void {
     this.#started.reject(error);

@@ -118,6 +118,12 @@ export interface MonitorLink extends Disposable {
    * container exits. Rejects with executor_lost.
    */
   watchLog(): Promise<void>;
+  /**
+   * Told each time memory ran out in the container's group, and at once where it had before.
+   *
+   * @param listener kills: processes that were ended for it since the container's start; 0 where the kernel must not
+   */
+  watchMemory(listener: (kills: number) => void): void;
   /** Before the start: undoes the container. Resolves when nothing of it is there any more. */
   withdraw(): Promise<void>;
   /** Ends the connection. */

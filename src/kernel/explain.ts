@@ -142,6 +142,10 @@ const explanations = {
   log: (s) => [`open(${quote(s.path)}, O_WRONLY|O_APPEND|O_CREAT) as ${s.driver}, ${s.maxFiles} of ${s.maxSize} bytes`],
   "exit-record": (s) => [`open(${quote(s.path)}) at the end${BigInt(s.sync) === 0n ? "" : ", fsync()"}`],
   listen: (s) => ["socket(AF_UNIX, SOCK_STREAM)", `bind(${quote(s.path)})`, "listen()"],
+  "watch-memory": (s) => [
+    `open(${quote(s.events)}, O_RDONLY)`,
+    ...(s.control === "" ? ["epoll for EPOLLPRI"] : ["eventfd2(0)", `write(${quote(s.control)}, "EVENTFD FILE")`]),
+  ],
   spawn: (s) => [
     `clone3(${cloneFlagNames(s.flags)}|CLONE_PIDFD${s.group === "" ? "" : `|CLONE_INTO_CGROUP, ${quote(s.group)}`})`,
   ],

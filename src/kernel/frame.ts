@@ -42,6 +42,7 @@ export const frameKind = {
   LEAVE: 72,
   SPAWNED: 73,
   CHANGED: 74,
+  OOM: 75,
 } as const;
 
 /** Frames that are only their kind. */
@@ -76,7 +77,8 @@ export type Answer =
     }
   | { readonly kind: "LEAVE" }
   | { readonly kind: "SPAWNED"; readonly pid: number }
-  | { readonly kind: "CHANGED"; readonly what: number };
+  | { readonly kind: "CHANGED"; readonly what: number }
+  | { readonly kind: "OOM"; readonly kills: number };
 
 /** The other side broke the protocol. */
 export class FrameError extends Error {
@@ -166,6 +168,8 @@ function readAnswer(kind: number, read: PayloadReader): Answer {
       return { kind: "SPAWNED", pid: read.u32() };
     case frameKind.CHANGED:
       return { kind: "CHANGED", what: read.u8() };
+    case frameKind.OOM:
+      return { kind: "OOM", kills: read.u32() };
     default:
       throw new FrameError(`unknown frame kind ${kind}`);
   }

@@ -1,7 +1,7 @@
 /** The control connection to one monitor, as promises that settle with what it answers. */
 
 import { OrlopError } from "../base/errors.ts";
-import { Conversation } from "./conversation.ts";
+import { Conversation, type Listener } from "./conversation.ts";
 import { type Exited, type MonitorLink, type PlanValues, type Started, StepFailure } from "./executor.ts";
 import { type Answer, encodeBare, encodeResize, encodeSignal, FrameDecoder } from "./frame.ts";
 import type { Step } from "./step.ts";
@@ -21,6 +21,9 @@ export class SocketMonitorLink implements MonitorLink {
   #hasStarted = false;
   #hasExited = false;
   #pid = 0;
+  #onOutOfMemory: ((kills: number) => void) | undefined;
+  /** What nobody has been told yet. */
+  #untoldKills: number | undefined;
 
   private constructor(steps: readonly Step[]) {
     this.#steps = steps;
@@ -32,15 +35,20 @@ export class SocketMonitorLink implements MonitorLink {
    */
   static async open(path: string, steps: readonly Step[]): Promise<SocketMonitorLink> {
     const link = new SocketMonitorLink(steps);
-    link.#conversation = await Conversation.open(path, {
-      data: (bytes) => link.#takeBytes(bytes),
-      closed: (error) => {
-        link.#rejectAll(lost(error?.message ?? "the connection is closed", error));
-        link.#isClosed = true;
-        link.#closed.resolve();
-      },
-    });
+    link.#conversation = await Conversation.open(path, link.#listener());
     return link;
+  }
+
+  /** Made here, where no plan is near: what these see is kept for as long as the connection is. */
+  #listener(): Listener {
+    return {
+      data: (bytes) => this.#takeBytes(bytes),
+      closed: (error) => {
+        this.#rejectAll(lost(error?.message ?? "the connection is closed", error));
+        this.#isClosed = true;
+        this.#closed.resolve();
+      },
+    };
   }
 
   /** The child exists (SPAWNED), or the monitor has said how far it is (STATUS). */
@@ -109,6 +117,12 @@ export class SocketMonitorLink implements MonitorLink {
     return this.#logged.promise;
   }
 
+  watchMemory(listener: (kills: number) => void): void {
+    this.#onOutOfMemory = listener;
+    if (this.#untoldKills !== undefined) listener(this.#untoldKills);
+    this.#untoldKills = undefined;
+  }
+
   withdraw(): Promise<void> {
     this.#conversation?.finish();
     return this.closed;
@@ -144,6 +158,10 @@ export class SocketMonitorLink implements MonitorLink {
       case "LOGGED":
         this.#settleLog();
         return;
+      case "OOM":
+        if (this.#onOutOfMemory === undefined) this.#untoldKills = answer.kills;
+        else this.#onOutOfMemory(answer.kills);
+        return;
       case "STATUS":
         this.#takeStatus(answer);
         return;
@@ -169,6 +187,7 @@ export class SocketMonitorLink implements MonitorLink {
 
   #start(started: Started): void {
     this.#hasStarted = true;
+    this.#steps = []; // a failure that names one of them can only come before
     this.#pid = started.pid;
     this.#started.resolve(started);
   }

@@ -80,10 +80,14 @@ function visibleFrom(mount: MountInfo, children: ReadonlyMap<number, readonly Mo
   const below = children.get(mount.id) ?? [];
   const cover = below.findLast((child) => child.mountPoint === mount.mountPoint);
   if (cover !== undefined) return visibleFrom(cover, children);
-  const reachable = below.filter((child) => !below.some((other) => isBelow(child.mountPoint, other.mountPoint)));
+  const covered = new Set(below.map((child) => child.mountPoint));
+  const reachable = below.filter((child) => !directoriesAbove(child.mountPoint).some((path) => covered.has(path)));
   return [mount, ...reachable.flatMap((child) => visibleFrom(child, children))];
 }
 
-function isBelow(path: string, directory: string): boolean {
-  return path !== directory && isWithin(path, directory);
+/** "/a/b/c": "/", "/a", "/a/b". There may be thousands of mounts: none of them is compared with all others. */
+function directoriesAbove(path: string): string[] {
+  if (path === "/") return [];
+  const names = path.split("/").slice(1, -1);
+  return ["/", ...names.map((_, index) => `/${names.slice(0, index + 1).join("/")}`)];
 }

@@ -118,6 +118,8 @@ export const stepTable = {
   "exit-record": { path: "s", sync: "n", wake: "s" },
   /** Listen for control and attach connections on this unix socket (mode 0600). */
   listen: { path: "s" },
+  /** Tell when memory runs out. events: the group's file with the line "oom_kill N"; control: its cgroup.event_control (v1), "" where the file itself tells. Files that are not there: nothing is told. */
+  "watch-memory": { events: "s", control: "s" },
   /** A process whose namespaces the child will `join`, at most 3. started: clock ticks since boot, field 22 of /proc/PID/stat: another process with its number is ESRCH. */
   target: { pid: "n", started: "n" },
   /** SIGKILL to a `target` (0: the first) of this plan; one that has ended is fine. */

@@ -17,7 +17,8 @@ export interface HostsInput {
 }
 
 const HOST_NAME = "host.docker.internal";
-const HOST_GATEWAY = "host-gateway";
+/** The address of an extra host that means the machine. */
+export const HOST_GATEWAY = "host-gateway";
 
 const ALWAYS = `127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback

@@ -14,6 +14,7 @@ import {
   linkUp,
   type MacvlanMode,
   nameHost,
+  withoutLinkLocal,
 } from "../kernel/netlink/link.ts";
 import { loopbackUp } from "../kernel/netlink/loopback.ts";
 import { encodeRequests, type NetlinkRequest } from "../kernel/netlink/message.ts";
@@ -81,8 +82,6 @@ export function planNamespace(path: string): Step[] {
       "0",
       "nobody else has the link-local address: it is made of the hardware's",
     ),
-    sysctl("ipv4/ip_unprivileged_port_start", "0", "any of its users may listen on port 80: the ports are its own"),
-    sysctl("ipv4/ping_group_range", "0 2147483647", "any of its users may ping without a privilege"),
   ];
 }
 
@@ -120,6 +119,13 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
       `${name}: a pair of links, the other end of which is born in the host's namespace`,
     ),
     backToHost(),
+    // With addresses, the routes of a thousand ports would be gone through each time that a link comes up.
+    {
+      op: "try-netlink",
+      protocol: NETLINK_ROUTE,
+      messages: encodeRequests([withoutLinkLocal(plug.portName)]),
+      why: "the host's address in the network is the bridge's; its ports need none",
+    },
     {
       op: "netlink",
       protocol: NETLINK_ROUTE,

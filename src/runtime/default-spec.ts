@@ -15,6 +15,8 @@ export interface DefaultSpecInput {
   readonly shmSizeBytes: number;
   /** Namespaces that are the host's (`--network host`), or joined by path. */
   readonly namespaces: Readonly<Partial<Record<NamespaceType, "host" | { readonly path: string }>>>;
+  /** The network namespace that it joins was made for it. */
+  readonly ownsNetwork?: boolean;
   readonly machine: MachineFacts;
 }
 
@@ -30,7 +32,7 @@ export interface MachineFacts {
 
 export function defaultSpec(input: DefaultSpecInput): RuntimeSpec {
   const { process, hostname, privileged, readonlyRoot, namespaces } = input;
-  const ownNetwork = namespaces.network === undefined;
+  const ownNetwork = namespaces.network === undefined || input.ownsNetwork === true;
   return {
     ociVersion: "1.2.0",
     process,

@@ -25,12 +25,11 @@ export function identityFiles({ hostname, domainname, address, extraHosts }: Ide
     ...extraHosts.map(([name, to]) => [to, name]),
     [address, ...names],
   ];
-  for (const word of lines.flat()) checkWord(word);
   return [
     {
       path: "/etc/hosts",
       mode: 0o644,
-      content: lines.map(([to, ...rest]) => `${to}\t${rest.join(" ")}\n`).join(""),
+      content: hostLines(lines),
       why: "its own name leads to itself",
     },
     {
@@ -40,6 +39,12 @@ export function identityFiles({ hostname, domainname, address, extraHosts }: Ide
       why: "its own name, for programs that read the file",
     },
   ];
+}
+
+/** @throws {OrlopError} bad_value */
+export function hostLines(lines: readonly (readonly string[])[]): string {
+  for (const word of lines.flat()) checkWord(word);
+  return lines.map(([to, ...rest]) => `${to}\t${rest.join(" ")}\n`).join("");
 }
 
 function checkWord(word: string): void {

@@ -18,6 +18,7 @@
 
 import { planGroup } from "../kernel/cgroup/group.ts";
 import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
+import { planMemoryWatch } from "../kernel/cgroup/memory-events.ts";
 import { deviceProgram } from "../kernel/device-program.ts";
 import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from "../kernel/linux.ts";
 import { loopbackUp } from "../kernel/netlink/loopback.ts";
@@ -140,6 +141,7 @@ export function planContainer(input: ContainerPlanInput): Step[] {
   return [
     ...planMonitor(monitor, spec.process.terminal === true),
     ...group.prepare,
+    ...planMemoryWatch(input.cgroups, groupPathOf(id, spec)),
     ...namespaces.targets,
     ...frame.prepare,
     planSpawn(namespaces, group.cloneInto, first.length),

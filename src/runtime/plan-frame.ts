@@ -12,7 +12,7 @@ import type { Step } from "../kernel/step.ts";
 import type { MountBelow } from "../spec/runtime-spec.ts";
 import { type ContainerPlanInput, groupPathOf } from "./plan-container.ts";
 import { planDevices } from "./plan-devices.ts";
-import { type GroupView, planMounts } from "./plan-mounts.ts";
+import { type GroupView, isBind, planMounts } from "./plan-mounts.ts";
 import { isNew } from "./plan-namespaces.ts";
 import { planProtect } from "./plan-protect.ts";
 import { planSysctls } from "./plan-sysctls.ts";
@@ -37,7 +37,10 @@ export function planFrame(input: ContainerPlanInput): FramePlan {
   const linux = spec.linux ?? {};
   const mounts = spec.mounts ?? [];
   const inside = mounts.filter(({ destination }) => placeOf(destination) !== undefined);
-  const furnish = [...planDevices(linux.devices ?? []), ...planSysctls(linux, input.sandboxPath), ...planProtect(spec)];
+  // What is bound there is somebody's directory, often the host's own /dev: it has its devices, and gets none.
+  const isFurnished = mounts.some((mount) => mount.destination === "/dev" && isBind(mount));
+  const devices = isFurnished ? [] : planDevices(linux.devices ?? []);
+  const furnish = [...devices, ...planSysctls(linux, input.sandboxPath), ...planProtect(spec)];
   const tops = places.filter((place) => inside.some(({ destination }) => destination === place));
   if (isNew(linux, "user") || tops.length < places.length || !inside.every(isOwn) || !furnish.every(staysInside))
     return { prepare: [], make: [], takeIn: [], others: mounts, late: furnish };
@@ -69,9 +72,8 @@ function placeOf(path: string): string | undefined {
 }
 
 /** Made for the container by the kernel: nothing of the host's or the user's, and under the name it is written with. */
-function isOwn({ destination, type, options = [] }: MountBelow): boolean {
-  const isBind = type === "bind" || options.some((option) => option === "bind" || option === "rbind");
-  return !isBind && !/\/(\.|\.\.)?(\/|$)/.test(destination);
+function isOwn(mount: MountBelow): boolean {
+  return !isBind(mount) && !/\/(\.|\.\.)?(\/|$)/.test(mount.destination);
 }
 
 /** A device or a mask that lies elsewhere needs the root. */

@@ -25,7 +25,7 @@ export interface GroupView {
 /** @throws {OrlopError} bad_value for a destination or source that is not absolute, or an option that is not one */
 export function planMounts(mounts: readonly MountBelow[], group: GroupView): Step[] {
   return mounts.flatMap((mount) => {
-    checkDestination(mount.destination);
+    checkDestination(mount);
     if (mount.type === "cgroup" || mount.type === "cgroup2") return planCgroupView(mount, group);
     return isBind(mount) ? [...planView(mount), planBind(mount)] : [planFileSystem(mount)];
   });
@@ -34,7 +34,8 @@ export function planMounts(mounts: readonly MountBelow[], group: GroupView): Ste
 /** Below /proc only these may be covered (single files that lxcfs and its like provide): the rest is what masks rely on. */
 const procFiles = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"];
 
-function checkDestination(destination: string): void {
+function checkDestination(mount: Mount): void {
+  const { destination } = mount;
   const parts = destination.split("/").slice(1);
   if (!destination.startsWith("/") || destination === "/" || parts.includes(".."))
     throw OrlopError.of("bad_value", {
@@ -49,9 +50,16 @@ function checkDestination(destination: string): void {
       value: destination,
       expected: `a path outside /proc (or one of ${procFiles.join(", ")} in it)`,
     });
+  // As runc has it: what stands there is the kernel's, the container's or the host's.
+  if (first === "proc" && below.length === 0 && mount.type !== "proc" && !(isBind(mount) && mount.source === "/proc"))
+    throw OrlopError.of("bad_value", {
+      what: "mount destination",
+      value: destination,
+      expected: "a path outside /proc: programs need the kernel's there (-v /proc:/proc shows the host's)",
+    });
 }
 
-function isBind(mount: Mount): boolean {
+export function isBind(mount: Mount): boolean {
   return mount.type === "bind" || (mount.options ?? []).some((option) => option === "bind" || option === "rbind");
 }
 

@@ -4,14 +4,14 @@ import { OrlopError } from "../base/errors.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import { planOverlayRoot, type Upper } from "./upper.ts";
 
-/** Docker's; the executor's own limit is one more. */
+/** Docker's; the executor's own limit leaves room for the bottom, and for the container's changes where it is looked at. */
 const layersMax = 127;
 
 export interface ImageLayersInput {
   /** The layers' directories, the topmost first. */
   readonly layers: readonly string[];
-  /** An empty directory, for an image without layers. */
-  readonly nothing: string;
+  /** What every container finds that its image does not have: below all of the image's own. */
+  readonly bottom: string;
   /** The image, for people. */
   readonly name: string;
   /** The host directory that the container's process covers with its root. */
@@ -20,11 +20,10 @@ export interface ImageLayersInput {
 }
 
 /** @throws {OrlopError} too_many_layers */
-export function planImageLayers({ layers, nothing, name, mountPoint, upper }: ImageLayersInput): RootSource {
+export function planImageLayers({ layers, bottom, name, mountPoint, upper }: ImageLayersInput): RootSource {
   // Overlay takes a directory once: of one that comes again, all that can be seen is its topmost place.
   const distinct = [...new Set(layers)];
   if (distinct.length > layersMax)
     throw OrlopError.of("too_many_layers", { name, count: distinct.length, most: layersMax });
-  const lowers = distinct.length === 0 ? [nothing] : distinct;
-  return planOverlayRoot(upper, mountPoint, { lowers, shown: `the image ${name}` });
+  return planOverlayRoot(upper, mountPoint, { lowers: [...distinct, bottom], shown: `the image ${name}` });
 }

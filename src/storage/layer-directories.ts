@@ -6,14 +6,16 @@
  *     layers/new/HEX-N/    a layer on its way; removed when it is found again
  *
  * A directory under its final name is whole, verified and on the disk: it is renamed only after the executor has verified
- * its content and synced the file system. So existence is proof, after a power loss too.
+ * its content and synced the file system. So existence is proof, after a power loss too. The name itself is on the disk when
+ * `sync` has settled: before anything is written down that leans on it.
  */
 import { randomBytes } from "node:crypto";
 import { renameSync, rmSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { point } from "../base/point.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
+import { SyncedDirectory } from "../store/synced-directory.ts";
 
 /** What is known of a layer once it was unpacked. */
 export interface LayerFacts {
@@ -36,6 +38,7 @@ export interface LayerWork {
 
 export class LayerDirectories {
   readonly #root: string;
+  readonly #names: SyncedDirectory;
   readonly #new: string;
   readonly #work: LayerWork;
   #removals = 0;
@@ -44,6 +47,7 @@ export class LayerDirectories {
 
   private constructor(root: string, work: LayerWork) {
     this.#root = root;
+    this.#names = new SyncedDirectory(root);
     this.#new = join(root, "new");
     this.#work = work;
   }
@@ -58,6 +62,11 @@ export class LayerDirectories {
       if (name.endsWith(".json") && !names.has(name.slice(0, -".json".length)))
         rmSync(join(root, name), { force: true });
     return layers;
+  }
+
+  /** Settles when every layer that is here by now stays, whatever happens. */
+  sync(): Promise<void> {
+    return this.#names.sync();
   }
 
   /** Where a layer's files are, once they are there. */
@@ -111,8 +120,7 @@ export class LayerDirectories {
     point("layer.facts");
     await rename(temporary, this.pathOf(diffId));
     point("layer.renamed");
-    await using folder = await open(this.#root, "r");
-    await folder.sync();
+    this.#names.changed();
     return facts;
   }
 

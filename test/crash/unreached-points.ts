@@ -38,6 +38,10 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "network.default.recorded": once,
   "network.rules.repaired": { why: "nobody else changes rules here", testedIn: "api/other-firewalls.test.ts" },
   "network.connect.recorded": network,
+  "network.holder.recorded": {
+    why: "no container of a life lives a second",
+    testedIn: "network/namespace-holder.test.ts",
+  },
   "network.create.recorded": network,
   "network.disconnect.recorded": network,
   "network.remove.recorded": network,
@@ -50,6 +54,7 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "images.change.begun": pull,
   "images.change.indexed": pull,
   "images.change.recorded": pull,
+  "images.change.synced": pull,
   "layer.facts": pull,
   "layer.filled": pull,
   "layer.renamed": pull,

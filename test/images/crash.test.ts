@@ -25,6 +25,7 @@ const enginePoints = [
   "pull.layers",
   "images.add.whole",
   "images.change.begun",
+  "images.change.synced",
   "images.change.recorded",
   "layout.written",
   "images.change.indexed",
@@ -102,7 +103,7 @@ async function expectWhole(name: string): Promise<void> {
   await product.ok("image", "prune", "-af");
   expect(readdirSync(join(product.stateDir, "content/blobs/sha256"))).toEqual([]);
   expect(readdirSync(join(product.stateDir, "content/ingest"))).toEqual([]);
-  expect(readdirSync(join(product.stateDir, "layers")).sort()).toEqual(["new", "nothing"]);
+  expect(readdirSync(join(product.stateDir, "layers")).sort()).toEqual(["bottom", "new", "nothing"]);
   expect(readdirSync(join(product.stateDir, "layers/new"))).toEqual([]);
 }
 

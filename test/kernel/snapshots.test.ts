@@ -48,7 +48,7 @@ class Snapshot {
     mkdirSync(own);
     this.root = planImageLayers({
       layers,
-      nothing: join(directory, "nothing"),
+      bottom: join(directory, "nothing"),
       name: "test",
       mountPoint: join(directory, "mount"),
       upper: upperOf[driver](own),
@@ -102,7 +102,7 @@ function suite(name: string, body: (driver: StorageDriver, scratch: Scratch) => 
 }
 
 const describe =
-  'find . -mindepth 1 -printf "%P %M %U:%G %T@ %l %n\\n" | grep -v "^[^ ]* d" | sort; find . -mindepth 1 -type d -printf "%P %M %U:%G\\n" | sort; find . -type f | sort | while read -r f; do sha256sum "$f"; done; getfattr -R -h -d -m user -e hex .';
+  'find . -mindepth 1 -printf "%P %M %U:%G %T@ %l %n\\n" | grep -v "^[^ ]* d" | sort; find . -mindepth 1 -type d -printf "%P %M %U:%G\\n" | sort; find . -type f | sort | while read -r f; do sha256sum "$f"; done; find . -print0 | sort -z | xargs -0 getfattr -h -d -m user -e hex';
 
 suite("shows what its layers show together, metadata and all", async (driver, { directory }) => {
   const layers = makeLayers(directory);

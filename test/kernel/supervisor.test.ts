@@ -104,20 +104,25 @@ kernelTest("SIGTERM does the same", needs, async (scratch) => {
   expect(existsSync(join(runDirectory, "orlop.sock"))).toBe(false);
 });
 
-kernelTest("the engine gets the listening socket as descriptor 3, and nothing else of ours", needs, async (scratch) => {
-  const env = { BUN_INSPECT: "x", SECRET: "y", ORLOP_KEPT: "1", HTTPS_PROXY: "http://127.0.0.1:1" };
-  const engine = () => ["/bin/sh", "-c", `ls -l /proc/self/fd; env; exec sleep 60`];
-  const { runDirectory, pid } = await startSupervisor(scratch, { engine, env });
-  askEngine(runDirectory).catch(() => undefined); // only wakes it: this engine answers nobody
-  await waitUntil(() => childrenOf(pid).length === 1, 5000, "the engine runs");
-  const log = () => readFileSync(join(runDirectory, "engine.log"), "utf8");
-  await waitUntil(() => log().includes("PWD="), 5000, "it has printed its environment");
-  expect(log()).toMatch(/ 3 -> socket:/);
-  expect(log()).not.toMatch(/ [5-9] -> /); // 4 is the directory that ls reads
-  expect(log()).toContain("ORLOP_KEPT=1");
-  expect(log()).toContain("HTTPS_PROXY=");
-  expect(log()).not.toMatch(/BUN_INSPECT|SECRET/);
-});
+kernelTest(
+  "the engine gets the listening socket as descriptor 3, its lock as 4, and nothing else of ours",
+  needs,
+  async (scratch) => {
+    const env = { BUN_INSPECT: "x", SECRET: "y", ORLOP_KEPT: "1", HTTPS_PROXY: "http://127.0.0.1:1" };
+    const engine = () => ["/bin/sh", "-c", `ls -l /proc/self/fd; env; exec sleep 60`];
+    const { runDirectory, pid } = await startSupervisor(scratch, { engine, env });
+    askEngine(runDirectory).catch(() => undefined); // only wakes it: this engine answers nobody
+    await waitUntil(() => childrenOf(pid).length === 1, 5000, "the engine runs");
+    const log = () => readFileSync(join(runDirectory, "engine.log"), "utf8");
+    await waitUntil(() => log().includes("PWD="), 5000, "it has printed its environment");
+    expect(log()).toMatch(/ 3 -> socket:/);
+    expect(log()).toMatch(/ 4 -> \S*\/state\/engine\.lock/);
+    expect(log()).not.toMatch(/ [6-9] -> /); // 5 is the directory that ls reads
+    expect(log()).toContain("ORLOP_KEPT=1");
+    expect(log()).toContain("HTTPS_PROXY=");
+    expect(log()).not.toMatch(/BUN_INSPECT|SECRET/);
+  },
+);
 
 kernelTest("a supervisor takes under 1 MB, from a sealed copy of its program", needs, async (scratch) => {
   const { pid } = await startSupervisor(scratch);

@@ -4,15 +4,24 @@ import { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { EngineClient } from "../../src/client/engine-client.ts";
+import type { ContainerRecord } from "../../src/engine/containers/container-record.ts";
+import { isHostImage } from "../../src/engine/images/host-image.ts";
 import type { ImageRecord, NameRecord } from "../../src/engine/images/image-record.ts";
+import { isBuiltIn, type NetworkRecord } from "../../src/engine/networks/network-record.ts";
+import type { VolumeRecord } from "../../src/engine/volumes/volume-record.ts";
+import type { RecordKind } from "../../src/store/rows.ts";
 
 /** A layer's files, by their path. */
 export type Files = Readonly<Record<string, Buffer>>;
 
-/** What was acknowledged at that place of the record: these names, and no others. */
+/** One thing that an engine says is there: "image NAME", "container NAME, MEMORY", "volume NAME", "network NAME". */
+export type Fact = string;
+
+/** What was acknowledged at that place of the record: this, and nothing else of these kinds. */
 export interface Acknowledged {
   readonly position: number;
-  readonly names: ReadonlySet<string>;
+  readonly facts: ReadonlySet<Fact>;
 }
 
 /** Everything that is wrong with a state directory. layers: what those that are known have in them, by diff id. */
@@ -23,15 +32,20 @@ export function checkState(
   position: number,
 ): string[] {
   const faults = [...checkBlobs(root), ...checkLayers(root, layers)];
-  const { images, names } = readRecords(root);
-  const here = new Set(names.map(({ reference }) => reference).filter((one) => !one.includes("@")));
+  const records = readRecords(root);
+  const { images, names } = records;
+  const here = factsOf(records);
   const kept = promises.findLastIndex((promise) => promise.position <= position);
-  const last = promises[kept]?.names ?? new Set<string>();
-  const next = promises[kept + 1]?.names ?? last;
+  const last = promises[kept]?.facts ?? new Set<Fact>();
+  const next = promises[kept + 1]?.facts ?? last;
   // the change that was under way may be there or not
-  for (const name of new Set([...last, ...next, ...here])) {
-    if (last.has(name) && next.has(name) && !here.has(name)) faults.push(`${name} was acknowledged, and is gone`);
-    if (!last.has(name) && !next.has(name) && here.has(name)) faults.push(`${name} is there, and should not be`);
+  for (const fact of new Set([...last, ...next, ...here])) {
+    if (last.has(fact) && next.has(fact) && !here.has(fact)) faults.push(`${fact} was acknowledged, and is gone`);
+    if (!last.has(fact) && !next.has(fact) && here.has(fact)) faults.push(`${fact} is there, and should not be`);
+  }
+  for (const { name } of records.volumes) {
+    const isGoing = last.has(`volume ${name}`) && !next.has(`volume ${name}`); // its data goes before its record
+    if (!isGoing && !existsSync(join(root, "volumes", name, "_data"))) faults.push(`volume ${name} has no data`);
   }
   for (const { reference, image } of names)
     if (!images.some(({ id }) => id === image)) faults.push(`${reference} leads to nothing`);
@@ -44,19 +58,64 @@ export function checkState(
   return faults;
 }
 
-function readRecords(root: string): { images: ImageRecord[]; names: NameRecord[] } {
+interface Records {
+  readonly images: readonly ImageRecord[];
+  readonly names: readonly NameRecord[];
+  readonly containers: readonly ContainerRecord[];
+  readonly volumes: readonly VolumeRecord[];
+  readonly networks: readonly NetworkRecord[];
+}
+
+function factsOf({ names, containers, volumes, networks }: Records): Set<Fact> {
+  return new Set([
+    ...names
+      .map(({ reference }) => reference)
+      .filter((one) => !one.includes("@"))
+      .map((one) => `image ${one}`),
+    ...containers.map(({ name, body }) => `container ${name}, ${body.HostConfig.Memory}`),
+    ...volumes.map(({ name }) => `volume ${name}`),
+    ...networks.filter(({ name }) => !isBuiltIn(name)).map(({ name }) => `network ${name}`),
+  ]);
+}
+
+/** What an engine says is there. */
+export async function factsFrom(engine: EngineClient): Promise<Set<Fact>> {
+  const images = await engine.images.list();
+  const containers = await engine.containers.list({ all: true });
+  const inspected = await Promise.all(containers.map(({ Id }) => engine.containers.inspect(Id)));
+  const volumes = await engine.volumes.list();
+  const networks = await engine.networks.list();
+  return new Set([
+    ...images
+      .flatMap(({ RepoTags }) => RepoTags ?? [])
+      .filter((name) => !isHostImage(name))
+      .map((name) => `image ${name}`),
+    ...inspected.map(({ Name, HostConfig }) => `container ${Name.slice(1)}, ${HostConfig.Memory}`),
+    ...volumes.map(({ Name }) => `volume ${Name}`),
+    ...networks.filter(({ Name }) => !isBuiltIn(Name)).map(({ Name }) => `network ${Name}`),
+  ]);
+}
+
+function readRecords(root: string): Records {
   const path = join(root, "orlop.db");
-  if (!existsSync(path)) return { images: [], names: [] };
+  const none = { images: [], names: [], containers: [], volumes: [], networks: [] };
+  if (!existsSync(path)) return none;
   const database = new Database(path);
   try {
     const known = database.query("SELECT name FROM sqlite_master WHERE name = 'records'").all();
-    if (known.length === 0) return { images: [], names: [] };
-    const read = <T>(kind: string): T[] =>
+    if (known.length === 0) return none;
+    const read = <T>(kind: RecordKind): T[] =>
       database
         .query<{ record: string }, [string]>("SELECT record FROM records WHERE kind = ?")
         .all(kind)
         .map(({ record }) => JSON.parse(record) as T);
-    return { images: read<ImageRecord>("image"), names: read<NameRecord>("tag") };
+    return {
+      images: read("image"),
+      names: read("tag"),
+      containers: read("container"),
+      volumes: read("volume"),
+      networks: read("network"),
+    };
   } finally {
     database.close();
   }

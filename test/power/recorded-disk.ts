@@ -25,6 +25,7 @@ export class RecordedDisk {
   readonly #base: string;
   readonly #log: string;
   readonly #ended: Promise<unknown>;
+  #isClosed = false;
 
   private constructor(directory: string, mountPoint: string, ended: Promise<unknown>) {
     this.#directory = directory;
@@ -56,7 +57,10 @@ export class RecordedDisk {
     return statSync(this.#log).size;
   }
 
+  /** Once is enough. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     execFileSync("umount", [this.mountPoint]);
     execFileSync("umount", [join(this.#directory, "below")]);
     await this.#ended;

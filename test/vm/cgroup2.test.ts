@@ -24,6 +24,7 @@ const files = [
   "host-image",
   "masks",
   "namespaces",
+  "out-of-memory",
   "rootfs",
   "start-trace",
   "users",

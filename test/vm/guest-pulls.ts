@@ -1,26 +1,34 @@
 /**
- * In the virtual machine: looks at what the power cut left, then pulls and removes images until the power is cut again.
+ * In the virtual machine: looks at what the power cut left, then pulls and removes images until the power is cut again. In some
+ * changes its own engine or supervisor is killed; the next engine goes on.
  * `last` as its word: one change more, and a clean end.
  */
 
 import { constants, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { PointFile } from "../crash/point-file.ts";
 import { checkState, type Files } from "../power/check-state.ts";
+import { killNow } from "../power/kill.ts";
 import { Product, testOrlopPath } from "../product.ts";
 import { randomBytes } from "../registry/pulling.ts";
 import { digestOf, ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { guestLayer } from "./guest-layer.ts";
-import { type Change, lines, readPowerState } from "./power-model.ts";
+import { type Change, lines, readKills, readPowerState } from "./power-model.ts";
 
 /** The same at every boot: it is part of the images' names. */
 const port = 5000;
 const directory = "/pulls";
 /** So many images are kept: the oldest goes for the next. */
 const keep = 3;
+/** This is the n-th change since the boot. */
+let changes = 0;
+/** The last one that was not killed; at first a guess. */
+let tookMs = 800;
 
 const say = (line: string): void => console.log(line);
 const terminal = openSync("/dev/ttyS0", constants.O_RDONLY | constants.O_NOCTTY);
-const { tags, underWay } = readPowerState(readFileSync("/proc/cmdline", "utf8"));
+const commandLine = readFileSync("/proc/cmdline", "utf8");
+const { tags, underWay } = readPowerState(commandLine);
+const kills = readKills(commandLine);
 const isLast = process.argv[2] === "last";
 
 /** By diff id. */
@@ -46,7 +54,7 @@ function addImage(tag: number): void {
 
 const known = [...tags, ...(underWay === undefined ? [] : [underWay.tag])];
 for (const tag of known) addImage(tag);
-const named = (list: readonly number[]): Set<string> => new Set(list.map(nameOf));
+const named = (list: readonly number[]): Set<string> => new Set(list.map((tag) => `image ${nameOf(tag)}`));
 const after =
   underWay === undefined
     ? tags
@@ -58,8 +66,8 @@ const after =
 const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: "/run/points" } });
 const points = new PointFile("/run/points");
 const promises = [
-  { position: 0, names: named(tags) },
-  { position: 1, names: named(after) },
+  { position: 0, facts: named(tags) },
+  { position: 1, facts: named(after) },
 ];
 if (existsSync(product.stateDir))
   for (const fault of checkState(product.stateDir, layers, promises, 0)) say(lines.fault(fault));
@@ -68,20 +76,20 @@ else if (tags.length > 0) say(lines.fault("the state directory is gone"));
 const checked = await product.run(["system", "check"]);
 if (checked.exitCode !== 0)
   say(lines.fault(`system check: ${checked.stdout} ${checked.stderr}`.replaceAll("\n", "; ")));
-const here = (await product.engine.images.list()).flatMap(({ RepoTags }) => RepoTags ?? []);
-let kept = known.filter((tag) => here.includes(nameOf(tag)));
+let kept = await tagsHere();
 say(lines.has(kept));
 
 // a fault of our own making, to see that it is found: this step is left out, each time
-const fault = /orlop\.fault=(\S+)/.exec(readFileSync("/proc/cmdline", "utf8"))?.[1];
+const fault = /orlop\.fault=(\S+)/.exec(commandLine)?.[1];
 const arming = fault === undefined ? undefined : setInterval(() => points.hasActed && points.arm(fault, "skip"), 1);
 
 say(lines.ready);
 let next = underWay?.kind === "pull" && !kept.includes(underWay.tag) ? underWay.tag : Math.max(0, ...known) + 1;
-for (;;) {
-  await change({ kind: "pull", tag: next++ });
+for (changes = 1; ; changes++) {
+  const oldest = kept.length > keep && !isLast ? kept[0] : undefined;
+  await change(oldest === undefined ? { kind: "pull", tag: next } : { kind: "remove", tag: oldest });
+  if (kept.includes(next)) next++; // else it was killed: the next pull goes on with it
   if (isLast) break;
-  if (kept.length > keep) await change({ kind: "remove", tag: kept[0] as number });
 }
 clearInterval(arming);
 await product.stop();
@@ -89,20 +97,60 @@ points[Symbol.dispose]();
 await registry[Symbol.asyncDispose]();
 
 async function change(wanted: Change): Promise<void> {
-  const { kind, tag } = wanted;
   say(lines.begin(wanted));
   readSync(terminal, Buffer.alloc(64)); // the host has heard it
-  if (kind === "pull") {
-    if (!known.includes(tag)) addImage(tag);
-    const asked = registry.requests.length;
-    for await (const _message of product.engine.images.pull(nameOf(tag), {}));
-    checkFetched(asked);
-    kept = [...kept, tag];
-  } else {
-    await product.engine.images.remove(nameOf(tag), false);
-    kept = kept.filter((one) => one !== tag);
+  const kill = kills.find(({ nth }) => nth === changes);
+  const beganMs = performance.now();
+  if (kill === undefined) {
+    await make(wanted);
+    keptAfter(wanted);
+    tookMs = performance.now() - beganMs;
+    say(lines.done(wanted));
+    return;
   }
-  say(lines.done(wanted));
+  const answered = make(wanted).then(
+    () => true,
+    () => false,
+  );
+  await Bun.sleep(kill.share * tookMs);
+  await killNow(product, kill.victim);
+  say(lines.killed);
+  const before = kept;
+  if (await answered) keptAfter(wanted);
+  await checkKept(before, wanted);
+}
+
+async function make({ kind, tag }: Change): Promise<void> {
+  if (kind === "remove") return void (await product.engine.images.remove(nameOf(tag), false));
+  if (!known.includes(tag)) {
+    known.push(tag);
+    addImage(tag);
+  }
+  const asked = registry.requests.length;
+  for await (const _message of product.engine.images.pull(nameOf(tag), {}));
+  checkFetched(asked);
+}
+
+function keptAfter({ kind, tag }: Change): void {
+  kept = kept.filter((one) => one !== tag);
+  if (kind === "pull") kept = [...kept, tag];
+}
+
+/** After a kill: what the next engine shows is what was answered, and perhaps what was under way. It counts from now on. */
+async function checkKept(before: readonly number[], { tag }: Change): Promise<void> {
+  await product.ok("info"); // there is an engine again
+  const here = await tagsHere();
+  for (const one of new Set([...before, ...kept, ...here]))
+    if (here.includes(one) !== kept.includes(one) && (one !== tag || kept !== before))
+      say(lines.fault(`after a kill image ${one} is ${here.includes(one) ? "there" : "gone"}`));
+  kept = here;
+  say(lines.has(kept));
+}
+
+async function tagsHere(): Promise<number[]> {
+  const names = (await product.engine.images.list()).flatMap(({ RepoTags }) => RepoTags ?? []);
+  const own = names.filter((name) => name.startsWith(`${registry.host}/`));
+  return own.map((name) => Number(name.slice(name.lastIndexOf(":") + 1))).sort((a, b) => a - b);
 }
 
 /** What another image has brought and the disk still has is not asked for again. */

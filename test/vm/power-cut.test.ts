@@ -1,8 +1,10 @@
 /**
  * The power of a virtual machine is cut while it pulls and removes images; after each boot what was answered is there, whole,
- * and what was not is absent or finished by the next pull.
+ * and what was not is absent or finished by the next pull. Before a cut the engine, its supervisor or both are killed: what the
+ * next engine shows counts as answered, however soon the power goes.
  *
- * ORLOP_VM_CUTS: how often (2; 20 before a release). ORLOP_VM_SEED repeats the moments, as far as a machine repeats itself.
+ * ORLOP_VM_CUTS: how often (2; 20 before a release). ORLOP_VM_KILLS: how many kills before each (1; 0: none). ORLOP_VM_SEED
+ * repeats the moments, as far as a machine repeats itself.
  * ORLOP_VM_FAULT=step.layer-end leaves a step out in the guest: the test must fail then.
  */
 
@@ -11,45 +13,51 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../chaos/random.ts";
 import { kernelTest } from "../kernel/harness.ts";
+import { pickVictim } from "../power/kill.ts";
 import { makeGuestDisk } from "./guest-disk.ts";
 import { fetchGuestKernel } from "./guest-kernel.ts";
-import { lines, PowerModel } from "./power-model.ts";
+import { encodeKills, lines, type PlannedKill, PowerModel } from "./power-model.ts";
 import { runGuest } from "./run-guest.ts";
 
 const repository = join(import.meta.dir, "../..");
 const cache = join(repository, ".cache/vm");
 const cuts = Number(process.env["ORLOP_VM_CUTS"] ?? 2);
+const kills = Number(process.env["ORLOP_VM_KILLS"] ?? 1);
 const seed = Number(process.env["ORLOP_VM_SEED"] ?? Date.now() % 1_000_000);
 const fault = process.env["ORLOP_VM_FAULT"];
 /** In the first, second … change after a boot. */
 const changesMax = 4;
 const bootMs = 10 * 60_000;
 
-/** When the power is cut: in the n-th change of a boot, somewhere in the time that the one before took. */
+/** When the power is cut: in the n-th change of a boot, somewhere in the time that the one before took; behind its kill when it has one. */
 class CutMoment {
   readonly #nth: number;
   readonly #share: number;
+  readonly #isKilled: boolean;
   #seen = 0;
   #beganMs = 0;
   #tookMs = 1500;
 
-  constructor(nth: number, share: number) {
+  constructor(nth: number, share: number, isKilled: boolean) {
     this.#nth = nth;
     this.#share = share;
+    this.#isKilled = isKilled;
   }
 
   /** How long after this line; undefined: it is not the one. */
   take(line: string, nowMs: number): number | undefined {
     if (line.startsWith("power done")) this.#tookMs = nowMs - this.#beganMs;
-    if (!line.startsWith("power begin")) return undefined;
-    this.#beganMs = nowMs;
-    this.#seen++;
-    return this.#seen === this.#nth ? this.#share * this.#tookMs : undefined;
+    if (line.startsWith("power begin")) {
+      this.#beganMs = nowMs;
+      this.#seen++;
+    } else if (line !== lines.killed) return undefined;
+    const isIt = this.#seen === this.#nth && (line === lines.killed) === this.#isKilled;
+    return isIt ? this.#share * this.#tookMs : undefined;
   }
 }
 
 kernelTest(
-  `a power cut in mid-pull, ${cuts} times (seed ${seed})`,
+  `a power cut in mid-pull, ${cuts} times, ${kills} kills before each (seed ${seed})`,
   ["root", "product", "qemu", "busybox"],
   async ({ directory }) => {
     mkdirSync(cache, { recursive: true });
@@ -66,10 +74,17 @@ kernelTest(
     const underWay: string[] = [];
     for (let i = 0; i <= cuts; i++) {
       const isLast = i === cuts;
-      const moment = new CutMoment(Math.ceil(random.between(0, changesMax)), random.next());
-      const words = [`orlop.boot=${isLast ? "last" : "cut"}`, model.commandLine];
+      const nth = Math.ceil(random.between(0, changesMax));
+      const share = random.next();
+      const killed = planKills(isLast ? 1 : nth, random);
+      const moment = new CutMoment(
+        nth,
+        share,
+        killed.some((kill) => kill.nth === nth),
+      );
+      const words = [`orlop.boot=${isLast ? "last" : "cut"}`, model.commandLine, encodeKills(killed)];
       if (fault !== undefined) words.push(`orlop.fault=${fault}`);
-      underWay.push(model.commandLine);
+      underWay.push(`${model.commandLine} ${encodeKills(killed)}`);
       const { exitCode, output } = await runGuest(kernel, disk, {
         timeoutMs: bootMs,
         words,
@@ -88,7 +103,17 @@ kernelTest(
       });
       if (isLast) expect(exitCode).toBe(0);
     }
-    console.log(`${model.pulls} pulls answered; at each boot: ${underWay.join(" ")}`);
+    console.log(`${model.pulls} pulls answered, ${model.kills} kills; at each boot: ${underWay.join(" ")}`);
   },
   bootMs * (cuts + 1),
 );
+
+/** In the changes up to the one in which the power goes, each in another one. */
+function planKills(changes: number, random: Random): PlannedKill[] {
+  const all = Array.from({ length: changes }, (_, i) => i + 1);
+  const chosen = Array.from({ length: Math.min(kills, changes) }, () => {
+    const [nth = 1] = all.splice(Math.floor(random.next() * all.length), 1);
+    return { nth, victim: pickVictim(random), share: random.next() };
+  });
+  return chosen;
+}

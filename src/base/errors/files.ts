@@ -69,6 +69,7 @@ export const fileErrors = {
     (p) => `cannot overwrite non-directory ${JSON.stringify(p.path)} with directory`,
   ),
   read_only_root: row<object>("denied", () => "container rootfs is marked read-only"),
+  read_only_volume: row<object>("denied", () => "mounted volume is marked read-only"),
   copy_refused: row<{ entry: string; reason: string }>(
     "invalid",
     (p) => `the archive's entry ${p.entry} is refused: ${p.reason}`,

@@ -4,6 +4,16 @@ import { row } from "./row.ts";
 
 export const networkErrors = {
   no_such_network: row<{ reference: string }>("not_found", (p) => `network ${p.reference} not found`),
+  /** Of a create, where "not found" is the image's. */
+  no_network_to_join: row<{ network: string }>(
+    "invalid",
+    (p) => `network ${p.network} not found`,
+    () => "make it first (orlop network create), or see what there is: orlop network ls",
+  ),
+  no_container_to_link: row<{ container: string }>(
+    "invalid",
+    (p) => `could not get container for ${p.container}: No such container: ${p.container}`,
+  ),
   ambiguous_network: row<{ prefix: string }>(
     "invalid",
     (p) => `network ${p.prefix} is ambiguous: several begin like this`,
@@ -106,6 +116,11 @@ export const networkErrors = {
     "internal",
     (p) => `Cannot link to /${p.target}, as it does not belong to the default network`,
     () => "put both into a network of their own: there they have names without a link",
+  ),
+  network_left: row<{ pid: number }>(
+    "conflict",
+    (p) => `the container's first process (${p.pid}) has left the network namespace that the container was given`,
+    () => "its networks can be changed with its next start",
   ),
   link_name_taken: row<{ name: string }>(
     "conflict",

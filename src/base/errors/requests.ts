@@ -23,6 +23,14 @@ export const requestErrors = {
   ),
   origin_refused: row<{ origin: string }>("denied", (p) => `web pages (${p.origin}) may not use the engine`),
   page_not_found: row<{ path: string }>("not_found", () => "page not found"),
+  /** An operation of Docker's that is not there yet. */
+  feature_missing: row<{ feature: string; instead: string }>(
+    "unsupported",
+    (p) => `${p.feature} is not supported`,
+    (p) => `${p.instead}; docs/status.md lists what is missing`,
+  ),
+  /** Docker's words: clients ask every engine about its swarm, and know this answer. */
+  no_swarm: row<object>("unavailable", () => "This node is not a swarm manager. Swarm mode is not supported"),
   not_root: row<{ doing: string }>(
     "denied",
     (p) => `${p.doing} needs root`,

@@ -1,10 +1,11 @@
 /** What is written down of a run that ended: by itself, or because its monitor was lost. */
 
 import type { CgroupLayout } from "../../kernel/cgroup/layout.ts";
+import { memoryEventsFile, parseOomKills } from "../../kernel/cgroup/memory-events.ts";
+import { readText } from "../machine.ts";
 import type { End } from "./container-process.ts";
 import type { RunRecord } from "./container-record.ts";
 import { exitStatusOf } from "./exit-status.ts";
-import { wasOutOfMemory } from "./out-of-memory.ts";
 
 const SIGKILL = 9;
 
@@ -19,7 +20,13 @@ export function recordOfEnd(run: RunRecord, end: End, cgroups: CgroupLayout, gro
       exitCode: 128 + SIGKILL,
       error: `its monitor was lost (${end.reason}): every process of it was killed`,
     };
-  const { exitCode, signal } = exitStatusOf(end.status);
-  const oomKilled = signal === SIGKILL && wasOutOfMemory(cgroups, groupPath);
+  const { exitCode } = exitStatusOf(end.status);
+  const oomKilled = run.oomKilled || countOomKills(cgroups, groupPath) > 0;
   return { ...run, status: "exited", pid: 0, endedNs: String(end.endedNs), exitCode, oomKilled };
+}
+
+/** Whether its monitor could tell or not; 0 too where the group is gone. */
+function countOomKills(cgroups: CgroupLayout, groupPath: string): number {
+  const file = memoryEventsFile(cgroups, groupPath);
+  return file === undefined ? 0 : parseOomKills(readText(file) ?? "");
 }

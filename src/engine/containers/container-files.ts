@@ -113,7 +113,7 @@ export class ContainerFiles {
    * Puts what an archive holds into a directory.
    *
    * @param archive compressed or not
-   * @throws {OrlopError} file_not_found, not_a_directory, copy_refused, read_only_root, bad_tar, unsupported_compression
+   * @throws {OrlopError} file_not_found, not_a_directory, copy_refused, read_only_root, read_only_volume, bad_tar, unsupported_compression
    */
   async put(written: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
     const { isRunning, exclusively, record } = this.#source();
@@ -149,6 +149,8 @@ export class ContainerFiles {
       this.#source().tell("extract-to-dir");
     } catch (error) {
       await stream.plan.abandon();
+      if (error instanceof StreamedStepFailure && error.errno === "EROFS" && isInMount(placeOf(node), plan))
+        throw OrlopError.of("read_only_volume", {}, error);
       throw this.#explained(error, written);
     }
   }
@@ -209,12 +211,15 @@ export class ContainerFiles {
       const [record] = await stream.ask([...root, look]);
       if (isRunning) await this.#checkRuns(pid);
       if (record?.kind !== "entry") throw OrlopError.of("executor_lost", { reason: "no answer to tree-stat" });
+      // The kernel's own file systems are none of its files: their sizes are no sizes, and reading them may do things.
+      if (isInKernels(placeOf(record.node), plan))
+        throw OrlopError.of("file_not_found", { path: asked.path, container: container.name });
       if (asked.isDirectory && (record.node.mode & S_IFMT) !== S_IFDIR)
-        throw OrlopError.of("file_not_found", { path: `${asked.path}/`, container: container.id });
+        throw OrlopError.of("file_not_found", { path: `${asked.path}/`, container: container.name });
       return { stream, node: record.node, plan };
     } catch (error) {
       stream.close();
-      if (isRunning && error instanceof StreamedStepFailure && error.detail.startsWith("/proc/"))
+      if (isRunning && error instanceof StreamedStepFailure && error.detail === namespaceOf(pid))
         throw this.#ended(error);
       throw this.#explained(error, asked.path);
     }
@@ -251,7 +256,7 @@ export class ContainerFiles {
     const { errno, detail } = error;
     if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP")
       if (detail === path || detail === "")
-        return OrlopError.of("file_not_found", { path, container: this.#source().record.id }, error);
+        return OrlopError.of("file_not_found", { path, container: this.#source().record.name }, error);
     if (errno === "EISDIR") return OrlopError.of("no_overwrite_directory", { path: detail }, error);
     if (errno === "ENOTDIR") return OrlopError.of("no_overwrite_file", { path: detail }, error);
     if (errno === "EROFS") return OrlopError.of("read_only_root", {}, error);
@@ -272,9 +277,11 @@ export class ContainerFiles {
 /** Where every start puts a mount; the engine makes them where an image lacks them. */
 const ownPlaces: ReadonlySet<string> = new Set(["proc", "sys", "dev", "etc/hosts", "etc/hostname", "etc/resolv.conf"]);
 
+const namespaceOf = (pid: number): string => `/proc/${pid}/ns/mnt`;
+
 function joinSteps(pid: number): Step[] {
   return [
-    { op: "setns", path: `/proc/${pid}/ns/mnt`, flags: CLONE_NEWNS, why: "what the container sees, its mounts too" },
+    { op: "setns", path: namespaceOf(pid), flags: CLONE_NEWNS, why: "what the container sees, its mounts too" },
     { op: "root", path: "/", why: "the container's root" },
   ];
 }
@@ -303,6 +310,17 @@ function mountPlaces({ spec }: StartPlan): string[] {
     (mount) => isOwnMount(mount) || (mount.type === "tmpfs" && !mount.destination.startsWith("/dev")),
   );
   return asked.map(({ destination }) => destination);
+}
+
+const kernels = new Set(["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue"]);
+
+function isInKernels(place: string, { spec }: StartPlan): boolean {
+  const around = (spec.mounts ?? []).filter(({ destination: at }) => place === at || place.startsWith(`${at}/`));
+  const deepest = around.reduce<Mount | undefined>(
+    (best, mount) => (best === undefined || mount.destination.length >= best.destination.length ? mount : best),
+    undefined,
+  );
+  return deepest !== undefined && !isOwnMount(deepest) && kernels.has(deepest.type ?? "");
 }
 
 function isInMount(place: string, plan: StartPlan): boolean {

@@ -11,6 +11,7 @@ import type { Exec } from "../execs/exec.ts";
 import { readText } from "../machine.ts";
 import type { ContainerAction } from "./container-events.ts";
 import type { ContainerExecs } from "./container-execs.ts";
+import { neverRun } from "./container-record.ts";
 import {
   afterProbe,
   type Health,
@@ -50,9 +51,11 @@ export class ContainerHealth {
     this.#source = source;
   }
 
-  /** undefined: nobody asked for it. */
+  /** undefined: nobody asked for it, or it never ran. */
   get current(): Health | undefined {
-    return healthCheckOf(this.#source.body()) === undefined ? undefined : this.#health;
+    return healthCheckOf(this.#source.body()) === undefined || this.#source.startedNs() === neverRun.startedNs
+      ? undefined
+      : this.#health;
   }
 
   /** Probes are made: this engine is needed. */

@@ -7,9 +7,7 @@ import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID } from "../../ke
 import { visibleMounts } from "../../kernel/mountinfo.ts";
 import type { RootSource } from "../../kernel/root-source.ts";
 import type { Step } from "../../kernel/step.ts";
-import { parseExtraHost } from "../../network/name-files.ts";
-import { identityFiles } from "../../runtime/identity-files.ts";
-import { groupPathOf, type OwnFile, planContainer } from "../../runtime/plan-container.ts";
+import { groupPathOf, planContainer } from "../../runtime/plan-container.ts";
 import { needsAccounts, type ResolvedUser, resolveUser } from "../../runtime/user.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { HostConfig } from "../../spec/engine-api-host-config.ts";
@@ -21,12 +19,12 @@ import { logAttributesOf } from "../logs/log-attributes.ts";
 import { logSettingsOf } from "../logs/log-settings.ts";
 import { type Machine, readText } from "../machine.ts";
 import { type BindPoint, type MountPlaces, type MountPoint, mountOf } from "../mounts/mount-point.ts";
-import { networkModeOf } from "../networks/network-mode.ts";
 import { containerPlaces, framePlace, type Places, partPlace, volumePath } from "../places.ts";
 import { lookUpDevices } from "./asked-devices.ts";
 import { type ContainerRecord, groupParentOf } from "./container-record.ts";
 import { chooseRoot, planRoot, type RootChoice, readAccounts } from "./container-root.ts";
-import { containerSpec, hostnameOf, shmSizeOf } from "./container-spec.ts";
+import { containerSpec, shmSizeOf } from "./container-spec.ts";
+import { ownFilesOf } from "./own-files.ts";
 import { type Donations, noDonations } from "./sharing.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
 
@@ -80,7 +78,7 @@ export function planStart(
     root,
     cgroups: machine.cgroups,
     host: machine.host,
-    files: filesOf(id, body, machine, donations),
+    files: ownFilesOf({ id, body, machine, showsMachine: choice.kind === "host" }, donations),
     filesDirectory: donations.network?.files ?? own.dataDir,
     framePoint: framePlace(places),
     prepare: [...planPart(mounts, places), ...planBindSources(mounts)],
@@ -129,13 +127,6 @@ function planParent(host: HostConfig, machine: Machine): Step[] {
   return host.CgroupParent === "" ? [] : planGroupParent(machine.cgroups, groupParentOf(host), readText);
 }
 
-/** The engine writes these when the addresses are known (`network-files.ts`). */
-const networkFiles: readonly OwnFile[] = [
-  { path: "/etc/hosts", mode: 0o644, content: undefined, why: "its own name leads to itself, in its networks" },
-  { path: "/etc/hostname", mode: 0o644, content: undefined, why: "its own name, for programs that read the file" },
-  { path: "/etc/resolv.conf", mode: 0o644, content: undefined, why: "whom it asks for names" },
-];
-
 /** With another's network it has that one's names. */
 function withNamesOf(body: ContainerCreateBody, { network }: Donations): ContainerCreateBody {
   if (network === undefined || body.HostConfig.UTSMode === "host") return body;
@@ -157,22 +148,6 @@ function planShm(path: string, sizeBytes: number): Step[] {
       why: "the shared memory itself, whose life is this run's",
     },
   ];
-}
-
-/** With the host's network its names are the host's too, and the root has them already. */
-function filesOf(id: string, body: ContainerCreateBody, machine: Machine, { network }: Donations): readonly OwnFile[] {
-  if (network !== undefined)
-    return networkFiles.filter(({ path }) => existsSync(`${network.files}/${path.slice("/etc/".length)}`));
-  const host = body.HostConfig;
-  const mode = networkModeOf(body);
-  if (mode.kind === "host") return [];
-  if (mode.kind === "network") return networkFiles;
-  return identityFiles({
-    hostname: hostnameOf({ id, body, machine }),
-    domainname: body.Domainname,
-    address: "127.0.0.1",
-    extraHosts: host.ExtraHosts.map(parseExtraHost),
-  });
 }
 
 function mountPlaces(places: Places): MountPlaces {

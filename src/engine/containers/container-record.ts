@@ -37,6 +37,8 @@ export interface RunRecord {
   readonly endedNs: string;
   readonly exitCode: number;
   readonly oomKilled: boolean;
+  /** As many of its processes were told of; absent: none. */
+  readonly oomKills?: number;
   /** Why it did not start, or how it ended when that was not by itself. */
   readonly error: string;
 }

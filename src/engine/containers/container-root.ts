@@ -12,7 +12,7 @@ import { planImageLayers } from "../../storage/image-layers.ts";
 import { chooseUpper, copyOf, type StorageDriver } from "../../storage/upper.ts";
 import type { ContainerImage } from "../images/container-image.ts";
 import { isHostImage } from "../images/host-image.ts";
-import { layerDirectory, nothingIn } from "../images/image-stores.ts";
+import { bottomIn, layerDirectory } from "../images/image-stores.ts";
 import { withTag } from "../images/image-table.ts";
 import { type Places, partPlace } from "../places.ts";
 
@@ -109,7 +109,7 @@ function planSource(choice: RootChoice, places: Places, input: Omit<HostInput, "
   if (choice.kind === "host") return planHost({ ...input, partPoint: partPlace(places) });
   if (choice.kind === "directory") return planDirectory({ ...input, directory: choice.path });
   const layers = choice.layers.map(({ path }) => path);
-  return planImageLayers({ ...input, layers, nothing: nothingIn(places), name: choice.name });
+  return planImageLayers({ ...input, layers, bottom: bottomIn(places), name: choice.name });
 }
 
 /**

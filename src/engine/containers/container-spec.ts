@@ -61,6 +61,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
     readonlyRoot: host.ReadonlyRootfs,
     shmSizeBytes: shmSizeOf(host),
     namespaces: sharedNamespaces(input),
+    ownsNetwork: networkModeOf(body).kind === "network",
     machine: machine.facts,
   });
   const linux = base.linux ?? {};

@@ -76,7 +76,8 @@ async function isWhole(digest: Digest, content: { verify(digest: Digest): Promis
 /** Brings a blob again, from the first registry that has it. */
 async function mend(images: Images, image: ImageRecord, digest: Digest, request: CheckRequest): Promise<Outcome> {
   if (!request.repair) return { outcome: "damaged", isMended: false };
-  const { content, fetcher } = await images.stores();
+  const stores = await images.stores();
+  const { content, fetcher } = stores;
   const registries = await images.registrySettings.registries();
   const size = sizeIn(image, digest);
   await content.remove(digest);
@@ -89,6 +90,7 @@ async function mend(images: Images, image: ImageRecord, digest: Digest, request:
         if (session === undefined) continue;
         await content.put((await getManifest(session, digest, digest, request.signal)).raw);
       } else await fetcher.fetch({ digest, size }, { sessions, ...(request.signal && { signal: request.signal }) });
+      await stores.sync();
       return { outcome: "damaged, and brought again", isMended: true };
     } catch (error) {
       request.signal?.throwIfAborted();
@@ -101,7 +103,9 @@ async function mend(images: Images, image: ImageRecord, digest: Digest, request:
 
 async function unpackAgain(images: Images, layer: ImageLayer): Promise<Outcome> {
   try {
-    await (await images.stores()).ensureLayer({ ...layer, size: layer.sizeBytes });
+    const stores = await images.stores();
+    await stores.ensureLayer({ ...layer, size: layer.sizeBytes });
+    await stores.sync();
     return { outcome: "missing, and unpacked again", isMended: true };
   } catch (error) {
     if (!(error instanceof OrlopError)) throw error;

@@ -1,5 +1,6 @@
 /** Where images lie on the disk, and who works there: blobs, unpacked layers, downloads, unpacking threads. */
 
+import { lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type { ArrivingBlob } from "../../images/arriving-blob.ts";
 import { BlobFetcher } from "../../images/blob-fetcher.ts";
@@ -49,6 +50,11 @@ export class ImageStores {
       ]);
     };
     return new ImageStores({ places, content, layers, leases, writeBack });
+  }
+
+  /** Settles when every blob and every layer that is here by now stays, whatever happens: before something durable names them. */
+  async sync(): Promise<void> {
+    await Promise.all([this.content.sync(), this.layers.sync()]);
   }
 
   /** Layers with these blobs may have to be unpacked soon: when one is not here, a thread gets ready for it. */
@@ -104,7 +110,21 @@ export function layerDirectory({ stateDir }: Places, diffId: Digest): string {
   return `${stateDir}/layers/${hexOf(diffId)}`;
 }
 
-/** An empty directory: the root of an image without layers. */
+/** An empty directory: what is shown where an image without layers is mounted. */
 export function nothingIn({ stateDir }: Places): string {
   return `${stateDir}/layers/nothing`;
+}
+
+/** The lowest directory of every container's root: what Docker gives each that its image lacks, at no cost for its start. */
+export function bottomIn({ stateDir }: Places): string {
+  return `${stateDir}/layers/bottom`;
+}
+
+/** Programs take /.dockerenv for the sign of a container; Java 8 and others look for what is mounted in /etc/mtab. */
+export function makeBottom(places: Places): void {
+  const path = bottomIn(places);
+  const isThere = (name: string): boolean => lstatSync(`${path}/${name}`, { throwIfNoEntry: false }) !== undefined;
+  mkdirSync(`${path}/etc`, { recursive: true, mode: 0o755 });
+  if (!isThere(".dockerenv")) writeFileSync(`${path}/.dockerenv`, "", { mode: 0o755 });
+  if (!isThere("etc/mtab")) symlinkSync("/proc/mounts", `${path}/etc/mtab`);
 }

@@ -166,6 +166,9 @@ export class Images {
   commit(changes: ImageChanges): Promise<void> {
     return this.#commits.run(async () => {
       point("images.change.begun");
+      const stores = await this.stores();
+      if ((changes.putImages ?? []).length > 0) await stores.sync();
+      point("images.change.synced");
       const going = new Set((changes.removeImages ?? []).map(({ id }) => id));
       const used = this.#takeTouched().filter(({ id }) => !going.has(id));
       await this.#options.store.apply(...used.map((image) => ({ put: encodeImage(image) })), ...rowsOf(changes));
@@ -177,8 +180,7 @@ export class Images {
         this.table.removeImage(id);
         this.#configs.delete(id);
       }
-      const { content } = await this.stores();
-      await content.writeIndex(this.#indexEntries());
+      await stores.content.writeIndex(this.#indexEntries());
       point("images.change.indexed");
     });
   }

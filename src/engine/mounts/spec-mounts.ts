@@ -87,8 +87,10 @@ function anonymousVolume(target: string, driver: string): AskedMount {
   };
 }
 
-/** The defaults without those that were asked for, then these. */
+/** The defaults without those that were asked for, then these. A /dev that was asked for comes with what is in it. */
 export function withMounts(defaults: readonly Mount[], asked: readonly Mount[]): Mount[] {
   const targets = new Set(asked.map((mount) => mount.destination));
-  return [...defaults.filter((mount) => !targets.has(mount.destination)), ...asked];
+  const isCovered = ({ destination }: Mount): boolean =>
+    targets.has(destination) || (targets.has("/dev") && destination.startsWith("/dev/"));
+  return [...defaults.filter((mount) => !isCovered(mount)), ...asked];
 }

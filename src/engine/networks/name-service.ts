@@ -5,7 +5,7 @@ import { log } from "../../base/log.ts";
 import type { Executor } from "../../kernel/executor.ts";
 import type { Netd, ScopedNames, Upstream } from "../../kernel/netd.ts";
 import { planResolverRedirect } from "../../kernel/netlink/resolver-redirect.ts";
-import { enterNamespace } from "../../network/plan-sandbox.ts";
+import { enterSandbox } from "./namespace-holder.ts";
 import type { EndpointRecord, SandboxRecord } from "./sandbox-record.ts";
 
 export interface NamedContainer {
@@ -40,7 +40,7 @@ export class NameService {
     const { id, sandbox, namespace } = container;
     const known = sandbox.resolverPort ?? 0;
     const port = await this.#tell(container, known);
-    if (known === 0) await this.#executor.run([enterNamespace(namespace), planResolverRedirect(port)]);
+    if (known === 0) await this.#executor.run([...enterSandbox(namespace, sandbox), planResolverRedirect(port)]);
     await this.tellNames(id, container);
     return port;
   }
@@ -57,6 +57,7 @@ export class NameService {
     const isCutOff = sandbox.endpoints.every(({ gateways }) => gateways.length === 0);
     return this.#netd.resolve(id, {
       namespace,
+      ...(sandbox.holder === undefined ? {} : { inode: BigInt(sandbox.holder.inode) }),
       port,
       scopes: [linkScopeOf(id), ...named.map(({ networkId }) => networkId)],
       upstream: isCutOff ? [] : servers.flatMap(upstreamOf).slice(0, 8),

@@ -59,7 +59,7 @@ function withMac(settings: EndpointSettings, mac: string): EndpointSettings {
   return mac === "" || settings.MacAddress !== "" ? settings : { ...settings, MacAddress: mac };
 }
 
-/** @throws {OrlopError} network_mode_excludes, unknown_field: what a mode has no place for */
+/** @throws {OrlopError} network_mode_excludes, address_not_allowed, bad_value: what a mode has no place for */
 export function checkMode(body: ContainerCreateBody): void {
   const mode = networkModeOf(body);
   const host = body.HostConfig;
@@ -72,10 +72,19 @@ export function checkMode(body: ContainerCreateBody): void {
   );
   if (others.length > 0) throw refuse(`the network ${others[0]}`);
   if (host.Links.length > 0) throw refuse("links");
+  const own = body.NetworkingConfig.EndpointsConfig[written] ?? noEndpointSettings;
+  if (own.IPAMConfig.IPv4Address !== "" || own.IPAMConfig.IPv6Address !== "")
+    throw OrlopError.of("address_not_allowed", { network: written });
+  if (own.MacAddress !== "") throw refuse("mac-address");
   if (mode.kind === "container" || mode.kind === "namespace") {
     if (Object.keys(host.PortBindings).length > 0 || host.PublishAllPorts) throw refuse("port publishing");
     if (Object.keys(body.ExposedPorts).length > 0 && mode.kind === "container") throw refuse("port exposing");
     if (body.Hostname !== "" && mode.kind === "container") throw refuse("hostname");
+  }
+  if (mode.kind === "container") {
+    // They are in files that are the other's.
+    if ([host.Dns, host.DnsSearch, host.DnsOptions].some((words) => words.length > 0)) throw refuse("dns");
+    if (host.ExtraHosts.length > 0) throw refuse("custom host-to-IP mapping");
   }
   if (mode.kind === "namespace" && !mode.path.startsWith("/"))
     throw OrlopError.of("bad_value", { what: "NetworkMode", value: written, expected: "ns: and an absolute path" });

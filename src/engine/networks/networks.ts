@@ -75,7 +75,7 @@ export interface NetworkedContainer {
   readonly body: ContainerCreateBody;
   readonly places: { readonly runDir: string; readonly dataDir: string };
   readonly isRunning: boolean;
-  readonly run: { readonly status: string };
+  readonly run: { readonly status: string; readonly pid: number };
   readonly endpoints: readonly AskedEndpoint[];
   /** "80/tcp" … */
   readonly exposedPorts: readonly string[];
@@ -106,6 +106,7 @@ export class Networks {
       names: this.#names,
       netd: options.netd,
       runDir: options.runDir,
+      background: (what, work) => options.background(what, work),
       networkOf: (id) => this.#byId.get(id),
       forgetNames: async (id, record) => {
         await this.#openLinksOf(id); // while nobody else can have its addresses
@@ -270,12 +271,33 @@ export class Networks {
     const { body, warnings } = withDefaultNetwork(asked);
     checkMode(body);
     const endpoints = endpointsOf(body);
-    for (const { network: name, settings } of endpoints) checkEndpoint(await this.get(name), settings);
+    for (const { network: name, settings } of endpoints) checkEndpoint(await this.#asked(name), settings);
     nameLinks(endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
-    for (const text of body.HostConfig.Links) this.#options.find(text.split(":")[0] ?? "");
+    for (const text of body.HostConfig.Links) this.#checkLink(text.split(":")[0] ?? "");
     resolversOfBody(body);
     for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
     return { body, warnings: [...warnings, ...modeWarnings(body)] };
+  }
+
+  /** Of a create: that something is not found means the image there, which clients pull then. @throws {OrlopError} */
+  async #asked(name: string): Promise<Network> {
+    try {
+      return await this.get(name);
+    } catch (error) {
+      if (error instanceof OrlopError && error.code === "no_such_network")
+        throw OrlopError.of("no_network_to_join", { network: name }, error);
+      throw error;
+    }
+  }
+
+  #checkLink(container: string): void {
+    try {
+      this.#options.find(container);
+    } catch (error) {
+      if (error instanceof OrlopError && error.code === "no_such_container")
+        throw OrlopError.of("no_container_to_link", { container }, error);
+      throw error;
+    }
   }
 
   /**
@@ -320,6 +342,11 @@ export class Networks {
     }
     for (const { network } of endpoints) this.#tell("connect", network, id);
     return steps;
+  }
+
+  /** Its program runs. */
+  noteStart({ id, places, run }: NetworkedContainer): void {
+    this.#sandboxes.noteStart(id, places.runDir, run.pid);
   }
 
   #nameOf(containerId: string): string {
@@ -593,6 +620,10 @@ export class Networks {
       for (const container of running)
         await this.#finishChanges(container, links).catch((error: unknown) =>
           log("error", `networks of ${container.id}`, error),
+        );
+      for (const { id, places, run } of running)
+        void this.#options.background(`the network namespace of ${id}`, () =>
+          this.#sandboxes.handOver(id, places.runDir, run.pid),
         );
     }
     for (const id of this.#sandboxes.networkIds) {

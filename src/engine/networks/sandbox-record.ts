@@ -10,8 +10,18 @@ export interface SandboxRecord {
   /** Of the next endpoint. */
   readonly nextNumber: number;
   readonly ports: readonly PublishedPort[];
+  /** Whose namespace it is by now; undefined: a mount keeps it, as long as nobody is in it or for a moment longer. */
+  readonly holder?: NamespaceHolder;
   /** Where the embedded resolver listens inside; undefined without one. */
   readonly resolverPort?: number;
+}
+
+/** The container's first process, and no other with its number; and the namespace that it is to be in. */
+export interface NamespaceHolder {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat. */
+  readonly startTicks: number;
+  readonly inode: number;
 }
 
 /** What a container has of one network. */

@@ -24,8 +24,10 @@ import {
 } from "../../network/plan-sandbox.ts";
 import type { ForwardedPort } from "../../network/ruleset.ts";
 import type { EndpointSettings } from "../../spec/engine-api-network.ts";
+import { Sweeper } from "../containers/sweeper.ts";
 import { endpointOptionsOf, linkLocalsOf, nameLinks } from "./endpoint-options.ts";
 import { type HostNetwork, hasIpv6, type Survey } from "./host-network.ts";
+import { enterSandbox, holderFor, isHandedOver, leadToHolder, planHandingOver } from "./namespace-holder.ts";
 import { type Network, writtenAddress } from "./network.ts";
 import { parsed } from "./network-create.ts";
 import { macvlanOptionsOf } from "./network-options.ts";
@@ -63,6 +65,8 @@ export interface SandboxParts {
   readonly names: LinkNames;
   readonly netd: Netd;
   readonly runDir: string;
+  /** As `EngineParts.background`. */
+  background(what: string, work: () => Promise<void>): Promise<void>;
   /** Names are taken back before the namespace goes. */
   forgetNames(containerId: string, record: SandboxRecord): Promise<void>;
   /** undefined for one that is gone. */
@@ -71,6 +75,8 @@ export interface SandboxParts {
   nameOf(containerId: string): string;
 }
 
+/** After its start: whoever lives shorter leaves the mount to its removal. */
+const HAND_OVER_MS = 1000;
 /** So often another port is tried when the kernel has given away the one that was chosen. */
 const PORT_TRIES = 64;
 
@@ -84,9 +90,14 @@ export class Sandboxes {
   readonly #leaving = new Map<string, SandboxRecord>();
   /** One change of a container's networks after the other, its release last. */
   readonly #changes = new Map<string, Serial>();
+  /** Of containers that run, and whose namespace a mount keeps for a moment longer. */
+  readonly #handOvers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** Several of them in one plan. */
+  readonly #sweeper: Sweeper;
 
   constructor(parts: SandboxParts) {
     this.#parts = parts;
+    this.#sweeper = new Sweeper((steps) => parts.executor.run(steps));
     mkdirSync(`${parts.runDir}/netns`, { recursive: true, mode: 0o711 });
   }
 
@@ -149,11 +160,42 @@ export class Sandboxes {
     for (const { networkId } of record.endpoints) this.#parts.networkOf(networkId)?.members.add(containerId);
   }
 
+  /** The container runs: its namespace is its own from now on. One that is short-lived does not get that far. */
+  noteStart(containerId: string, runDir: string, pid: number): void {
+    if (!this.#live.has(containerId)) return;
+    const timer = setTimeout(() => {
+      this.#handOvers.delete(containerId);
+      void this.#parts.background(`the network namespace of ${containerId}`, () =>
+        this.handOver(containerId, runDir, pid),
+      );
+    }, HAND_OVER_MS);
+    timer.unref();
+    this.#handOvers.set(containerId, timer);
+  }
+
+  /** @see namespace-holder.ts */
+  handOver(containerId: string, runDir: string, pid: number): Promise<void> {
+    return this.#change(containerId, async (record) => {
+      const path = this.pathOf(record.id);
+      const holder = isHandedOver(path, record) ? undefined : holderFor(path, pid, record.holder);
+      if (holder === undefined) return;
+      const after = { ...record, holder };
+      writeSandbox(runDir, after);
+      const runs = this.#note(containerId, after);
+      point("network.holder.recorded");
+      if (!runs) return;
+      await this.#sweeper.sweep(planHandingOver(path));
+      leadToHolder(path, holder);
+    });
+  }
+
   /** Gives everything back. A container without a sandbox is fine. */
   detach(containerId: string, runDir: string): Promise<void> {
     const record = this.#live.get(containerId) ?? readSandbox(runDir);
     if (record === undefined) return this.#releases.get(containerId) ?? Promise.resolve();
     this.#live.delete(containerId);
+    clearTimeout(this.#handOvers.get(containerId));
+    this.#handOvers.delete(containerId);
     for (const { networkId } of record.endpoints) this.#parts.networkOf(networkId)?.members.delete(containerId);
     this.#leaving.set(containerId, record);
     const release = this.#changesOf(containerId)
@@ -305,7 +347,7 @@ export class Sandboxes {
       const address = endpoint?.gateways.map(parseAddress).find((one) => one?.version === version);
       return endpoint === undefined || address === undefined ? [] : [{ address, number: endpoint.number }];
     });
-    return [enterNamespace(this.pathOf(record.id)), ...planGateways(gateways)];
+    return [...enterSandbox(this.pathOf(record.id), record), ...planGateways(gateways)];
   }
 
   #changesOf(containerId: string): Serial {
@@ -343,7 +385,7 @@ export class Sandboxes {
     point("network.connect.recorded");
     try {
       await this.#parts.executor.run([
-        enterNamespace(this.pathOf(record.id)),
+        ...enterSandbox(this.pathOf(record.id), record),
         ...planLink(link),
         ...this.#planLeading(after),
       ]);
@@ -375,7 +417,7 @@ export class Sandboxes {
   async #removeEndpoint(record: SandboxRecord, endpoint: EndpointRecord): Promise<void> {
     const steps =
       endpoint.portName === ""
-        ? [enterNamespace(this.pathOf(record.id)), removeInside(linkNameOf(endpoint))]
+        ? [...enterSandbox(this.pathOf(record.id), record), removeInside(linkNameOf(endpoint))]
         : [removeLinks([endpoint.portName], "unplugged: both ends of the pair go")];
     await this.#parts.executor.run(steps);
     this.#releaseAddresses(endpoint);
@@ -386,7 +428,7 @@ export class Sandboxes {
   async #publish(wish: SandboxWish, record: SandboxRecord): Promise<readonly PublishedPort[]> {
     const leading = leadingEndpoint(record, 4) ?? leadingEndpoint(record, 6);
     const network = leading === undefined ? undefined : this.#parts.networkOf(leading.networkId);
-    if (network === undefined || network.record.driver !== "bridge") return [];
+    if (network === undefined || network.record.driver !== "bridge" || !asksForPorts(wish.ports)) return [];
     const { hostBinding4, hostBinding6 } = network.bridge;
     const wishes = wishesOf({ ...wish.ports, hostBinding4, hostBinding6, hasIpv6: hasIpv6() });
     if (wishes.length === 0) return [];
@@ -511,6 +553,10 @@ export class Sandboxes {
       ...paths.flatMap((id) => planSandboxRemoval(this.pathOf(id), [])),
     ]);
   }
+}
+
+function asksForPorts({ bindings, publishAll }: SandboxWish["ports"]): boolean {
+  return publishAll || Object.keys(bindings).length > 0;
 }
 
 /** Of what was asked for of a link the kernel may not have everything. */

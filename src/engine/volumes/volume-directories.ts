@@ -4,9 +4,10 @@
  */
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isName } from "../../base/id.ts";
+import { syncDirectory } from "../../store/synced-directory.ts";
 import { type Places, volumePath, volumesDirectory } from "../places.ts";
 
 /** Not a name that a volume can have. */
@@ -84,9 +85,4 @@ export class VolumeDirectories {
     rmdirSync(join(this.root, name));
     return true;
   }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, "r");
-  await directory.sync();
 }

@@ -14,6 +14,10 @@ const IFLA_LINK = 5;
 export const IFLA_MASTER = 10;
 export const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_PID = 19;
+const IFLA_AF_SPEC = 26;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+const AF_INET6 = 10;
 const IFLA_EXT_MASK = 29;
 const RTEXT_FILTER_SKIP_STATS = 8;
 const IFLA_LINK_NETNSID = 37;
@@ -165,6 +169,15 @@ export function createMacvlan({ name, index, mac, parent, mode, mtu }: MacvlanLi
         nested(IFLA_INFO_DATA, [attribute(IFLA_MACVLAN_MODE, macvlanModes[mode])]),
       ]),
     ],
+  };
+}
+
+/** Before it is put up: it gets no IPv6 address by itself. An error where the kernel has no IPv6. */
+export function withoutLinkLocal(name: string): NetlinkRequest {
+  const mode = attribute(IFLA_INET6_ADDR_GEN_MODE, byte(IN6_ADDR_GEN_MODE_NONE));
+  return {
+    type: RTM_NEWLINK,
+    payload: [interfaceInfo(untouched), attribute(IFLA_IFNAME, name), nested(IFLA_AF_SPEC, [nested(AF_INET6, [mode])])],
   };
 }
 

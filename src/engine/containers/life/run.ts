@@ -70,9 +70,22 @@ export class ContainerRun {
 
   watch(process: ContainerProcess, groupPath: string): void {
     const life = this.#life;
+    process.link.watchMemory((kills) => this.#takeOutOfMemory(kills));
     life.ended = process.ended
       .then((end) => this.#takeEnd(end, groupPath))
       .catch((error: unknown) => log("error", `the end of container ${life.id} could not be recorded`, error));
+  }
+
+  /** @param kills of all of this run: a monitor that is found again says what the last engine may have been told */
+  #takeOutOfMemory(kills: number): void {
+    const life = this.#life;
+    if (kills > 0 && kills <= (life.run.oomKills ?? 0)) return;
+    life.tell("oom");
+    if (kills === 0) return; // its processes wait for memory instead
+    life.record = { ...life.record, run: { ...life.run, oomKilled: true, oomKills: kills } };
+    void life.parts.background(`noting that container ${life.id} ran out of memory`, async () => {
+      if (life.isRunning) await life.store();
+    });
   }
 
   async #takeEnd(end: End, groupPath: string): Promise<void> {
@@ -83,7 +96,9 @@ export class ContainerRun {
     this.#health.rest();
     life.isPaused = false;
     life.stuck = undefined;
+    const { oomKilled: wasTold } = life.run;
     const ended = recordOfEnd(life.run, end, life.parts.machine.cgroups, groupPath);
+    if (ended.oomKilled && !wasTold) life.tell("oom"); // no engine was there, or its monitor is an older one
     // Only its first process is known to be gone where the monitor said so.
     // Not so its networks: what holds their ports is told after all containers are known to run or not.
     const isLost = end.kind === "lost";
@@ -105,8 +120,7 @@ export class ContainerRun {
   }
 
   #tellEnd(ended: RunRecord): void {
-    const { startedNs, endedNs, exitCode, oomKilled } = ended;
-    if (oomKilled) this.#life.tell("oom");
+    const { startedNs, endedNs, exitCode } = ended;
     const seconds = startedNs === "0" ? 0n : (BigInt(endedNs) - BigInt(startedNs)) / 1_000_000_000n;
     this.#life.tell("die", { exitCode: String(exitCode), execDuration: String(seconds) });
     this.#life.waiters.tell("exit", ended);

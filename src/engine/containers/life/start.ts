@@ -180,6 +180,7 @@ export class ContainerStart {
       } as const;
       await life.write(record, life.withRestarts({ isWaiting: false }));
       point("container.start.recorded");
+      life.parts.networks.noteStart(life.container);
       life.tell("start");
       run.watch(process, plan.groupPath);
       health.watch(true);

@@ -1,0 +1,109 @@
+/**
+ * Whose a running container's network namespace is: a second after its start no mount keeps it any more, and everything that is done
+ * in it is done by way of its first process. An engine is killed at network.holder.recorded.
+ */
+
+import { expect } from "bun:test";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { PointFile } from "../crash/point-file.ts";
+import { kernelTest, type Need, type Scratch } from "../kernel/harness.ts";
+import { Product, testOrlopPath } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
+
+const needs: readonly Need[] = ["root", "product", "nft", "ip", "busybox"];
+const timeoutMs = 60_000;
+const readyMs = 15_000;
+
+async function open(scratch: Scratch) {
+  const points = new PointFile(join(scratch.directory, "points"));
+  const product = new Product(scratch.directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: points.path } });
+  scratch.defer(() => points[Symbol.dispose]());
+  scratch.defer(() => product.stop());
+  await product.ok("network", "create", "lan");
+  await product.ok("network", "create", "other");
+  const inspect = async (name: string) => JSON.parse(await product.ok("inspect", name))[0];
+  /** Of these containers' namespaces. */
+  const mounts = async (...names: string[]): Promise<string[]> => {
+    const places = readFileSync("/proc/self/mountinfo", "utf8")
+      .split("\n")
+      .map((line) => line.split(" ")[4] ?? "");
+    const keys = await Promise.all(names.map(async (name) => (await inspect(name)).NetworkSettings.SandboxKey));
+    return places.filter((place) => keys.includes(place));
+  };
+  return { product, points, inspect, mounts };
+}
+
+const inside = (key: string, ...words: string[]): string =>
+  Bun.spawnSync(["nsenter", `--net=${key}`, "--", ...words]).stdout.toString();
+
+kernelTest(
+  "a running container's namespace has no mount, and its networks are changed, named and seen all the same",
+  needs,
+  async (scratch) => {
+    const { product, inspect, mounts } = await open(scratch);
+    await product.ok("run", "-d", "--name", "web", "--network", "lan", "host", "sleep", "1000");
+    await product.ok("run", "-d", "--name", "plain", "host", "sleep", "1000");
+    await waitUntil(async () => (await mounts("web", "plain")).length === 0, readyMs, "their mounts are gone");
+    const { State, NetworkSettings } = await inspect("web");
+    const { SandboxKey, Networks } = NetworkSettings;
+    expect(inside(SandboxKey, "readlink", "/proc/self/ns/net").trim()).toBe(readlinkSync(`/proc/${State.Pid}/ns/net`));
+    expect(inside(SandboxKey, "ip", "-br", "address")).toContain(Networks.lan.IPAddress);
+    for (const name of ["web", "plain"]) await product.ok("network", "connect", "other", name);
+    expect(inside(SandboxKey, "ip", "-br", "address")).toContain("eth1");
+    expect(await product.ok("exec", "plain", "busybox", "ping", "-c1", "-W2", "web")).toContain("1 packets received");
+    await product.ok("network", "disconnect", "lan", "web");
+    expect(inside(SandboxKey, "ip", "-br", "address")).not.toContain("eth0");
+    expect(inside(SandboxKey, "ip", "route", "show", "default")).toContain("dev eth1");
+    await product.ok("rm", "-f", "web", "plain");
+    const left = () =>
+      readdirSync(join(product.runDir, "netns")).map((id) => readlinkOf(join(product.runDir, "netns", id)));
+    await waitUntil(() => left().every((to) => to === undefined), readyMs, "no name of theirs is left");
+  },
+  timeoutMs,
+);
+
+function readlinkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined; // a mount
+  }
+}
+
+kernelTest(
+  "an engine that is killed in the middle of it, and those of before: the next one makes it so",
+  needs,
+  async (scratch) => {
+    const { product, points, inspect, mounts } = await open(scratch);
+    points.arm("network.holder.recorded", "kill");
+    await product.ok("run", "-d", "--name", "web", "--network", "lan", "host", "sleep", "1000");
+    await waitUntil(() => points.hasActed, readyMs, "the engine is killed");
+    await waitUntil(async () => (await mounts("web")).length === 0, readyMs, "the next one has taken the mount away");
+    const { SandboxKey, Networks } = (await inspect("web")).NetworkSettings;
+    expect(inside(SandboxKey, "ip", "-br", "address")).toContain(Networks.lan.IPAddress);
+    process.kill(product.enginePid() ?? 0, "SIGKILL");
+    await product.ok("network", "connect", "other", "web");
+    expect(inside(SandboxKey, "ip", "-br", "address")).toContain("eth1");
+  },
+  timeoutMs,
+);
+
+kernelTest(
+  "a first process that has left the namespace is not followed: what cannot be done any more is refused by name",
+  needs,
+  async (scratch) => {
+    const { product, inspect, mounts } = await open(scratch);
+    const script = "until [ -e /tmp/go ]; do sleep 0.1; done; exec unshare --net sleep 1000";
+    await product.ok("run", "-d", "--name", "web", "--network", "lan", "--privileged", "host", "sh", "-c", script);
+    await waitUntil(async () => (await mounts("web")).length === 0, readyMs, "its mount is gone");
+    const own = `/proc/${(await inspect("web")).State.Pid}/ns/net`;
+    const given = readlinkSync(own);
+    await product.ok("exec", "web", "touch", "/tmp/go");
+    await waitUntil(() => readlinkSync(own) !== given, readyMs, "it has left");
+    const { stderr } = await product.run(["network", "connect", "other", "web"]);
+    expect(stderr).toContain("has left the network namespace that the container was given");
+    await product.ok("rm", "-f", "web");
+  },
+  timeoutMs,
+);
