@@ -20,8 +20,8 @@ export const orlopRoutes = [
     operation: "OrlopExplain",
     body: true,
     async handle({ body, engine }) {
-      const { steps, warnings } = await engine.containers.plan(parseContainerCreate(body ?? {}));
-      return json({ steps: explainStart(steps), warnings });
+      const { steps, networks, warnings } = await engine.containers.plan(parseContainerCreate(body ?? {}));
+      return json({ steps: explainStart(steps, networks), warnings: [...warnings, ...networks.passages.reports] });
     },
   }),
 ];

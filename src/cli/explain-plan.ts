@@ -1,5 +1,5 @@
 /** A plan for reading: who does it, why, and the system calls that each step becomes. */
-import type { ExplainedStep } from "../client/explained-plan.ts";
+import type { ExplainedPlan, ExplainedStep } from "../client/explained-plan.ts";
 import { wrap } from "../command/help.ts";
 
 /** How to show importance; on anything but a terminal, not at all. */
@@ -23,12 +23,13 @@ export function shortened(line: string): string {
 }
 
 const sides = {
+  network: "On the host, before anything else: its networks",
   host: "On the host: the executor",
   container: "In the container: its first process, before it becomes the program",
 } as const;
 
-export function renderPlan(steps: readonly ExplainedStep[], style: Style): string {
-  const lines: string[] = [];
+export function renderPlan({ steps, warnings }: ExplainedPlan, style: Style): string {
+  const lines = warnings.flatMap((warning) => [style.bold(wrap(`Note: ${warning}`, widthColumns)), ""]);
   let side: ExplainedStep["side"] | undefined;
   for (const [at, step] of steps.entries()) {
     if (step.side !== side) lines.push(...(side === undefined ? [] : [""]), style.bold(sides[step.side]), "");

@@ -25,14 +25,14 @@ export const explain = command({
   async run({ args, flags, ...context }) {
     const { engine, stdout } = context;
     const words = args.length === 0 ? example : args;
-    const { steps } = await engine.containers.explain(configOf(words, context));
+    const plan = await engine.containers.explain(configOf(words, context));
     if (flags.json) {
-      await stdout.write(`${JSON.stringify(steps, undefined, 2)}\n`);
+      await stdout.write(`${JSON.stringify(plan.steps, undefined, 2)}\n`);
       return 0;
     }
     const style = styleFor((await context.terminal()).isTerminal(1));
     await stdout.write(
-      args.length === 0 ? renderLayers(steps, `orlop ${words.join(" ")}`, style) : renderPlan(steps, style),
+      args.length === 0 ? renderLayers(plan.steps, `orlop ${words.join(" ")}`, style) : renderPlan(plan, style),
     );
     return 0;
   },

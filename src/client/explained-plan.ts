@@ -1,8 +1,8 @@
 /** A container's start as a plan, as `POST /orlop/explain` answers it. */
 
 export interface ExplainedStep {
-  /** Who carries it out: the executor before and beside the container, or the container's own first process. */
-  readonly side: "host" | "container";
+  /** Who carries it out: processes that make its networks, the executor before and beside it, or its own first process. */
+  readonly side: "network" | "host" | "container";
   /** The step's name, e.g. "root-mount". */
   readonly op: string;
   /** Why it is in this plan. */
@@ -13,4 +13,6 @@ export interface ExplainedStep {
 
 export interface ExplainedPlan {
   readonly steps: readonly ExplainedStep[];
+  /** What is otherwise than asked for, or in the way. */
+  readonly warnings: readonly string[];
 }

@@ -2,21 +2,30 @@
 
 import { explainStep, sidesOf } from "../kernel/explain.ts";
 import type { Step } from "../kernel/step.ts";
+import type { ForeseenNetworks } from "./networks/networks.ts";
 
 export interface ExplainedStep {
-  /** host: in the monitor, before and after the container's process exists. container: in that process. */
-  readonly side: "host" | "container";
+  /**
+   * network: by processes of their own, before the others. host: in the monitor, before and after the container's process exists.
+   * container: in that process.
+   */
+  readonly side: "network" | "host" | "container";
   readonly op: string;
   readonly why: string;
   readonly calls: readonly string[];
 }
 
-export function explainStart(steps: readonly Step[]): ExplainedStep[] {
+export function explainStart(steps: readonly Step[], networks: ForeseenNetworks): ExplainedStep[] {
   const sides = sidesOf(steps);
-  return steps.map((step, index) => ({
-    side: sides[index] ?? "host",
-    op: step.op,
-    why: step.why,
-    calls: explainStep(step),
-  }));
+  return [
+    ...networks.passages.rules.map(
+      ({ why, rules }) => ({ side: "network", op: "netlink", why, calls: rules }) as const,
+    ),
+    ...networks.steps.map((step) => explained(step, "network")),
+    ...steps.map((step, index) => explained(step, sides[index] ?? "host")),
+  ];
+}
+
+function explained(step: Step, side: ExplainedStep["side"]): ExplainedStep {
+  return { side, op: step.op, why: step.why, calls: explainStep(step) };
 }

@@ -101,6 +101,16 @@ export function changeOf(
   return requests.length === 0 ? undefined : encodeBatch(requests);
 }
 
+/** As nft writes it. */
+export function describePassage({ from, to }: Passage): string {
+  const written = ({ name, isPrefix }: LinkMatch): string => JSON.stringify(isPrefix ? `${name}*` : name);
+  const matches = [
+    ...(from === undefined ? [] : [`iifname ${written(from)}`]),
+    ...(to === undefined ? [] : [`oifname ${written(to)}`]),
+  ];
+  return [...matches, "accept"].join(" ");
+}
+
 /** For people. */
 export function describeObstacle({ family, table, chain, place }: Obstacle): string {
   if (isFirewalld(table))

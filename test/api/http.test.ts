@@ -1,6 +1,7 @@
 /** The Engine API as bytes on its socket. */
 
 import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { AttachFrameDecoder } from "../../src/spec/attach-frame.ts";
 import { waitUntil } from "../wait-until.ts";
 import { messageOf, open, raw, request, useProduct } from "./engine-fixture.ts";
@@ -143,8 +144,16 @@ test("a --rm container that nobody starts has no process, and can be started lat
 });
 
 test("what a start would do is told, and not done", async () => {
-  const answer = await ask("POST", "/orlop/explain", { Image: "host", Cmd: ["true"] });
+  const before = readdirSync(`${product().runDir}/netns`);
+  const PortBindings = { "80/tcp": [{ HostPort: "18099" }] };
+  const asked = { Image: "host", Cmd: ["true"], HostConfig: { NetworkMode: "bridge", PortBindings } };
+  const answer = await ask("POST", "/orlop/explain", asked);
+  expect((await ask("POST", "/orlop/explain", asked)).status).toBe(200); // the port is still free
   const { steps } = JSON.parse(answer.body) as { steps: { side: string; op: string; why: string; calls: string[] }[] };
+  expect(steps.filter(({ side }) => side === "network").map(({ why }) => why)).toEqual(
+    expect.arrayContaining(["a network of its own", "published ports lead to the container"]),
+  );
+  expect(readdirSync(`${product().runDir}/netns`)).toEqual(before);
   expect(steps.at(-1)).toMatchObject({ side: "container", op: "exec" });
   expect(steps.every((step) => step.why !== "" && step.calls.length > 0)).toBe(true);
   expect((await ask("GET", "/containers/json?all=1")).body).toBe("[]\n");

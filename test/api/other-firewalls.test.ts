@@ -132,9 +132,16 @@ kernelTest(
   async (scratch) => {
     const { product, reaches, reports } = await open(scratch);
     expect(await reports()).toBeUndefined();
+    const explained = () => product.ok("explain", "run", "--rm", "host", "true");
+    expect(await explained()).not.toContain("DOCKER-USER");
     await nft(`table ip ${foreign} {\n${withDockersPlace}\n}`);
     await waitUntil(async () => (await reports()) !== undefined, repairMs, "it is seen");
     expect(await reports()).toEqual([expect.stringContaining("is in DOCKER-USER (Docker)")]);
+    const { bridgePrefix } = linkNamesOf(product.runDir);
+    const text = await explained();
+    expect(text).toContain(`· insert rule ip ${foreign} DOCKER-USER oifname "${bridgePrefix}*" accept`);
+    expect(text).toContain(`iifname "${bridgePrefix}*" oifname "olfwup" accept`);
+    expect(text).toContain("1. netlink: Docker drops what is forwarded: a passage for Orlop's networks");
     await waitUntil(reaches, repairMs, "the container reaches the world");
     const rules = await Bun.$`nft list chain ip ${foreign} DOCKER-USER`.text();
     expect(rules).toMatch(
@@ -154,11 +161,15 @@ kernelTest(
   "a chain without a place for others is reported, and left alone",
   needs,
   async (scratch) => {
-    const { reaches, reports } = await open(scratch);
+    const { product, reaches, reports } = await open(scratch);
     await nft(dropping(""));
     await waitUntil(async () => (await reports()) !== undefined, repairMs, "it is seen");
     expect(await reports()).toEqual([expect.stringContaining("containers are cut off until a rule there accepts")]);
     expect(await reaches()).toBe(false);
+    const explained = (await product.ok("explain", "run", "--rm", "host", "true")).replaceAll("\n", " ");
+    expect(explained).toStartWith(
+      `Note: the chain FORWARD of the nftables table ip ${foreign} drops what is forwarded`,
+    );
     await nft(`delete table ip ${foreign}`);
     await waitUntil(async () => (await reports()) === undefined, repairMs, "its end is seen");
     expect(await reaches()).toBe(true);

@@ -19,7 +19,7 @@ import { ContainerHealth } from "./container-health.ts";
 import { ContainerIo } from "./container-io.ts";
 import type { StartPlan } from "./container-plan.ts";
 import type { ContainerProcess, End } from "./container-process.ts";
-import type { ContainerRecord, RunRecord } from "./container-record.ts";
+import { type ContainerRecord, exposedPortsOf, type RunRecord } from "./container-record.ts";
 import type { ContainerRestarts } from "./container-restarts.ts";
 import type { Status } from "./container-state.ts";
 import { updateHostConfig } from "./container-update.ts";
@@ -154,7 +154,7 @@ export class Container {
 
   /** "80/tcp" …: its image's and those asked for. */
   get exposedPorts(): readonly string[] {
-    return [...new Set([...(this.record.image?.config.ExposedPorts ?? []), ...Object.keys(this.body.ExposedPorts)])];
+    return exposedPortsOf(this.record);
   }
 
   // ── its life ─────────────────────────────────────────────────────────────────────────────────────────────────────

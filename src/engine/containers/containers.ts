@@ -10,10 +10,11 @@ import type { Exec } from "../execs/exec.ts";
 import type { ContainerImage } from "../images/container-image.ts";
 import { chooseMounts, prepareVolumes, unmakeVolumes, withoutMaking } from "../mounts/container-mounts.ts";
 import type { ChosenMount, MountedImage, MountPoint } from "../mounts/mount-point.ts";
+import type { ForeseenNetworks } from "../networks/networks.ts";
 import { Container } from "./container.ts";
 import { inventName } from "./container-name.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
-import { type ContainerRecord, neverRun } from "./container-record.ts";
+import { type ContainerRecord, exposedPortsOf, neverRun } from "./container-record.ts";
 import { type ContainerSize, measureContainer } from "./container-size.ts";
 import { stopSignalOf } from "./container-spec.ts";
 import type { ReadyStart } from "./ready-start.ts";
@@ -116,10 +117,14 @@ export class Containers {
     }
   }
 
-  /** What a start would do. @throws {OrlopError} what is wrong with the request */
-  async plan(asked: ContainerCreateBody): Promise<StartPlan> {
-    const { body, image } = await this.#parts.images.apply(asked);
-    return this.#choose(newContainerId(), "explained", body, image).plan;
+  /** What a start would do, its networks first. @throws {OrlopError} what is wrong with the request */
+  async plan(asked: ContainerCreateBody): Promise<StartPlan & { readonly networks: ForeseenNetworks }> {
+    const { networks } = this.#parts;
+    const { body: whole, image } = await this.#parts.images.apply(asked);
+    const { body } = await networks.settle(whole);
+    const exposedPorts = exposedPortsOf({ body, ...(image && { image }) });
+    const plan = this.#choose(newContainerId(), "explained", body, image).plan;
+    return { ...plan, networks: await networks.foresee({ body, exposedPorts }) };
   }
 
   #choose(

@@ -32,7 +32,7 @@ import {
 } from "../../network/ruleset.ts";
 import { readText } from "../machine.ts";
 import type { Network } from "./network.ts";
-import { OtherFirewalls } from "./other-firewalls.ts";
+import { type ForeseenPassages, OtherFirewalls } from "./other-firewalls.ts";
 
 export interface HostNetworkOptions {
   readonly executor: Executor;
@@ -124,9 +124,34 @@ export class HostNetwork {
   publish(owner: string, ports: readonly ForwardedPort[]): Step[] {
     if (ports.length === 0) return [];
     this.#ports.set(owner, ports);
+    return this.planPorts(ports);
+  }
+
+  planPorts(ports: readonly ForwardedPort[]): Step[] {
+    if (ports.length === 0) return [];
     return [
       this.#netfilter(encodeAdd(this.#names.table, portElements(ports)), "published ports lead to the container"),
     ];
+  }
+
+  /** What its bridge needs where that is not there yet. */
+  planMissingBridge(network: Network): Step[] {
+    if (this.#bridges.has(network.id)) return [];
+    const { linkName, id } = network.record;
+    const { mtu, isOpen } = network.bridge;
+    return [
+      ...(this.#prepared === undefined ? planForwarding(advertisedLinks()) : []),
+      ...planBridge({ networkId: id, linkName, mtu }).slice(0, 1),
+      ...planBridgeAddresses(linkName, 0, network.gateways, isOpen),
+      this.#netfilter(encodeAdd(this.#names.table, networkElements([network.ruled])), "the rules know the network"),
+    ];
+  }
+
+  /** Of the host's other firewalls, for a start that is explained. */
+  async foresee(networks: readonly Network[]): Promise<ForeseenPassages> {
+    const known = [...this.#bridges.values()].map(({ network }) => network);
+    const bridges = [...known, ...networks].map(({ record }) => record.linkName);
+    return this.#others.foresee({ survey: await this.survey(), bridges: [...new Set(bridges)] });
   }
 
   async unpublish(owner: string): Promise<void> {

@@ -40,6 +40,7 @@ import {
   isBuiltIn,
   type NetworkRecord,
 } from "./network-record.ts";
+import type { ForeseenPassages } from "./other-firewalls.ts";
 import { ReadySandboxes } from "./ready-sandboxes.ts";
 import { addressOf, type EndpointRecord, type SandboxRecord } from "./sandbox-record.ts";
 import { type EndpointWish, Sandboxes } from "./sandboxes.ts";
@@ -66,6 +67,13 @@ export interface NetworksOptions {
 interface Link {
   readonly target: string;
   readonly aliases: readonly string[];
+}
+
+/** For explanations. */
+export interface ForeseenNetworks {
+  readonly steps: readonly Step[];
+  /** Through the host's other firewalls. */
+  readonly passages: ForeseenPassages;
 }
 
 /** A container as its networks see it. */
@@ -347,6 +355,22 @@ export class Networks {
   /** Its program runs. */
   noteStart({ id, places, run }: NetworkedContainer): void {
     this.#sandboxes.noteStart(id, places.runDir, run.pid);
+  }
+
+  /** What a start would do for such a container's networks. Nothing is made, and nothing taken. @throws {OrlopError} */
+  async foresee({ body, exposedPorts }: Pick<NetworkedContainer, "body" | "exposedPorts">): Promise<ForeseenNetworks> {
+    const asked = endpointsOf(body);
+    if (asked.length === 0) return { steps: [], passages: { rules: [], reports: [] } };
+    const endpoints: EndpointWish[] = [];
+    for (const { network: name, settings } of asked) endpoints.push({ network: await this.get(name), settings });
+    const bridged = endpoints.map(({ network }) => network).filter(({ record }) => record.driver === "bridge");
+    const { PortBindings, PublishAllPorts } = body.HostConfig;
+    const ports = { bindings: PortBindings, exposed: exposedPorts, publishAll: PublishAllPorts };
+    const wish = { containerId: "", containerName: "explained", runDir: "", endpoints, ports };
+    return {
+      steps: [...bridged.flatMap((network) => this.#host.planMissingBridge(network)), ...this.#sandboxes.foresee(wish)],
+      passages: await this.#host.foresee(bridged),
+    };
   }
 
   #nameOf(containerId: string): string {

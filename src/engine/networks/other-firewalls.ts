@@ -7,13 +7,27 @@ import { listChains, listRules, parseChains, parseRules } from "../../kernel/net
 import { NETLINK_NETFILTER } from "../../kernel/netlink/nftables.ts";
 import type { Step } from "../../kernel/step.ts";
 import type { LinkNames } from "../../network/link-names.ts";
-import { changeOf, describeObstacle, type Obstacle, obstaclesIn, passagesOf } from "../../network/other-firewalls.ts";
+import {
+  changeOf,
+  describeObstacle,
+  describePassage,
+  type Obstacle,
+  obstaclesIn,
+  passagesOf,
+} from "../../network/other-firewalls.ts";
 
 export interface Surroundings {
   /** The host's. */
   readonly survey: { readonly links: readonly Link[]; readonly routes: readonly Route[] };
   /** The names of all bridges that are ours. */
   readonly bridges: readonly string[];
+}
+
+export interface ForeseenPassages {
+  /** Rules that are, or will be, in others' chains, as nft writes them. */
+  readonly rules: readonly { readonly why: string; readonly rules: readonly string[] }[];
+  /** Chains that nothing can be done about. */
+  readonly reports: readonly string[];
 }
 
 /** Kinds of links that lead to others' containers or machines, not out of the host. */
@@ -38,15 +52,36 @@ export class OtherFirewalls {
   }
 
   /** Looks at everybody's chains, and has a passage where one is needed and can be had. */
-  async refresh({ survey, bridges }: Surroundings): Promise<void> {
+  async refresh(surroundings: Surroundings): Promise<void> {
+    const { obstacles, passages } = await this.#look(surroundings);
+    for (const obstacle of obstacles) await this.#pass(obstacle, passages);
+    this.#report(obstacles.map((obstacle) => (mayPass() ? obstacle : { ...obstacle, place: undefined })));
+  }
+
+  /** What a container's start depends on of others' chains: looked at, nothing is changed. */
+  async foresee(surroundings: Surroundings): Promise<ForeseenPassages> {
+    const { obstacles, passages } = await this.#look(surroundings);
+    const shown = obstacles.map((obstacle) => (mayPass() ? obstacle : { ...obstacle, place: undefined }));
+    return {
+      rules: shown.flatMap(({ family, table, place }) =>
+        place === undefined
+          ? []
+          : {
+              why: whyOf(place),
+              rules: passages.map(
+                (passage) => `insert rule ${family} ${table} ${place.chain} ${describePassage(passage)}`,
+              ),
+            },
+      ),
+      reports: shown.filter(({ place }) => place === undefined).map(describeObstacle),
+    };
+  }
+
+  async #look({ survey, bridges }: Surroundings) {
     const values = await this.#executor.run([list(listChains(), "whether somebody else drops what is forwarded")]);
-    const found = obstaclesIn(parseChains(values.get(0) ?? new Uint8Array()), this.#names.table);
-    const mayPass = process.env[OPT_OUT] !== "leave";
-    const reported = found.map((obstacle) => (mayPass ? obstacle : { ...obstacle, place: undefined }));
-    const uplinks = mayPass ? uplinksOf(survey) : [];
-    const passages = mayPass ? passagesOf({ names: this.#names, bridges, uplinks }) : [];
-    for (const obstacle of found) await this.#pass(obstacle, passages);
-    this.#report(reported);
+    const obstacles = obstaclesIn(parseChains(values.get(0) ?? new Uint8Array()), this.#names.table);
+    const uplinks = uplinksOf(survey);
+    return { obstacles, passages: mayPass() ? passagesOf({ names: this.#names, bridges, uplinks }) : [] };
   }
 
   /** Takes our rules out of others' chains. */
@@ -61,8 +96,7 @@ export class OtherFirewalls {
     const values = await this.#executor.run([list(listRules(chain), `what is in ${place.chain} already`)]);
     const messages = changeOf(chain, parseRules(values.get(0) ?? new Uint8Array()), this.#names, passages);
     if (messages === undefined) return;
-    const why = `${place.tool} drops what is forwarded: a passage for Orlop's networks, in the chain that is there for it`;
-    await this.#executor.run([{ op: "netlink", protocol: NETLINK_NETFILTER, messages, why }]);
+    await this.#executor.run([{ op: "netlink", protocol: NETLINK_NETFILTER, messages, why: whyOf(place) }]);
   }
 
   #report(found: readonly Obstacle[]): void {
@@ -70,6 +104,14 @@ export class OtherFirewalls {
     this.#obstacles = found;
     for (const text of this.reports) if (!known.has(text)) log("warn", text);
   }
+}
+
+function mayPass(): boolean {
+  return process.env[OPT_OUT] !== "leave";
+}
+
+function whyOf({ tool }: { readonly tool: string }): string {
+  return `${tool} drops what is forwarded: a passage for Orlop's networks, in the chain that is there for it`;
 }
 
 /** Links that lead out of the host. Inside of somebody's container that is the end of a veth, with the default route. */

@@ -31,7 +31,7 @@ import { enterSandbox, holderFor, isHandedOver, leadToHolder, planHandingOver } 
 import { type Network, writtenAddress } from "./network.ts";
 import { parsed } from "./network-create.ts";
 import { macvlanOptionsOf } from "./network-options.ts";
-import { isEverywhere, PortTable, type PortWish, type WishInput, wishesOf } from "./port-table.ts";
+import { isEverywhere, PortTable, type PortWish, type Taken, type WishInput, wishesOf } from "./port-table.ts";
 import {
   addressOf,
   type EndpointRecord,
@@ -249,6 +249,31 @@ export class Sandboxes {
     return this.#make([endpoint]);
   }
 
+  /** What `attach` would do. Nothing is made, and addresses and ports stay free. @throws {OrlopError} what cannot be given */
+  foresee(wish: SandboxWish): Step[] {
+    let record: SandboxRecord = { id: "SANDBOX", endpoints: [], nextNumber: 0, ports: [] };
+    const linkNames = nameLinks(wish.endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
+    const path = this.pathOf(record.id);
+    const steps = [...planNamespace(path)];
+    try {
+      for (const [index, one] of wish.endpoints.entries()) {
+        const plug = foreseenPlug(one.network, this.#portNameOf(record));
+        const { endpoint, link } = this.#makeEndpoint(record, one, linkNames[index] ?? "", plug);
+        record = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
+        steps.push(...(index === 0 ? [] : [enterNamespace(path)]), ...planLink(link));
+      }
+    } finally {
+      for (const endpoint of record.endpoints) this.#releaseAddresses(endpoint);
+    }
+    const ports = this.#ports.choose(this.#portWishes(wish, record));
+    if (!Array.isArray(ports)) throw this.#taken(wish, record, ports);
+    return [
+      ...steps,
+      ...this.#planLeading(record),
+      ...this.#parts.host.planPorts(this.#forwarded({ ...record, ports })),
+    ];
+  }
+
   /** Addresses of containers that have just ended are free a moment later. */
   async #makeOnceFree(endpoints: readonly EndpointWish[]): Promise<SandboxRecord> {
     const releases = [...this.#releases.values()];
@@ -269,7 +294,8 @@ export class Sandboxes {
       const steps = [...planNamespace(this.pathOf(record.id))];
       for (const [index, wish] of wishes.entries()) {
         if (index > 0) steps.push(enterNamespace(this.pathOf(record.id)));
-        const { endpoint, link } = await this.#makeEndpoint(record, wish, linkNames[index] ?? "");
+        const plug = await this.#plugOf(wish.network, this.#portNameOf(record));
+        const { endpoint, link } = this.#makeEndpoint(record, wish, linkNames[index] ?? "", plug);
         record = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
         steps.push(...planLink(link));
       }
@@ -282,16 +308,15 @@ export class Sandboxes {
   }
 
   /** The addresses are taken when this resolves; the link is not made yet. */
-  async #makeEndpoint(
+  #makeEndpoint(
     sandbox: SandboxRecord,
     { network, settings }: EndpointWish,
     linkName: string,
-  ): Promise<{ readonly endpoint: EndpointRecord; readonly link: EndpointLink }> {
-    const { host, names } = this.#parts;
+    plug: EndpointLink["plug"],
+  ): { readonly endpoint: EndpointRecord; readonly link: EndpointLink } {
     const number = sandbox.nextNumber;
     const { sysctls } = endpointOptionsOf(settings);
     const linkLocals = linkLocalsOf(settings.IPAMConfig);
-    const plug = await this.#plugOf(network, portNameOf(names, sandbox.id, number), host);
     const taken = network.takeAddresses(settings.IPAMConfig);
     const addresses = taken.map(({ address }) => address);
     const [first] = addresses;
@@ -327,7 +352,12 @@ export class Sandboxes {
     };
   }
 
-  async #plugOf(network: Network, portName: string, host: HostNetwork): Promise<EndpointLink["plug"]> {
+  #portNameOf({ id, nextNumber }: SandboxRecord): string {
+    return portNameOf(this.#parts.names, id, nextNumber);
+  }
+
+  async #plugOf(network: Network, portName: string): Promise<EndpointLink["plug"]> {
+    const { host } = this.#parts;
     if (network.record.driver === "bridge")
       return {
         kind: "bridge",
@@ -379,7 +409,8 @@ export class Sandboxes {
   async #connect(containerId: string, runDir: string, record: SandboxRecord, wish: EndpointWish): Promise<void> {
     const taken = record.endpoints.map(linkNameOf);
     const [linkName = ""] = nameLinks([endpointOptionsOf(wish.settings).linkName], taken, record.nextNumber);
-    const { endpoint, link } = await this.#makeEndpoint(record, wish, linkName);
+    const plug = await this.#plugOf(wish.network, this.#portNameOf(record));
+    const { endpoint, link } = this.#makeEndpoint(record, wish, linkName, plug);
     const after = { ...record, endpoints: [...record.endpoints, endpoint], nextNumber: record.nextNumber + 1 };
     writeSandbox(runDir, after);
     point("network.connect.recorded");
@@ -426,11 +457,7 @@ export class Sandboxes {
   // ── published ports ──────────────────────────────────────────────────────────────────────────────────────────────
 
   async #publish(wish: SandboxWish, record: SandboxRecord): Promise<readonly PublishedPort[]> {
-    const leading = leadingEndpoint(record, 4) ?? leadingEndpoint(record, 6);
-    const network = leading === undefined ? undefined : this.#parts.networkOf(leading.networkId);
-    if (network === undefined || network.record.driver !== "bridge" || !asksForPorts(wish.ports)) return [];
-    const { hostBinding4, hostBinding6 } = network.bridge;
-    const wishes = wishesOf({ ...wish.ports, hostBinding4, hostBinding6, hasIpv6: hasIpv6() });
+    const wishes = this.#portWishes(wish, record);
     if (wishes.length === 0) return [];
     const refused = new Set<string>();
     for (let tries = 0; ; tries++) {
@@ -451,6 +478,14 @@ export class Sandboxes {
     }
   }
 
+  #portWishes(wish: SandboxWish, record: SandboxRecord): readonly PortWish[] {
+    const leading = leadingEndpoint(record, 4) ?? leadingEndpoint(record, 6);
+    const network = leading === undefined ? undefined : this.#parts.networkOf(leading.networkId);
+    if (network === undefined || network.record.driver !== "bridge" || !asksForPorts(wish.ports)) return [];
+    const { hostBinding4, hostBinding6 } = network.bridge;
+    return wishesOf({ ...wish.ports, hostBinding4, hostBinding6, hasIpv6: hasIpv6() });
+  }
+
   /** Waits for containers that are just giving back what is wanted. */
   async #choose(
     wish: SandboxWish,
@@ -462,18 +497,21 @@ export class Sandboxes {
       const chosen = this.#ports.choose(wishes, refused);
       if (Array.isArray(chosen)) return chosen;
       const release = this.#releases.get(chosen.owner);
-      if (release === undefined)
-        throw OrlopError.of("port_taken", {
-          endpoint: wish.containerName,
-          id: record.endpoints[0]?.id ?? "",
-          binding: `${bracketed(chosen.hostAddress)}:${chosen.hostPort}`,
-          holder:
-            chosen.owner === ""
-              ? "by this container itself, or by other programs"
-              : `by container ${this.#parts.nameOf(chosen.owner)}`,
-        });
+      if (release === undefined) throw this.#taken(wish, record, chosen);
       await release;
     }
+  }
+
+  #taken({ containerName }: SandboxWish, { endpoints }: SandboxRecord, taken: Taken): OrlopError {
+    return OrlopError.of("port_taken", {
+      endpoint: containerName,
+      id: endpoints[0]?.id ?? "",
+      binding: `${bracketed(taken.hostAddress)}:${taken.hostPort}`,
+      holder:
+        taken.owner === ""
+          ? "by this container itself, or by other programs"
+          : `by container ${this.#parts.nameOf(taken.owner)}`,
+    });
   }
 
   #refusal(wish: SandboxWish, record: SandboxRecord, refused: PortRefused): OrlopError {
@@ -553,6 +591,13 @@ export class Sandboxes {
       ...paths.flatMap((id) => planSandboxRemoval(this.pathOf(id), [])),
     ]);
   }
+}
+
+/** As the plug will be; the number of the other link is not said in words. */
+function foreseenPlug(network: Network, portName: string): EndpointLink["plug"] {
+  if (network.record.driver === "bridge")
+    return { kind: "bridge", portName, bridgeIndex: 0, isolated: !network.bridge.isOpen };
+  return { kind: "macvlan", parentIndex: 0, mode: macvlanOptionsOf(network.record.options).mode };
 }
 
 function asksForPorts({ bindings, publishAll }: SandboxWish["ports"]): boolean {
