@@ -3,12 +3,14 @@
 import { OrlopError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { commit } from "../engine/images/commit.ts";
+import { checkPlatform } from "../engine/images/image-platform.ts";
 import { importImage } from "../engine/images/import-image.ts";
 import { loadImages } from "../engine/images/load.ts";
 import { chooseImages, saveImages } from "../engine/images/save.ts";
 import { parseCommitConfig } from "../spec/commit-config.ts";
-import { hostPlatform, type Platform, parsePlatform } from "../spec/platform.ts";
+import { hostPlatform, type Platform } from "../spec/platform.ts";
 import { familiarReference, parseReference, type Reference } from "../spec/reference.ts";
+import { platformOf, platformSince } from "./platform-parameter.ts";
 import { progressReply } from "./progress-reply.ts";
 import { flag, type ParseParameter, text, textList } from "./query.ts";
 import { json, type Reply } from "./reply.ts";
@@ -17,25 +19,6 @@ import { route } from "./route.ts";
 /** True unless it is said otherwise. */
 const flagOrTrue: ParseParameter<boolean> = (given, name, all) =>
   given === undefined || given === "" || flag(given, name, all);
-
-const platform: ParseParameter<Platform | undefined> = (given) =>
-  given === undefined || given === "" ? undefined : platformOf(given);
-
-/** As text, or as the JSON that the API has for it. */
-function platformOf(given: string): Platform {
-  if (!given.startsWith("{")) return parsePlatform(given);
-  try {
-    const { os, architecture, variant } = JSON.parse(given) as Partial<Record<keyof Platform, string>>;
-    return parsePlatform([os, architecture, variant].filter(Boolean).join("/"));
-  } catch (error) {
-    if (error instanceof OrlopError) throw error;
-    throw OrlopError.of("bad_value", {
-      what: "parameter platform",
-      value: given.slice(0, 100),
-      expected: "a platform",
-    });
-  }
-}
 
 /** The name that `repo` and `tag` give; undefined without one. */
 function nameOf(repo: string | undefined, tag: string | undefined): Reference | undefined {
@@ -77,34 +60,37 @@ export const imageArchiveRoutes = [
     method: "GET",
     path: "/images/get",
     operation: "ImageGetAll",
-    query: { names: textList, platform },
-    handle: ({ query, engine }) =>
+    query: { names: textList, platform: text },
+    handle: ({ query, engine, apiMinor }) =>
       saveReply(
         engine,
         query.names.flatMap((names) => names.split(",")),
-        query.platform,
+        platformSince("archivedPlatform", apiMinor, query.platform),
       ),
   }),
   route({
     method: "GET",
     path: "/images/*name/get",
     operation: "ImageGet",
-    query: { platform },
-    handle: ({ params, query, engine }) => saveReply(engine, [params.name], query.platform),
+    query: { platform: text },
+    handle: ({ params, query, engine, apiMinor }) =>
+      saveReply(engine, [params.name], platformSince("archivedPlatform", apiMinor, query.platform)),
   }),
   route({
     method: "POST",
     path: "/images/load",
     operation: "ImageLoad",
-    query: { quiet: flag, platform },
+    query: { quiet: flag, platform: text },
     body: "stream",
-    handle: ({ query, engine, upload }) =>
-      progressReply(async (send) => {
-        for (const { image, names } of await loadImages(engine.images, upload, query.platform ?? hostPlatform())) {
+    handle({ query, engine, upload, apiMinor }) {
+      const wanted = platformSince("archivedPlatform", apiMinor, query.platform);
+      return progressReply(async (send) => {
+        for (const { image, names } of await loadImages(engine.images, upload, wanted)) {
           for (const name of names) send({ stream: `Loaded image: ${familiarReference(name)}\n` });
           if (names.length === 0) send({ stream: `Loaded image ID: ${image.id}\n` });
         }
-      }),
+      });
+    },
   }),
 ];
 
@@ -112,9 +98,11 @@ function saveReply(engine: Engine, names: readonly string[], wanted: Platform | 
   if (names.length === 0)
     throw OrlopError.of("bad_value", { what: "names", value: "", expected: "at least one image" });
   const chosen = chooseImages(engine.images, names);
-  for (const { image } of chosen)
-    if (wanted !== undefined && JSON.stringify(image.platform) !== JSON.stringify(wanted))
-      throw OrlopError.of("unknown_field", { field: "saving another platform than the one that is here" });
+  for (const {
+    image,
+    names: [name = image.id],
+  } of chosen)
+    checkPlatform(name, image.platform, wanted);
   return { kind: "stream", contentType: "application/x-tar", chunks: saveImages(engine.images, chosen) };
 }
 

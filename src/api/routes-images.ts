@@ -3,17 +3,20 @@
 import { OrlopError } from "../base/errors.ts";
 import { usageOfImages } from "../engine/disk-usage.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
+import { checkPlatform } from "../engine/images/image-platform.ts";
+import type { Images } from "../engine/images/images.ts";
 import { pruneImages } from "../engine/images/prune-images.ts";
 import { pull, tagsOf } from "../engine/images/pull-images.ts";
 import { push, tagsHere } from "../engine/images/push-images.ts";
 import { search } from "../engine/images/registry-questions.ts";
 import { removeImage } from "../engine/images/remove-image.ts";
 import { tagImage } from "../engine/images/tag-image.ts";
-import { hostPlatform, parsePlatform } from "../spec/platform.ts";
+import { hostPlatform, type Platform, parsePlatform } from "../spec/platform.ts";
 import { formatReference, parseReference } from "../spec/reference.ts";
 import { parseRegistryAuth } from "../spec/registry-credentials.ts";
 import { createdMsOf, danglingOf, filterImages, showsHost } from "./image-filters.ts";
 import { historyOf, hostInspection, hostSummary, imageInspection, imageSummary, removalJson } from "./image-json.ts";
+import { platformSince } from "./platform-parameter.ts";
 import { progressReply } from "./progress-reply.ts";
 import { pruneChoiceOf, pruneFilterKeys } from "./prune-filters.ts";
 import { allTagsEnd, PullMessages } from "./pull-messages.ts";
@@ -100,8 +103,10 @@ export const imageRoutes = [
     method: "GET",
     path: "/images/*name/json",
     operation: "ImageInspect",
-    query: { manifests: refused },
-    async handle({ params, engine, apiMinor }) {
+    query: { manifests: refused, platform: text },
+    async handle({ params, query, engine, apiMinor }) {
+      const wanted = platformSince("inspectPlatform", apiMinor, query.platform);
+      checkPlatform(params.name, platformHere(engine.images, params.name), wanted);
       if (isHostImage(params.name)) return json(hostInspection);
       const { table } = engine.images;
       const image = table.get(params.name);
@@ -113,8 +118,10 @@ export const imageRoutes = [
     method: "GET",
     path: "/images/*name/history",
     operation: "ImageHistory",
-    query: { platform: refused },
-    async handle({ params, engine }) {
+    query: { platform: text },
+    async handle({ params, query, engine, apiMinor }) {
+      const wanted = platformSince("historyPlatform", apiMinor, query.platform);
+      checkPlatform(params.name, platformHere(engine.images, params.name), wanted);
       if (isHostImage(params.name)) return json([]);
       const { table } = engine.images;
       const image = table.get(params.name);
@@ -135,13 +142,18 @@ export const imageRoutes = [
     method: "POST",
     path: "/images/*name/push",
     operation: "ImagePush",
-    query: { tag: text, platform: refused },
-    handle({ params, query, engine, registryAuth, signal }) {
+    query: { tag: text, platform: text },
+    handle({ params, query, engine, apiMinor, registryAuth, signal }) {
+      const wanted = platformSince("pushPlatform", apiMinor, query.platform);
       const named = parseReference(withTagOrDigest(params.name, query.tag));
       const credentials = parseRegistryAuth(registryAuth);
       const { host, repository, tag } = named;
       const isOne = query.tag !== undefined && tag !== undefined;
       const references = isOne ? [{ host, repository, tag }] : tagsHere(engine.images, named);
+      for (const reference of wanted === undefined ? [] : references) {
+        const name = formatReference(reference);
+        checkPlatform(name, platformHere(engine.images, name), wanted);
+      }
       return progressReply(async (send) => {
         send({ status: `The push refers to repository [${host}/${repository}]` });
         for (const reference of references) {
@@ -200,6 +212,11 @@ export const imageRoutes = [
     },
   }),
 ];
+
+/** @throws {OrlopError} no_such_image */
+function platformHere({ table }: Images, written: string): Platform {
+  return isHostImage(written) ? hostPlatform() : table.get(written).platform;
+}
 
 /** `fromImage` and `tag`, which may be a digest, as one reference. */
 function withTagOrDigest(name: string, tag: string | undefined): string {

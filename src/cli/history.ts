@@ -14,12 +14,12 @@ export const history = command({
     quiet: { type: "switch", short: "q", help: "Only IDs" },
     human: { type: "switch", short: "H", default: true, help: "Sizes and dates for people" },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
-    platform: { type: "later", takesValue: true, help: "" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What the image must be for" },
   },
   inEngine: true,
   examples: ["orlop history debian", "orlop history --no-trunc --format json web"],
   async run({ args, flags, engine, print, stdout }) {
-    const entries = await engine.images.history(args[0] ?? "");
+    const entries = await engine.images.history(args[0] ?? "", flags.platform);
     const rows = entries.map((entry) => rowOf(entry, flags, Date.now()));
     if (flags.quiet) for (const { ID } of rows) await print(ID);
     else if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));

@@ -8,10 +8,10 @@ export const imageInspect = command({
   args: "IMAGE...",
   flags: {
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each image" },
-    platform: { type: "later", takesValue: true, help: "" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What the images must be for" },
   },
   inEngine: true,
   examples: ["orlop image inspect debian"],
   run: ({ args, flags, engine, print, warn }) =>
-    inspectEach(args, flags.format, { print, warn }, (name) => engine.images.inspect(name)),
+    inspectEach(args, flags.format, { print, warn }, (name) => engine.images.inspect(name, flags.platform)),
 });

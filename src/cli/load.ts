@@ -10,11 +10,12 @@ export const load = command({
   flags: {
     input: { type: "text", short: "i", value: "FILE", help: "Instead of standard input" },
     quiet: { type: "switch", short: "q", help: "Print the names alone (as always)", hidden: true },
-    platform: { type: "later", takesValue: true, help: "" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Of an image for several platforms, this one" },
   },
   examples: ["orlop load -i web.tar", "docker save web | orlop load"],
   async run({ flags, ...context }) {
-    await showProgress(context.engine.images.load(readArchive(flags.input, context)), context.stdout, undefined);
+    const messages = context.engine.images.load(readArchive(flags.input, context), flags.platform);
+    await showProgress(messages, context.stdout, undefined);
     return 0;
   },
 });

@@ -14,7 +14,7 @@ export const push = command({
     allTags: { type: "switch", short: "a", help: "Every tag that the repository has here" },
     quiet: { type: "switch", short: "q", help: "Print nothing but the name" },
     disableContentTrust: { type: "later", takesValue: false, help: "" },
-    platform: { type: "later", takesValue: true, help: "" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What the image must be for" },
   },
   examples: ["orlop tag web localhost:5000/web:2", "orlop push localhost:5000/web:2"],
   async run({ args, flags, ...context }) {
@@ -30,7 +30,8 @@ export const push = command({
       });
     const repository = isTagged ? name.slice(0, -`:${tag}`.length) : name;
     const { auth } = await authFor(name, context.env);
-    const messages = engine.images.push(repository, flags.allTags ? undefined : tag, auth);
+    const { platform } = flags;
+    const messages = engine.images.push(repository, { tag: flags.allTags ? undefined : tag, auth, platform });
     if (flags.quiet) for await (const _ of messages);
     else await showProgress(messages, stdout, await columnsOf(context, 1));
     if (flags.quiet) await print(name);

@@ -8,12 +8,12 @@ export const save = command({
   args: "IMAGE...",
   flags: {
     output: { type: "text", short: "o", value: "FILE", help: "Instead of standard output" },
-    platform: { type: "later", takesValue: true, help: "" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What the images must be for" },
   },
   examples: ["orlop save -o web.tar web:1 web:2", "orlop save web | ssh other orlop load"],
   async run({ args, flags, ...context }) {
     await refuseTerminal(flags.output, context);
-    await writeArchive(await context.engine.images.save(args), flags.output, context);
+    await writeArchive(await context.engine.images.save(args, flags.platform), flags.output, context);
     return 0;
   },
 });

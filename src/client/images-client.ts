@@ -1,4 +1,6 @@
 /** Images over the Engine API. */
+
+import { parsePlatform } from "../spec/platform.ts";
 import { type Call, type EngineClient, encodeQuery } from "./engine-client.ts";
 import type {
   Filters,
@@ -28,6 +30,13 @@ export interface CommitOptions {
   readonly changes: readonly string[];
 }
 
+export interface PushOptions {
+  /** undefined: every tag that the repository has here. */
+  readonly tag?: string | undefined;
+  readonly auth?: string | undefined;
+  readonly platform?: string | undefined;
+}
+
 export interface ImportOptions {
   readonly repo?: string | undefined;
   readonly tag?: string | undefined;
@@ -53,13 +62,13 @@ export class ImagesClient {
     return this.#engine.json({ method: "GET", path: "/images/json", query: { all: options.all, filters } });
   }
 
-  /** Everything about an image, as the engine says it. */
-  inspect(name: string): Promise<Readonly<Record<string, unknown>>> {
-    return this.#engine.json({ method: "GET", path: pathOf(name, "json") });
+  /** Everything about an image, as the engine says it. platform: what it must be for, as in each of these */
+  inspect(name: string, platform?: string): Promise<Readonly<Record<string, unknown>>> {
+    return this.#engine.json({ method: "GET", path: pathOf(name, "json"), query: platformQuery(platform) });
   }
 
-  history(name: string): Promise<readonly HistoryEntry[]> {
-    return this.#engine.json({ method: "GET", path: pathOf(name, "history") });
+  history(name: string, platform?: string): Promise<readonly HistoryEntry[]> {
+    return this.#engine.json({ method: "GET", path: pathOf(name, "history"), query: platformQuery(platform) });
   }
 
   tag(name: string, repo: string, tag: string | undefined): Promise<void> {
@@ -74,9 +83,10 @@ export class ImagesClient {
     return this.#engine.json({ method: "POST", path: "/images/prune", query: { filters: JSON.stringify(filters) } });
   }
 
-  /** Pushes, and tells how it goes. tag: undefined for every tag that the repository has here */
-  push(name: string, tag: string | undefined, auth: string | undefined): AsyncGenerator<ProgressMessage, void> {
-    return this.#progress({ method: "POST", path: pathOf(name, "push"), query: { tag } }, auth);
+  /** Pushes, and tells how it goes. */
+  push(name: string, options: PushOptions): AsyncGenerator<ProgressMessage, void> {
+    const query = { tag: options.tag, ...platformQuery(options.platform) };
+    return this.#progress({ method: "POST", path: pathOf(name, "push"), query }, options.auth);
   }
 
   search(term: string, limit: number, filters: Filters, auth?: string): Promise<readonly FoundRepository[]> {
@@ -92,15 +102,16 @@ export class ImagesClient {
   }
 
   /** Images as one archive. */
-  async save(names: readonly string[]): Promise<AsyncGenerator<Uint8Array, void>> {
-    const path = `/images/get?${repeated("names", names).slice(1)}`;
+  async save(names: readonly string[], platform?: string): Promise<AsyncGenerator<Uint8Array, void>> {
+    const path = `/images/get?${repeated("names", names).slice(1)}${encodeQuery(platformQuery(platform)).replace("?", "&")}`;
     return (await this.#engine.call({ method: "GET", path })).stream();
   }
 
   /** Adds the images of an archive, and tells which. */
-  load(archive: AsyncIterable<Uint8Array>): AsyncGenerator<ProgressMessage, void> {
+  load(archive: AsyncIterable<Uint8Array>, platform?: string): AsyncGenerator<ProgressMessage, void> {
     const headers = { "Content-Type": "application/x-tar" };
-    return this.#progress({ method: "POST", path: "/images/load", upload: archive, headers }, undefined);
+    const query = platformQuery(platform);
+    return this.#progress({ method: "POST", path: "/images/load", query, upload: archive, headers }, undefined);
   }
 
   /** Makes an image of a root's archive, and tells its id. */
@@ -114,6 +125,11 @@ export class ImagesClient {
   async *#progress(call: Call, auth: string | undefined): AsyncGenerator<ProgressMessage, void> {
     yield* readProgress(await this.#engine.call({ ...call, headers: { ...call.headers, ...headersOf(auth) } }));
   }
+}
+
+/** "linux/arm64/v8" as the API has it: JSON. @throws {OrlopError} bad_value */
+function platformQuery(platform: string | undefined): { readonly platform?: string } {
+  return platform === undefined ? {} : { platform: JSON.stringify(parsePlatform(platform)) };
 }
 
 function headersOf(auth: string | undefined): Record<string, string> {

@@ -88,6 +88,14 @@ const endpoint = (settings: Json, path: string) => (api: Api) =>
     `NetworkSettings.Networks.versions.${path}`,
   );
 const status = (method: string, path: () => string) => async (api: Api) => (await api.send(method, path())).status;
+/** For this machine's platform, and for one that no test has an image for. */
+const forPlatforms = (method: string, path: () => string) => async (api: Api) => {
+  const answers = ["linux/amd64", '{"os":"linux","architecture":"s390x"}'].map((platform) => {
+    const whole = `${path()}${path().includes("?") ? "&" : "?"}platform=${encodeURIComponent(platform)}`;
+    return api.send(method, whole);
+  });
+  return (await Promise.all(answers)).map((answer) => answer.status);
+};
 const images = (api: Api, query = "") => api.get<readonly Json[]>(`/images/json?${query}`);
 const ofBox = async (api: Api, query = "") =>
   (await images(api, query)).find((one) => String(one["RepoTags"]).includes("box"));
@@ -280,6 +288,26 @@ const trials: Readonly<Record<ChangeName, Trial>> = {
     since: [["exec"]],
   },
   gatewayPriority: { ask: endpoint({ GwPriority: 5 }, "GwPriority"), before: 0, since: 5 },
+  pushPlatform: {
+    ask: forPlatforms("POST", () => `/images/${registry.host}/test/box/push?tag=1`),
+    before: [200, 200],
+    since: [200, 404],
+  },
+  archivedPlatform: {
+    ask: forPlatforms("GET", () => `/images/${image()}/get`),
+    before: [200, 200],
+    since: [200, 404],
+  },
+  historyPlatform: {
+    ask: forPlatforms("GET", () => `/images/${image()}/history`),
+    before: [200, 200],
+    since: [200, 404],
+  },
+  inspectPlatform: {
+    ask: forPlatforms("GET", () => `/images/${image()}/json`),
+    before: [200, 200],
+    since: [200, 404],
+  },
   imageDescriptor: { ask: inspected("Descriptor"), before: false, since: true },
   imageMounts: {
     ask: (api) => mount({ Type: "image", Source: image() }, "Type")(api),

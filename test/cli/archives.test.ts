@@ -131,6 +131,28 @@ kernelTest("commit, save, load, export and import lead back to the same files", 
   expect([missing.exitCode, missing.stderr.includes("cannot read")]).toEqual([1, true]);
 });
 
+kernelTest("an image is for one platform: who asks for another is told", needs, async ({ directory }) => {
+  const at = (name: string): string => join(directory, name);
+  const ok = (...words: string[]) => product().ok(...words);
+  execFileSync("tar", ["-C", makeBusyboxRoot(directory), "-cf", at("root.tar"), "."]);
+  await ok("import", "--platform", "linux/s390x", at("root.tar"), "127.0.0.1:1/far:1");
+  await ok("import", at("root.tar"), "near:1");
+  const name = "127.0.0.1:1/far:1";
+  for (const words of [["save"], ["history"], ["push"], ["image", "inspect"]]) {
+    const { exitCode, stderr } = await product().run([...words, "--platform", "linux/arm64", name]);
+    expect([words, exitCode]).toEqual([words, 1]);
+    expect(stderr).toContain("does not provide the specified platform (linux/arm64): it is for linux/s390x");
+  }
+  expect(await ok("history", "-q", "--platform", "linux/s390x", name)).not.toBe("");
+  expect(await ok("image", "inspect", "--platform", "linux/s390x", name)).toContain('"s390x"');
+  await ok("save", "--platform", "s390x", "-o", at("far.tar"), name);
+  await ok("save", "-o", at("both.tar"), name, "near:1");
+  expect(await ok("load", "--platform", "linux/s390x", "-i", at("both.tar"))).toBe(`Loaded image: ${name}`);
+  expect(await ok("load", "-i", at("far.tar"))).toBe(`Loaded image: ${name}`);
+  const refused = await product().run(["load", "--platform", "linux/amd64", "-i", at("far.tar")]);
+  expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("it is for linux/s390x")]);
+});
+
 kernelTest(
   "with ORLOP_STORAGE=copies containers keep their changes, and are diffed and committed as on overlay",
   needs,

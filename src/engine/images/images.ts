@@ -12,7 +12,7 @@ import type { Digest } from "../../spec/digest.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { ImageConfig } from "../../spec/oci-image.ts";
 import { configMax, parseImageConfig } from "../../spec/oci-image-parse.ts";
-import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
+import { hostPlatform, type Platform } from "../../spec/platform.ts";
 import type { Change, RecordStore } from "../../store/rows.ts";
 import type { Events } from "../events/events.ts";
 import type { Places } from "../places.ts";
@@ -20,6 +20,7 @@ import { budgetOf } from "./budget.ts";
 import type { ContainerImage } from "./container-image.ts";
 import { isHostImage, withHostDefaults } from "./host-image.ts";
 import { withImageDefaults } from "./image-defaults.ts";
+import { checkPlatform } from "./image-platform.ts";
 import { decodeImage, decodeName, encodeImage, encodeName, type ImageRecord, type NameRecord } from "./image-record.ts";
 import { ImageStores } from "./image-stores.ts";
 import { ImageTable, withTag } from "./image-table.ts";
@@ -141,12 +142,7 @@ export class Images {
     const isMachine = body.HostConfig.Rootfs !== "" || body.Image === "" || isHostImage(body.Image);
     const image = isMachine ? undefined : this.table.get(body.Image);
     const offered = image?.platform ?? hostPlatform();
-    if (platform !== undefined && platformDistance(offered, platform) === undefined)
-      throw OrlopError.of("platform_mismatch", {
-        reference: withTag(body.Image),
-        wanted: formatPlatform(platform),
-        actual: formatPlatform(offered),
-      });
+    checkPlatform(body.Image, offered, platform);
     if (image === undefined) return { body: withHostDefaults(body) };
     const { config } = await this.config(image);
     if (this.table.image(image.id) === undefined || this.leaving.has(image.id))

@@ -10,11 +10,12 @@ import { describeLayer } from "../../images/layer-blob.ts";
 import type { Lease } from "../../images/leases.ts";
 import { type Digest, hexOf } from "../../spec/digest.ts";
 import { asList, asObject, asText, asTextList, ShapeFault } from "../../spec/json-shape.ts";
-import { type Descriptor, type Index, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
+import { type Descriptor, type ImageConfig, type Index, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
 import { checkIsImage, configMax, parseImageConfig, parseManifest } from "../../spec/oci-image-parse.ts";
-import type { Platform } from "../../spec/platform.ts";
+import { hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
 import { parseReference, type Reference } from "../../spec/reference.ts";
 import { addImage, addMadeImage } from "./add-image.ts";
+import { mismatch } from "./image-platform.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 
@@ -23,26 +24,54 @@ export interface LoadedImage {
   readonly names: readonly Reference[];
 }
 
-/** @throws {OrlopError} bad_image_archive, bad_manifest, bad_tar, digest_mismatch, unsupported_compression … */
+/**
+ * @param wanted of what is in it, this alone; undefined: this machine's where there is a choice, and whatever there is otherwise
+ * @throws {OrlopError} platform_mismatch, bad_image_archive, bad_manifest, bad_tar, digest_mismatch, unsupported_compression …
+ */
 export async function loadImages(
   images: Images,
   source: AsyncIterable<Uint8Array>,
-  platform: Platform,
+  wanted?: Platform,
 ): Promise<LoadedImage[]> {
   const { content, leases } = await images.stores();
   using lease = leases.open();
   const archive = await ImageArchive.read(source, content, lease);
-  const loader = { images, archive, lease, platform };
+  const loader = new Loader(images, archive, lease, wanted);
   if (archive.document("index.json") !== undefined) return loadLayout(loader);
   if (archive.document("manifest.json") !== undefined) return loadDocker(loader);
   throw OrlopError.of("bad_image_archive", { reason: "neither index.json nor manifest.json is in it" });
 }
 
-interface Loader {
+class Loader {
   readonly images: Images;
   readonly archive: ImageArchive;
   readonly lease: Lease;
+  /** What is chosen from an index. */
   readonly platform: Platform;
+  readonly #wanted: Platform | undefined;
+  /** One that was not wanted. */
+  #other: ImageConfig | undefined;
+
+  constructor(images: Images, archive: ImageArchive, lease: Lease, wanted: Platform | undefined) {
+    this.images = images;
+    this.archive = archive;
+    this.lease = lease;
+    this.platform = wanted ?? hostPlatform();
+    this.#wanted = wanted;
+  }
+
+  /** Whether an image is of the platform that was asked for. */
+  offers(config: ImageConfig): boolean {
+    const isIt = this.#wanted === undefined || platformDistance(config.platform, this.#wanted) !== undefined;
+    if (!isIt) this.#other = config;
+    return isIt;
+  }
+
+  /** Why no image came of the archive: they are for other platforms, or for this reason. */
+  nothing(reason: string): OrlopError {
+    if (this.#other === undefined) return OrlopError.of("bad_image_archive", { reason });
+    return mismatch(this.#other.digest, this.#other.platform, this.platform);
+  }
 }
 
 // ── OCI layout ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -64,13 +93,14 @@ async function loadLayout(loader: Loader): Promise<LoadedImage[]> {
   for (const { descriptor, names: own } of byManifest.values()) {
     const { manifest, indexes } = findManifest(descriptor, loader, []);
     const config = configOf(manifest, loader.archive);
+    if (!loader.offers(config)) continue;
     const all = own.size > 0 ? [...own.values()] : (names.get(config.digest) ?? []);
     for (const { digest: layer } of manifest.layers) await checkLayer(layer, loader);
     const image = await addImage(loader.images, { manifest, config, indexes, names: all, target: descriptor.digest });
     loader.images.tell("load", image.id, image.id, image.labels);
     loaded.push({ image, names: all });
   }
-  if (loaded.length === 0) throw OrlopError.of("bad_image_archive", { reason: "its index names no image" });
+  if (loaded.length === 0) throw loader.nothing("its index names no image");
   return loaded;
 }
 
@@ -165,6 +195,8 @@ async function loadDocker(loader: Loader): Promise<LoadedImage[]> {
     const names = tags.map(parseReference);
     const document = archive.document(config);
     if (document === undefined || document.length > configMax) throw notThere(config);
+    const { digest } = archive.blob(config) as { readonly digest: Digest };
+    if (!loader.offers(parseImageConfig(document, digest, layers.length, config))) continue;
     const descriptors: Descriptor[] = [];
     for (const path of layers) {
       const blob = archive.blob(path);
@@ -175,7 +207,7 @@ async function loadDocker(loader: Loader): Promise<LoadedImage[]> {
     images.tell("load", image.id, image.id, image.labels);
     loaded.push({ image, names });
   }
-  if (loaded.length === 0) throw OrlopError.of("bad_image_archive", { reason: "its manifest.json names no image" });
+  if (loaded.length === 0) throw loader.nothing("its manifest.json names no image");
   return loaded;
 }
 
