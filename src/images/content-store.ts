@@ -119,8 +119,13 @@ export class ContentStore {
    * Stores a blob whose digest is known when its last byte has come.
    *
    * @param hold called before the blob has its name: a lease that keeps it
+   * @param onWritten where it is meanwhile, and how much of it is there
    */
-  async add(source: AsyncIterable<Uint8Array>, hold: (digest: Digest) => void): Promise<StoredBlob> {
+  async add(
+    source: AsyncIterable<Uint8Array>,
+    hold: (digest: Digest) => void,
+    onWritten: (path: string, sizeBytes: number) => void = () => undefined,
+  ): Promise<StoredBlob> {
     const path = join(this.#ingest, `${streamPrefix}${this.#streams++}`);
     const hash = createHash("sha256");
     let size = 0;
@@ -131,6 +136,7 @@ export class ContentStore {
         for (let done = 0; done < bytes.length; )
           done += (await file.write(bytes, done, bytes.length - done, size + done)).bytesWritten;
         size += bytes.length;
+        onWritten(path, size);
       }
       const digest = digestOfHex(hash.digest("hex"));
       hold(digest);

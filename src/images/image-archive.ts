@@ -7,6 +7,7 @@ import { OrlopError } from "../base/errors.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 import { bytesOf, displayOf, type TarEntry } from "../spec/tar-entry.ts";
 import { TarReader, type TarSink } from "../spec/tar-reader.ts";
+import { Arrival, type ArrivingBlob } from "./arriving-blob.ts";
 import type { ContentStore, StoredBlob } from "./content-store.ts";
 import { decompress } from "./decompress.ts";
 import type { Lease } from "./leases.ts";
@@ -17,15 +18,23 @@ const documentMax = 4 << 20;
 const documentsMax = 64 << 20;
 const entriesMax = 100_000;
 
+export interface ReadOptions {
+  readonly content: ContentStore;
+  /** On every blob of the archive. */
+  readonly lease: Lease;
+  /** A blob that was not here comes, and this much of the archive is known by now. Asked until it says that somebody reads it. */
+  readonly onArriving?: (digest: Digest, blob: ArrivingBlob, archive: ImageArchive) => boolean;
+}
+
 export class ImageArchive {
   readonly #blobs = new Map<string, StoredBlob>();
   readonly #documents = new Map<string, Uint8Array>();
   readonly #links = new Map<string, string>();
 
   /** Reads all of it. @throws {OrlopError} bad_tar, bad_image_archive, unsupported_compression, digest_mismatch */
-  static async read(source: AsyncIterable<Uint8Array>, content: ContentStore, lease: Lease): Promise<ImageArchive> {
+  static async read(source: AsyncIterable<Uint8Array>, options: ReadOptions): Promise<ImageArchive> {
     const archive = new ImageArchive();
-    const sink = new BlobSink(archive, content, lease);
+    const sink = new BlobSink(archive, options);
     const reader = new TarReader(sink);
     try {
       for await (const piece of decompress(source)) {
@@ -86,15 +95,13 @@ interface ArchivedFile {
 /** Hands each file's content to the content store as it comes. */
 class BlobSink implements TarSink {
   readonly #archive: ImageArchive;
-  readonly #content: ContentStore;
-  readonly #lease: Lease;
+  readonly #options: ReadOptions;
   #storing: Promise<void> | undefined;
   #pieces: Pieces | undefined;
 
-  constructor(archive: ImageArchive, content: ContentStore, lease: Lease) {
+  constructor(archive: ImageArchive, options: ReadOptions) {
     this.#archive = archive;
-    this.#content = content;
-    this.#lease = lease;
+    this.#options = options;
   }
 
   #waiting: Promise<void>[] = [];
@@ -146,8 +153,33 @@ class BlobSink implements TarSink {
 
   /** Whether a blob is in the store; it stays there from now on. */
   async #has(digest: Digest, size: number): Promise<boolean> {
-    this.#lease.hold([digest]);
-    return (await this.#content.sizeOf(digest)) === size;
+    const { content, lease } = this.#options;
+    lease.hold([digest]);
+    return (await content.sizeOf(digest)) === size;
+  }
+
+  /** One whose digest is known can be read while it comes. */
+  async #add(source: AsyncIterable<Uint8Array>, size: number, named: Digest | undefined): Promise<StoredBlob> {
+    const { content, lease, onArriving } = this.#options;
+    const hold = (digest: Digest): void => lease.hold([digest]);
+    if (named === undefined || onArriving === undefined) return checked(await content.add(source, hold), named);
+    const verified = Promise.withResolvers<void>();
+    verified.promise.catch(() => undefined); // nobody may be reading
+    let arrival: Arrival | undefined;
+    let isRead = false;
+    const grow = (path: string, sizeBytes: number): void => {
+      arrival ??= new Arrival([path, content.pathOf(named)], size, verified.promise);
+      arrival.grow(sizeBytes);
+      if (!isRead) isRead = onArriving(named, arrival, this.#archive);
+    };
+    try {
+      const blob = checked(await content.add(source, hold, grow), named);
+      verified.resolve();
+      return blob;
+    } catch (error) {
+      verified.reject(error);
+      throw error;
+    }
   }
 
   async #store({ path, pieces, size, isDocument }: ArchivedFile): Promise<void> {
@@ -158,17 +190,25 @@ class BlobSink implements TarSink {
         yield piece;
       }
     }
-    const named = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
+    const hex = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
+    const named = hex === undefined ? undefined : digestOfHex(hex);
     // index.json and its like are the archive's, not an image's; what is here need not be written again
-    const isHashed = named === undefined ? isDocument : await this.#has(digestOfHex(named), size);
-    const blob = isHashed
-      ? await hashOf(watched())
-      : await this.#content.add(watched(), (digest) => this.#lease.hold([digest]));
-    if (named !== undefined && named !== hexOf(blob.digest))
-      throw OrlopError.of("digest_mismatch", { what: path, expected: digestOfHex(named), actual: blob.digest });
+    const isHashed = named === undefined ? isDocument : await this.#has(named, size);
+    const blob = isHashed ? checked(await hashOf(watched()), named) : await this.#add(watched(), size, named);
     this.#archive.add(path, blob, isDocument ? Buffer.concat(kept) : undefined);
     if (this.#archive.documentBytes > documentsMax) throw fault(`over ${documentsMax} bytes of documents`);
   }
+}
+
+/** @throws {OrlopError} digest_mismatch: it is not what its name says */
+function checked(blob: StoredBlob, named: Digest | undefined): StoredBlob {
+  if (named !== undefined && named !== blob.digest)
+    throw OrlopError.of("digest_mismatch", {
+      what: `blobs/sha256/${hexOf(named)}`,
+      expected: named,
+      actual: blob.digest,
+    });
+  return blob;
 }
 
 async function hashOf(source: AsyncIterable<Uint8Array>): Promise<StoredBlob> {

@@ -1,13 +1,24 @@
 /** `orlop cp`, `diff`, `export`, `commit`, `save`, `load`, `import`: the program itself on a real engine. */
 import { expect } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { useProduct } from "../api/engine-fixture.ts";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { describeTree } from "../conformance/tar/tree.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { Product } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "overlay", "busybox"];
 const product = useProduct();
@@ -152,6 +163,44 @@ kernelTest("an image is for one platform: who asks for another is told", needs, 
   const refused = await product().run(["load", "--platform", "linux/amd64", "-i", at("far.tar")]);
   expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("it is for linux/s390x")]);
 });
+
+kernelTest(
+  "a layer is unpacked while its archive comes, and is not there when it turns out damaged",
+  needs,
+  async ({ directory, defer }) => {
+    const loading = new Product(join(directory, "loading"));
+    defer(() => loading.stop());
+    const root = makeBusyboxRoot(directory);
+    writeFileSync(join(root, "large"), randomBytes(8 << 20));
+    execFileSync("tar", ["-C", root, "-cf", join(directory, "root.tar"), "."]);
+    await product().ok("import", "-c", "CMD ls /large", join(directory, "root.tar"), "large");
+    await product().ok("save", "-o", join(directory, "saved.tar"), "large");
+    const saved = readFileSync(join(directory, "saved.tar"));
+    await loading.ok("info");
+    const layers = join(loading.stateDir, "layers");
+    const isUnpacking = (): boolean =>
+      readdirSync(join(layers, "new")).some((name) => readdirSync(join(layers, "new", name)).length > 0);
+    async function* haltingly(rest: Uint8Array): AsyncGenerator<Uint8Array> {
+      const half = saved.length / 2;
+      for (let at = 0; at < half; at += 65_536) yield saved.subarray(at, Math.min(at + 65_536, half));
+      await waitUntil(isUnpacking, 10_000, "the layer is being unpacked");
+      yield rest;
+    }
+    const load = async (rest: Uint8Array): Promise<string[]> => {
+      const said: string[] = [];
+      for await (const { stream, error } of loading.engine.images.load(haltingly(rest)))
+        said.push(stream ?? error ?? "");
+      return said;
+    };
+    const damaged = Buffer.from(saved.subarray(saved.length / 2));
+    damaged.fill(1, 1000, 1100);
+    await expect(load(damaged)).rejects.toThrow("is not what its digest says");
+    expect(readdirSync(layers).sort()).toEqual(["new", "nothing"]);
+    expect(readdirSync(join(layers, "new"))).toEqual([]);
+    expect(await load(saved.subarray(saved.length / 2))).toEqual(["Loaded image: large:latest\n"]);
+    expect(await loading.ok("run", "--rm", "large")).toBe("/large");
+  },
+);
 
 kernelTest(
   "with ORLOP_STORAGE=copies containers keep their changes, and are diffed and committed as on overlay",

@@ -188,7 +188,7 @@ kernelTest("load takes gzip and zstd, refuses the others, and leaves nothing of 
     normal(await docker.ok("images", "-a", "--no-trunc", "--format", "{{.ID}} {{.Repository}}"));
   const before = await list();
   const damaged = Buffer.from(tar);
-  damaged.fill(1, 2000, 2100);
+  damaged.fill(1, tar.length / 2, tar.length / 2 + 100); // in a layer
   for (const [bytes, said] of [
     [Buffer.from("fd377a585a000004", "hex"), "xz compression is not supported"],
     [Buffer.from("425a683931", "hex"), "bzip2 compression is not supported"],

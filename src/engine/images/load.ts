@@ -9,12 +9,13 @@ import { ImageArchive } from "../../images/image-archive.ts";
 import { describeLayer } from "../../images/layer-blob.ts";
 import type { Lease } from "../../images/leases.ts";
 import { type Digest, hexOf } from "../../spec/digest.ts";
-import { asList, asObject, asText, asTextList, ShapeFault } from "../../spec/json-shape.ts";
 import { type Descriptor, type ImageConfig, type Index, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
 import { checkIsImage, configMax, parseImageConfig, parseManifest } from "../../spec/oci-image-parse.ts";
 import { hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
 import { parseReference, type Reference } from "../../spec/reference.ts";
 import { addImage, addMadeImage } from "./add-image.ts";
+import { dockerEntriesOf } from "./docker-entries.ts";
+import { EarlyLayers } from "./early-layers.ts";
 import { mismatch } from "./image-platform.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
@@ -33,9 +34,15 @@ export async function loadImages(
   source: AsyncIterable<Uint8Array>,
   wanted?: Platform,
 ): Promise<LoadedImage[]> {
-  const { content, leases } = await images.stores();
-  using lease = leases.open();
-  const archive = await ImageArchive.read(source, content, lease);
+  const stores = await images.stores();
+  using lease = stores.leases.open();
+  await using early = new EarlyLayers(stores);
+  const archive = await ImageArchive.read(source, {
+    content: stores.content,
+    lease,
+    onArriving: (digest, blob, known) => early.begin(digest, blob, known),
+  });
+  await early.settled();
   const loader = new Loader(images, archive, lease, wanted);
   if (archive.document("index.json") !== undefined) return loadLayout(loader);
   if (archive.document("manifest.json") !== undefined) return loadDocker(loader);
@@ -152,7 +159,7 @@ function nameOf({ annotations = {} }: Descriptor): Reference | undefined {
 /** Names that a docker-archive beside the layout gives, by configuration. */
 function dockerNames(archive: ImageArchive): Map<Digest, Reference[]> {
   const names = new Map<Digest, Reference[]>();
-  for (const { config, tags } of archive.document("manifest.json") === undefined ? [] : dockerEntries(archive)) {
+  for (const { config, tags } of archive.document("manifest.json") === undefined ? [] : dockerEntriesOf(archive)) {
     const blob = archive.blob(config);
     if (blob !== undefined) names.set(blob.digest, tags.map(parseReference));
   }
@@ -161,37 +168,11 @@ function dockerNames(archive: ImageArchive): Map<Digest, Reference[]> {
 
 // ── docker-archive ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-interface DockerEntry {
-  readonly config: string;
-  readonly tags: readonly string[];
-  readonly layers: readonly string[];
-}
-
-/** moby image/tarexport: `[{"Config": …, "RepoTags": …, "Layers": …}]`. */
-function dockerEntries(archive: ImageArchive): DockerEntry[] {
-  const raw = archive.document("manifest.json") as Uint8Array;
-  try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw));
-    return asList(value, "manifest.json", 1000, (entry, at) => {
-      const object = asObject(entry, at);
-      return {
-        config: asText(object["Config"], `${at}.Config`),
-        tags: asTextList(object["RepoTags"] ?? [], `${at}.RepoTags`),
-        layers: asTextList(object["Layers"] ?? [], `${at}.Layers`),
-      };
-    });
-  } catch (error) {
-    if (error instanceof ShapeFault || error instanceof SyntaxError || error instanceof TypeError)
-      throw OrlopError.of("bad_image_archive", { reason: `its manifest.json: ${error.message}` }, error);
-    throw error;
-  }
-}
-
 async function loadDocker(loader: Loader): Promise<LoadedImage[]> {
   const { images, archive, lease } = loader;
   const { content } = await images.stores();
   const loaded: LoadedImage[] = [];
-  for (const { config, tags, layers } of dockerEntries(archive)) {
+  for (const { config, tags, layers } of dockerEntriesOf(archive)) {
     const names = tags.map(parseReference);
     const document = archive.document(config);
     if (document === undefined || document.length > configMax) throw notThere(config);

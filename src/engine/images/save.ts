@@ -1,6 +1,7 @@
 /**
  * `save`: images as one archive that is an OCI layout and a docker-archive at once. Every blob is in it once, byte for byte as
- * it is stored, so that a digest means the same everywhere and nothing is compressed for it.
+ * it is stored, so that a digest means the same everywhere and nothing is compressed for it. What says what is in it comes first:
+ * who loads it can unpack a layer while it comes.
  */
 
 import { createReadStream } from "node:fs";
@@ -58,8 +59,11 @@ function tagsOf(names: readonly { readonly reference: string; readonly image: Di
 export async function* saveImages(images: Images, chosen: readonly SavedImage[]): AsyncGenerator<Uint8Array, void> {
   const { content, leases } = await images.stores();
   using lease = leases.open();
-  const blobs = [...new Set(chosen.flatMap(({ image }) => blobsOf(image)))];
+  const blobs = [...new Set([...chosen.flatMap(documentsOf), ...chosen.flatMap(layersOf)])];
   lease.hold(blobs);
+  yield file("index.json", indexOf(chosen));
+  yield file("manifest.json", dockerManifest(chosen));
+  yield file("oci-layout", { imageLayoutVersion: "1.0.0" });
   yield header("blobs/", 0);
   yield header("blobs/sha256/", 0);
   for (const digest of blobs) {
@@ -69,15 +73,16 @@ export async function* saveImages(images: Images, chosen: readonly SavedImage[])
     yield* createReadStream(content.pathOf(digest), { highWaterMark: 1 << 20, end: Math.max(size - 1, 0) });
     yield tarPadding(size);
   }
-  yield file("index.json", indexOf(chosen));
-  yield file("manifest.json", dockerManifest(chosen));
-  yield file("oci-layout", { imageLayoutVersion: "1.0.0" });
   yield tarEnd;
   for (const { image } of chosen) images.tell("save", image.id, image.id, image.labels);
 }
 
-function blobsOf({ id, manifest, layers }: ImageRecord): Digest[] {
-  return [...layers.map(({ digest }) => digest), id, manifest.digest];
+function documentsOf({ image: { id, manifest } }: SavedImage): Digest[] {
+  return [id, manifest.digest];
+}
+
+function layersOf({ image: { layers } }: SavedImage): Digest[] {
+  return layers.map(({ digest }) => digest);
 }
 
 function pathOf(digest: Digest): string {
