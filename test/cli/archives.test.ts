@@ -179,6 +179,7 @@ kernelTest(
     await loading.ok("info");
     const layers = join(loading.stateDir, "layers");
     const isUnpacking = (): boolean =>
+      existsSync(join(layers, "new")) &&
       readdirSync(join(layers, "new")).some((name) => readdirSync(join(layers, "new", name)).length > 0);
     async function* haltingly(rest: Uint8Array): AsyncGenerator<Uint8Array> {
       const half = saved.length / 2;
@@ -195,7 +196,7 @@ kernelTest(
     const damaged = Buffer.from(saved.subarray(saved.length / 2));
     damaged.fill(1, 1000, 1100);
     await expect(load(damaged)).rejects.toThrow("is not what its digest says");
-    expect(readdirSync(layers).sort()).toEqual(["new", "nothing"]);
+    expect(readdirSync(layers).filter((name) => /^[0-9a-f]{64}/.test(name))).toEqual([]);
     expect(readdirSync(join(layers, "new"))).toEqual([]);
     expect(await load(saved.subarray(saved.length / 2))).toEqual(["Loaded image: large:latest\n"]);
     expect(await loading.ok("run", "--rm", "large")).toBe("/large");
