@@ -62,7 +62,7 @@ export interface PulledImage {
 
 /** @throws {OrlopError} manifest_unknown, no_matching_platform, unsupported_image, registry_*, digest_mismatch, … */
 export async function pullImage(options: PullOptions): Promise<PulledImage> {
-  const { reference, store, fetcher, sessions, onEvent, signal } = options;
+  const { reference, store, onEvent } = options;
   const name = familiarReference(reference);
   const { documents, manifest } = await resolve(options, name);
   checkIsImage(manifest, name);
@@ -70,13 +70,7 @@ export async function pullImage(options: PullOptions): Promise<PulledImage> {
   point("pull.resolved");
   options.lease.hold(blobs.map(({ digest }) => digest));
   onEvent({ kind: "resolved", digest: documents[0]?.digest ?? manifest.digest, layers: manifest.layers });
-  const common = { sessions, ...(signal === undefined ? {} : { signal }) };
-  await fetcher.fetch(manifest.config, common);
-  const raw = await store.read(manifest.config.digest, configMax);
-  const config = parseImageConfig(raw, manifest.config.digest, manifest.layers.length, name);
-  const target = descriptorOf(documents[0] ?? manifest, manifest === documents[0] ? config.platform : undefined);
-  const image: PulledImage = { target, documents, manifest, config };
-  await fetchLayers(options, image);
+  const image = await fetchImage(options, documents, manifest);
   // the documents come last: whoever finds a manifest in the store finds all that it names
   point("pull.layers");
   for (const document of documents.toReversed()) await store.put(document.raw);
@@ -125,13 +119,33 @@ async function fromFirst<T>(
   return ask(last);
 }
 
-async function fetchLayers(options: PullOptions, image: PulledImage): Promise<void> {
+async function fetchConfig(
+  { reference, fetcher, store, sessions }: PullOptions,
+  { config, layers }: Manifest,
+  signal: AbortSignal,
+): Promise<ImageConfig> {
+  await fetcher.fetch(config, { sessions, signal });
+  const raw = await store.read(config.digest, configMax);
+  return parseImageConfig(raw, config.digest, layers.length, familiarReference(reference));
+}
+
+/** Configuration and layers, side by side: they are one way to the registry and back less than one after the other. */
+async function fetchImage(
+  options: PullOptions,
+  documents: readonly (Manifest | Index)[],
+  manifest: Manifest,
+): Promise<PulledImage> {
   const { fetcher, store, sessions, onEvent, onLayer } = options;
   // one failure ends the other downloads of this pull; what they brought stays for the next
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const coming = fetchConfig(options, manifest, signal).then((config): PulledImage => {
+    const target = descriptorOf(documents[0] ?? manifest, manifest === documents[0] ? config.platform : undefined);
+    return { target, documents, manifest, config };
+  });
+  coming.catch((error) => stop.abort(error));
   const one = async (layer: Descriptor, position: number): Promise<void> => {
-    const given = { layer, position, image, signal };
+    const given = { layer, position, signal };
     const verified = Promise.withResolvers<void>();
     verified.promise.catch(() => undefined); // nobody may have begun to unpack
     const paths = [store.ingestPathOf(layer.digest), store.pathOf(layer.digest)];
@@ -140,7 +154,7 @@ async function fetchLayers(options: PullOptions, image: PulledImage): Promise<vo
     const onProgress = (doneBytes: number): void => {
       onEvent({ kind: "downloading", layer, doneBytes });
       arriving.grow(doneBytes);
-      early ??= onLayer?.({ ...given, arriving }).then(() => "done", again);
+      early ??= coming.then((image) => onLayer?.({ ...given, image, arriving })).then(() => "done", again);
       early?.catch((error) => stop.abort(error));
     };
     try {
@@ -153,10 +167,10 @@ async function fetchLayers(options: PullOptions, image: PulledImage): Promise<vo
       await early?.catch(() => undefined);
       throw error;
     }
-    if ((await early) !== "done") await onLayer?.(given);
+    if ((await early) !== "done") await onLayer?.({ ...given, image: await coming });
   };
   const results = await Promise.allSettled(
-    image.manifest.layers.map((layer, position) =>
+    manifest.layers.map((layer, position) =>
       one(layer, position).catch((error) => {
         stop.abort(error);
         throw error;
@@ -167,6 +181,7 @@ async function fetchLayers(options: PullOptions, image: PulledImage): Promise<vo
   // the first cause, not the aborts that it made
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) throw stop.signal.reason;
+  return coming;
 }
 
 /** What went wrong with a layer that was still coming may be the fault of bytes that are not its own; what the machine refuses is not. */

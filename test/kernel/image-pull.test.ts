@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { OrlopError } from "../../src/base/errors.ts";
 import { pullImage } from "../../src/images/pull.ts";
 import { UnpackPool } from "../../src/images/unpack-pool.ts";
-import { type Digest, hexOf } from "../../src/spec/digest.ts";
+import type { Digest } from "../../src/spec/digest.ts";
 import { parseReference } from "../../src/spec/reference.ts";
 import { LayerDirectories } from "../../src/storage/layer-directories.ts";
 import { Puller, randomBytes } from "../registry/pulling.ts";
@@ -132,11 +132,12 @@ kernelTest("a layer is unpacked while its blob comes", [...needs], async (scratc
   const {
     layers: [digest = "" as Digest],
   } = registry.addImage("1", [tar]);
-  const begun = join(folder, "new", hexOf(digest), "a");
+  const place = join(folder, "new");
+  const isBegun = (): boolean => readdirSync(place).some((name) => existsSync(join(place, name, "a")));
   registry.script(new RegExp(`^GET .*/blobs/${digest}$`), async (_request, response) => {
     response.writeHead(200, { "content-length": tar.length });
     response.write(tar.subarray(0, 3_000_000));
-    await waitUntil(() => existsSync(begun), 5000, "the first file"); // the rest comes when it is there
+    await waitUntil(isBegun, 5000, "the first file"); // the rest comes when it is there
     response.end(tar.subarray(3_000_000));
     return true;
   });
@@ -144,6 +145,35 @@ kernelTest("a layer is unpacked while its blob comes", [...needs], async (scratc
   expect(readFileSync(join(layers.pathOf(digest), "a"), "utf8")).toBe("first");
   expect(readFileSync(join(layers.pathOf(digest), "b")).equals(randomBytes(6_000_000, 1))).toBe(true);
 });
+
+kernelTest(
+  "layers are asked for while the configuration comes, and a wrong one ends them",
+  [...needs],
+  async (scratch) => {
+    const { registry, layers, pull, folder } = await setUp(scratch);
+    const tar = tarOf(scratch, { a: "first" });
+    const {
+      config,
+      layers: [digest = "" as Digest],
+    } = registry.addImage("1", [tar]);
+    let answer: string | undefined;
+    registry.script(new RegExp(`^GET .*/blobs/${config}$`), async (_request, response) => {
+      await waitUntil(
+        () => registry.seen(new RegExp(`^GET .*/blobs/${digest}$`)).length > 0,
+        5000,
+        "the layer's request",
+      );
+      if (answer !== undefined) response.end(answer);
+      return answer !== undefined;
+    });
+    answer = "{}";
+    await expect(pull("1")).rejects.toThrow(config);
+    expect(readdirSync(join(folder, "new"))).toEqual([]);
+    answer = undefined;
+    await pull("1");
+    expect(readFileSync(join(layers.pathOf(digest), "a"), "utf8")).toBe("first");
+  },
+);
 
 kernelTest(
   "a beginning that was damaged on the disk is unpacked for nothing, and then the right one",
