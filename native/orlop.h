@@ -120,6 +120,7 @@ struct task {
   bool in_child;
   bool gone;                /* GO came before the gate was reached */
   bool joins_pid;           /* the child's steps join a PID namespace: it will fork again */
+  bool enters;              /* `enter` is to do that */
   struct parcel parcel;
   struct slots slots;
   pid_t child;              /* 0 before spawn */
@@ -162,7 +163,7 @@ int private_proc(struct task *task);
 /* ── monitor.c and its parts: stdio.c, log_*.c, attach.c, record.c ─────────────────────────────────────────────── */
 
 step_function step_stdio, step_log, step_exit_record, step_listen;   /* host side: prepare task->monitor */
-step_function step_attach_stdio, step_terminal;                      /* child side */
+step_function step_enter, step_attach_stdio, step_terminal;                     /* child side */
 /* The end of a pipe that will be the program's stream 0, 1 or 2; -1 for none. */
 int monitor_stream(const struct task *task, int stream);
 /* After spawn, in the parent: the monitor adopts the child. Its loop handles conn (the engine's), the channel (STARTED

@@ -29,6 +29,8 @@ static pid_t clone_child(uint64_t flags, int group, int *pidfd) {
     args.cgroup = (unsigned)group;
   }
   pid_t child = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+  if (child < 0 && errno == ENOSYS && group < 0) /* a container's filter, which cannot look into clone3's arguments */
+    child = (pid_t)syscall(SYS_clone, args.flags | args.exit_signal, NULL, &fd, NULL, NULL);
   if (child > 0)
     *pidfd = fd;
   return child;
@@ -86,6 +88,17 @@ static int fork_into_pid_namespace(struct task *task) {
   _exit(channel_send(task->channel, &forked, pidfd) < 0);
 }
 
+/* session: 1 = the new child begins one (with a terminal `terminal` does). What runs in the PID namespace can trace whoever
+ * comes in, where it has the right to; so who comes in has no more rights than that by then. */
+int step_enter(struct task *task, union argument *arg) {
+  if (!task->in_child || !task->enters)
+    return fail(task, EINVAL, "enter without a join that leaves it to do");
+  task->enters = false;
+  if (fork_into_pid_namespace(task) < 0)
+    return -1;
+  return arg[0].n == 1 && setsid() < 0 ? -1 : 0;
+}
+
 /* The child's part of the plan. Ends in execve, or with the last step. */
 _Noreturn static void child_run(struct task *task) {
   size_t at = 0;
@@ -106,7 +119,7 @@ _Noreturn static void child_run(struct task *task) {
     if (to_fork && !enters && fork_into_pid_namespace(task) < 0)
       child_failed(task, errno);
     entered = enters;
-    to_fork = enters && (to_fork || joins_pid_namespace(&step));
+    to_fork = enters && (to_fork || (joins_pid_namespace(&step) && !enters_later(&step)));
     if (step_run(task, &step) < 0)
       child_failed(task, errno);
   }

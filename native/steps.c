@@ -59,6 +59,7 @@ const struct step_kind step_kinds[] = {
     {"setns", "sn", step_setns},
     {"join", "nn", step_join},
     /* child side, before pivot */
+    {"enter", "n", step_enter},
     {"await", "", step_await},
     {"propagation", "sn", step_propagation},
     {"hold", "sn", step_hold},

@@ -51,6 +51,8 @@ step_function step_rlimit, step_umask, step_cwd, step_exec;
 bool enters_namespaces(const struct decoded_step *step);
 /* Whether it joins a PID namespace, which only a child of the caller will be in. */
 bool joins_pid_namespace(const struct decoded_step *step);
+/* Whether that child is made by a step `enter` further on, and not at once. */
+bool enters_later(const struct decoded_step *step);
 
 /* steps_mount.c: a new file system, detached; as fsmount(2), with the file system's own words in task->detail. */
 int make_mount(struct task *task, const char *fstype, const char *source, uint64_t attributes, char **options);

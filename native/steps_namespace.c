@@ -42,6 +42,13 @@ bool joins_pid_namespace(const struct decoded_step *step) {
   return step->kind->run == step_setns && (step->argument[1].n & CLONE_NEWPID) != 0;
 }
 
+/* A flag of `join` beside CLONE_NEW*. */
+enum { JOIN_ENTERS_LATER = 1 };
+
+bool enters_later(const struct decoded_step *step) {
+  return step->kind->run == step_join && (step->argument[1].n & JOIN_ENTERS_LATER) != 0;
+}
+
 /* What runs in there must not reach us through /proc before execve (CVE-2016-9962). */
 static int hide(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
@@ -113,13 +120,14 @@ void targets_close(struct task *task) {
 }
 
 /* target: which `target` of the plan, from 0. flags: CLONE_NEW* of those to join, all at once: the kernel takes them in the one
- * order that works. */
+ * order that works; 1: `enter` makes the child that is in the PID namespace. */
 int step_join(struct task *task, union argument *arg) {
   if (arg[0].n >= task->target_count)
     return fail(task, EINVAL, "no target %llu", (unsigned long long)arg[0].n);
   if (hide() < 0)
     return -1;
-  return setns(task->targets[arg[0].n], (int)arg[1].n);
+  task->enters = (arg[1].n & JOIN_ENTERS_LATER) != 0;
+  return setns(task->targets[arg[0].n], (int)(arg[1].n & ~(uint64_t)JOIN_ENTERS_LATER));
 }
 
 int step_hostname(struct task *task, union argument *arg) {

@@ -105,6 +105,7 @@ const layers: readonly Layer[] = [
       "target",
       "kill-target",
       "join",
+      "enter",
     ],
     telling: /^(setsid|chdir|execve|dup2|close_range)/,
   },

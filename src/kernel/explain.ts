@@ -164,9 +164,10 @@ const explanations = {
   target: (s) => [`pidfd_open(${s.pid})`, `read("/proc/${s.pid}/stat") = … ${s.started} …`],
   "kill-target": (s) => [`pidfd_send_signal(target ${s.target}, SIGKILL)`],
   join: (s) => [
-    `setns(target ${s.target}, ${cloneFlagNames(s.flags)})`,
+    `setns(target ${s.target}, ${cloneFlagNames(BigInt(s.flags) & ~1n)})`,
     "close_range(all but the report channel and streams)",
   ],
+  enter: (s) => ["clone(CLONE_PARENT)", ...(BigInt(s.session) === 0n ? [] : ["setsid()"])],
   await: () => ["recv(parent)", "setresgid(0, 0, 0)", "setresuid(0, 0, 0)"],
   propagation: (s) => [`mount(NULL, ${quote(s.path)}, NULL, ${propagationNames(s.flags)}, NULL)`],
   overlay: (s) => [

@@ -140,6 +140,8 @@ export const stepTable = {
   setns: { path: "s", flags: "n" },
   /** Join these namespaces of a `target` (0: the first), all at once. Then whatever of the host is open in this process is closed; with CLONE_NEWPID it forks as after `setns`. */
   join: { target: "n", flags: "n" },
+  /** In the child, behind a `join` with flag 1: fork into the PID namespace, where others see this process from then on. session: 1 = setsid. */
+  enter: { session: "n" },
 
   // ── child side, before pivot ───────────────────────────────────────────────────────────────────────────────────────
   /** Wait for the parent's `release` (id maps are written). Then become uid 0 and gid 0 of the user namespace when there is one. */

@@ -3,10 +3,15 @@
  *
  * It is in the container's group and limits before it is in its namespaces, and in those before it opens anything: what it
  * opens then is the container's. Nothing of the host stays open behind `join`.
+ *
+ * The PID namespace comes last of all, when it has given its rights away: a container with CAP_SYS_PTRACE can trace every
+ * process that it sees, and would have all of the host root's rights from one that is still on its way. Behind the filter come
+ * a fork, a session, the gate and execve, which the default profile allows and another may not: with that one it enters first.
  */
 
 import { planGroupJoin } from "../kernel/cgroup/group.ts";
 import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
+import { CLONE_NEWPID } from "../kernel/linux.ts";
 import type { Step } from "../kernel/step.ts";
 import type { Linux, Process } from "../spec/runtime-spec.ts";
 import type { HostFacts, MonitorInput } from "./plan-container.ts";
@@ -14,12 +19,17 @@ import { planMonitor } from "./plan-monitor.ts";
 import { joinFlags } from "./plan-namespaces.ts";
 import { planLimits, planPlace, planRights, planStdio } from "./plan-process.ts";
 
+/** A flag of `join`. */
+const ENTERS_LATER = 1;
+
 export interface ExecPlanInput {
   /** The container's: its keyring has this name. */
   readonly id: string;
   readonly process: Process;
   /** The container's. */
   readonly linux: Pick<Linux, "namespaces" | "seccomp">;
+  /** Its filter may forbid what comes behind it. */
+  readonly hasOwnFilter: boolean;
   readonly groupPath: string;
   /** The container's first process. startTicks: field 22 of /proc/PID/stat, so that no other is taken for it. */
   readonly target: { readonly pid: number; readonly startTicks: number };
@@ -31,14 +41,32 @@ export interface ExecPlanInput {
 export function planExec(input: ExecPlanInput): Step[] {
   const { process, linux, host, target, id } = input;
   const group = planGroupJoin(input.cgroups, input.groupPath);
+  const flags = joinFlags(linux);
+  const isEntered = (flags & CLONE_NEWPID) !== 0; // else it is in the machine's, as the container
+  const entersFirst = !isEntered || (input.hasOwnFilter && process.noNewPrivileges !== true);
+  const stdio = planStdio(process, false);
+  const isTerminal = process.terminal === true;
+  const enter: Step[] = [
+    {
+      op: "enter",
+      session: isTerminal ? 0 : 1,
+      why: "others see it from here on, and it has no more rights than they",
+    },
+    ...(isTerminal ? stdio : []),
+  ];
   const child: Step[] = [
     ...group.join,
     ...planLimits(process, host),
-    { op: "join", target: 0, flags: joinFlags(linux), why: "it sees what the container sees, and nothing of the host" },
+    {
+      op: "join",
+      target: 0,
+      flags: flags + (entersFirst ? 0 : ENTERS_LATER),
+      why: "it sees what the container sees, and nothing of the host",
+    },
     { op: "keyring", name: id, why: "the container's session keyring" },
-    ...planStdio(process, false),
+    ...(entersFirst || !isTerminal ? stdio : []),
     ...planPlace(process, false),
-    ...planRights(process, linux, host, { gate: true, init: false }),
+    ...planRights(process, linux, host, { gate: true, init: false, enter: entersFirst ? [] : enter }),
   ];
   return [
     ...planMonitor(input.monitor, process.terminal === true),

@@ -37,12 +37,12 @@ export function planPlace(process: Process, makeDirectory: boolean): Step[] {
   ];
 }
 
-/** The last steps: after them there is only the program. */
+/** The last steps: after them there is only the program. @param enter what an exec does when it has given its rights away */
 export function planRights(
   process: Process,
   linux: Pick<Linux, "seccomp">,
   host: HostFacts,
-  { gate, init }: { readonly gate: boolean; readonly init: boolean },
+  { gate, init, enter = [] }: { readonly gate: boolean; readonly init: boolean; readonly enter?: readonly Step[] },
 ): Step[] {
   const { user, capabilities = {} } = process;
   // What nobody has here cannot be given: "all" is all that there is.
@@ -68,15 +68,17 @@ export function planRights(
     },
   ];
   const last = [init ? planInit(process) : planProgram(process)];
+  const [before, behind] = enter.length === 0 ? [wait, []] : [[], [...enter, ...wait]];
   if (process.noNewPrivileges === true)
     return [
-      ...wait,
+      ...before,
       { op: "no-new-privileges", why: "set-user-ID programs gain nothing (no-new-privileges)" },
       ...identity,
+      ...behind,
       ...filter,
       ...last,
     ];
-  return [...wait, ...filter, ...identity, ...last];
+  return [...before, ...filter, ...identity, ...behind, ...last];
 }
 
 function planProgram({ args, env = [] }: Process): Step {

@@ -65,6 +65,12 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
   return parsed;
 }
 
+/** Whether its seccomp filter is neither the default nor none. */
+export function hasOwnFilter({ SecurityOpt }: HostConfig): boolean {
+  const { seccomp = "builtin" } = parseSecurityOptions(SecurityOpt);
+  return seccomp !== "builtin" && seccomp !== "unconfined";
+}
+
 function refusal(option: string, key: string): OrlopError {
   if (["apparmor", "label", "writable-cgroups", "credentialspec"].includes(key))
     return OrlopError.of("unknown_field", { field: `HostConfig.SecurityOpt ${JSON.stringify(option.slice(0, 100))}` });

@@ -11,7 +11,7 @@ import { type PlanSurroundings, resolveUserOf } from "../containers/container-pl
 import type { ContainerRecord } from "../containers/container-record.ts";
 import { containerSpec } from "../containers/container-spec.ts";
 import { noDonations, readStartTicks } from "../containers/sharing.ts";
-import { securityOf } from "../containers/spec-security.ts";
+import { hasOwnFilter, securityOf } from "../containers/spec-security.ts";
 import type { ExecPlaces } from "./exec-record.ts";
 
 export interface ExecPlanRequest {
@@ -49,6 +49,7 @@ export function planExecStart(request: ExecPlanRequest, surroundings: PlanSurrou
       ? { ...spec.process, capabilities: allCapabilities(user.uid, request, machine) }
       : spec.process,
     linux: spec.linux ?? {},
+    hasOwnFilter: hasOwnFilter(container.body.HostConfig),
     groupPath: groupPathOf(container.id, spec),
     target: { pid: request.pid, startTicks: startTicksOf(request) },
     cgroups: machine.cgroups,

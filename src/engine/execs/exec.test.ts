@@ -80,11 +80,12 @@ test("limits and groups come before the namespaces, everything that is opened af
     "attach-stdio",
     "umask",
     "cwd",
-    "gate",
     "seccomp",
     "bounding",
     "user",
     "capabilities",
+    "enter",
+    "gate",
     "exec",
   ]);
   expect(step("target").pid).toBe(process.pid);
