@@ -10,6 +10,9 @@ export type Presence = "absent" | "present" | "either";
 /** How a request ended, as far as promises go. */
 export type Answered = "done" | "refused" | "lost";
 
+/** So a create answers whose network is gone, with status 400: its 404 is the image's. */
+const networkGone = /^network .* not found/;
+
 /** What is wrong when an engine answers as it must not. */
 export class Violation extends Error {}
 
@@ -49,7 +52,7 @@ export class Promised {
       this.presence = "present";
       return "done";
     }
-    if (answer.status === 404) {
+    if (answer.status === 404 || networkGone.test(answer.message)) {
       if (this.presence === "present")
         throw new Violation(`${this.name} was acknowledged, and is gone: ${answer.message}`);
       this.presence = "absent";
