@@ -1,6 +1,6 @@
 /** The engine: opens what it needs, takes over what an earlier one left, and holds it together. */
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { log } from "../base/log.ts";
 import { takeProxyEnvironment } from "../images/proxy.ts";
 import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
@@ -10,8 +10,9 @@ import type { Netd } from "../kernel/netd.ts";
 import type { Step } from "../kernel/step.ts";
 import { planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
+import { replaceFile } from "../store/replace-file.ts";
 import { RunStore } from "../store/run-store.ts";
-import { noteBoot } from "./boot.ts";
+import { isAfterBoot, noteBoot } from "./boot.ts";
 import { isTransient } from "./containers/container-record.ts";
 import { hostnameOf } from "./containers/container-spec.ts";
 import { Containers } from "./containers/containers.ts";
@@ -105,8 +106,9 @@ export class Engine {
       containers: engine.containers,
       rows: [...stores.durable.load("container"), ...stores.run.load("container")],
       watch: options.watch,
-      afterBoot: noteBoot(places),
+      afterBoot: isAfterBoot(places),
     });
+    noteBoot(places);
     await engine.networks.reconcile();
     await engine.volumes.reconcile((id) => engine.containers.has(id));
     return engine;
@@ -251,6 +253,6 @@ function engineId({ stateDir }: Places): string {
   const known = readText(path)?.trim();
   if (known !== undefined && /^[0-9a-f-]{36}$/.test(known)) return known;
   const made = crypto.randomUUID();
-  writeFileSync(path, made, { mode: 0o644 });
+  replaceFile(path, made, 0o644);
   return made;
 }

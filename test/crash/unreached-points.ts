@@ -34,6 +34,7 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.usage": { why: "asked for by ps -s and prune alone", testedIn: "kernel/steps-file.test.ts" },
   "step.root-file": { why: "a container's own files are bound", testedIn: "kernel/steps-root.test.ts" },
   "step.root-mkdir": { why: "mount points are made by the mounts", testedIn: "kernel/steps-root.test.ts" },
+  "container.restart.booted": { why: "no life has a boot in it", testedIn: "exec/restart.test.ts" },
   "container.restart.after-boot": { why: "no life has a boot in it", testedIn: "exec/restart.test.ts" },
   "network.default.recorded": once,
   "network.rules.repaired": { why: "nobody else changes rules here", testedIn: "api/other-firewalls.test.ts" },

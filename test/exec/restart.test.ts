@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ContainerInspection } from "../../src/client/container-types.ts";
 import { makeBusyboxRoot } from "../busybox-root.ts";
+import { PointFile } from "../crash/point-file.ts";
 import { Docker } from "../docker-cli/docker.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { Product, testOrlopPath } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
@@ -16,11 +17,14 @@ const waitMs = 15_000;
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-restart-"));
 const rootfs = existsSync("/proc/self") ? makeBusyboxRoot(directory) : "";
-const product = new Product(directory);
+const points = new PointFile(join(directory, "points"));
+const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: points.path } });
 const docker = new Docker(product);
 
 afterAll(async () => {
+  points.disarm();
   await product.stop();
+  points[Symbol.dispose]();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -142,7 +146,13 @@ kernelTest("a start that fails ends the restarting, and says why", needs, async 
   await product.ok("rm", "broken");
 });
 
-kernelTest("after a stop of the machine those come back that should", needs, async () => {
+kernelTest("after a stop of the machine those come back that should", needs, () => stopMachine());
+
+kernelTest("those come back also when the first engine after the boot is killed before it knows", needs, () =>
+  stopMachine(() => points.arm("container.restart.booted", "kill")),
+);
+
+async function stopMachine(beforeBoot?: () => void): Promise<void> {
   const forever = "while :; do sleep 0.1; done";
   for (const policy of ["always", "unless-stopped", "no"]) {
     await start(`up-${policy}`, policy, forever);
@@ -165,13 +175,15 @@ kernelTest("after a stop of the machine those come back that should", needs, asy
   const bootId = join(product.stateDir, "boot-id");
   expect(readFileSync(bootId, "utf8")).toMatch(/^[0-9a-f-]{36}\n$/);
   writeFileSync(bootId, "00000000-0000-0000-0000-000000000000\n");
+  beforeBoot?.();
   await product.ok("info");
+  if (beforeBoot !== undefined) expect(points.hasActed).toBe(true);
   await becomes("up-always", "running");
   await becomes("down-always", "running");
   await becomes("up-unless-stopped", "running");
   for (const name of ["down-unless-stopped", "up-no", "down-no"]) await becomes(name, "exited");
   for (const { Id } of await product.engine.containers.list({ all: true })) await product.ok("rm", "-f", Id);
-});
+}
 
 kernelTest("what makes no sense is refused in Docker's words", needs, async () => {
   const refusal = async (...words: string[]) =>

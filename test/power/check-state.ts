@@ -15,7 +15,7 @@ import type { RecordKind } from "../../src/store/rows.ts";
 /** A layer's files, by their path. */
 export type Files = Readonly<Record<string, Buffer>>;
 
-/** One thing that an engine says is there: "image NAME", "container NAME, MEMORY", "volume NAME", "network NAME". */
+/** One thing that an engine says is there: "engine ID", "boot ID", "image NAME", "container NAME, MEMORY", "volume NAME", "network NAME". */
 export type Fact = string;
 
 /** What was acknowledged at that place of the record: this, and nothing else of these kinds. */
@@ -41,7 +41,8 @@ export function checkState(
   // the change that was under way may be there or not
   for (const fact of new Set([...last, ...next, ...here])) {
     if (last.has(fact) && next.has(fact) && !here.has(fact)) faults.push(`${fact} was acknowledged, and is gone`);
-    if (!last.has(fact) && !next.has(fact) && here.has(fact)) faults.push(`${fact} is there, and should not be`);
+    if (!last.has(fact) && !next.has(fact) && here.has(fact) && !/^(engine|boot) /.test(fact))
+      faults.push(`${fact} is there, and should not be`);
   }
   for (const { name } of records.volumes) {
     const isGoing = last.has(`volume ${name}`) && !next.has(`volume ${name}`); // its data goes before its record
@@ -59,6 +60,8 @@ export function checkState(
 }
 
 interface Records {
+  /** What the engine notes of itself and of the machine, as facts. */
+  readonly notes: readonly Fact[];
   readonly images: readonly ImageRecord[];
   readonly names: readonly NameRecord[];
   readonly containers: readonly ContainerRecord[];
@@ -66,8 +69,9 @@ interface Records {
   readonly networks: readonly NetworkRecord[];
 }
 
-function factsOf({ names, containers, volumes, networks }: Records): Set<Fact> {
+function factsOf({ notes, names, containers, volumes, networks }: Records): Set<Fact> {
   return new Set([
+    ...notes,
     ...names
       .map(({ reference }) => reference)
       .filter((one) => !one.includes("@"))
@@ -85,7 +89,10 @@ export async function factsFrom(engine: EngineClient): Promise<Set<Fact>> {
   const inspected = await Promise.all(containers.map(({ Id }) => engine.containers.inspect(Id)));
   const volumes = await engine.volumes.list();
   const networks = await engine.networks.list();
+  const { ID } = await engine.json<{ readonly ID: string }>({ method: "GET", path: "/info" });
   return new Set([
+    `engine ${ID}`,
+    `boot ${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}`,
     ...images
       .flatMap(({ RepoTags }) => RepoTags ?? [])
       .filter((name) => !isHostImage(name))
@@ -98,7 +105,11 @@ export async function factsFrom(engine: EngineClient): Promise<Set<Fact>> {
 
 function readRecords(root: string): Records {
   const path = join(root, "orlop.db");
-  const none = { images: [], names: [], containers: [], volumes: [], networks: [] };
+  const notes = ["engine", "boot"].flatMap((kind) => {
+    const file = join(root, `${kind}-id`);
+    return existsSync(file) ? [`${kind} ${readFileSync(file, "utf8").trim()}`] : [];
+  });
+  const none = { notes, images: [], names: [], containers: [], volumes: [], networks: [] };
   if (!existsSync(path)) return none;
   const database = new Database(path);
   try {
@@ -110,6 +121,7 @@ function readRecords(root: string): Records {
         .all(kind)
         .map(({ record }) => JSON.parse(record) as T);
     return {
+      notes,
       images: read("image"),
       names: read("tag"),
       containers: read("container"),

@@ -38,6 +38,7 @@ export async function recordWork({ directory, disk, layers, kills }: Work): Prom
   };
   try {
     await product.ok("info");
+    promise(await factsFrom(product.engine));
     const acts = planActs(registry, layers);
     const interrupted = chooseSome(acts, kills);
     for (const act of acts) {

@@ -193,6 +193,7 @@ export class Container {
   async takeBoot(): Promise<void> {
     const restarts = this.restarts.afterBoot();
     if (restarts === undefined) return;
+    point("container.restart.booted");
     await this.#life.change({ restarts });
     point("container.restart.after-boot");
     this.restarts.schedule();
