@@ -173,8 +173,21 @@ static int place_of(int fd, struct place *place) {
   return 0;
 }
 
+/* A tree on its way out. lifted: how many directories were moved up into its top, for names and for another round. */
+struct removal { int top; struct place place; unsigned lifted; };
+
+/* A container may make directories in each other without end, and a descriptor is needed for each level: what lies deeper
+ * than we go is moved up, and removed in another round. */
+static int lift(struct removal *removal, int directory, const char *name) {
+  char lifted[32];
+  do
+    snprintf(lifted, sizeof lifted, "orlop-lifted-%u", removal->lifted++);
+  while (renameat2(directory, name, removal->top, lifted, RENAME_NOREPLACE) < 0 && errno == EEXIST);
+  return faccessat(removal->top, lifted, F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 /* Removes what is in a directory: by descriptor, no links followed, no mount crossed. */
-static int remove_inside(int directory, struct place top, int depth) {
+static int remove_inside(int directory, struct removal *removal, int depth) {
   DIR *list = fdopendir(directory);
   struct dirent *entry;
   int result = 0;
@@ -186,19 +199,19 @@ static int remove_inside(int directory, struct place top, int depth) {
     if (unlinkat(directory, entry->d_name, 0) == 0 || errno == ENOENT)
       continue;
     struct place place;
-    int child = errno == EISDIR && depth < TREE_DEPTH_MAX
-                    ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                    : -1;
+    int child = errno == EISDIR ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
     if (child < 0) {
       result = -1;
     } else if (place_of(child, &place) < 0) {
       result = close_after(child, -1);
-    } else if (place.device != top.device || place.mount != top.mount) {
+    } else if (place.device != removal->place.device || place.mount != removal->place.mount) {
       close(child);
       errno = EBUSY; /* a mount: whoever made it must take it away first */
       result = -1;
+    } else if (depth == TREE_DEPTH_MAX) {
+      result = close_after(child, lift(removal, directory, entry->d_name));
     } else {
-      result = remove_inside(child, top, depth + 1);
+      result = remove_inside(child, removal, depth + 1);
       if (result == 0)
         result = unlinkat(directory, entry->d_name, AT_REMOVEDIR);
     }
@@ -212,17 +225,23 @@ static int remove_inside(int directory, struct place top, int depth) {
 }
 
 int remove_tree(int parent, const char *name) {
-  struct place top;
+  struct removal removal = {.top = -1};
   if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
     return 0;
   int directory = errno == EISDIR ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
   if (directory < 0)
     return -1;
-  if (place_of(directory, &top) < 0)
+  if (place_of(directory, &removal.place) < 0 || (removal.top = fcntl(directory, F_DUPFD_CLOEXEC, 3)) < 0)
     return close_after(directory, -1);
-  if (remove_inside(directory, top, 0) < 0 || (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT))
-    return -1;
-  return 0;
+  int result = remove_inside(directory, &removal, 0);
+  for (unsigned round = 0; result == 0 && removal.lifted != round;) {
+    round = removal.lifted;
+    directory = openat(removal.top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    result = directory < 0 ? -1 : remove_inside(directory, &removal, 0);
+  }
+  if (result == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+    result = -1;
+  return close_after(removal.top, result);
 }
 
 int step_remove(struct task *task, union argument *arg) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -11,7 +12,7 @@
 
 #include "steps.h"
 
-enum { LONGEST_PAUSE_MS = 16, SMALL_FILE = 4096, TREE_DEPTH_MAX = 512 };
+enum { LONGEST_PAUSE_MS = 16, SMALL_FILE = 4096, TREE_DEPTH_MAX = 256 };
 
 static int write_whole(const char *path, struct span data) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -61,6 +62,80 @@ int step_write_until(struct task *task, union argument *arg) {
   }
 }
 
+/* Where the walk was in a directory that it has left, and comes back to. */
+struct level { dev_t device; ino_t inode; long at; };
+
+/* One step of a walk with a single open directory. 1: went down into a directory, 0: done with this one, -1 errno. */
+static int walk_on(DIR **list, dev_t device, double *bytes, struct level *level) {
+  struct dirent *entry;
+  struct stat stat;
+  while ((errno = 0, entry = readdir(*list)) != NULL) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    if (fstatat(dirfd(*list), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) < 0) {
+      if (errno != ENOENT)
+        return -1;
+    } else if (!S_ISDIR(stat.st_mode)) {
+      *bytes += (double)stat.st_size / (double)(stat.st_nlink > 0 ? stat.st_nlink : 1);
+    } else if (stat.st_dev == device) {
+      int child = openat(dirfd(*list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (child < 0 && (errno == ENOENT || errno == ENOTDIR))
+        continue;
+      if (child < 0 || fstat(dirfd(*list), &stat) < 0)
+        return -1;
+      *level = (struct level){stat.st_dev, stat.st_ino, telldir(*list)};
+      closedir(*list);
+      *list = fdopendir(child);
+      return *list == NULL ? -1 : 1;
+    }
+  }
+  return errno == 0 || errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+}
+
+/* Adds up what is in a directory, however deep: a container may make directories in each other without end. One is open at a
+ * time, and ".." leads back, which must be what it was: where somebody moved a directory meanwhile, the rest is not counted. */
+static int add_deep(int directory, dev_t device, double *bytes) {
+  struct level *levels = NULL;
+  size_t depth = 0, room = 0;
+  DIR *list = fdopendir(directory);
+  int result = list == NULL ? -1 : 1;
+  while (result >= 0 && list != NULL) {
+    if (depth == room) {
+      room = room == 0 ? 64 : room * 2;
+      struct level *more = realloc(levels, room * sizeof *levels);
+      if (more == NULL) {
+        result = -1;
+        break;
+      }
+      levels = more;
+    }
+    result = walk_on(&list, device, bytes, &levels[depth]);
+    if (result > 0) {
+      depth++;
+    } else if (result == 0) {
+      struct stat stat;
+      int above = depth == 0 ? -1 : openat(dirfd(list), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      closedir(list);
+      list = NULL;
+      if (above < 0)
+        break;
+      struct level *back = &levels[--depth];
+      bool same = fstat(above, &stat) == 0 && stat.st_dev == back->device && stat.st_ino == back->inode;
+      list = same ? fdopendir(above) : NULL;
+      if (list == NULL)
+        close(above);
+      else
+        seekdir(list, back->at);
+    }
+  }
+  int error = errno;
+  if (list != NULL)
+    closedir(list);
+  free(levels);
+  errno = error;
+  return result < 0 ? -1 : 0;
+}
+
 /* Adds up what is in a directory: by descriptor, no links followed, no mount crossed. What vanishes meanwhile is not
  * counted. Of a file with several names each name counts its part, so that no list of them is needed. */
 static int add_inside(int directory, dev_t device, int depth, double *bytes) {
@@ -82,11 +157,9 @@ static int add_inside(int directory, dev_t device, int depth, double *bytes) {
     } else if (!S_ISDIR(stat.st_mode)) {
       *bytes += (double)stat.st_size / (double)(stat.st_nlink > 0 ? stat.st_nlink : 1);
     } else if (stat.st_dev == device) {
-      int child = depth < TREE_DEPTH_MAX
-                      ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                      : (errno = ELOOP, -1);
+      int child = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
       if (child >= 0)
-        result = add_inside(child, device, depth + 1, bytes);
+        result = depth < TREE_DEPTH_MAX ? add_inside(child, device, depth + 1, bytes) : add_deep(child, device, bytes);
       else
         result = errno == ENOENT || errno == ENOTDIR ? 0 : -1;
     }

@@ -11,6 +11,7 @@ ann:x:1000:100::/home/ann:/bin/sh
 half:x:12
 big:x:4294967295:0::/:/bin/sh
 nohome:x:8:8:::
+nul:x:9:9::/home/n\0l:/bin/sh
 `,
   group: `root:x:0:
 wheel:x:10:root,ann
@@ -45,6 +46,7 @@ test.each<[string, string[], number | undefined, number | undefined, number[] | 
   ["nobody-here", [], undefined, undefined, "user", ""],
   ["half", [], undefined, undefined, "user", ""],
   ["big", [], undefined, undefined, "user", ""],
+  ["nul", [], undefined, undefined, "user", ""],
   ["0:nogroup", [], undefined, undefined, "group", ""],
   ["0:4294967296", [], undefined, undefined, "group", ""],
   ["0", ["nogroup"], undefined, undefined, "group", ""],

@@ -117,7 +117,7 @@ function fieldsOf(text: string): string[][] {
   return text
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"))
+    .filter((line) => line !== "" && !line.startsWith("#") && !line.includes("\0"))
     .map((line) => line.split(":"));
 }
 

@@ -33,6 +33,7 @@ export function asObject(value: unknown, at: string): JsonObject {
 
 export function asText(value: unknown, at: string): string {
   if (typeof value !== "string") throw new ShapeFault(`${at} is not a text`);
+  if (value.includes("\0")) throw new ShapeFault(`${at} has a NUL in it`); // which no path, name or variable can have
   return value;
 }
 
@@ -61,7 +62,10 @@ export function asTextList(value: unknown, at: string): string[] {
 
 export function asTextMap(value: unknown, at: string): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(asObject(value, at)).map(([key, text]) => [key, asText(text, `${at}.${key}`)]),
+    Object.entries(asObject(value, at)).map(([key, text]) => [
+      asText(key, `a name in ${at}`),
+      asText(text, `${at}.${key}`),
+    ]),
   );
 }
 

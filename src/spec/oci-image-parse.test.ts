@@ -86,6 +86,9 @@ describe("configurations", () => {
     ["no rootfs", { ...document, rootfs: undefined }, 1, "rootfs is not an object"],
     ["a user that is a number", { ...document, config: { User: 5 } }, 1, "User is not a text"],
     ["an environment that is a text", { ...document, config: { Env: "A=1" } }, 1, "Env is not a list"],
+    ["a variable with a NUL", { ...document, config: { Env: ["A=1\0B=2"] } }, 1, "Env[0] has a NUL"],
+    ["a volume with a NUL", { ...document, config: { Volumes: { "/v\0": {} } } }, 1, "a name in Volumes has a NUL"],
+    ["a label's name with a NUL", { ...document, config: { Labels: { "a\0": "b" } } }, 1, "a name in Labels has a NUL"],
     ["no architecture", { ...document, architecture: undefined }, 1, "architecture is not a text"],
   ])("%s is refused", (_, value, layers, words) => {
     expect(() => parseImageConfig(bytes(value), digest, layers, "x")).toThrow(words);

@@ -193,7 +193,7 @@ export function asContainerDefaults(value: unknown, at: string): ContainerDefaul
 
 /** Go writes a set as an object with empty values. */
 function asKeys(value: unknown, at: string): string[] {
-  return Object.keys(asObject(value, at));
+  return Object.keys(asObject(value, at)).map((key) => asText(key, `a name in ${at}`));
 }
 
 function asHealthcheck(value: unknown, at: string): Healthcheck {

@@ -148,6 +148,24 @@ kernelTest("usage adds up files, a file with two names once, links not followed"
   await expect(usage(join(tree, "a/link"))).rejects.toMatchObject({ errno: "ENOTDIR" });
 });
 
+/** Directories in each other with a file of 1000 bytes in each of three, and beside each a directory with another. */
+const deep = `
+  for my $level (0 .. 4999) {
+    mkdir "d" and mkdir "side" or die $!;
+    if ($level % 2000 == 0) { for my $at ("file", "side/file") { open my $file, ">", $at or die $!; print $file "x" x 1000; } }
+    chdir "d" or die $!;
+  }`;
+
+kernelTest("a tree of any depth is added up and removed: containers make such", needs, async ({ directory }) => {
+  const tree = join(directory, "tree");
+  mkdirSync(tree);
+  execFileSync("perl", ["-e", deep], { cwd: tree });
+  writeFileSync(join(tree, "orlop-lifted-0"), "a name that is taken");
+  expect(text((await runSteps([{ op: "usage", paths: [tree] }])).values.get(0))).toBe(String(6000 + 20));
+  await runSteps([{ op: "remove", path: tree }]);
+  expect(readdirSync(directory)).toEqual([]);
+});
+
 kernelTest("write-until writes until the state is reached, or its time is over", needs, async ({ directory }) => {
   const path = join(directory, "state");
   writeFileSync(path, "THAWED");

@@ -1,6 +1,6 @@
 /** A container's root: the machine itself (`host`) or a directory, and the accounts in it. */
 
-import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
 import type { RootSource } from "../../kernel/root-source.ts";
 import { ACCOUNT_FILE_MAX_BYTES, type Accounts } from "../../runtime/user.ts";
@@ -153,17 +153,22 @@ function coversEtc(tree: string): boolean {
 /** "" for what hides the file below (a whiteout); undefined when nothing is there, or no regular file without links. */
 function readRegular(root: string, name: string): string | undefined {
   const path = `${root}/etc/${name}`;
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  let directory: number | undefined;
   try {
-    // The directory must be one, too: a link would lead out of the container's tree (posture, "user parsing").
-    if (!lstatSync(`${root}/etc`).isDirectory()) return undefined;
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    // The directory must be one, too: a link would lead out of the container's tree (posture, "user parsing"). Held open, because a
+    // container that runs may put a link in its place.
+    directory = openSync(`${root}/etc`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const fd = openSync(`/proc/self/fd/${directory}/${name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
       const status = fstatSync(fd);
       if (status.isCharacterDevice()) return "";
       if (!status.isFile()) return undefined;
       if (status.size > ACCOUNT_FILE_MAX_BYTES)
         throw OrlopError.of("bad_value", { what: path, value: `${status.size} bytes`, expected: "at most 10 MiB" });
-      return readFileSync(fd, "utf8");
+      // no more than it had: it may be growing
+      const content = Buffer.alloc(status.size);
+      return content.toString("utf8", 0, readSync(fd, content, 0, content.length, 0));
     } finally {
       closeSync(fd);
     }
@@ -172,5 +177,7 @@ function readRegular(root: string, name: string): string | undefined {
     const { code } = error as NodeJS.ErrnoException;
     // A whiteout is a device without a driver.
     return code === "ENXIO" || code === "ENODEV" ? "" : undefined;
+  } finally {
+    if (directory !== undefined) closeSync(directory);
   }
 }
