@@ -20,6 +20,7 @@ const struct step_kind step_kinds[] = {
     {"netlink", "nb", step_netlink},
     {"try-netlink", "nb", step_try_netlink},
     {"netlink-list", "nb", step_netlink_list},
+    {"socket-option", "nnnnb", step_socket_option},
     {"unmount", "s", step_unmount},
     {"shared-memory", "n", step_shared_memory},
     {"taken", "", step_taken},

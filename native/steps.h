@@ -14,6 +14,9 @@ step_function step_write_until, step_usage;
 step_function step_watch_memory;
 /* steps_netlink.c */
 step_function step_netlink, step_try_netlink, step_netlink_list;
+
+/* steps_sockopt.c */
+step_function step_socket_option;
 /* spawn.c */
 step_function step_spawn, step_id_map, step_release, step_await, step_gate, step_ready, step_continue;
 /* steps_namespace.c */

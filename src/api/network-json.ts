@@ -46,7 +46,7 @@ export function networkSummary(network: Network): Record<string, unknown> {
   };
 }
 
-export function networkInspection(network: Network, engine: Engine): unknown {
+export async function networkInspection(network: Network, engine: Engine): Promise<unknown> {
   const members = [...network.members].flatMap((id) => {
     const endpoint = engine.networks.sandboxOf(id)?.endpoints.find(({ networkId }) => networkId === network.id);
     if (endpoint === undefined) return [];
@@ -61,12 +61,12 @@ export function networkInspection(network: Network, engine: Engine): unknown {
     };
     return [[id, shown] as const];
   });
-  const { reports } = engine.networks;
+  const reports = network.record.driver === "bridge" ? await engine.networks.reports() : [];
   return {
     ...networkSummary(network),
     Containers: Object.fromEntries(members),
     // Docker's clients leave out what they do not know.
-    ...(reports.length > 0 && network.record.driver === "bridge" ? { OtherFirewalls: reports } : {}),
+    ...(reports.length > 0 ? { OtherFirewalls: reports } : {}),
   };
 }
 

@@ -22,7 +22,7 @@ export const networkRoutes = [
       return json(
         has(apiMinor, "networkMembers")
           ? found.map(networkSummary)
-          : found.map((network) => networkInspection(network, engine)),
+          : await Promise.all(found.map((network) => networkInspection(network, engine))),
       );
     },
   }),
@@ -35,7 +35,7 @@ export const networkRoutes = [
       const network = await engine.networks.get(params.id);
       if (query.scope !== undefined && query.scope !== "local")
         throw OrlopError.of("no_such_network", { reference: params.id });
-      return json(networkInspection(network, engine));
+      return json(await networkInspection(network, engine));
     },
   }),
   route({

@@ -27,6 +27,7 @@ const layers: readonly Layer[] = [
       "netlink",
       "try-netlink",
       "netlink-list",
+      "socket-option",
       "unmount",
       "sysctl",
       "id-map",
@@ -65,7 +66,17 @@ const layers: readonly Layer[] = [
   {
     title: "A share of the machine: cgroups and limits",
     text: "Namespaces hide, they do not limit. A cgroup is a group of processes that the kernel counts and bounds together: memory, CPU time, number of processes, devices. Whatever the container starts is born into its group, and the group is how all of it is stopped.",
-    ops: ["write", "try-write", "device-program", "rlimit", "oom-score", "kill-group", "write-until", "usage"],
+    ops: [
+      "write",
+      "try-write",
+      "device-program",
+      "rlimit",
+      "oom-score",
+      "kill-group",
+      "write-until",
+      "usage",
+      "watch-memory",
+    ],
     telling: /cgroup\/(memory|pids|freezer)\b/,
   },
   {

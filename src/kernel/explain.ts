@@ -99,6 +99,7 @@ const explanations = {
     `sendto(${s.messages.length} bytes)`,
     "recvmsg(), where EEXIST and ENOENT are fine",
   ],
+  "socket-option": (s) => [`socket(${s.family}, SOCK_RAW, ${s.protocol})`, `getsockopt(${s.level}, ${s.option})`],
   "netlink-list": (s) => [`socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`, "sendto(NLM_F_DUMP)", "recvmsg()"],
   unmount: (s) => [`umount2(${quote(s.path)}, MNT_DETACH|UMOUNT_NOFOLLOW)`, `unlink(${quote(s.path)})`],
   "shared-memory": (s) => ['memfd_create("orlop-layer")', `ftruncate(${s.size})`, "mmap(PROT_READ, MAP_SHARED)"],

@@ -55,6 +55,8 @@ export const stepTable = {
   "try-netlink": { protocol: "n", messages: "b" },
   /** Send one netlink request with NLM_F_DUMP and answer with what the kernel lists (VALUE; several for a long list, which are one value for who runs the plan). */
   "netlink-list": { protocol: "n", message: "b" },
+  /** getsockopt(2) on a raw socket, with this data to begin with: VALUE is what it is then. For what the kernel says by no other door. */
+  "socket-option": { family: "n", protocol: "n", level: "n", option: "n", data: "b" },
   /** Detach what is mounted on a path, and remove the empty file it was mounted on; one that is missing is fine. */
   unmount: { path: "s" },
 

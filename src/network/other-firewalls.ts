@@ -30,6 +30,30 @@ export interface Obstacle {
   readonly chain: string;
   /** Where a passage can be had; undefined: the administrator has to make one. */
   readonly place: { readonly chain: string; readonly tool: string } | undefined;
+  /** Of iptables-legacy, where nothing can be put beside it: what the administrator has to run. */
+  readonly remedies?: readonly string[];
+}
+
+/** A chain FORWARD of iptables-legacy whose policy is DROP. */
+export interface LegacyObstacle {
+  readonly version: 4 | 6;
+  /** Docker's own, which it does not empty. */
+  readonly hasDockersPlace: boolean;
+}
+
+export function legacyObstacle({ version, hasDockersPlace }: LegacyObstacle, passages: readonly Passage[]): Obstacle {
+  const program = version === 4 ? "iptables-legacy" : "ip6tables-legacy";
+  const chain = hasDockersPlace ? "DOCKER-USER" : "FORWARD";
+  const written = ({ name, isPrefix }: LinkMatch): string => `${name}${isPrefix ? "+" : ""}`;
+  const remedies = passages.map(({ from, to }) =>
+    [
+      `${program} -I ${chain}`,
+      ...(from === undefined ? [] : [`-i ${written(from)}`]),
+      ...(to === undefined ? [] : [`-o ${written(to)}`]),
+      "-j ACCEPT",
+    ].join(" "),
+  );
+  return { family: version === 4 ? "ip" : "ip6", table: "filter", chain: "FORWARD", place: undefined, remedies };
 }
 
 /** @param own our table */
@@ -112,7 +136,9 @@ export function describePassage({ from, to }: Passage): string {
 }
 
 /** For people. */
-export function describeObstacle({ family, table, chain, place }: Obstacle): string {
+export function describeObstacle({ family, table, chain, place, remedies }: Obstacle): string {
+  if (remedies !== undefined)
+    return `the chain ${chain} of ${family}tables-legacy drops what is forwarded: containers are cut off until somebody runs: ${remedies.join("; ")}`;
   if (isFirewalld(table))
     return `firewalld (the chain ${chain} of the nftables table ${family} ${table}) forwards from Orlop's bridges what their zone allows: firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload`;
   const what = `the chain ${chain} of the nftables table ${family} ${table} drops what is forwarded`;

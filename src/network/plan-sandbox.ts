@@ -100,6 +100,7 @@ function planMacvlan(link: EndpointLink, { parentIndex, mode }: Extract<Plug, { 
       messages: encodeRequests([nameHost()]),
       why: "the parent link is found in the host's namespace",
     },
+    repeatReports("1000", "as every host on that wire"),
     ...planInside(
       link,
       createMacvlan({ name, index, mac: link.mac, parent: parentIndex, mode, mtu: link.mtu }),
@@ -113,6 +114,11 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
   const { name } = link;
   const index = FIRST_LINK_INDEX + link.number;
   return [
+    // An hour: whom it wants to hear is said at once, and a bridge loses nothing. What is said is flooded to everybody.
+    repeatReports(
+      "3600000",
+      "what it says of multicast is not said again within seconds to each container of the network",
+    ),
     ...planInside(
       link,
       createVeth({ name, index, mac: link.mac, mtu: link.mtu, hostName: plug.portName }),
@@ -138,6 +144,11 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
         : "plugged into the network's bridge; a container may reach its own published port",
     },
   ];
+}
+
+/** Of links that are made afterwards in this namespace: how long the second of two MLD reports of the same may wait. */
+function repeatReports(withinMs: string, why: string): Step {
+  return sysctl("ipv6/conf/default/mldv2_unsolicited_report_interval", withinMs, why);
 }
 
 /** The container's end: made, given its addresses and what was asked for, and put up. */

@@ -178,6 +178,49 @@ kernelTest(
 );
 
 kernelTest(
+  "iptables-legacy that drops what is forwarded is seen, and what is said to do about it helps, with Docker's chain and without",
+  [...needs, "iptables-legacy"],
+  async (scratch) => {
+    const { product, reaches, reports } = await open(scratch);
+    const legacy = (...words: string[]) => Bun.spawnSync(["iptables-legacy", ...words]).exitCode;
+    scratch.defer(() => {
+      for (const words of ["-P FORWARD ACCEPT", "-F", "-X"]) legacy(...words.split(" "));
+    });
+    legacy("-L"); // its table is there now, and drops nothing
+    expect(await reports()).toBeUndefined();
+    expect(legacy("-P", "FORWARD", "DROP")).toBe(0);
+    expect(await reaches()).toBe(false);
+    for (const chain of ["FORWARD", "DOCKER-USER"]) {
+      const [report = ""] = (await reports()) ?? [];
+      expect(report).toStartWith("the chain FORWARD of iptables-legacy drops what is forwarded");
+      const explained = (await product.ok("explain", "run", "--rm", "host", "true")).replaceAll("\n", " ");
+      expect(explained).toStartWith("Note: the chain FORWARD of iptables-legacy");
+      const commands = /somebody runs: (.*)$/.exec(report)?.[1]?.split("; ") ?? [];
+      expect(commands.every((command) => command.startsWith(`iptables-legacy -I ${chain} `))).toBe(true);
+      for (const command of commands)
+        expect([command, Bun.spawnSync(command.split(" ")).exitCode]).toEqual([command, 0]);
+      await waitUntil(reaches, repairMs, "the container reaches the world");
+      legacy("-F");
+      legacy("-N", "DOCKER-USER");
+      legacy("-A", "FORWARD", "-j", "DOCKER-USER");
+      expect(await reaches()).toBe(false);
+    }
+    legacy("-P", "FORWARD", "ACCEPT");
+    expect(await reports()).toBeUndefined();
+    scratch.defer(() => void Bun.spawnSync(["ip6tables-legacy", "-P", "FORWARD", "ACCEPT"]));
+    Bun.spawnSync(["ip6tables-legacy", "-P", "FORWARD", "DROP"]);
+    expect(await reports()).toEqual([
+      expect.stringContaining(
+        "the chain FORWARD of ip6tables-legacy drops what is forwarded: containers are cut off until",
+      ),
+    ]);
+    Bun.spawnSync(["ip6tables-legacy", "-P", "FORWARD", "ACCEPT"]);
+    expect(await reports()).toBeUndefined();
+  },
+  timeoutMs,
+);
+
+kernelTest(
   "with ORLOP_OTHER_FIREWALLS=leave nothing is put into chains of others",
   needs,
   async (scratch) => {

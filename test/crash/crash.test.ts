@@ -105,7 +105,8 @@ async function crashAt(point: string, action: PointAction): Promise<void> {
     expect(unreachedPoints, "no life reaches this point").toHaveProperty([point]);
     return;
   }
-  expect(unreachedPoints, "this point is reached now").not.toHaveProperty([point]);
+  const isExcused = unreachedPoints[point]?.sometimes === true;
+  if (!isExcused) expect(unreachedPoints, "this point is reached now").not.toHaveProperty([point]);
   const { product, points, rootfs, before, watch } = await openRig();
   const told = nothingTold(name);
   let passed = false;

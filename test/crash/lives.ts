@@ -159,6 +159,9 @@ export const lives: Readonly<Record<string, Life>> = {
     fails: true,
     config: (Rootfs) => ({ Cmd: ["/no/such/program"], HostConfig: { Rootfs } }),
   },
+  "long enough to hold its network namespace": {
+    config: (Rootfs) => ({ Cmd: script("sleep 3; exit 3"), HostConfig: { NetworkMode: "bridge", Rootfs } }),
+  },
   "of a supervisor that has to start": {
     cold: true,
     config: (Rootfs) => ({ Cmd: script("exit 3"), HostConfig: { Rootfs } }),

@@ -91,6 +91,9 @@ kernelTest(
     expect(inside(first, "ip", "-6", "route")).toContain("default via fd77::1");
     expect(inside(first, "cat", "/proc/sys/net/ipv6/conf/eth0/accept_ra").trim()).toBe("0");
     expect(inside(first, "cat", "/proc/sys/net/ipv6/conf/eth0/dad_transmits").trim()).toBe("0");
+    expect(inside(first, "cat", "/proc/sys/net/ipv6/conf/eth0/mldv2_unsolicited_report_interval").trim()).toBe(
+      "3600000",
+    );
     expect(Bun.spawnSync(["ip", "-6", "address", "show", "dev", "oltesta"]).stdout.toString()).toBe("");
   },
 );

@@ -52,6 +52,8 @@ kernelTest(
     const seen = Bun.spawnSync(["nsenter", `--net=${neighbour}`, "--", "ip", "neigh", "show", "198.51.100.71"]).stdout;
     const mac = await product.ok("exec", "one", "cat", "/proc/self/root/sys/class/net/eth0/address");
     expect(seen.toString()).toContain(mac);
+    const reports = "/proc/sys/net/ipv6/conf/eth0/mldv2_unsolicited_report_interval";
+    expect(await product.ok("exec", "one", "cat", reports)).toBe("1000"); // others' switches listen there
     expect(await ping("one", "other")).toBe(true); // by name
     expect(await ping("one", wire.host4)).toBe(false); // the kernel keeps macvlan and its own parent apart
     await product.ok("rm", "-f", "one", "other");

@@ -32,7 +32,7 @@ import {
 } from "../../network/ruleset.ts";
 import { readText } from "../machine.ts";
 import type { Network } from "./network.ts";
-import { type ForeseenPassages, OtherFirewalls } from "./other-firewalls.ts";
+import { type ForeseenPassages, legacyVersions, OtherFirewalls } from "./other-firewalls.ts";
 
 export interface HostNetworkOptions {
   readonly executor: Executor;
@@ -243,6 +243,13 @@ export class HostNetwork {
   /** What of the host's other firewalls concerns our networks, in words. */
   get reports(): readonly string[] {
     return this.#others.reports;
+  }
+
+  /** Nobody is told when rules of iptables-legacy change: who wants to know has them looked at. */
+  async lookAtLegacy(): Promise<void> {
+    const isOf = this.reports.some((text) => text.includes("tables-legacy"));
+    if (this.#prepared !== undefined && (isOf || legacyVersions().length > 0))
+      await this.#care.run(() => this.#passOthers());
   }
 
   #watch(): Promise<void> {

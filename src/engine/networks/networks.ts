@@ -140,7 +140,8 @@ export class Networks {
   // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** What of the host's other firewalls concerns networks, in words. */
-  get reports(): readonly string[] {
+  async reports(): Promise<readonly string[]> {
+    await this.#host.lookAtLegacy();
     return this.#host.reports;
   }
 

@@ -6,15 +6,19 @@ import type { Link, Route } from "../../kernel/netlink/list.ts";
 import { listChains, listRules, parseChains, parseRules } from "../../kernel/netlink/nft-chains.ts";
 import { NETLINK_NETFILTER } from "../../kernel/netlink/nftables.ts";
 import type { Step } from "../../kernel/step.ts";
+import { askLegacyInfo, askLegacyRules, parseLegacyInfo, parseLegacyRules } from "../../kernel/xtables.ts";
 import type { LinkNames } from "../../network/link-names.ts";
 import {
   changeOf,
   describeObstacle,
   describePassage,
+  type LegacyObstacle,
+  legacyObstacle,
   type Obstacle,
   obstaclesIn,
   passagesOf,
 } from "../../network/other-firewalls.ts";
+import { readText } from "../machine.ts";
 
 export interface Surroundings {
   /** The host's. */
@@ -79,9 +83,26 @@ export class OtherFirewalls {
 
   async #look({ survey, bridges }: Surroundings) {
     const values = await this.#executor.run([list(listChains(), "whether somebody else drops what is forwarded")]);
-    const obstacles = obstaclesIn(parseChains(values.get(0) ?? new Uint8Array()), this.#names.table);
-    const uplinks = uplinksOf(survey);
-    return { obstacles, passages: mayPass() ? passagesOf({ names: this.#names, bridges, uplinks }) : [] };
+    const found = obstaclesIn(parseChains(values.get(0) ?? new Uint8Array()), this.#names.table);
+    const passages = passagesOf({ names: this.#names, bridges, uplinks: uplinksOf(survey) });
+    const legacy = (await this.#lookAtLegacy()).map((one) => legacyObstacle(one, passages));
+    return { obstacles: [...found, ...legacy], passages: mayPass() ? passages : [] };
+  }
+
+  async #lookAtLegacy(): Promise<LegacyObstacle[]> {
+    const found: LegacyObstacle[] = [];
+    const answer = async (step: Step) => (await this.#executor.run([step])).get(0) ?? new Uint8Array();
+    for (const version of legacyVersions()) {
+      try {
+        const info = parseLegacyInfo(await answer(askLegacyInfo(version)));
+        const rules = parseLegacyRules(version, info, await answer(askLegacyRules(version, info)));
+        if (rules.dropsForwarded) found.push({ version, hasDockersPlace: rules.hasChain("DOCKER-USER") });
+      } catch (error) {
+        // Somebody is writing it anew, or it is larger than an answer: no container has to wait for that.
+        log("warn", `the rules of iptables-legacy (IPv${version}) could not be read`, error);
+      }
+    }
+    return found;
   }
 
   /** Takes our rules out of others' chains. */
@@ -104,6 +125,12 @@ export class OtherFirewalls {
     this.#obstacles = found;
     for (const text of this.reports) if (!known.has(text)) log("warn", text);
   }
+}
+
+/** Versions whose table "filter" iptables-legacy has made. To ask the kernel for another one would make it. */
+export function legacyVersions(): (4 | 6)[] {
+  const files = { 4: "/proc/net/ip_tables_names", 6: "/proc/net/ip6_tables_names" } as const;
+  return ([4, 6] as const).filter((version) => readText(files[version])?.split("\n").includes("filter"));
 }
 
 function mayPass(): boolean {
