@@ -1,5 +1,6 @@
 /* The executor runs from a copy of itself that nobody can write: a container's program can reach the file it was started
- * by through /proc/PID/exe (posture rule 2, CVE-2019-5736). */
+ * by through /proc/PID/exe (posture rule 2, CVE-2019-5736). Nor may its mode be changed, which one file for all containers
+ * would have changed for all: so it lies on a mount that is read-only and attached nowhere; seals alone do not hold that. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,23 +18,25 @@
 #define MFD_EXEC 0x10U /* Linux 6.3 */
 #endif
 
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20 /* Linux 6.3 */
+#endif
+
+static const char name[] = "orlop-executor";
 static const int all_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 /* Whether this file, or the mount it was reached by, cannot be written any more. */
 static bool is_protected(int self) {
   struct statvfs fs;
   int seals = fcntl(self, F_GET_SEALS);
-  if (seals >= 0)
-    return (seals & F_SEAL_WRITE) != 0;
+  if (seals >= 0 && (seals & F_SEAL_WRITE) != 0)
+    return true;
   return fstatvfs(self, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
 }
 
-static int sealed_copy(int self) {
+static int copy_into(int copy, int self) {
   struct stat stat;
-  int copy = memfd_create("orlop-executor", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-  if (copy < 0 && errno == EINVAL) /* a kernel without MFD_EXEC: all memfds are executable */
-    copy = memfd_create("orlop-executor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (copy < 0 || fstat(self, &stat) < 0)
+  if (fstat(self, &stat) < 0)
     return -1;
   for (off_t left = stat.st_size; left > 0;) {
     ssize_t sent = sendfile(copy, self, NULL, (size_t)left);
@@ -41,18 +44,37 @@ static int sealed_copy(int self) {
       return -1;
     left -= sent;
   }
-  if (fcntl(copy, F_ADD_SEALS, all_seals) < 0 || fchmod(copy, 0711) < 0) /* an init runs as its container's user */
+  return fchmod(copy, 0711); /* an init runs as its container's user */
+}
+
+/* A tmpfs with nothing else in it. */
+static int copy_on_mount(int self) {
+  struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+  int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), copy = -1;
+  if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
     return -1;
+  int mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  close(fs);
+  if (mount < 0 || (copy = openat(mount, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700)) < 0)
+    return -1;
+  int copied = copy_into(copy, self);
+  close(copy); /* what is open for writing cannot be executed, nor its mount be made read-only */
+  if (copied < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+    return -1;
+  copy = openat(mount, name, O_PATH | O_CLOEXEC);
+  close(mount);
   return copy;
 }
 
-/* Where vm.memfd_noexec is 2: the same file through a read-only mount that is attached nowhere. */
-static int read_only_mount(int self) {
-  struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-  int tree = open_tree(self, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-  if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+/* Where no tmpfs may be mounted: in another's container. */
+static int sealed_copy(int self) {
+  int copy = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+  if (copy < 0 && errno == EINVAL) /* a kernel without MFD_EXEC: all memfds are executable */
+    copy = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (copy < 0 || copy_into(copy, self) < 0)
     return -1;
-  return tree;
+  fcntl(copy, F_ADD_SEALS, F_SEAL_EXEC); /* Linux 6.3 */
+  return fcntl(copy, F_ADD_SEALS, all_seals) < 0 ? -1 : copy;
 }
 
 int run_sealed(char **argv) {
@@ -63,9 +85,9 @@ int run_sealed(char **argv) {
     close(self);
     return 0;
   }
-  int copy = sealed_copy(self);
+  int copy = copy_on_mount(self);
   if (copy < 0)
-    copy = read_only_mount(self);
+    copy = sealed_copy(self);
   if (copy >= 0)
     execveat(copy, "", argv, environ, AT_EMPTY_PATH);
   return -1;

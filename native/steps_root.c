@@ -162,10 +162,11 @@ int step_root_symlink(struct task *task, union argument *arg) {
   return close_after(parent, made);
 }
 
-/* A copy of the host's node at `path`, if it is the device we mean: a container must never get another one's. */
+/* A copy of the host's node at `path`, if it is the device we mean: a container must never get another one's. Its mount is
+ * read-only, which says nothing of the device: root inside must not change the mode or owner of the host's node. */
 static int verified_node(struct task *task, const char *path, mode_t kind, dev_t device) {
   struct stat stat;
-  int tree = copy_mount(AT_FDCWD, path, (struct copy){0, 0, 0, 0});
+  int tree = copy_mount(AT_FDCWD, path, (struct copy){0, MOUNT_ATTR_RDONLY, 0, 0});
   if (tree < 0)
     return fail(task, errno, "%s", path);
   if (fstat(tree, &stat) == 0 && (stat.st_mode & S_IFMT) == kind && stat.st_rdev == device)
