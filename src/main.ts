@@ -17,6 +17,20 @@ const LISTENING_FD = 3;
 /** An engine that nobody has asked anything for so long is asked to leave. */
 const IDLE_SECONDS = 60;
 
+/** When the engine gives memory back: it costs 30 ms of processor time, and the next requests a few. */
+const restOptions = {
+  meter: {
+    cpuMs: () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    residentBytes: () => process.memoryUsage.rss(),
+  },
+  restMs: 10_000,
+  idleCpuMs: 100,
+  growthBytes: 8 << 20,
+};
+
 const executor = join(programDirectory, "orlop-executor");
 /** A service's supervisor is started again by systemd, with the API's socket, which is not ours to make. */
 const isService = process.env["ORLOP_SERVICE"] === "1";
@@ -42,6 +56,8 @@ async function runEngine(places: Places): Promise<void> {
     { NetdLink },
     { installRules },
     { log },
+    { AfterWork },
+    { freeMemory },
   ] = await Promise.all([
     import("./engine/engine.ts"),
     import("./api/server.ts"),
@@ -50,6 +66,8 @@ async function runEngine(places: Places): Promise<void> {
     import("./kernel/netd-link.ts"),
     import("./kernel/nft.ts"),
     import("./base/log.ts"),
+    import("./base/after-work.ts"),
+    import("./platform/free-memory.ts"),
   ]);
   if (isOfOlderBuild()) {
     if (!readFileSync(executor).includes(nativeBuild)) {
@@ -74,7 +92,8 @@ async function runEngine(places: Places): Promise<void> {
     installRules,
     watch: (pid) => supervisor.watch(pid),
   });
-  const server = new ApiServer(engine, routes, runCommand);
+  const work = new AfterWork(restOptions, freeMemory);
+  const server = new ApiServer(engine, routes, runCommand, () => work.note());
   let isGuarded = false;
   async function runCommand(client: Duplex): Promise<void> {
     const { isCommandFault, serveCommand } = await import("./cli/serve-command.ts");

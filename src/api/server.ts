@@ -28,10 +28,15 @@ export class ApiServer {
   /** Connections that have asked for something and wait, or have not asked yet. */
   readonly #busy = new Set<Socket>();
   readonly #runCommand: RunCommand | undefined;
+  readonly #noteWork: (() => void) | undefined;
 
-  /** @param runCommand  runs a command of Orlop's for the client of a connection */
-  constructor(engine: Engine, routes: readonly Route[], runCommand?: RunCommand) {
+  /**
+   * @param runCommand  runs a command of Orlop's for the client of a connection
+   * @param noteWork  called when a request comes, and when it has its answer
+   */
+  constructor(engine: Engine, routes: readonly Route[], runCommand?: RunCommand, noteWork?: () => void) {
     this.#engine = engine;
+    this.#noteWork = noteWork;
     this.#runCommand = runCommand;
     this.#router = new Router(routes);
     const http = createServer((request, response) => void this.#serve(request, response));
@@ -90,6 +95,7 @@ export class ApiServer {
     this.#busy.add(socket);
     const left = new AbortController();
     response.on("close", () => {
+      this.#noteWork?.();
       left.abort();
       if (!socket.destroyed) this.#busy.delete(socket);
     });
@@ -104,7 +110,10 @@ export class ApiServer {
     takeOver(socket); // before its body is read
     if (head.length > 0) socket.unshift(head);
     const left = new AbortController();
-    socket.on("close", () => left.abort());
+    socket.on("close", () => {
+      this.#noteWork?.();
+      left.abort();
+    });
     const reply = await this.#replyTo(request, left.signal, socket);
     if (reply.kind !== "hijack") return refuseUpgrade(socket, reply);
     if (reply.webSocket === undefined) return hijack(socket, reply, "101 UPGRADED");
@@ -128,6 +137,7 @@ export class ApiServer {
 
   /** Never rejects: what goes wrong is a reply too. */
   async #reply(method: string, target: string, open: (match: Match) => Incoming | Promise<Incoming>): Promise<Reply> {
+    this.#noteWork?.();
     try {
       const match = this.#router.match(method, target);
       const { route, params, query, apiMinor } = match;
