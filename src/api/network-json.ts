@@ -84,7 +84,7 @@ export async function networkSettings(
     Bridge: "",
     SandboxID: sandbox?.id ?? "",
     SandboxKey:
-      engine.networks.pathOf(container.id) || (container.run.pid === 0 ? "" : `/proc/${container.run.pid}/ns/net`),
+      engine.networks.pathOf(container) || (container.run.pid === 0 ? "" : `/proc/${container.run.pid}/ns/net`),
     Ports: portsOf(container, sandbox?.ports ?? []),
     HairpinMode: false,
     LinkLocalIPv6Address: "",

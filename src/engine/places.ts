@@ -38,12 +38,17 @@ export function containerPlaces(places: Places, id: string, isTransient: boolean
     dataDir,
     socket: `${runDir}/monitor.sock`,
     exitRecord: `${dataDir}/exit`,
-    sandbox: `${runDir}/netns`,
+    sandbox: sandboxPlace(runDir),
     shm: `${runDir}/shm`,
     log: `${dataDir}/log`,
     layers: `${stateDir}/layers`,
     owned: [runDir, stateDir],
   };
+}
+
+/** Where a container's network namespace is, whoever holds it. @param runDir the container's */
+export function sandboxPlace(runDir: string): string {
+  return `${runDir}/netns`;
 }
 
 /** Every volume's directory is in here. */

@@ -7,6 +7,7 @@
 
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { tarOfFiles } from "../images/layer-tar.ts";
 import { kernelTest } from "../kernel/harness.ts";
@@ -68,7 +69,12 @@ kernelTest(
       engine.close();
       return own;
     });
-    for (const client of working) client.catch(() => (isBroken = true)); // the others end too
+    const broken = (): void => {
+      if (!isBroken)
+        console.log(readFileSync(join(product.runDir, "engine.log"), "utf8").split("\n").slice(-40).join("\n"));
+      isBroken = true; // the others end too
+    };
+    for (const client of working) client.catch(broken);
     await Promise.allSettled(working);
     const killed = await killing;
     const promises = await Promise.all(working);

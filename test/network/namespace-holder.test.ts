@@ -4,7 +4,7 @@
  */
 
 import { expect } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { PointFile } from "../crash/point-file.ts";
 import { kernelTest, type Need, type Scratch } from "../kernel/harness.ts";
@@ -28,8 +28,11 @@ async function open(scratch: Scratch) {
     const places = readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
       .map((line) => line.split(" ")[4] ?? "");
-    const keys = await Promise.all(names.map(async (name) => (await inspect(name)).NetworkSettings.SandboxKey));
-    return places.filter((place) => keys.includes(place));
+    const folders = await Promise.all(
+      names.map(async (name) => join(product.runDir, "containers", (await inspect(name)).Id)),
+    );
+    const kept = folders.map((folder) => JSON.parse(readFileSync(join(folder, "network.json"), "utf8")).id);
+    return places.filter((place) => kept.some((id) => place === join(product.runDir, "netns", id)));
   };
   return { product, points, inspect, mounts };
 }
@@ -59,6 +62,27 @@ kernelTest(
     const left = () =>
       readdirSync(join(product.runDir, "netns")).map((id) => readlinkOf(join(product.runDir, "netns", id)));
     await waitUntil(() => left().every((to) => to === undefined), readyMs, "no name of theirs is left");
+  },
+  timeoutMs,
+);
+
+kernelTest(
+  "whoever is told where a namespace is finds it there at every moment",
+  needs,
+  async (scratch) => {
+    const { product, inspect } = await open(scratch);
+    await product.ok("run", "-d", "--name", "web", "--network", "lan", "host", "sleep", "1000");
+    const { Id, State, NetworkSettings } = await inspect("web");
+    const { ino } = statSync(`/proc/${State.Pid}/ns/net`);
+    const { id } = JSON.parse(readFileSync(join(product.runDir, "containers", Id, "network.json"), "utf8"));
+    const isMounted = () => readFileSync("/proc/self/mountinfo", "utf8").includes(`/netns/${id} `);
+    expect(isMounted()).toBe(true);
+    const deadline = performance.now() + readyMs;
+    let elsewhere = 0;
+    for (let after = 0; after < 100 && performance.now() < deadline; after += isMounted() ? 0 : 1)
+      for (let look = 0; look < 100; look++) if (statSync(NetworkSettings.SandboxKey).ino !== ino) elsewhere++;
+    expect(isMounted(), "it was handed over meanwhile").toBe(false);
+    expect(elsewhere).toBe(0);
   },
   timeoutMs,
 );

@@ -16,6 +16,7 @@ import { beginningOf } from "../../runtime/plan-container.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { networkModeOf } from "../networks/network-mode.ts";
+import type { SandboxRecord } from "../networks/sandbox-record.ts";
 import { containerPlaces } from "../places.ts";
 import { planStart } from "./container-plan.ts";
 import { LikelyKinds } from "./likely-kinds.ts";
@@ -122,20 +123,21 @@ export class ReadyStarts {
     const places = containerPlaces(all, id, true);
     mkdirSync(places.runDir, { mode: 0o700 });
     point("container.ready.directory");
-    const sandbox = await networks.lend({ id, body: like.body, places });
+    let sandbox: SandboxRecord | undefined;
     try {
-      if (sandbox === undefined && networkModeOf(like.body).kind === "network") {
-        await this.#clearAway(id, plan.groupPath);
-        return undefined;
+      sandbox = await networks.lend({ id, body: like.body, places });
+      if (sandbox !== undefined || networkModeOf(like.body).kind !== "network") {
+        const begun = await executor.beginMonitor(beginning);
+        point("container.ready.begun");
+        return new ReadyStart({ id, kind, plan, request, begun, surroundings, runDir: all.runDir, sandbox });
       }
-      const begun = await executor.beginMonitor(beginning);
-      point("container.ready.begun");
-      return new ReadyStart({ id, kind, plan, request, begun, surroundings, runDir: all.runDir, sandbox });
     } catch (error) {
       if (sandbox !== undefined) await networks.takeBack(sandbox);
       await this.#clearAway(id, plan.groupPath);
       throw error;
     }
+    await this.#clearAway(id, plan.groupPath);
+    return undefined;
   }
 
   #keep(ready: ReadyStart): void {

@@ -10,7 +10,7 @@ import { enterNamespace } from "../../network/plan-sandbox.ts";
 import { readStartTicks } from "../containers/sharing.ts";
 import type { NamespaceHolder, SandboxRecord } from "./sandbox-record.ts";
 
-const namespaceOf = (pid: number): string => `/proc/${pid}/ns/net`;
+export const namespaceOf = (pid: number): string => `/proc/${pid}/ns/net`;
 
 /**
  * What is to be written down of the process that holds it from now on.
@@ -36,11 +36,11 @@ export function planHandingOver(path: string): Step[] {
   return [{ op: "detach", path, why: "the container's first process holds its network namespace by now" }];
 }
 
-/** Behind the plan: the path still leads there. */
-export function leadToHolder(path: string, { pid }: NamespaceHolder): void {
+/** Makes the path a link to this, or another one that it was: by rename, so that it always leads somewhere. */
+export function lead(path: string, target: string): void {
   const made = `${path}.new`;
   rmSync(made, { force: true });
-  symlinkSync(namespaceOf(pid), made);
+  symlinkSync(target, made);
   renameSync(made, path);
 }
 

@@ -23,6 +23,7 @@ import {
 import type { RecordStore, Row } from "../../store/rows.ts";
 import type { Events } from "../events/events.ts";
 import { readText } from "../machine.ts";
+import { sandboxPlace } from "../places.ts";
 import { endpointOptionsOf, linkLocalsOf, nameLinks } from "./endpoint-options.ts";
 import { HostNetwork, hasIpv6, routedSubnets } from "./host-network.ts";
 import { linkEnvironment } from "./link-environment.ts";
@@ -318,9 +319,14 @@ export class Networks {
     const [wish] = wishes;
     if (wish === undefined || !isPlain(wishes)) return undefined;
     const sandbox = this.#ready.take() ?? (await this.#sandboxes.makeReady(wish));
-    this.#sandboxes.show(sandbox, coming.places.runDir);
-    this.#writeFiles(coming, sandbox);
-    return sandbox;
+    try {
+      this.#sandboxes.show(sandbox, coming.places.runDir);
+      this.#writeFiles(coming, sandbox);
+      return sandbox;
+    } catch (error) {
+      await this.takeBack(sandbox);
+      throw error;
+    }
   }
 
   /** What was lent, and is no container's. */
@@ -443,14 +449,14 @@ export class Networks {
     });
   }
 
-  #named({ id, name, body, exposedPorts }: NetworkedContainer): NamedContainer | undefined {
+  #named({ id, name, body, exposedPorts, places }: NetworkedContainer): NamedContainer | undefined {
     const sandbox = this.#sandboxes.of(id);
     if (sandbox === undefined) return undefined;
     return {
       id,
       name,
       hostname: body.Hostname,
-      namespace: this.#sandboxes.pathOf(sandbox.id),
+      namespace: sandboxPlace(places.runDir),
       sandbox,
       named: sandbox.endpoints.filter(({ networkId }) => this.#byId.get(networkId)?.isDefault === false),
       exposed: exposedPorts,
@@ -573,9 +579,8 @@ export class Networks {
   }
 
   /** The namespace's place on the host; "" for none. */
-  pathOf(containerId: string): string {
-    const record = this.#sandboxes.of(containerId);
-    return record === undefined ? "" : this.#sandboxes.pathOf(record.id);
+  pathOf({ id, places }: Pick<NetworkedContainer, "id" | "places">): string {
+    return this.#sandboxes.of(id) === undefined ? "" : sandboxPlace(places.runDir);
   }
 
   /** Of a container that does not run nothing changes here: the caller writes down what its next start does. */

@@ -1,6 +1,6 @@
 /** What is known of a container's network while it runs: in its run directory, so that the next engine goes on with it. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { PortProtocol } from "../../spec/engine-api-network.ts";
 
 export interface SandboxRecord {
@@ -57,12 +57,15 @@ export interface PublishedPort {
 
 const fileOf = (runDir: string): string => `${runDir}/network.json`;
 
+/** By rename: an engine may be killed in the middle, and the next one would know nothing of a container that runs. */
 export function writeSandbox(runDir: string, record: SandboxRecord): void {
+  const path = fileOf(runDir);
   const written = { ...record, ports: runsOf(record.ports) };
-  writeFileSync(fileOf(runDir), JSON.stringify(written), { mode: 0o600 });
+  writeFileSync(`${path}.new`, JSON.stringify(written), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
-/** undefined where there is none, or half of one: an engine that was killed while it wrote had not started the container. */
+/** undefined where there is none, or none that can be read: engines before this one wrote in place. */
 export function readSandbox(runDir: string): SandboxRecord | undefined {
   try {
     const written = JSON.parse(readFileSync(fileOf(runDir), "utf8")) as WrittenRecord;

@@ -1,6 +1,6 @@
 /** The networks of running containers: namespaces, links, published ports. Each container's is made at its start and goes with its end. */
 
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
 import { newContainerId } from "../../base/id.ts";
 import { addressBytes, addressFromBytes, formatAddress, parseAddress } from "../../base/ip-address.ts";
@@ -25,9 +25,10 @@ import {
 import type { ForwardedPort } from "../../network/ruleset.ts";
 import type { EndpointSettings } from "../../spec/engine-api-network.ts";
 import { Sweeper } from "../containers/sweeper.ts";
+import { sandboxPlace } from "../places.ts";
 import { endpointOptionsOf, linkLocalsOf, nameLinks } from "./endpoint-options.ts";
 import { type HostNetwork, hasIpv6, type Survey } from "./host-network.ts";
-import { enterSandbox, holderFor, isHandedOver, leadToHolder, planHandingOver } from "./namespace-holder.ts";
+import { enterSandbox, holderFor, isHandedOver, lead, namespaceOf, planHandingOver } from "./namespace-holder.ts";
 import { type Network, writtenAddress } from "./network.ts";
 import { parsed } from "./network-create.ts";
 import { macvlanOptionsOf } from "./network-options.ts";
@@ -147,12 +148,9 @@ export class Sandboxes {
     }
   }
 
-  /** Where the container's plan looks for its network. By rename: the process of a start that is ready may be looking. */
+  /** Where the container's plan looks for its network, and whoever is told where that is. */
   show(record: SandboxRecord, runDir: string): void {
-    const path = `${runDir}/netns`;
-    rmSync(`${path}.new`, { force: true });
-    symlinkSync(this.pathOf(record.id), `${path}.new`);
-    renameSync(`${path}.new`, path);
+    lead(sandboxPlace(runDir), this.pathOf(record.id));
   }
 
   #keep(containerId: string, record: SandboxRecord): void {
@@ -184,8 +182,9 @@ export class Sandboxes {
       const runs = this.#note(containerId, after);
       point("network.holder.recorded");
       if (!runs) return;
+      lead(sandboxPlace(runDir), namespaceOf(holder.pid)); // before the mount goes: somebody may be on the way
       await this.#sweeper.sweep(planHandingOver(path));
-      leadToHolder(path, holder);
+      lead(path, namespaceOf(holder.pid));
     });
   }
 
@@ -218,7 +217,7 @@ export class Sandboxes {
     await this.#parts.forgetNames(containerId, record);
     await this.removeSandbox(record);
     point("network.detach.removed");
-    for (const name of ["network.json", "netns"]) rmSync(`${runDir}/${name}`, { force: true });
+    for (const path of [`${runDir}/network.json`, sandboxPlace(runDir)]) rmSync(path, { force: true });
   }
 
   /** Namespace and links; then the addresses are free. */
