@@ -1,9 +1,12 @@
 /** SQLite, by Bun's binding. Elsewhere: node:sqlite's DatabaseSync, which has the same shape. */
 
 import { Database } from "bun:sqlite";
+import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { seeded } from "../base/point.ts";
 
 export type { Database };
+
+const PRIVATE = 0o600;
 
 export type Durability =
   /** A commit that returned survives a power loss. */
@@ -11,8 +14,11 @@ export type Durability =
   /** A commit survives this process alone: for what lives in the run directory. */
   | "process";
 
-/** Opens a database, made when missing. */
+/** Opens a database, made when missing. Nobody but its owner reads it: records have what containers are given in confidence. */
 export function openDatabase(path: string, durability: Durability): Database {
+  closeSync(openSync(path, "a", PRIVATE));
+  // What an older engine left, too; SQLite gives what it makes beside a database the mode of that.
+  for (const name of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(name)) chmodSync(name, PRIVATE);
   const database = new Database(path, { create: true, strict: true });
   // First, because the next one takes a lock that a process which is ending may still hold.
   database.run("PRAGMA busy_timeout = 5000");

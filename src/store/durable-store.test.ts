@@ -1,7 +1,7 @@
 /** Both stores: what was acknowledged is there for the next one that opens the file. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../platform/sqlite.ts";
@@ -64,6 +64,19 @@ test("the run store of an earlier boot begins anew", async () => {
   expect([next.afterReboot, next.load("container").length]).toEqual([true, 0]);
   await next.close();
 });
+
+for (const [name, open] of stores) {
+  test(`${name}: nobody but its owner reads it, nor what an older engine left open to all`, async () => {
+    writeFileSync(join(directory, "db"), "");
+    chmodSync(join(directory, "db"), 0o644);
+    const store = open();
+    await store.apply({ put: row("a") });
+    const files = ["db", "db-wal", "db-shm"].map((file) => join(directory, file)).filter((file) => existsSync(file));
+    expect(files.length).toBeGreaterThan(1);
+    expect(files.map((file) => statSync(file).mode & 0o777)).toEqual(files.map(() => 0o600));
+    await store.close();
+  });
+}
 
 test("a database of a newer version is left alone", () => {
   const path = join(directory, "db");

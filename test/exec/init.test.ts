@@ -75,6 +75,21 @@ describe("--init", () => {
 });
 
 describe("top", () => {
+  kernelTest("tells of words as much as can be read, however many there are", needs, async () => {
+    const script = `x=$(head -c 100000 /dev/zero | tr '\\0' a); for i in $(seq 50); do
+      sh -c 'sleep 500; :' $x $x $x $x $x $x $x $x $x $x $x $x $x $x $x & done; wait`;
+    await product.ok("run", "-d", "--name", "wordy", "--rootfs", rootfs, "sh", "-c", script);
+    const { containers } = product.engine;
+    const list = async (): Promise<string[]> =>
+      (await containers.top("wordy", "-o pid,args")).Processes.map(([, words = ""]) => words);
+    const isWordy = (words: string): boolean => words.startsWith("sh -c sleep 500; : aaaa");
+    await waitUntil(async () => (await list()).filter(isWordy).length === 50, waitMs, "all are there");
+    const bytes = (await list()).join("").length;
+    expect(bytes).toBeGreaterThan(1_000_000);
+    expect(bytes).toBeLessThan(5_000_000);
+    await product.ok("rm", "-f", "wordy");
+  });
+
   kernelTest("shows what ps shows of the same processes", needs, async () => {
     await product.ok(
       "run",

@@ -1,5 +1,6 @@
 /** A container's processes, as `ps` on this machine would list them. Nothing found in the container is run for it. */
 
+import { closeSync, openSync, readSync } from "node:fs";
 import { type ProcessFacts, parseProcessFacts } from "../../kernel/process-facts.ts";
 import type { Events } from "../events/events.ts";
 import { type Machine, readText } from "../machine.ts";
@@ -36,23 +37,49 @@ interface TopParts {
 function listProcesses(machine: Machine, groupPath: string, psArguments: string): ProcessList {
   const columns = parsePsArguments(psArguments);
   const around = surroundings(machine);
-  const processes = pidsIn(machine.cgroups, groupPath).flatMap((pid) => readProcess(pid) ?? []);
+  const pids = pidsIn(machine.cgroups, groupPath);
+  const wordBytes = Math.min(WORDS_MAX_BYTES, Math.max(WORDS_MIN_BYTES, Math.floor(ALL_WORDS_BYTES / pids.length)));
+  const processes = pids.flatMap((pid) => readProcess(pid, wordBytes) ?? []);
   return {
     titles: columns.map(({ title }) => title),
     processes: processes.map((process) => columns.map(({ cell }) => cell(process, around))),
   };
 }
 
+/** Of a process's words so many are told: a container may have thousands with two megabytes each, and the engine would tell of nothing else. */
+const WORDS_MAX_BYTES = 128 * 1024; // as much as ps reads
+const WORDS_MIN_BYTES = 1024;
+const ALL_WORDS_BYTES = 4 * 1024 * 1024;
+
 /** undefined: it has ended meanwhile. */
-function readProcess(pid: number): ProcessFacts | undefined {
+function readProcess(pid: number, wordBytes: number): ProcessFacts | undefined {
   try {
     const read = (name: string): string => readText(`/proc/${pid}/${name}`) ?? "";
     const [stat, status] = [read("stat"), read("status")];
     // Its words lie in its memory, and one that waits in the kernel may have locked that: the engine would wait with it.
-    return parseProcessFacts(stat, status, mayBeLocked(pid) ? "" : read("cmdline"));
+    return parseProcessFacts(stat, status, mayBeLocked(pid) ? "" : readWords(pid, wordBytes));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
     throw error;
+  }
+}
+
+function readWords(pid: number, most: number): string {
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${pid}/cmdline`, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+  try {
+    const words = Buffer.alloc(most);
+    let size = 0;
+    // procfs gives a page at a time
+    for (let got = -1; got !== 0 && size < most; size += got) got = readSync(fd, words, size, most - size, null);
+    return words.toString("utf8", 0, size);
+  } finally {
+    closeSync(fd);
   }
 }
 
