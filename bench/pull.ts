@@ -106,7 +106,8 @@ async function openDocker(directory: string): Promise<Puller> {
 async function openPodman(directory: string): Promise<Puller> {
   const folder = join(directory, "podman");
   mkdirSync(folder);
-  const folders = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--tmpdir", join(folder, "tmp")];
+  const runRoot = mkdtempSync("/run/orlop-bench-"); // podman takes no longer one than 50 characters
+  const folders = ["--root", join(folder, "root"), "--runroot", runRoot, "--tmpdir", join(folder, "tmp")];
   const podman = ["podman", ...folders, "--cgroup-manager", "cgroupfs"];
   let running: number | undefined;
   let cpuSeconds = 0;
@@ -129,7 +130,7 @@ async function openPodman(directory: string): Promise<Puller> {
     clear: async () => void (await runCommand([...podman, "rmi", "-af"], {})),
     cpuSeconds: () => cpuSeconds,
     pids: () => (running === undefined ? [] : [running, ...childrenOf(running)]),
-    stop: async () => undefined,
+    stop: async () => rmSync(runRoot, { recursive: true, force: true }),
   };
 }
 

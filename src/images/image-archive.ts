@@ -11,6 +11,7 @@ import { Arrival, type ArrivingBlob } from "./arriving-blob.ts";
 import type { ContentStore, StoredBlob } from "./content-store.ts";
 import { decompress } from "./decompress.ts";
 import type { Lease } from "./leases.ts";
+import { Pieces } from "./pieces.ts";
 
 /** Documents: manifests, configurations, indexes. A layer may be smaller, which does no harm. */
 const documentMax = 4 << 20;
@@ -117,7 +118,7 @@ class BlobSink implements TarSink {
     }
     if (entry.kind !== "file") return;
     if (entry.extents !== undefined) throw fault(`${displayOf(entry.path)} is a sparse file`);
-    this.#pieces = new Pieces();
+    this.#pieces = new Pieces(entry.size);
     const pieces = this.#pieces;
     this.#storing = this.#store({
       path,
@@ -130,7 +131,7 @@ class BlobSink implements TarSink {
   }
 
   data(chunk: Uint8Array): void {
-    this.#pieces?.push(Buffer.from(chunk));
+    this.#pieces?.push(chunk);
   }
 
   finish(): void {
@@ -186,7 +187,7 @@ class BlobSink implements TarSink {
     const kept: Uint8Array[] = [];
     async function* watched(): AsyncGenerator<Uint8Array> {
       for await (const piece of pieces) {
-        if (isDocument) kept.push(piece);
+        if (isDocument) kept.push(Buffer.from(piece));
         yield piece;
       }
     }
@@ -219,50 +220,6 @@ async function hashOf(source: AsyncIterable<Uint8Array>): Promise<StoredBlob> {
     size += piece.length;
   }
   return { digest: digestOfHex(hash.digest("hex")), size };
-}
-
-/** Pieces on their way from a reader that pushes to a writer that pulls. */
-class Pieces implements AsyncIterable<Uint8Array> {
-  readonly #queue: Uint8Array[] = [];
-  #isOver = false;
-  #failure: unknown;
-  #wake = Promise.withResolvers<void>();
-  #drained = Promise.withResolvers<void>();
-
-  push(piece: Uint8Array): void {
-    if (this.#queue.length === 0) this.#drained = Promise.withResolvers();
-    this.#queue.push(piece);
-    this.#wake.resolve();
-  }
-
-  end(): void {
-    this.#isOver = true;
-    this.#wake.resolve();
-  }
-
-  fail(error: unknown): void {
-    this.#failure = error;
-    this.#wake.resolve();
-  }
-
-  drained(): Promise<void> {
-    return this.#queue.length === 0 ? Promise.resolve() : this.#drained.promise;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
-      const piece = this.#queue.shift();
-      if (piece !== undefined) {
-        yield piece;
-        continue;
-      }
-      this.#drained.resolve();
-      if (this.#isOver) return;
-      this.#wake = Promise.withResolvers();
-      if (this.#queue.length === 0 && !this.#isOver && this.#failure === undefined) await this.#wake.promise;
-    }
-  }
 }
 
 /** What a manifest may name, by how archives call it. */
