@@ -1,25 +1,11 @@
 /** What the planner refuses in a layer, with which words, and which steps come of what it accepts. */
 import { describe, expect, test } from "bun:test";
 import type { Step } from "../kernel/step.ts";
-import { type ByteString, byteStringOfText, type TarEntry } from "../spec/tar-entry.ts";
+import { type ByteString, byteStringOfText, plainEntry, type TarEntry } from "../spec/tar-entry.ts";
 import { defaultLayerLimits, type LayerLimits, LayerPlanner } from "./plan-layer.ts";
 
 const text = byteStringOfText;
-const plain: TarEntry = {
-  kind: "file",
-  path: text("a"),
-  link: text(""),
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  user: text(""),
-  group: text(""),
-  size: 0,
-  mtimeNs: 5n,
-  major: 0,
-  minor: 0,
-  xattrs: [],
-};
+const plain: TarEntry = { ...plainEntry, path: text("a"), mode: 0o644, mtimeNs: 5n };
 const dir = (path: string): Partial<TarEntry> => ({ path: text(path), kind: "directory" });
 const file = (path: string): Partial<TarEntry> => ({ path: text(path) });
 

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { StreamedStepFailure } from "../../src/kernel/plan-stream.ts";
-import { byteStringOfText, type TarEntry } from "../../src/spec/tar-entry.ts";
+import { byteStringOfText, plainEntry, type TarEntry } from "../../src/spec/tar-entry.ts";
 import { TarReader } from "../../src/spec/tar-reader.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../src/spec/tar-writer.ts";
 import { type CopyOptions, CopyPlanner } from "../../src/storage/plan-copy.ts";
@@ -23,21 +23,7 @@ import { openTree } from "./tree.ts";
 
 const needs = ["root", "executor"] as const;
 const text = byteStringOfText;
-const plain: TarEntry = {
-  kind: "file",
-  path: text("a"),
-  link: text(""),
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  user: text(""),
-  group: text(""),
-  size: 0,
-  mtimeNs: 1_000_000_000n,
-  major: 0,
-  minor: 0,
-  xattrs: [],
-};
+const plain: TarEntry = { ...plainEntry, path: text("a"), mode: 0o644, mtimeNs: 1_000_000_000n };
 
 type Given = Partial<Omit<TarEntry, "path" | "link">> & { path: string; link?: string; content?: string };
 

@@ -5,7 +5,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import type { Step } from "../../src/kernel/step.ts";
-import { type ByteString, byteStringOfText, type TarEntry } from "../../src/spec/tar-entry.ts";
+import { type ByteString, byteStringOfText, plainEntry, type TarEntry } from "../../src/spec/tar-entry.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../../src/spec/tar-writer.ts";
 import { describeTree, makeTree, seeded } from "../conformance/tar/tree.ts";
 import { kernelTest } from "./harness.ts";
@@ -14,21 +14,7 @@ import { openPlan, unpackArchive } from "./layer.ts";
 const needs = ["root", "executor"] as const;
 
 const text = byteStringOfText;
-const plain: TarEntry = {
-  kind: "file",
-  path: text("a"),
-  link: text(""),
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  user: text(""),
-  group: text(""),
-  size: 0,
-  mtimeNs: 1_000_000_000n,
-  major: 0,
-  minor: 0,
-  xattrs: [],
-};
+const plain: TarEntry = { ...plainEntry, path: text("a"), mode: 0o644, mtimeNs: 1_000_000_000n };
 
 function archive(...entries: readonly (Partial<TarEntry> & { readonly content?: string })[]): Buffer {
   const parts = entries.flatMap(({ content = "", ...entry }) => {
