@@ -1,6 +1,7 @@
 /** An exec as a plan: the container as it was asked for, with what the exec asks for in its place. Reads, changes nothing. */
 
 import { OrlopError } from "../../base/errors.ts";
+import { StepFailure } from "../../kernel/executor.ts";
 import type { Step } from "../../kernel/step.ts";
 import { groupPathOf } from "../../runtime/plan-container.ts";
 import { planExec } from "../../runtime/plan-exec.ts";
@@ -100,4 +101,10 @@ function startTicksOf({ container: { id, name }, pid }: ExecPlanRequest): number
   const ticks = readStartTicks(pid);
   if (ticks === undefined) throw OrlopError.of("container_not_running", { id, name });
   return ticks;
+}
+
+/** What joins the container finds that its first process has ended, or is ending. */
+export function isContainerGone(failure: unknown): boolean {
+  if (!(failure instanceof StepFailure) || failure.errno !== "ESRCH") return false;
+  return failure.step?.op === "target" || failure.step?.op === "join";
 }

@@ -150,6 +150,8 @@ test.each([
   ["exec", 2, 127, 'exec: "true": executable file not found in $PATH'],
   ["exec", 13, 126, "permission denied"],
   ["cwd", 2, 126, "chdir to"],
+  ["target", 3, 126, "is not running"],
+  ["join", 3, 126, "is not running"],
 ] as const)("a failing %s with errno %d is %d", async (op, errno, exitCode, says) => {
   const exec = create();
   exec.claim();

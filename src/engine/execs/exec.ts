@@ -17,7 +17,7 @@ import { explainFailure } from "../containers/start-failure.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { AskedEndpoint } from "../networks/network-mode.ts";
 import type { ContainerPlaces } from "../places.ts";
-import { type ExecPlan, planExecStart } from "./exec-plan.ts";
+import { type ExecPlan, isContainerGone, planExecStart } from "./exec-plan.ts";
 import { type ExecPlaces, type ExecRecord, execPlaces, writeExecRecord } from "./exec-record.ts";
 import { endLostExec } from "./lost-exec.ts";
 
@@ -122,7 +122,9 @@ export class Exec {
       if ((await attached?.session) === "detached") this.#tell("exec_detach");
     } catch (failure) {
       if (this.#status !== "starting") throw failure;
-      const { error, exitCode } = explainFailure(failure, plan?.spec, "exec");
+      const { id, name } = this.#host.record;
+      const reason = isContainerGone(failure) ? OrlopError.of("container_not_running", { id, name }, failure) : failure;
+      const { error, exitCode } = explainFailure(reason, plan?.spec, "exec");
       this.#take(exitCode);
       throw error;
     }
