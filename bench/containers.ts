@@ -14,6 +14,7 @@ import { Dockerd } from "../test/dockerd.ts";
 import { Product } from "../test/product.ts";
 import { waitUntil } from "../test/wait-until.ts";
 import { type Case, commandCase } from "./case.ts";
+import { makeRunDirectory } from "./run-directory.ts";
 import { figuresOf } from "./statistics.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 30);
@@ -25,7 +26,8 @@ const longMs = 600_000;
 
 mkdirSync(parent, { recursive: true });
 const directory = mkdtempSync(join(parent, "orlop-bench-"));
-const product = new Product(directory);
+using run = makeRunDirectory();
+const product = new Product(directory, { runDir: run.path });
 const Rootfs = makeBusyboxRoot(directory);
 await product.ok("ps");
 
