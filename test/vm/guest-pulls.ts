@@ -11,6 +11,7 @@ import { killNow } from "../power/kill.ts";
 import { Product, testOrlopPath } from "../product.ts";
 import { randomBytes } from "../registry/pulling.ts";
 import { digestOf, ScriptedRegistry } from "../registry/scripted-registry.ts";
+import { waitUntil } from "../wait-until.ts";
 import { guestLayer } from "./guest-layer.ts";
 import { type Change, lines, readKills, readPowerState } from "./power-model.ts";
 
@@ -19,6 +20,8 @@ const port = 5000;
 const directory = "/pulls";
 /** So many images are kept: the oldest goes for the next. */
 const keep = 3;
+/** A container that comes back at boot. */
+const comesBackMs = 60_000;
 /** This is the n-th change since the boot. */
 let changes = 0;
 /** The last one that was not killed; at first a guess. */
@@ -27,7 +30,7 @@ let tookMs = 800;
 const say = (line: string): void => console.log(line);
 const terminal = openSync("/dev/ttyS0", constants.O_RDONLY | constants.O_NOCTTY);
 const commandLine = readFileSync("/proc/cmdline", "utf8");
-const { tags, underWay } = readPowerState(commandLine);
+const { tags, underWay, hasAlways } = readPowerState(commandLine);
 const kills = readKills(commandLine);
 const isLast = process.argv[2] === "last";
 
@@ -54,7 +57,8 @@ function addImage(tag: number): void {
 
 const known = [...tags, ...(underWay === undefined ? [] : [underWay.tag])];
 for (const tag of known) addImage(tag);
-const named = (list: readonly number[]): Set<string> => new Set(list.map((tag) => `image ${nameOf(tag)}`));
+const named = (list: readonly number[], withAlways: boolean): Set<string> =>
+  new Set([...list.map((tag) => `image ${nameOf(tag)}`), ...(withAlways ? ["container always, 0"] : [])]);
 const after =
   underWay === undefined
     ? tags
@@ -66,8 +70,8 @@ const after =
 const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: "/run/points" } });
 const points = new PointFile("/run/points");
 const promises = [
-  { position: 0, facts: named(tags) },
-  { position: 1, facts: named(after) },
+  { position: 0, facts: named(tags, hasAlways) },
+  { position: 1, facts: named(after, true) },
 ];
 if (existsSync(product.stateDir))
   for (const fault of checkState(product.stateDir, layers, promises, 0)) say(lines.fault(fault));
@@ -78,11 +82,19 @@ if (checked.exitCode !== 0)
   say(lines.fault(`system check: ${checked.stdout} ${checked.stderr}`.replaceAll("\n", "; ")));
 let kept = await tagsHere();
 say(lines.has(kept));
+if (hasAlways) await checkAlways();
 
 // a fault of our own making, to see that it is found: this step is left out, each time
 const fault = /orlop\.fault=(\S+)/.exec(commandLine)?.[1];
 const arming = fault === undefined ? undefined : setInterval(() => points.hasActed && points.arm(fault, "skip"), 1);
 
+const always = ["--name", "always", "--restart", "always", "--network", "none", "host", "sleep", "100000"];
+if (!hasAlways) {
+  await product.run(["rm", "-f", "always"]); // made, perhaps, and not acknowledged
+  await product.ok("run", "-d", ...always);
+}
+await product.ok("stop", "-t", "0", "always"); // until the next boot
+say(lines.always);
 say(lines.ready);
 let next = underWay?.kind === "pull" && !kept.includes(underWay.tag) ? underWay.tag : Math.max(0, ...known) + 1;
 for (changes = 1; ; changes++) {
@@ -145,6 +157,17 @@ async function checkKept(before: readonly number[], { tag }: Change): Promise<vo
       say(lines.fault(`after a kill image ${one} is ${here.includes(one) ? "there" : "gone"}`));
   kept = here;
   say(lines.has(kept));
+}
+
+/** What was stopped by hand, and has to come back at a boot, does. */
+async function checkAlways(): Promise<void> {
+  const state = async (): Promise<string> =>
+    product.engine.containers.inspect("always").then(
+      ({ State }) => State.Status,
+      () => "gone",
+    );
+  const runs = waitUntil(async () => (await state()) === "running", comesBackMs, "it runs");
+  await runs.catch(async () => say(lines.fault(`after a boot the container that always runs is ${await state()}`)));
 }
 
 async function tagsHere(): Promise<number[]> {

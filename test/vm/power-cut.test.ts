@@ -1,7 +1,8 @@
 /**
  * The power of a virtual machine is cut while it pulls and removes images; after each boot what was answered is there, whole,
  * and what was not is absent or finished by the next pull. Before a cut the engine, its supervisor or both are killed: what the
- * next engine shows counts as answered, however soon the power goes.
+ * next engine shows counts as answered, however soon the power goes. A container that was stopped by hand and has to come back at
+ * a boot does.
  *
  * ORLOP_VM_CUTS: how often (2; 20 before a release). ORLOP_VM_KILLS: how many kills before each (1; 0: none). ORLOP_VM_SEED
  * repeats the moments, as far as a machine repeats itself.

@@ -11,6 +11,7 @@ export interface Change {
 export interface PowerState {
   readonly tags: readonly number[];
   readonly underWay: Change | undefined;
+  readonly hasAlways: boolean;
 }
 
 const word = "orlop.power=";
@@ -23,6 +24,8 @@ export const lines = {
   killed: "power killed",
   /** What was under way at the cut or a kill is there or not: this is what counts from now on. */
   has: (tags: readonly number[]) => `power has ${tags.join(",")}.`,
+  /** A container was started, and stopped, that comes back at every boot. */
+  always: "power always",
   ready: "power ready",
   fault: (text: string) => `power fault ${text}`,
 } as const;
@@ -33,12 +36,14 @@ export class PowerModel {
   readonly faults: string[] = [];
   pulls = 0;
   kills = 0;
+  #hasAlways = false;
 
   /** A line of the guest's console. */
   take(line: string): void {
     const [, step, kind, tag] = /^power (begin|done) (pull|remove) (\d+)\.$/.exec(line) ?? [];
     const change = { kind, tag: Number(tag) } as Change;
     if (line === lines.killed) this.kills++;
+    if (line === lines.always) this.#hasAlways = true;
     if (step === "begin") this.#underWay = change;
     if (step === "done") this.#done(change);
     const here = /^power has ([\d,]*)\.$/.exec(line)?.[1];
@@ -61,16 +66,17 @@ export class PowerModel {
   /** For the next boot. */
   get commandLine(): string {
     const { kind, tag } = this.#underWay ?? { kind: "none", tag: 0 };
-    return `${word}${this.#tags.join(",")}/${kind}/${tag}`;
+    return `${word}${this.#tags.join(",")}/${kind}/${tag}/${this.#hasAlways ? "always" : ""}`;
   }
 }
 
 /** What the host said at this boot. */
 export function readPowerState(commandLine: string): PowerState {
-  const said = commandLine.split(/\s+/).find((one) => one.startsWith(word)) ?? `${word}/none/0`;
-  const [tags = "", kind, tag] = said.slice(word.length).split("/");
+  const said = commandLine.split(/\s+/).find((one) => one.startsWith(word)) ?? `${word}/none/0/`;
+  const [tags = "", kind, tag, always] = said.slice(word.length).split("/");
   return {
     tags: tags.split(",").filter(Boolean).map(Number),
+    hasAlways: always === "always",
     underWay: kind === "pull" || kind === "remove" ? { kind, tag: Number(tag) } : undefined,
   };
 }
