@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { Product, testOrlopPath } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { kernelTest, type Need } from "./harness.ts";
-import { askEngine, isAlive, standIn, startSupervisor } from "./supervisor-fixture.ts";
+import { askEngine, askHttp, isAlive, standIn, startSupervisor } from "./supervisor-fixture.ts";
 
 const needs: readonly Need[] = ["root", "executor"];
 const patienceMs = 10_000;
@@ -17,7 +17,10 @@ kernelTest(
   needs,
   async (scratch) => {
     const { runDirectory, pid } = await startSupervisor(scratch, { engine: () => ["/no/such/engine"] });
-    const [docker, post] = await Promise.all([ask(runDirectory, "HEAD", "GET", "GET"), ask(runDirectory, "POST")]);
+    const [docker, post] = await Promise.all([
+      askHttp(runDirectory, "HEAD", "GET", "GET"),
+      askHttp(runDirectory, "POST"),
+    ]);
     const told = "/no/such/engine cannot be started: No such file or directory";
     expect(docker).toMatch(new RegExp(`^(HTTP/1.1 503 [^{]*){2}{"message":"[^"]*${told}[^"]*"}\n[^{]*{[^}]*}\n$`));
     expect(docker).toContain(`${runDirectory}/engine.log`);
@@ -36,7 +39,7 @@ kernelTest("the next supervisor may start as soon as a client is told", needs, a
   const runDirectory = join(scratch.directory, "run");
   await Promise.all(
     Array.from({ length: 20 }, async (_, i) => {
-      expect(await ask(runDirectory, "GET")).toContain("cannot be started");
+      expect(await askHttp(runDirectory, "GET")).toContain("cannot be started");
       if (i === 0) await startSupervisor(scratch);
     }),
   );
@@ -55,21 +58,21 @@ kernelTest(
     };
     install('echo "<3>the \\"disk\\" is full | at store" >&2; echo "<6>bye" >&2; exit 7');
     const { runDirectory, pid } = await startSupervisor(scratch, { engine: () => [program] });
-    const said = await ask(runDirectory, "GET");
+    const said = await askHttp(runDirectory, "GET");
     const { message } = JSON.parse(said.slice(said.indexOf("{"))) as { message: string };
     expect(message).toContain(
       `the engine ${program} ended with status 7 before it could answer, 3 times in succession: the "disk" is full (log: `,
     );
-    expect(await ask(runDirectory, "POST")).toContain("ended with status 7");
+    expect(await askHttp(runDirectory, "POST")).toContain("ended with status 7");
     expect(isAlive(pid)).toBe(true);
     install(`exec ${standIn(runDirectory).join(" ")}`);
-    await waitUntil(async () => /^\d+\n$/.test(await ask(runDirectory, "GET")), patienceMs, "an engine answers");
+    await waitUntil(async () => /^\d+\n$/.test(await askHttp(runDirectory, "GET")), patienceMs, "an engine answers");
   },
 );
 
 kernelTest("an engine that ends well before it serves is a failure too, and no loop", needs, async (scratch) => {
   const { runDirectory } = await startSupervisor(scratch, { engine: () => ["/bin/sh", "-c", "echo try"] });
-  expect(await ask(runDirectory, "GET")).toContain("ended with status 0");
+  expect(await askHttp(runDirectory, "GET")).toContain("ended with status 0");
   const tries = readFileSync(join(runDirectory, "engine.log"), "utf8").match(/^try$/gm)?.length;
   expect(tries).toBeLessThanOrEqual(4);
 });
@@ -78,7 +81,7 @@ kernelTest("a client that says nothing keeps nobody waiting", needs, async (scra
   const { runDirectory, pid } = await startSupervisor(scratch, { engine: () => ["/bin/false"] });
   const silent = connect(join(runDirectory, "orlop.sock"));
   const ended = new Promise((resolve) => silent.on("close", resolve).resume());
-  expect(await ask(runDirectory, "GET")).toContain("ended with status 1");
+  expect(await askHttp(runDirectory, "GET")).toContain("ended with status 1");
   await ended;
   expect(isAlive(pid)).toBe(true);
 });
@@ -104,27 +107,3 @@ kernelTest(
   },
   60_000,
 );
-
-/** Sends these requests one after the other on one connection; all that came back until it ended. */
-async function ask(runDirectory: string, ...methods: readonly string[]): Promise<string> {
-  const socket = connect(join(runDirectory, "orlop.sock"));
-  const ended = new Promise((resolve) => socket.on("close", resolve));
-  let said = "";
-  let asked = 0;
-  const askNext = (): void => {
-    const method = methods[asked++];
-    if (method === undefined) socket.end();
-    else
-      socket.write(`${method} /_ping HTTP/1.1\r\nHost: x\r\n${method === "POST" ? "Content-Length: 9\r\n" : ""}\r\n`);
-  };
-  const answered = (): boolean =>
-    said.split("\r\n\r\n").length > asked && (methods[asked - 1] === "HEAD" || said.endsWith("\n"));
-  socket.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-    if (answered()) askNext();
-  });
-  socket.on("error", () => undefined); // what was said until then counts
-  askNext();
-  await ended;
-  return said;
-}

@@ -81,6 +81,30 @@ export function askEngine(runDirectory: string): Promise<number> {
   });
 }
 
+/** Sends these requests one after the other on one connection; all that came back until it ended. */
+export async function askHttp(runDirectory: string, ...methods: readonly string[]): Promise<string> {
+  const socket = connect(join(runDirectory, "orlop.sock"));
+  const ended = new Promise((resolve) => socket.on("close", resolve));
+  let said = "";
+  let asked = 0;
+  const askNext = (): void => {
+    const method = methods[asked++];
+    if (method === undefined) socket.end();
+    else
+      socket.write(`${method} /_ping HTTP/1.1\r\nHost: x\r\n${method === "POST" ? "Content-Length: 9\r\n" : ""}\r\n`);
+  };
+  const answered = (): boolean =>
+    said.split("\r\n\r\n").length > asked && (methods[asked - 1] === "HEAD" || said.endsWith("\n"));
+  socket.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+    if (answered()) askNext();
+  });
+  socket.on("error", () => undefined); // what was said until then counts
+  askNext();
+  await ended;
+  return said;
+}
+
 /** Whether this process runs (a zombie does not). */
 export function isAlive(pid: number): boolean {
   try {

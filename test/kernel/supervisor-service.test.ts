@@ -5,13 +5,15 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { waitUntil } from "../wait-until.ts";
 import { executorPath, kernelTest, type Need, type Scratch } from "./harness.ts";
-import { askEngine, isAlive, launch, standIn, startSupervisor, stopSupervisor } from "./supervisor-fixture.ts";
+import { askEngine, askHttp, isAlive, launch, standIn, startSupervisor, stopSupervisor } from "./supervisor-fixture.ts";
 
 const needs: readonly Need[] = ["root", "executor"];
 
 interface Service {
   readonly runDirectory: string;
   readonly stateDirectory: string;
+  /** The holder's end. */
+  readonly exited: Promise<number>;
 }
 
 /** A supervisor on the socket that `socket-holder.ts` has for it. */
@@ -29,7 +31,7 @@ async function activate({ directory, defer }: Scratch, engine?: readonly string[
     await child.exited;
   });
   await waitUntil(() => existsSync(socket), 5000, "it listens");
-  return { runDirectory, stateDirectory };
+  return { runDirectory, stateDirectory, exited: child.exited };
 }
 
 const foreign = { ORLOP_FOREIGN_NAMESPACE: "1" };
@@ -89,6 +91,19 @@ kernelTest(
     mkdirSync(join(stateDirectory, "containers/one"), { recursive: true });
     await activate(scratch, engine);
     await waitUntil(() => existsSync(log), 5000, "the engine is started");
+  },
+);
+
+kernelTest(
+  "a service without a program for its engine says where its log is, and is not started again",
+  needs,
+  async (scratch) => {
+    const { runDirectory, exited } = await activate(scratch, ["/no/such/engine"]);
+    expect(await askHttp(runDirectory, "GET")).toContain("No such file or directory");
+    await exited;
+    const socket = join(runDirectory, "orlop.sock");
+    expect(readFileSync(`${socket}.exit`, "utf8")).toBe("125"); // RestartPreventExitStatus of the unit
+    expect(existsSync(socket)).toBe(true); // the next client starts it, where the unit is whole again
   },
 );
 
