@@ -111,6 +111,21 @@ kernelTest("a /dev that was asked for is taken as it is, and nothing is made in 
   expect(readdirSync(folder).filter((name) => name !== "console")).toEqual([]);
 });
 
+kernelTest("what does not fit is told in words that can be looked up", needs, async () => {
+  const stderr = await refusal("run", "--rm", "-v", "/etc/hostname:/tmp", "box", "true");
+  expect(stderr).toContain("Are you trying to mount a directory onto a file (or vice-versa)?");
+  const post = (path: string, body: unknown): Promise<Response> =>
+    fetch(`http://docker${path}`, {
+      method: "POST",
+      unix: join(product.runDir, "orlop.sock"),
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  await post("/containers/create?name=long", { Image: "box", Cmd: ["echo", "x".repeat(200_000)] }); // more than this test can say in words
+  expect(await (await post("/containers/long/start", {})).text()).toContain("argument list too long");
+  await docker.ok("rm", "long");
+});
+
 kernelTest("nothing but the kernel's takes the place of /proc", needs, async (scratch) => {
   for (const flag of ["-v", "--tmpfs"]) {
     const value = flag === "-v" ? `${scratch.directory}:/proc` : "/proc";

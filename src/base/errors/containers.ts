@@ -117,6 +117,11 @@ export const containerErrors = {
       `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: exec format error: permission denied: unknown`,
     () => "is it a program for another machine, or a script without #! line?",
   ),
+  exec_too_long: row<{ command: string; started: Started }>(
+    "invalid",
+    (p) => `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: argument list too long`,
+    () => "arguments and environment together are bounded (2 MiB, each at most 128 KiB): give it a file instead",
+  ),
   setting_refused: row<{ setting: string; reason: string; started: Started }>(
     "invalid",
     (p) => `${startFailures[p.started]}: error during container init: ${p.setting}: ${p.reason}`,

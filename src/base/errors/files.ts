@@ -43,6 +43,10 @@ export const fileErrors = {
     "invalid",
     (p) =>
       `${startFailures.container}: error mounting ${JSON.stringify(p.source)} to rootfs at ${JSON.stringify(p.target)}: ${p.reason}`,
+    (p) =>
+      /^(EISDIR|ENOTDIR)\b/.test(p.reason)
+        ? "Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type"
+        : "",
   ),
   not_shared: row<{ path: string; mount: string; needed: string }>(
     "invalid",

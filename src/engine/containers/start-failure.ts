@@ -31,6 +31,8 @@ export function explainFailure(
       return { error: OrlopError.of("exec_denied", { command, started }, failure), exitCode: 126 };
     if (errno === "EISDIR")
       return { error: OrlopError.of("exec_is_directory", { command, started }, failure), exitCode: 126 };
+    if (errno === "E2BIG")
+      return { error: OrlopError.of("exec_too_long", { command, started }, failure), exitCode: 126 };
     if (errno === "ENOEXEC")
       return { error: OrlopError.of("exec_format", { command, started }, failure), exitCode: 126 };
   }
