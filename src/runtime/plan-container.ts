@@ -205,7 +205,7 @@ function planRoot(input: ContainerPlanInput, linux: Linux, frame: FramePlan): Ro
       ...own.below,
       ...frame.takeIn,
     ],
-    above: [...planMounts(frame.others, groupViewOf(input)), ...own.above, ...frame.late, ...planReadonlyRoot(spec)],
+    above: [...planOthers(input, frame), ...own.above, ...frame.late, ...planReadonlyRoot(spec)],
     enter: [
       {
         op: "pivot",
@@ -214,6 +214,12 @@ function planRoot(input: ContainerPlanInput, linux: Linux, frame: FramePlan): Ro
       },
     ],
   };
+}
+
+function planOthers(input: ContainerPlanInput, { others, devices }: FramePlan): Step[] {
+  const view = groupViewOf(input);
+  const behind = others.findIndex(({ destination }) => destination === "/dev") + 1 || others.length;
+  return [...planMounts(others.slice(0, behind), view), ...devices, ...planMounts(others.slice(behind), view)];
 }
 
 function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): Step[] {

@@ -26,6 +26,8 @@ export interface FramePlan {
   readonly takeIn: readonly Step[];
   /** The specification's mounts that are not in the frame. */
   readonly others: readonly MountBelow[];
+  /** Behind the one of them that is /dev: later another's directory could lie there, and be given the nodes. */
+  readonly devices: readonly Step[];
   /** Behind those, where the frame has none of it. */
   readonly late: readonly Step[];
 }
@@ -40,10 +42,11 @@ export function planFrame(input: ContainerPlanInput): FramePlan {
   // What is bound there is somebody's directory, often the host's own /dev: it has its devices, and gets none.
   const isFurnished = mounts.some((mount) => mount.destination === "/dev" && isBind(mount));
   const devices = isFurnished ? [] : planDevices(linux.devices ?? []);
-  const furnish = [...devices, ...planSysctls(linux, input.sandboxPath), ...planProtect(spec)];
+  const late = [...planSysctls(linux, input.sandboxPath), ...planProtect(spec)];
+  const furnish = [...devices, ...late];
   const tops = places.filter((place) => inside.some(({ destination }) => destination === place));
   if (isNew(linux, "user") || tops.length < places.length || !inside.every(isOwn) || !furnish.every(staysInside))
-    return { prepare: [], make: [], takeIn: [], others: mounts, late: furnish };
+    return { prepare: [], make: [], takeIn: [], others: mounts, devices, late };
   return {
     prepare: [{ op: "mkdir", path: framePoint, mode: 0o700, why: "a place that each container covers for itself" }],
     make: [
@@ -58,6 +61,7 @@ export function planFrame(input: ContainerPlanInput): FramePlan {
       why: `${place} as it was made for this container, with all that is mounted below it`,
     })),
     others: mounts.filter((mount) => !inside.includes(mount)),
+    devices: [],
     late: [],
   };
 }

@@ -111,6 +111,18 @@ kernelTest("a /dev that was asked for is taken as it is, and nothing is made in 
   expect(readdirSync(folder).filter((name) => name !== "console")).toEqual([]);
 });
 
+kernelTest("a link of the image to its /dev makes nothing in a directory that lies there", needs, async (scratch) => {
+  await docker.ok("run", "--name", "linked", "box", "ln", "-s", "dev", "/given");
+  await docker.ok("commit", "linked", "linked");
+  await docker.ok("rm", "linked");
+  const folder = join(scratch.directory, "given");
+  mkdirSync(folder);
+  const binds = ["-v", `${folder}:/given`, "-v", "/sys/fs/cgroup:/sys/fs/cgroup:ro"];
+  expect(await refusal("run", "--rm", ...binds, "linked", "true")).toContain("/dev/null");
+  expect(readdirSync(folder)).toEqual([]);
+  await docker.ok("rmi", "linked");
+});
+
 kernelTest("what does not fit is told in words that can be looked up", needs, async () => {
   const stderr = await refusal("run", "--rm", "-v", "/etc/hostname:/tmp", "box", "true");
   expect(stderr).toContain("Are you trying to mount a directory onto a file (or vice-versa)?");
