@@ -3,7 +3,8 @@ import { OrlopError } from "../base/errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { attemptsMax, backoffMs } from "./backoff.ts";
 import { readPieces } from "./bounded-body.ts";
-import type { ContentStore, Ingest } from "./content-store.ts";
+import type { ContentStore } from "./content-store.ts";
+import type { Ingest } from "./ingest.ts";
 import { getBlob } from "./registry-client.ts";
 import type { RegistrySession } from "./registry-session.ts";
 import { ConnectionFault, shown } from "./registry-transport.ts";
@@ -64,8 +65,9 @@ async function downloadFrom(session: RegistrySession, ingest: Ingest, options: D
 
 /** Until the blob's last byte is here; a connection that breaks is opened again from there on. */
 async function receiveAll(session: RegistrySession, ingest: Ingest, options: DownloadOptions): Promise<void> {
-  const { blob, signal } = options;
+  const { blob, onProgress, signal } = options;
   const { wait, random } = session.options;
+  ingest.onWritten = onProgress;
   for (let failed = 0; ingest.offset < blob.size; ) {
     const before = ingest.offset;
     const fault = await receive(session, ingest, options);
@@ -75,13 +77,14 @@ async function receiveAll(session: RegistrySession, ingest: Ingest, options: Dow
     if (failed >= attemptsMax) throw fault;
     await wait(backoffMs(failed, undefined, random()), signal);
   }
+  await ingest.flush();
 }
 
 /** One answer's worth. Undefined when it went well; an error that another attempt may mend; others are thrown. */
 async function receive(
   session: RegistrySession,
   ingest: Ingest,
-  { blob, onProgress, signal }: DownloadOptions,
+  { blob, signal }: DownloadOptions,
 ): Promise<OrlopError | undefined> {
   let url = session.options.endpoint.url;
   try {
@@ -94,7 +97,6 @@ async function receive(
       skip -= piece.length - taken.length;
       if (taken.length === 0) continue;
       await ingest.write(taken);
-      onProgress(ingest.offset);
     }
     if (ingest.offset === blob.size) return undefined;
     return OrlopError.of("size_mismatch", {

@@ -6,16 +6,20 @@ import type { PlanStream } from "../kernel/plan-stream.ts";
 import type { Step } from "../kernel/step.ts";
 import { mapFile } from "../platform/map-file.ts";
 
-/** Together two megabytes a layer: enough for either side to work on while the other does. */
 const partBytes = 512 * 1024;
-const parts = 4;
+/**
+ * Six megabytes a layer. On a busy machine each side waits some ten milliseconds for its turn: what lies ready is what it can do
+ * then. On another a few parts are touched, as the first free one is the next.
+ */
+const parts = 12;
 const why = "content goes to the executor through memory that both have";
 
 export class SharedPieces {
   readonly #plan: PlanStream;
   readonly #memory: Uint8Array;
-  /** For each part: the executor has taken what was in it. */
-  readonly #taken: (Promise<unknown> | undefined)[] = Array(parts).fill(undefined);
+  readonly #free = Array.from({ length: parts - 1 }, (_, i) => i + 1);
+  /** Parts that the executor has not taken yet: it takes them in this order. */
+  readonly #given: Promise<unknown>[] = [];
   #part = 0;
   #used = 0;
 
@@ -39,10 +43,17 @@ export class SharedPieces {
   async fill(size: number): Promise<void> {
     this.#used += size;
     if (this.#used < partBytes) return;
-    this.#taken[this.#part] = this.#plan.ask({ op: "taken", why });
-    this.#part = (this.#part + 1) % parts;
+    const part = this.#part;
+    const taken = this.#plan.ask({ op: "taken", why }).then(() => {
+      this.#given.shift();
+      this.#free.push(part);
+    });
+    taken.catch(() => undefined); // who waits for it, or ends the plan, hears of it
+    this.#given.push(taken);
+    if (this.#free.length === 0) await this.#given[0];
+    this.#part = Math.min(...this.#free);
+    this.#free.splice(this.#free.indexOf(this.#part), 1);
     this.#used = 0;
-    await this.#taken[this.#part];
   }
 
   /** The step that writes this piece to the last file; undefined when it lies elsewhere. */

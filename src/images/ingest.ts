@@ -1,0 +1,125 @@
+/** A blob on its way into the content store. */
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, rename, rm } from "node:fs/promises";
+import { OrlopError } from "../base/errors.ts";
+import { point, seeded } from "../base/point.ts";
+import { type Digest, digestOfHex } from "../spec/digest.ts";
+import type { SyncedDirectory } from "../store/synced-directory.ts";
+
+/** What came and is not in the file yet. */
+const unwrittenMax = 2 << 20;
+
+export interface IngestState {
+  readonly blob: { readonly digest: Digest; readonly size: number };
+  readonly path: string;
+  readonly target: string;
+  readonly folder: SyncedDirectory;
+  readonly file: FileHandle;
+  readonly hash: Hash;
+  readonly offset: number;
+}
+
+/** What was written stays when it is closed without `commit`: a later one goes on. */
+export class Ingest implements AsyncDisposable {
+  readonly #state: IngestState;
+  #hash: Hash;
+  #offset: number;
+  #written: number;
+  #waiting: Uint8Array[] = [];
+  #writing: Promise<void> | undefined;
+  #fault: unknown;
+  /** So many bytes are in the file. */
+  onWritten: (writtenBytes: number) => void = () => undefined;
+
+  constructor(state: IngestState) {
+    this.#state = state;
+    this.#hash = state.hash;
+    this.#offset = this.#written = state.offset;
+  }
+
+  /** Bytes that came: the next ones belong here. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /**
+   * Adds bytes, which are its own from then on. They are written while the next ones come: on a busy machine the way to the
+   * thread that writes and back takes longer than the writing. Settles when not too many wait.
+   *
+   * @throws {OrlopError} size_mismatch, at the first byte too many
+   */
+  async write(bytes: Uint8Array): Promise<void> {
+    const { blob } = this.#state;
+    if (this.#fault !== undefined) throw this.#fault;
+    if (this.#offset + bytes.length > blob.size)
+      throw OrlopError.of("size_mismatch", { what: `blob ${blob.digest}`, expected: blob.size, actual: "more" });
+    this.#hash.update(bytes);
+    this.#waiting.push(bytes);
+    this.#offset += bytes.length;
+    this.#writing ??= this.#writeAll();
+    if (this.#offset - this.#written > unwrittenMax) await this.flush();
+  }
+
+  /** All that came is in the file. */
+  async flush(): Promise<void> {
+    await this.#writing;
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  /** What waits, and what comes while that is written. */
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const bytes = joined(this.#waiting.splice(0));
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesWritten } = await this.#state.file.write(bytes, done, bytes.length - done, this.#written);
+          done += bytesWritten;
+          this.#written += bytesWritten;
+        }
+        this.onWritten(this.#written);
+      }
+    } catch (error) {
+      this.#fault ??= error; // heard by the next write, or by `flush`
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  /** Forgets what is there. */
+  async restart(): Promise<void> {
+    await this.flush();
+    await this.#state.file.truncate(0);
+    this.#hash = createHash("sha256");
+    this.#offset = this.#written = 0;
+  }
+
+  /** Verifies, syncs its bytes, and gives the blob its name. A wrong one is thrown away. @throws {OrlopError} size_mismatch, digest_mismatch */
+  async commit(): Promise<void> {
+    const { blob, file, path, target, folder } = this.#state;
+    const what = `blob ${blob.digest}`;
+    if (this.#offset !== blob.size)
+      throw OrlopError.of("size_mismatch", { what, expected: blob.size, actual: `${this.#offset}` });
+    await this.flush();
+    const actual = digestOfHex(this.#hash.digest("hex"));
+    if (actual !== blob.digest && !seeded("registry.digest")) {
+      await rm(path, { force: true });
+      throw OrlopError.of("digest_mismatch", { what, expected: blob.digest, actual });
+    }
+    point("blob.received");
+    await file.sync();
+    point("blob.synced");
+    await rename(path, target);
+    point("blob.renamed");
+    folder.changed();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing; // what came stays for the next attempt
+    await this.#state.file.close();
+  }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
+}
