@@ -25,6 +25,9 @@ export interface ProductOptions {
   readonly runDir?: string;
 }
 
+/** For an engine that stays while tests come and go: what it has ready for the next container would be the last test's to answer for. */
+export const nothingReady = { ORLOP_READY_STARTS: "0" } as const;
+
 /** The program under test. */
 export const orlopPath = process.env["ORLOP_PROGRAM"] ?? join(import.meta.dir, "../dist/orlop");
 /** The build with step points, its executor beside it. */

@@ -19,6 +19,7 @@ export const testMachine: Machine = {
   hostname: "machine",
   kernelRelease: "6.1.0-18-amd64",
   storageDriver: "overlay",
+  readyStarts: 4,
   lastCapability: 40,
 };
 

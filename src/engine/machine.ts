@@ -8,6 +8,7 @@ import { readHostFacts, readMachineFacts } from "../runtime/machine-facts.ts";
 import type { HostFacts } from "../runtime/plan-container.ts";
 import { readHostView } from "../storage/host-view.ts";
 import { parseStorageDriver, type StorageDriver } from "../storage/upper.ts";
+import { parseReadyStarts } from "./containers/likely-kinds.ts";
 
 export interface Machine {
   readonly facts: MachineFacts;
@@ -22,6 +23,8 @@ export interface Machine {
   readonly kernelRelease: string;
   /** How new containers keep their roots: ORLOP_STORAGE of the engine's environment. */
   readonly storageDriver: StorageDriver;
+  /** How many starts of a kind are begun ahead at most: ORLOP_READY_STARTS. */
+  readonly readyStarts: number;
   /** The highest capability that the kernel has. */
   readonly lastCapability: number;
 }
@@ -43,6 +46,7 @@ export function readMachine(): Machine {
     hostname: hostname(),
     kernelRelease: release(),
     storageDriver: parseStorageDriver(process.env["ORLOP_STORAGE"]),
+    readyStarts: parseReadyStarts(process.env["ORLOP_READY_STARTS"]),
     lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8")),
   };
 }

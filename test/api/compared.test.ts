@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { Dockerd } from "../dockerd.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { call, comparedCalls, differences, normalise } from "./compared-calls.ts";
 import { reasonFor } from "./compared-differences.ts";
 
@@ -27,7 +27,7 @@ let dockerd: Dockerd;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "orlop-compared-"));
   mkdirSync(join(directory, "orlop"));
-  product = new Product(join(directory, "orlop"));
+  product = new Product(join(directory, "orlop"), { env: nothingReady });
   await product.ok("ps");
   dockerd = await Dockerd.start(join(directory, "dockerd"));
   const tar = Bun.spawnSync(["tar", "-C", makeBusyboxRoot(directory), "-c", "."]).stdout;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Outcome, Product, type RunOptions, runProgram } from "../product.ts";
+import { nothingReady, type Outcome, Product, type RunOptions, runProgram } from "../product.ts";
 
 /** For a file's tests; its engine is stopped behind them. */
 export function useProduct(): () => Product {
@@ -13,7 +13,7 @@ export function useProduct(): () => Product {
   let directory = "";
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), "orlop-api-"));
-    product = new Product(directory);
+    product = new Product(directory, { env: nothingReady });
     await product.ok("ps");
   });
   afterAll(async () => {

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import type { HostConfig } from "../../src/client/container-types.ts";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { messageOf, request } from "./engine-fixture.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-host-config-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const rootfs = makeBusyboxRoot(directory);
 
 beforeAll(async () => void (await product.run(["info"])));

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { tarOfFiles } from "../images/layer-tar.ts";
 import { expectNoLeaks, type Snapshot, takeSnapshot, type Watch } from "../leakcheck.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { hasDescription, type Operation, operations, type Parameter, type Schema } from "./description.ts";
 import { messageOf, open, raw, request } from "./engine-fixture.ts";
@@ -33,7 +33,7 @@ let before: Snapshot;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "orlop-hostile-"));
   outside = await NoWayOut.open(directory);
-  product = new Product(directory, { env: outside.env });
+  product = new Product(directory, { env: { ...outside.env, ...nothingReady } });
   await product.ok("run", "--rm", "host", "true"); // makes the folders that stay
   await product.ok("create", "--name", "first", "host", "true"); // opens the store that stays open
   await product.ok("rm", "first");

@@ -9,14 +9,14 @@ import type { ContainerCreate, HostConfig } from "../../src/client/container-typ
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { busyboxLayer, tarOfFiles } from "../images/layer-tar.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { messageOf, request } from "./engine-fixture.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-mounts-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const rootfs = makeBusyboxRoot(directory);
 let registry: ScriptedRegistry;
 const image = () => `${registry.host}/test/box:1`;

@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ChangeName, changes } from "../../src/api/versions.ts";
 import { busyboxLayer, tarOfFiles } from "../images/layer-tar.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { hasDescription, operations } from "./description.ts";
 import { type Answer, open, request } from "./engine-fixture.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-versions-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 let registry: ScriptedRegistry;
 const image = () => `${registry.host}/test/box:1`;
 

@@ -18,14 +18,14 @@ import { join } from "node:path";
 import type { ContainerCreate } from "../../src/client/container-types.ts";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { docker, messageOf, request } from "./engine-fixture.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "docker"];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-volumes-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const rootfs = makeBusyboxRoot(directory);
 
 beforeAll(async () => void (await product.run(["info"])));

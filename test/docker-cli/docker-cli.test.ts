@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { Docker } from "./docker.ts";
 import { openTerminal } from "./terminal.ts";
@@ -13,7 +13,7 @@ import { openTerminal } from "./terminal.ts";
 const needs: readonly Need[] = ["root", "product", "docker", "overlay"];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-docker-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const docker = new Docker(product);
 
 beforeAll(async () => void (await product.run(["info"])));

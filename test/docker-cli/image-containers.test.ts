@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { Docker } from "./docker.ts";
 
 const needs: readonly Need[] = ["root", "product", "docker", "overlay", "busybox", "nft"];
@@ -15,7 +15,7 @@ const needs: readonly Need[] = ["root", "product", "docker", "overlay", "busybox
 const setUpMs = 60_000;
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-images-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const docker = new Docker(product);
 
 /** What it says of itself; the words of a failure. */

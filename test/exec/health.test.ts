@@ -8,7 +8,7 @@ import type { ContainerInspection } from "../../src/client/container-types.ts";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { Docker } from "../docker-cli/docker.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
@@ -16,7 +16,7 @@ const waitMs = 15_000;
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-health-"));
 const rootfs = existsSync("/proc/self") ? makeBusyboxRoot(directory) : "";
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const docker = new Docker(product);
 
 afterAll(async () => {

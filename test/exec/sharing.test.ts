@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-sharing-"));
 const rootfs = existsSync("/proc/self") ? makeBusyboxRoot(directory) : "";
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 
 afterAll(async () => {
   await product.stop();

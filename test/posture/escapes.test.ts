@@ -8,12 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { type Bait, escapesWith } from "./escapes.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc", "cgroup1"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-escape-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const rootfs = join(directory, "rootfs");
 const servers: Server[] = [];
 let child: Bun.Subprocess | undefined;

@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-hunt-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const rootfs = join(directory, "rootfs");
 const waitMs = 20_000;
 const setUpMs = 60_000;

@@ -16,14 +16,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { pendingRows, refusals, rows, testedElsewhere } from "./rows.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-posture-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const given = join(directory, "given");
 let rootfs = "";
 

@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-inodes-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const rootfs = join(directory, "rootfs");
 const setUpMs = 60_000;
 

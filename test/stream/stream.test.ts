@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { lineBytes, NumberedLines, printingScript } from "./numbered-lines.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
@@ -18,7 +18,7 @@ const bytes = mib * 2 ** 20;
 const timeoutMs = 60_000 + mib * 2000;
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-stream-"));
-const product = new Product(directory);
+const product = new Product(directory, { env: nothingReady });
 const script = printingScript(bytes / lineBytes);
 /** All of it is kept. */
 const log = ["--log-driver", "json-file", "--log-opt", "max-size=-1"];

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { busyboxLayer, tarOfFiles } from "../images/layer-tar.ts";
 import { expectNoLeaks, type Snapshot, takeSnapshot, type Watch } from "../leakcheck.ts";
-import { Product } from "../product.ts";
+import { nothingReady, Product } from "../product.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { waitUntil } from "../wait-until.ts";
 
@@ -18,7 +18,7 @@ export type Fragment = Readonly<Record<string, unknown>>;
 
 export class Stage {
   readonly directory = mkdtempSync(join(tmpdir(), "orlop-values-"));
-  readonly product = new Product(this.directory);
+  readonly product = new Product(this.directory, { env: nothingReady });
   readonly rootfs = makeBusyboxRoot(this.directory);
   readonly registry: ScriptedRegistry;
   #before: Snapshot | undefined;

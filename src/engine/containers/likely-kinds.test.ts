@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { LikelyKinds } from "./likely-kinds.ts";
+import { LikelyKinds, parseReadyStarts } from "./likely-kinds.ts";
 
 test("two that follow each other make a third likely; more and for longer, the longer it goes on", () => {
   const kinds = new LikelyKinds();
@@ -33,4 +33,12 @@ test("four kinds take turns; a fifth takes the place of the one that was seen lo
   expect(four.map((kind) => kinds.likely(kind))).toEqual([0, 1, 1, 1]);
   kinds.note("a", 0);
   expect(kinds.likely("a")).toBe(0);
+});
+
+test("how many, is said in the engine's environment", () => {
+  expect([undefined, "", "0", "4"].map(parseReadyStarts)).toEqual([4, 4, 0, 4]);
+  for (const text of ["5", "-1", "x"]) expect(() => parseReadyStarts(text)).toThrow("ORLOP_READY_STARTS");
+  const none = new LikelyKinds(0);
+  for (const nowMs of [0, 1, 2]) none.note("a", nowMs);
+  expect(none.likely("a")).toBe(0);
 });

@@ -35,7 +35,7 @@ interface Making {
 
 export class ReadyStarts {
   readonly #parts: Parts;
-  readonly #kinds = new LikelyKinds();
+  readonly #kinds: LikelyKinds;
   /** With what takes each back when nobody wants it. */
   readonly #ready = new Map<ReadyStart, ReturnType<typeof setTimeout>>();
   /** Nobody's yet. */
@@ -46,6 +46,7 @@ export class ReadyStarts {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#kinds = new LikelyKinds(parts.machine.readyStarts);
   }
 
   /** For a container of this kind, and nobody else from here on; undefined where none is ready, nor soon. */

@@ -46,6 +46,14 @@ export function explainFailure(
     const parameters = { source, target: step.target, reason: reasonOf(errno, detail) };
     return { error: OrlopError.of("mount_failed", parameters, failure), exitCode: 128 };
   }
+  if (step?.op === "spawn" && errno === "ESRCH") {
+    const error = OrlopError.of(
+      "executor_lost",
+      { reason: "the new process was killed before its program ran" },
+      failure,
+    );
+    return { error, exitCode: started === "exec" ? 126 : 128 };
+  }
   const setting = ours.has(errno) ? undefined : settingOf(step);
   if (setting !== undefined) {
     const error = OrlopError.of("setting_refused", { setting, reason: reasonOf(errno, detail), started }, failure);

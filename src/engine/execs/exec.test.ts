@@ -152,6 +152,7 @@ test.each([
   ["cwd", 2, 126, "chdir to"],
   ["target", 3, 126, "is not running"],
   ["join", 3, 126, "is not running"],
+  ["spawn", 3, 126, "was killed before its program ran"],
 ] as const)("a failing %s with errno %d is %d", async (op, errno, exitCode, says) => {
   const exec = create();
   exec.claim();
