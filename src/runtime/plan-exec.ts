@@ -9,15 +9,16 @@
  * a fork, a session, the gate and execve, which the default profile allows and another may not: with that one it enters first.
  */
 
+import { capabilityMask } from "../kernel/capabilities.ts";
 import { planGroupJoin } from "../kernel/cgroup/group.ts";
 import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
 import { CLONE_NEWPID } from "../kernel/linux.ts";
 import type { Step } from "../kernel/step.ts";
-import type { Linux, Process } from "../spec/runtime-spec.ts";
+import type { Linux, Process, Rlimit } from "../spec/runtime-spec.ts";
 import type { HostFacts, MonitorInput } from "./plan-container.ts";
 import { planMonitor } from "./plan-monitor.ts";
 import { joinFlags } from "./plan-namespaces.ts";
-import { planLimits, planPlace, planRights, planStdio } from "./plan-process.ts";
+import { planLimits, planPlace, planRights, planRlimit, planStdio } from "./plan-process.ts";
 
 /** A flag of `join`. */
 const ENTERS_LATER = 1;
@@ -44,6 +45,7 @@ export function planExec(input: ExecPlanInput): Step[] {
   const flags = joinFlags(linux);
   const isEntered = (flags & CLONE_NEWPID) !== 0; // else it is in the machine's, as the container
   const entersFirst = !isEntered || (input.hasOwnFilter && process.noNewPrivileges !== true);
+  const limits = entersFirst ? { before: process, behind: [] } : withoutCount(process, host);
   const stdio = planStdio(process, false);
   const isTerminal = process.terminal === true;
   const enter: Step[] = [
@@ -52,11 +54,12 @@ export function planExec(input: ExecPlanInput): Step[] {
       session: isTerminal ? 0 : 1,
       why: "others see it from here on, and it has no more rights than they",
     },
+    ...limits.behind.map(planRlimit),
     ...(isTerminal ? stdio : []),
   ];
   const child: Step[] = [
     ...group.join,
-    ...planLimits(process, host),
+    ...planLimits(limits.before, host),
     {
       op: "join",
       target: 0,
@@ -80,4 +83,20 @@ export function planExec(input: ExecPlanInput): Step[] {
     },
     ...child,
   ];
+}
+
+const MANY = { type: "RLIMIT_NPROC", soft: -1, hard: -1 } as const satisfies Rlimit;
+
+/** Its user's processes are counted when `enter` forks, and the one that forks is one too many: that limit comes behind. */
+function withoutCount(
+  process: Process,
+  host: HostFacts,
+): { readonly before: Process; readonly behind: readonly Rlimit[] } {
+  const { rlimits = [] } = process;
+  const behind = rlimits.filter(({ type }) => type === MANY.type);
+  if (behind.length === 0) return { before: process, behind };
+  const others = rlimits.filter((limit) => !behind.includes(limit));
+  // behind, it can only be lowered
+  const canRaise = (host.capabilities & capabilityMask(["CAP_SYS_RESOURCE"])) !== 0n;
+  return { before: { ...process, rlimits: canRaise ? [...others, MANY] : others }, behind };
 }

@@ -96,7 +96,7 @@ function planInit({ args, env = [] }: Process): Step {
   };
 }
 
-function planRlimit(rlimit: Rlimit): Step {
+export function planRlimit(rlimit: Rlimit): Step {
   return {
     op: "rlimit",
     resource: rlimitNumber(rlimit.type),

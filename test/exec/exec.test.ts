@@ -82,6 +82,13 @@ describe("a process of an exec", () => {
     );
   });
 
+  kernelTest("is one process to its user's limit of processes", needs, async () => {
+    await stay("alone", "-u", "4321", "--ulimit", "nproc=1");
+    expect(await product.ok("exec", "alone", "sh", "-c", "ulimit -u")).toBe("1");
+    expect(await product.ok("exec", "alone", "sh", "-c", "ulimit -Hu")).toBe("1");
+    await product.ok("rm", "-f", "alone");
+  });
+
   kernelTest("is who, where and with what was asked for", needs, async () => {
     const asked = ["exec", "-u", "worker", "-w", "/tmp", "-e", "GIVEN=other", "box"];
     expect(await product.ok(...asked, "sh", "-c", "id -u; id -g; pwd; echo $GIVEN")).toBe("1000\n1000\n/tmp\nother");
