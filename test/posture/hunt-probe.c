@@ -25,7 +25,9 @@ int main(void) {
   puts("hunting");
   for (pid_t next = getpid() + 1;;)
     for (pid_t pid = next; pid < next + AHEAD; pid++)
-      if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) == 0) {
+      /* not PTRACE_ATTACH: its SIGSTOP would stay behind where the process stops for its execve first */
+      if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0) {
+        ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
         waitpid(pid, NULL, __WALL);
         tell(pid);
         ptrace(PTRACE_DETACH, pid, NULL, NULL);
