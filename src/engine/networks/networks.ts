@@ -44,7 +44,8 @@ import {
 import type { ForeseenPassages } from "./other-firewalls.ts";
 import { ReadySandboxes } from "./ready-sandboxes.ts";
 import { addressOf, type EndpointRecord, type SandboxRecord } from "./sandbox-record.ts";
-import { type EndpointWish, Sandboxes } from "./sandboxes.ts";
+import type { EndpointWish } from "./sandbox-wish.ts";
+import { Sandboxes } from "./sandboxes.ts";
 
 export interface NetworksOptions {
   readonly executor: Executor;
