@@ -2,7 +2,7 @@
 
 import { explainStep, sidesOf } from "../kernel/explain.ts";
 import type { Step } from "../kernel/step.ts";
-import type { ForeseenNetworks } from "./networks/networks.ts";
+import type { ForeseenNetworks } from "./networks/network-foresee.ts";
 
 export interface ExplainedStep {
   /**

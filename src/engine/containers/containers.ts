@@ -10,7 +10,7 @@ import type { Exec } from "../execs/exec.ts";
 import type { ContainerImage } from "../images/container-image.ts";
 import { chooseMounts, prepareVolumes, unmakeVolumes, withoutMaking } from "../mounts/container-mounts.ts";
 import type { ChosenMount, MountedImage, MountPoint } from "../mounts/mount-point.ts";
-import type { ForeseenNetworks } from "../networks/networks.ts";
+import type { ForeseenNetworks } from "../networks/network-foresee.ts";
 import { Container } from "./container.ts";
 import { inventName } from "./container-name.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";

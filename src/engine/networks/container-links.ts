@@ -1,0 +1,196 @@
+/** `--link`: containers that know others by names of their own, and reach what those expose. */
+
+import { OrlopError } from "../../base/errors.ts";
+import { parseAddress } from "../../base/ip-address.ts";
+import type { OpenedPort } from "../../network/ruleset.ts";
+import { parseContainerPort } from "../../spec/engine-api-network.ts";
+import type { HostNetwork } from "./host-network.ts";
+import { linkEnvironment } from "./link-environment.ts";
+import type { NameService } from "./name-service.ts";
+import type { NetworkStore } from "./network-store.ts";
+import type { NetworkedContainer } from "./networked-container.ts";
+import { addressOf, type EndpointRecord } from "./sandbox-record.ts";
+import type { Sandboxes } from "./sandboxes.ts";
+
+/** `--link`: another name for a container. */
+interface Link {
+  readonly target: string;
+  readonly aliases: readonly string[];
+}
+
+export interface ContainerLinksParts {
+  readonly host: HostNetwork;
+  readonly store: NetworkStore;
+  readonly sandboxes: Pick<Sandboxes, "of">;
+  readonly nameService: NameService;
+  /** undefined for one that is gone. */
+  container(id: string): NetworkedContainer | undefined;
+  /** By id or name. @throws {OrlopError} no_such_container */
+  find(reference: string): { readonly id: string; readonly name: string };
+}
+
+export class ContainerLinks {
+  readonly #parts: ContainerLinksParts;
+  /** Containers with links → the containers that those lead to. */
+  readonly #links = new Map<string, readonly Link[]>();
+
+  constructor(parts: ContainerLinksParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {OrlopError} no_such_container */
+  check(container: Pick<NetworkedContainer, "body" | "endpoints">): void {
+    this.#linksOf(container);
+  }
+
+  /** Those of a container that runs, as `check`. */
+  note(container: Pick<NetworkedContainer, "id" | "body" | "endpoints">): void {
+    this.#links.set(container.id, this.#linksOf(container));
+  }
+
+  /** After an engine's death, as `note`. */
+  adopt(container: NetworkedContainer): void {
+    this.#links.set(container.id, this.#knownLinksOf(container));
+  }
+
+  forget(id: string): void {
+    this.#links.delete(id);
+  }
+
+  /** Names and openings, of its own links and of those that lead to it. */
+  async serve(id: string): Promise<void> {
+    await this.#tell(id);
+    for (const linker of this.#linkersOf(id)) await this.#tell(linker);
+    await this.open(id);
+  }
+
+  /** Of all that were adopted. */
+  async serveAdopted(): Promise<void> {
+    for (const id of this.#links.keys()) {
+      await this.#tell(id);
+      await this.open(id);
+    }
+  }
+
+  /** Where containers may not talk to each other, links open what their target exposes. @param without a network that it leaves */
+  async open(id: string, without?: string): Promise<void> {
+    for (const owner of [id, ...this.#linkersOf(id)]) {
+      const opened = (this.#links.get(owner) ?? []).flatMap(({ target }) => this.#openedBy(owner, target, without));
+      await this.#parts.host.open(owner, opened);
+    }
+  }
+
+  #openedBy(owner: string, target: string, without: string | undefined): OpenedPort[] {
+    const exposed = (this.#parts.container(target)?.exposedPorts ?? []).flatMap(
+      (written) => parseContainerPort(written) ?? [],
+    );
+    const theirs = this.#parts.sandboxes.of(target)?.endpoints ?? [];
+    return (this.#parts.sandboxes.of(owner)?.endpoints ?? []).flatMap((own) => {
+      const other = theirs.find(({ networkId }) => networkId === own.networkId && networkId !== without);
+      const network = this.#parts.store.of(own.networkId);
+      const [from, to] = [
+        parseAddress(addressOf(own, 4)),
+        parseAddress(other === undefined ? "" : addressOf(other, 4)),
+      ];
+      if (from === undefined || to === undefined || network?.isClosed !== true) return [];
+      return exposed.map(({ port, protocol }) => ({ from, to, protocol, port }));
+    });
+  }
+
+  /** Containers that it has links to. */
+  targetsOf(id: string): string[] {
+    return (this.#links.get(id) ?? []).map(({ target }) => target);
+  }
+
+  /** Lines of /etc/hosts for links in the default network, which has no names. */
+  hostsOf(id: string): (readonly [string, ...string[]])[] {
+    return (this.#links.get(id) ?? []).flatMap(({ target, aliases }) => {
+      const endpoint = this.#sharedEndpoint(id, target);
+      if (endpoint === undefined || this.#parts.store.of(endpoint.networkId)?.isDefault !== true) return [];
+      return ([4, 6] as const).flatMap((version) => {
+        const address = addressOf(endpoint, version);
+        return address === "" ? [] : [[address, ...aliases] as const];
+      });
+    });
+  }
+
+  /**
+   * What its environment says of those that it has links to in the default network, as they are when it starts.
+   *
+   * @throws {OrlopError} link_not_running, link_elsewhere
+   */
+  environmentOf({ name, body, endpoints }: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
+    if (!endpoints.some(({ network }) => this.#parts.store.isDefault(network))) return [];
+    return body.HostConfig.Links.flatMap((text) => {
+      const [reference = "", alias = reference.replace(/^\//, "")] = text.split(":");
+      const target = this.#parts.container(this.#parts.find(reference).id);
+      if (target?.isRunning !== true)
+        throw OrlopError.of("link_not_running", { target: target?.name ?? reference, link: `${name}/${alias}` });
+      const places = this.#parts.sandboxes.of(target.id)?.endpoints ?? [];
+      const shared = places.find(({ networkId }) => this.#parts.store.of(networkId)?.isDefault === true);
+      if (shared === undefined) throw OrlopError.of("link_elsewhere", { target: target.name });
+      const address = addressOf(shared, 4) || addressOf(shared, 6);
+      const { exposedPorts: exposed, body: its } = target;
+      return linkEnvironment({ alias, ownName: name, address, exposed, environment: its.Env });
+    });
+  }
+
+  /** As `environmentOf`, while it runs, whatever has become of the others. */
+  knownEnvironmentOf(container: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
+    return container.body.HostConfig.Links.flatMap((link) => {
+      const one = { ...container.body, HostConfig: { ...container.body.HostConfig, Links: [link] } };
+      try {
+        return this.environmentOf({ ...container, body: one });
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /** `--link`, of the default network and those of each endpoint. @throws {OrlopError} no_such_container */
+  #linksOf({ body, endpoints }: Pick<NetworkedContainer, "body" | "endpoints">): Link[] {
+    const written = [...body.HostConfig.Links, ...endpoints.flatMap(({ settings }) => settings.Links)];
+    return written.map((text) => {
+      const [reference = "", alias = reference] = text.split(":");
+      const target = this.#parts.find(reference);
+      return { target: target.id, aliases: [...new Set([alias, target.id.slice(0, 12), target.name])] };
+    });
+  }
+
+  /** As `#linksOf`; those to containers that are gone lead nowhere. */
+  #knownLinksOf(container: NetworkedContainer): Link[] {
+    try {
+      return this.#linksOf(container);
+    } catch {
+      return [];
+    }
+  }
+
+  /** Those that have a link to it. */
+  #linkersOf(target: string): string[] {
+    return [...this.#links].flatMap(([id, links]) =>
+      id !== target && links.some((link) => link.target === target) ? [id] : [],
+    );
+  }
+
+  async #tell(id: string): Promise<void> {
+    if (this.#parts.sandboxes.of(id)?.resolverPort === undefined) return;
+    for (const { target, aliases } of this.#links.get(id) ?? []) {
+      const endpoint = this.#sharedEndpoint(id, target);
+      if (endpoint !== undefined)
+        await this.#parts.nameService.tellLink(id, target, aliases, this.#reachable(endpoint));
+    }
+  }
+
+  /** The target's endpoint in a network that both are in. */
+  #sharedEndpoint(id: string, target: string): EndpointRecord | undefined {
+    const own = new Set(this.#parts.sandboxes.of(id)?.endpoints.map(({ networkId }) => networkId));
+    return this.#parts.sandboxes.of(target)?.endpoints.find(({ networkId }) => own.has(networkId));
+  }
+
+  /** A link opens ports of IPv4 alone. */
+  #reachable(endpoint: EndpointRecord): EndpointRecord {
+    if (this.#parts.store.of(endpoint.networkId)?.isClosed !== true) return endpoint;
+    return { ...endpoint, addresses: endpoint.addresses.filter((address) => !address.includes(":")) };
+  }
+}
