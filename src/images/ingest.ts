@@ -7,7 +7,7 @@ import { type Digest, digestOfHex } from "../spec/digest.ts";
 import type { SyncedDirectory } from "../store/synced-directory.ts";
 
 /** What came and is not in the file yet. */
-const unwrittenMax = 2 << 20;
+const unwrittenMax = 1 << 20;
 
 export interface IngestState {
   readonly blob: { readonly digest: Digest; readonly size: number };
@@ -70,11 +70,10 @@ export class Ingest implements AsyncDisposable {
   async #writeAll(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const bytes = joined(this.#waiting.splice(0));
-        for (let done = 0; done < bytes.length; ) {
-          const { bytesWritten } = await this.#state.file.write(bytes, done, bytes.length - done, this.#written);
-          done += bytesWritten;
+        for (let pieces = this.#waiting.splice(0); pieces.length > 0; ) {
+          const { bytesWritten } = await this.#state.file.writev(pieces, this.#written);
           this.#written += bytesWritten;
+          pieces = rest(pieces, bytesWritten);
         }
         this.onWritten(this.#written);
       }
@@ -119,7 +118,12 @@ export class Ingest implements AsyncDisposable {
   }
 }
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [first] = pieces;
-  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
+/** What is left of the pieces behind so many bytes. */
+function rest(pieces: readonly Uint8Array[], sizeBytes: number): Uint8Array[] {
+  let skip = sizeBytes;
+  return pieces.flatMap((piece) => {
+    const taken = Math.min(skip, piece.length);
+    skip -= taken;
+    return taken === piece.length ? [] : [piece.subarray(taken)];
+  });
 }

@@ -8,10 +8,10 @@ import { mapFile } from "../platform/map-file.ts";
 
 const partBytes = 512 * 1024;
 /**
- * Six megabytes a layer. On a busy machine each side waits some ten milliseconds for its turn: what lies ready is what it can do
+ * Three megabytes a layer. On a busy machine each side waits some ten milliseconds for its turn: what lies ready is what it can do
  * then. On another a few parts are touched, as the first free one is the next.
  */
-const parts = 12;
+const parts = 6;
 const why = "content goes to the executor through memory that both have";
 
 export class SharedPieces {
