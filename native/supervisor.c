@@ -25,18 +25,12 @@
 #endif
 
 enum {
-  LINKS_MAX = 32,             /* connections to supervisor.sock at a time; more wait in its backlog */
   BACKOFF_MIN_MS = 100,
   BACKOFF_MAX_MS = 5000,
   SHORT_LIFE_MS = 1000,       /* an engine that lived less is restarted with a delay */
   STOP_PATIENCE_MS = 10000,
   TASK_END_MS = 100,
 };
-
-/* What an epoll event is about; the descriptor is in the low half. */
-enum source { SIGNALS = 1, API, CONTROL, LINK, PEER, ORPHAN };
-
-struct peer { int fd; bool greeted; struct inbox inbox; };
 
 static struct {
   struct places places;
@@ -53,8 +47,6 @@ static struct {
   bool needed;                        /* something happened since the engine was last asked to leave */
   int64_t idle_ms, backoff_ms;
   int64_t started_at, start_at, leave_at, kill_at; /* monotonic, ms; 0: not planned (but started_at) */
-  struct peer peers[LINKS_MAX];
-  int peer_count;
 } self;
 
 int64_t supervisor_now_ms(void) {
@@ -63,12 +55,12 @@ int64_t supervisor_now_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void watch(enum source source, int fd) {
+void supervisor_watch(enum source source, int fd) {
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | (unsigned)fd};
   epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void unwatch(int fd) { epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, NULL); }
+void supervisor_unwatch(int fd) { epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, NULL); }
 
 /* In a forked child: the signals as a program expects them. */
 static void restore_signals(void) {
@@ -97,7 +89,7 @@ static void start_engine(void) {
   self.start_at = 0;
   if (self.engine > 0 || self.stopping)
     return;
-  unwatch(self.listeners.api); /* from now on the engine accepts */
+  supervisor_unwatch(self.listeners.api); /* from now on the engine accepts */
   self.started_at = supervisor_now_ms();
   self.needed = self.serves = false;
   failing_prepare();
@@ -105,7 +97,7 @@ static void start_engine(void) {
   if (child == 0)
     become_engine();
   if (child < 0) {
-    watch(API, self.listeners.api);
+    supervisor_watch(API, self.listeners.api);
     self.start_at = supervisor_now_ms() + BACKOFF_MAX_MS;
     return;
   }
@@ -114,7 +106,7 @@ static void start_engine(void) {
 }
 
 /* Something that only the engine can answer happened. */
-static void need_engine(void) {
+void supervisor_need_engine(void) {
   self.needed = true;
   if (self.engine == 0 && self.start_at == 0)
     start_engine();
@@ -133,7 +125,7 @@ static void plan_restart(void) {
   self.backoff_ms = self.backoff_ms < BACKOFF_MAX_MS ? self.backoff_ms : BACKOFF_MAX_MS;
   self.start_at = supervisor_now_ms() + self.backoff_ms;
   if (!failing_is_told())
-    unwatch(self.listeners.api); /* a waiting client must not start it sooner */
+    supervisor_unwatch(self.listeners.api); /* a waiting client must not start it sooner */
 }
 
 static void engine_ended(int status) {
@@ -144,7 +136,7 @@ static void engine_ended(int status) {
   (void)POINT("supervisor.engine.ended");
   if (self.stopping)
     return;
-  watch(API, self.listeners.api);
+  supervisor_watch(API, self.listeners.api);
   if (well && !self.needed) {
     self.backoff_ms = 0;
     return;
@@ -163,7 +155,7 @@ static void engine_ended(int status) {
     plan_restart();
 }
 
-static void stop(void) {
+void supervisor_stop(void) {
   if (self.stopping)
     return;
   self.stopping = true;
@@ -183,7 +175,7 @@ static void reap_children(void) {
     if (child == self.engine)
       engine_ended(status);
     else if (WIFSIGNALED(status))
-      need_engine(); /* perhaps a monitor; one that ends well says WAKE itself */
+      supervisor_need_engine(); /* perhaps a monitor; one that ends well says WAKE itself */
   }
 }
 
@@ -193,7 +185,7 @@ static void take_signals(void) {
     if (info.ssi_signo == SIGCHLD)
       reap_children();
     else
-      stop();
+      supervisor_stop();
   }
 }
 
@@ -219,39 +211,34 @@ static void fork_task(void) {
   close(conn);
 }
 
-/* ── connections to supervisor.sock ────────────────────────────────────────────────────────────────────────────── */
+/* ── what its connections tell ─────────────────────────────────────────────────────────────────────────────────── */
 
-static void accept_peer(void) {
-  int fd = accept4(self.listeners.link, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd < 0)
+void supervisor_link_engine(int fd) {
+  self.engine_link = fd;
+  self.leave_at = self.idle_ms > 0 ? supervisor_now_ms() + self.idle_ms : 0;
+}
+
+void supervisor_engine_serves(int fd) {
+  if (fd != self.engine_link)
     return;
-  self.peers[self.peer_count++] = (struct peer){.fd = fd};
-  watch(PEER, fd);
-  if (self.peer_count == LINKS_MAX)
-    unwatch(self.listeners.link);
+  self.serves = true;
+  failing_over();
 }
 
-static void drop_peer(struct peer *peer) {
-  if (peer->fd == self.engine_link)
+void supervisor_peer_left(int fd) {
+  if (fd == self.engine_link)
     self.engine_link = -1;
-  if (self.peer_count == LINKS_MAX)
-    watch(LINK, self.listeners.link);
-  close(peer->fd);
-  inbox_free(&peer->inbox);
-  *peer = self.peers[--self.peer_count];
 }
 
-/* An orphan: init reaps it, a pidfd tells us. */
-static void watch_orphan(pid_t pid) {
+void supervisor_watch_orphan(pid_t pid) {
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
   if (fd >= 0)
-    watch(ORPHAN, fd);
+    supervisor_watch(ORPHAN, fd);
   else if (errno == ESRCH)
-    need_engine(); /* it has ended meanwhile */
+    supervisor_need_engine(); /* it has ended meanwhile */
 }
 
-/* Answers when connections to netd.sock are taken. Its end, too, is something that only the engine can answer. */
-static void see_to_netd(int conn) {
+void supervisor_see_to_netd(int conn) {
   bool found;
   pid_t pid = supervisor_netd(self.places, &found);
   if (pid < 0) {
@@ -259,72 +246,10 @@ static void see_to_netd(int conn) {
     return;
   }
   if (found && pid != self.netd)
-    watch_orphan(pid);
+    supervisor_watch_orphan(pid);
   self.netd = pid;
   (void)POINT("supervisor.netd.started");
   send_frame(conn, F_DONE, NULL, 0);
-}
-
-static void engine_serves(void) {
-  self.serves = true;
-  failing_over();
-}
-
-/* -1: this peer breaks the protocol. */
-static int take_peer_frame(struct peer *peer, uint8_t kind, struct span payload) {
-  uint32_t version, pid;
-  if (!peer->greeted) {
-    peer->greeted = kind == F_HELLO && take_u32(&payload, &version) && version == PROTOCOL_VERSION;
-    return peer->greeted ? 0 : -1;
-  }
-  switch (kind) {
-  case F_ENGINE:
-    self.engine_link = peer->fd;
-    self.leave_at = self.idle_ms > 0 ? supervisor_now_ms() + self.idle_ms : 0;
-    return 0;
-  case F_WATCH:
-    if (!take_u32(&payload, &pid))
-      return -1;
-    watch_orphan((pid_t)pid);
-    return 0;
-  case F_NETD:
-    see_to_netd(peer->fd);
-    return 0;
-  case F_BUSY:
-    return 0;
-  case F_SERVES:
-    if (peer->fd == self.engine_link)
-      engine_serves();
-    return 0;
-  case F_STOP:
-    stop();
-    return 0;
-  case F_WAKE:
-    need_engine();
-    return 0;
-  default:
-    return -1;
-  }
-}
-
-static void read_peer(int fd) {
-  struct peer *peer = self.peers;
-  while (peer < self.peers + self.peer_count && peer->fd != fd)
-    peer++;
-  if (peer == self.peers + self.peer_count)
-    return; /* dropped by an earlier event of the same round */
-  uint8_t kind;
-  struct span payload;
-  int have = 0, filled = inbox_fill(&peer->inbox, fd);
-  while (filled > 0 && (have = inbox_next(&peer->inbox, &kind, &payload)) > 0)
-    if (take_peer_frame(peer, kind, payload) < 0) {
-      have = -1;
-      break;
-    }
-  if (have < 0)
-    send_failed(fd, NO_STEP, EPROTO, "not a frame for the supervisor");
-  if (have < 0 || filled == 0 || (filled < 0 && errno != EAGAIN))
-    drop_peer(peer);
 }
 
 /* ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -345,14 +270,14 @@ static void handle(const struct epoll_event *event) {
     fork_task();
     break;
   case LINK:
-    accept_peer();
+    supervisor_accept_peer(self.listeners.link);
     break;
   case PEER:
-    read_peer(fd);
+    supervisor_read_peer(self.listeners.link, fd);
     break;
   case ORPHAN:
     close(fd);
-    need_engine();
+    supervisor_need_engine();
     break;
   }
 }
@@ -392,10 +317,10 @@ static int open_events(void) {
   self.epoll = epoll_create1(EPOLL_CLOEXEC);
   if (self.signals < 0 || self.epoll < 0)
     return -1;
-  watch(SIGNALS, self.signals);
-  watch(API, self.listeners.api);
-  watch(CONTROL, self.listeners.control);
-  watch(LINK, self.listeners.link);
+  supervisor_watch(SIGNALS, self.signals);
+  supervisor_watch(API, self.listeners.api);
+  supervisor_watch(CONTROL, self.listeners.control);
+  supervisor_watch(LINK, self.listeners.link);
   return 0;
 }
 
@@ -424,7 +349,7 @@ static void begin_service(const char *manager) {
   setenv("ORLOP_SERVICE", "1", 1);
   supervisor_notify(manager, "READY=1");
   if (supervisor_has_containers(self.places))
-    need_engine();
+    supervisor_need_engine();
 }
 
 int supervisor_main(int argc, char **argv) {

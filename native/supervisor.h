@@ -7,6 +7,28 @@
 /* Monotonic. */
 int64_t supervisor_now_ms(void);
 
+/* supervisor.c: what an epoll event is about; the descriptor is in the low half. */
+enum source { SIGNALS = 1, API, CONTROL, LINK, PEER, ORPHAN };
+
+void supervisor_watch(enum source source, int fd);
+void supervisor_unwatch(int fd);
+/* Something that only the engine can answer happened. */
+void supervisor_need_engine(void);
+void supervisor_stop(void);
+/* This connection is the engine's. */
+void supervisor_link_engine(int fd);
+/* The engine answers clients, says this connection; any other but the engine's is not heard. */
+void supervisor_engine_serves(int fd);
+void supervisor_peer_left(int fd);
+/* An orphan: init reaps it, a pidfd tells us. */
+void supervisor_watch_orphan(pid_t pid);
+/* Answers when connections to netd.sock are taken. Its end, too, is something that only the engine can answer. */
+void supervisor_see_to_netd(int conn);
+
+/* supervisor_peers.c: connections to supervisor.sock, which listens at listener. */
+void supervisor_accept_peer(int listener);
+void supervisor_read_peer(int listener, int fd);
+
 /* supervisor_setup.c: everything before the daemon lives on its own. */
 struct places { const char *run, *state; };
 /* The sockets, listening, and the locks, held as long as their descriptors are open. */
