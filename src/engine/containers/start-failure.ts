@@ -46,7 +46,7 @@ export function explainFailure(
     const parameters = { source, target: step.target, reason: reasonOf(errno, detail) };
     return { error: OrlopError.of("mount_failed", parameters, failure), exitCode: 128 };
   }
-  if (step?.op === "spawn" && errno === "ESRCH") {
+  if (isKilled(step, errno)) {
     const error = OrlopError.of(
       "executor_lost",
       { reason: "the new process was killed before its program ran" },
@@ -69,6 +69,12 @@ export function explainFailure(
     failure,
   );
   return { error, exitCode: started === "exec" ? 126 : 128 };
+}
+
+/** The new process ended without a word, before its program ran: neither it nor the request can have done that. */
+function isKilled(step: Step | undefined, errno: string): boolean {
+  if (step?.op === "spawn") return errno === "ESRCH";
+  return step?.op === "continue" && (errno === "ECONNRESET" || errno === "EPIPE");
 }
 
 /** Steps that carry out what was asked for of mounts: they fail where that does not fit the image, the volume or the host. */
