@@ -18,7 +18,7 @@ export async function measureMemory(product: Product, rootfs: string): Promise<R
   const supervisor = product.supervisorPid();
   const engine = product.enginePid();
   if (supervisor === undefined || engine === undefined) throw new Error("neither supervisor nor engine may be missing");
-  const idle = [residentOf("supervisor", [supervisor]), residentOf("engine, idle", [engine])];
+  const idle = [residentOf("supervisor", [supervisor]), residentOf("engine, just after all that", [engine])];
   const config = { Cmd: ["/bin/sleep", "1000"], HostConfig: { NetworkMode: "none", Rootfs: rootfs, AutoRemove: true } };
   const ids: string[] = [];
   for (let index = 0; index < containers; index++) {
