@@ -96,6 +96,7 @@ const forPlatforms = (method: string, path: () => string) => async (api: Api) =>
   });
   return (await Promise.all(answers)).map((answer) => answer.status);
 };
+const platformIsHeeded = { before: [200, 200], since: [200, 404] };
 const images = (api: Api, query = "") => api.get<readonly Json[]>(`/images/json?${query}`);
 const ofBox = async (api: Api, query = "") =>
   (await images(api, query)).find((one) => String(one["RepoTags"]).includes("box"));
@@ -290,23 +291,19 @@ const trials: Readonly<Record<ChangeName, Trial>> = {
   gatewayPriority: { ask: endpoint({ GwPriority: 5 }, "GwPriority"), before: 0, since: 5 },
   pushPlatform: {
     ask: forPlatforms("POST", () => `/images/${registry.host}/test/box/push?tag=1`),
-    before: [200, 200],
-    since: [200, 404],
+    ...platformIsHeeded,
   },
   archivedPlatform: {
     ask: forPlatforms("GET", () => `/images/${image()}/get`),
-    before: [200, 200],
-    since: [200, 404],
+    ...platformIsHeeded,
   },
   historyPlatform: {
     ask: forPlatforms("GET", () => `/images/${image()}/history`),
-    before: [200, 200],
-    since: [200, 404],
+    ...platformIsHeeded,
   },
   inspectPlatform: {
     ask: forPlatforms("GET", () => `/images/${image()}/json`),
-    before: [200, 200],
-    since: [200, 404],
+    ...platformIsHeeded,
   },
   imageDescriptor: { ask: inspected("Descriptor"), before: false, since: true },
   imageMounts: {

@@ -53,12 +53,12 @@ export const neverRun: RunRecord = {
   error: "",
 };
 
-/** A `--rm` container: kept in the run directory, gone with its exit. */
 /** "80/tcp" …: its image's and those asked for. */
 export function exposedPortsOf({ image, body }: Pick<ContainerRecord, "image" | "body">): string[] {
   return [...new Set([...(image?.config.ExposedPorts ?? []), ...Object.keys(body.ExposedPorts)])];
 }
 
+/** A `--rm` container: kept in the run directory, gone with its exit. */
 export function isTransient(record: Pick<ContainerRecord, "body">): boolean {
   return record.body.HostConfig.AutoRemove;
 }

@@ -15,7 +15,8 @@ import { point } from "../../base/point.ts";
 import { beginningOf } from "../../runtime/plan-container.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { EngineParts } from "../engine-parts.ts";
-import { networkModeOf } from "../networks/network-mode.ts";
+import { type NetworkMode, networkModeOf } from "../networks/network-mode.ts";
+import { DEFAULT_NETWORK } from "../networks/network-record.ts";
 import type { SandboxRecord } from "../networks/sandbox-record.ts";
 import { containerPlaces } from "../places.ts";
 import { planStart } from "./container-plan.ts";
@@ -179,10 +180,15 @@ export class ReadyStarts {
 }
 
 /** What the beginning of a start depends on, roughly: the bytes decide. undefined where none can be made ready. */
-function kindOf(body: ContainerCreateBody): string | undefined {
+export function kindOf(body: ContainerCreateBody): string | undefined {
   const { HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce, NetworkingConfig, MacAddress } = body;
   if (!HostConfig.AutoRemove || HostConfig.CgroupParent !== "") return undefined;
-  if (!["none", "host", "network"].includes(networkModeOf(body).kind) || dependsOnOthers(body)) return undefined;
+  if (!canBeAhead(networkModeOf(body)) || dependsOnOthers(body)) return undefined;
   const network = [NetworkingConfig, MacAddress];
   return JSON.stringify([HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce, network]);
+}
+
+/** Of networks the default one alone has sandboxes that are nobody's yet. */
+function canBeAhead(mode: NetworkMode): boolean {
+  return mode.kind === "none" || mode.kind === "host" || (mode.kind === "network" && mode.network === DEFAULT_NETWORK);
 }
