@@ -137,12 +137,8 @@ function environmentOf(input: SpecInput): string[] {
     ["PATH", DEFAULT_PATH],
     ["HOSTNAME", hostnameOf(input)],
     ...(body.Tty ? [["TERM", "xterm"] as const] : []),
-    ...(input.donations?.environment ?? []).map((entry) => {
-      const equals = entry.indexOf("=");
-      return [entry.slice(0, equals), entry.slice(equals + 1)] as const;
-    }),
   ]);
-  for (const entry of body.Env) {
+  for (const entry of [...(input.donations?.environment ?? []), ...body.Env]) {
     const equals = entry.indexOf("=");
     // A name alone takes the variable away; it never reads the host's (posture rule 5).
     if (equals < 0) variables.delete(entry);
