@@ -27,6 +27,12 @@ export interface ReadOptions {
   readonly onArriving?: (digest: Digest, blob: ArrivingBlob, archive: ImageArchive) => boolean;
 }
 
+/** Of a blob of an OCI layout; undefined for every other path. */
+export function digestNamedBy(path: string): Digest | undefined {
+  const hex = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
+  return hex === undefined ? undefined : digestOfHex(hex);
+}
+
 export class ImageArchive {
   readonly #blobs = new Map<string, StoredBlob>();
   readonly #documents = new Map<string, Uint8Array>();
@@ -191,8 +197,7 @@ class BlobSink implements TarSink {
         yield piece;
       }
     }
-    const hex = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
-    const named = hex === undefined ? undefined : digestOfHex(hex);
+    const named = digestNamedBy(path);
     // index.json and its like are the archive's, not an image's; what is here need not be written again
     const isHashed = named === undefined ? isDocument : await this.#has(named, size);
     const blob = isHashed ? checked(await hashOf(watched()), named) : await this.#add(watched(), size, named);

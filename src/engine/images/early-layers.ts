@@ -4,9 +4,9 @@
  */
 import { OrlopError } from "../../base/errors.ts";
 import type { ArrivingBlob } from "../../images/arriving-blob.ts";
-import type { ImageArchive } from "../../images/image-archive.ts";
+import { digestNamedBy, type ImageArchive } from "../../images/image-archive.ts";
 import type { Lease } from "../../images/leases.ts";
-import { type Digest, digestOfHex } from "../../spec/digest.ts";
+import type { Digest } from "../../spec/digest.ts";
 import { parseImageConfig } from "../../spec/oci-image-parse.ts";
 import { type DockerEntry, dockerEntriesOf } from "./docker-entries.ts";
 import type { ImageStores } from "./image-stores.ts";
@@ -70,8 +70,8 @@ function diffIdsOf({ config, layers }: DockerEntry, archive: ImageArchive): [blo
   if (raw === undefined || digest === undefined) return [];
   const { diffIds } = parseImageConfig(raw, digest, layers.length, config);
   return layers.flatMap((path, i): [Digest, Digest][] => {
-    const hex = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
+    const blob = digestNamedBy(path);
     const diffId = diffIds[i];
-    return hex === undefined || diffId === undefined ? [] : [[digestOfHex(hex), diffId]];
+    return blob === undefined || diffId === undefined ? [] : [[blob, diffId]];
   });
 }
