@@ -230,6 +230,7 @@ static void tell_exit(void) {
   memcpy(payload, &m->status, 4);
   memcpy(payload + 4, &m->ended, 8);
   (void)POINT("monitor.exit.recorded");
+  (void)attach_linger(); /* before EXITED: who hears of that can have all of the output first */
   control_tell(F_EXITED, payload, sizeof payload);
   m->unheard = !control_any();
   if (m->unheard)

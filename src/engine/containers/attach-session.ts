@@ -27,6 +27,13 @@ export function streamsOf(request: AttachRequest): number {
 /** How a session ended: by its keys, or because one side left. */
 export type Leaving = "ended" | "detached";
 
+export interface Session {
+  /** Resolves when both streams are closed. */
+  readonly over: Promise<Leaving>;
+  /** Resolves when the client has been given all that the container's side says; at once while it reads too slowly. */
+  allPassedOn(): Promise<void>;
+}
+
 /**
  * Carries bytes until the container's side ends, the client leaves or detaches. Afterwards both streams are closed.
  *
@@ -39,7 +46,7 @@ export function relay(
   client: Duplex,
   request: AttachRequest,
   lastWait: () => Promise<void> = () => Promise.resolve(),
-): Promise<Leaving> {
+): Session {
   const finished = Promise.withResolvers<Leaving>();
   let leaving: Leaving = "ended";
   const finish = (): void => {
@@ -47,6 +54,7 @@ export function relay(
     if (!client.destroyed) client.end();
     finished.resolve(leaving);
   };
+  const session = { over: finished.promise, allPassedOn: () => allRead(monitor) };
   carry(monitor, client, (chunk) => chunk);
   monitor
     .on("end", () => void lastWait().then(finish))
@@ -57,7 +65,7 @@ export function relay(
   if (client.destroyed) finish();
   if (!request.stdin) {
     client.resume(); // to notice when the client leaves; what it sends has nowhere to go
-    return finished.promise;
+    return session;
   }
   const scanner = request.detachKeys.length === 0 ? undefined : new DetachScanner(request.detachKeys);
   carry(client, monitor, (chunk) => {
@@ -71,7 +79,15 @@ export function relay(
   });
   client.on("end", () => monitor.end());
   if (client.readableEnded) monitor.end();
-  return finished.promise;
+  return session;
+}
+
+/** Resolves when `stream` has ended and what came before went on its way; or when who takes it is behind. */
+function allRead(stream: Duplex): Promise<void> {
+  if (stream.readableEnded || stream.destroyed || stream.isPaused()) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const event of ["end", "error", "close", "pause"]) stream.once(event, () => resolve());
+  return promise;
 }
 
 /** Each chunk through `change`; a slow reader stops the writer. */

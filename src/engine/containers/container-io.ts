@@ -3,11 +3,15 @@
 import type { Duplex } from "node:stream";
 import { drained } from "../../base/drained.ts";
 import { OrlopError } from "../../base/errors.ts";
+import { settlesWithin } from "../../base/in-time.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import { type LogQuery, readLog } from "../logs/log-reader.ts";
 import { logSettingsOf } from "../logs/log-settings.ts";
-import { type AttachRequest, relay, streamsOf } from "./attach-session.ts";
+import { type AttachRequest, relay, type Session, streamsOf } from "./attach-session.ts";
 import type { ContainerProcess } from "./container-process.ts";
+
+/** So long the end of a program waits for its output to be on its way, should the monitor not say that there is no more. */
+const OUTPUT_PATIENCE_MS = 2000;
 
 /** A client that wants to be connected. */
 export interface Arrival {
@@ -32,6 +36,7 @@ export class ContainerIo {
   readonly #source: () => IoSource;
   /** Clients that came before the start. */
   readonly #arrivals = new Set<Arrival>();
+  readonly #sessions = new Set<Session>();
 
   constructor(source: () => IoSource) {
     this.#source = source;
@@ -86,6 +91,16 @@ export class ContainerIo {
     }
   }
 
+  /**
+   * What clients should have before they hear that the program has ended: its output, whose end its monitor tells first.
+   * Clients that do not read are not waited for.
+   */
+  async outputPassedOn(): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    const passed = Promise.all(Array.from(this.#sessions, (session) => session.allPassedOn()));
+    await settlesWithin(passed, OUTPUT_PATIENCE_MS);
+  }
+
   /** The log as clients see it: framed, or raw with a terminal. @throws {OrlopError} logs_unreadable */
   logs(query: LogQuery, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     const { body, logPath } = this.#source();
@@ -99,11 +114,19 @@ export class ContainerIo {
   async #connect(process: ContainerProcess, { client, request, done }: Arrival): Promise<void> {
     const attachment = await process.attach(streamsOf(request), request.logs);
     if (request.logs) await this.#replay(request, client, attachment);
-    const over = request.stream ? relay(attachment.stream, client, request) : Promise.resolve(client.end());
-    over.then((how) => {
+    if (!request.stream) {
+      client.end();
+      attachment.stream.destroy();
+      done.resolve();
+      return;
+    }
+    const session = relay(attachment.stream, client, request);
+    this.#sessions.add(session);
+    void session.over.then((how) => {
+      this.#sessions.delete(session);
       if (how === "detached") this.#source().tell("detach");
       done.resolve();
-    }, done.reject);
+    });
   }
 
   /** What the log has, up to where `until` begins. */

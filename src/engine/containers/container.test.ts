@@ -50,7 +50,9 @@ async function create(body: Record<string, unknown> = {}, name = ""): Promise<Co
   return (await engine.containers.create(request, name)).container;
 }
 const transient = { HostConfig: { AutoRemove: true } };
+const toOutput = { stdin: false, stdout: true, stderr: true, logs: false, stream: true, detachKeys: [] };
 const never = new AbortController().signal;
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 const monitor = (index = 0) => executor.monitors[index] ?? expect.unreachable("no monitor was started");
 
 test("created, running, exited: each state knows what can be done in it", async () => {
@@ -201,13 +203,28 @@ test("a client that came before the start is connected before the program runs",
     return side;
   };
   const client = new PassThrough();
-  const request = { stdin: false, stdout: true, stderr: true, logs: false, stream: true, detachKeys: [] };
-  const attached = container.attach(request, client);
+  const attached = container.attach(toOutput, client);
   await container.start();
   expect(order).toEqual(["attach, calls so far: "]);
   expect(monitor().calls[0]).toBe("go");
   side.end();
   await attached;
+});
+
+test("who waits hears of the end behind the output", async () => {
+  const container = await create();
+  const [side, client] = [new PassThrough(), new PassThrough()];
+  executor.onAttach = () => side;
+  void container.attach(toOutput, client);
+  await container.start();
+  const order: string[] = [];
+  client.on("data", (bytes) => order.push(String(bytes)));
+  const exit = container.wait("not-running", never).then(() => order.push("exit"));
+  monitor().exit(0);
+  await nextTurn();
+  side.end("the last line");
+  await exit;
+  expect(order).toEqual(["the last line", "exit"]);
 });
 
 test("stop sends the container's signal and waits; operations queue behind it", async () => {
@@ -217,9 +234,7 @@ test("stop sends the container's signal and waits; operations queue behind it", 
   const started = container.start();
   await Promise.resolve();
   expect(executor.monitors).toHaveLength(1);
-  await new Promise<void>((resolve) => {
-    setImmediate(resolve);
-  });
+  await nextTurn();
   expect(monitor().calls).toContain("signal 10");
   monitor().exit(0);
   expect(await stopped).toBe(true);

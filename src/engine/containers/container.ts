@@ -80,7 +80,7 @@ export class Container {
       isAwaited: life.queue.isAwaited,
     }));
     this.#removal = new ContainerRemoval(life, this.#io);
-    this.#run = new ContainerRun(life, this.health, this.#removal);
+    this.#run = new ContainerRun(life, this.#io, this.health, this.#removal);
     const its = { io: this.#io, execs: this.execs, health: this.health, run: this.#run, removal: this.#removal };
     this.#start = new ContainerStart(life, its, plan, ready);
     this.#pause = new ContainerPause(life);

@@ -7,7 +7,7 @@ import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
-import { relay } from "../containers/attach-session.ts";
+import { type Leaving, relay } from "../containers/attach-session.ts";
 import { type ContainerAction, publishContainerEvent } from "../containers/container-events.ts";
 import { ContainerProcess, checkTerminalSize, type End } from "../containers/container-process.ts";
 import type { ContainerRecord } from "../containers/container-record.ts";
@@ -190,7 +190,7 @@ export class Exec {
   }
 
   /** The client is connected before the program runs. */
-  async #launch({ steps }: ExecPlan, client: Duplex): Promise<{ readonly session: ReturnType<typeof relay> }> {
+  async #launch({ steps }: ExecPlan, client: Duplex): Promise<{ readonly session: Promise<Leaving> }> {
     const { AttachStdin, AttachStdout, AttachStderr, Tty } = this.body;
     const process = await ContainerProcess.spawn(this.#parts.executor, steps, this.places.socket);
     const streams = (AttachStdin ? 1 : 0) | (AttachStdout ? 2 : 0) | (AttachStderr ? 4 : 0);
@@ -201,11 +201,11 @@ export class Exec {
     const request = { stdin: AttachStdin, stdout: AttachStdout, stderr: AttachStderr, logs: false, stream: true };
     const detachKeys = Tty ? this.#detachKeys() : [];
     // Who reads to the end asks for the exit code next: it must be known by then. Of one that did not start the caller tells.
-    const over = process.link.started.then(
+    const ended = process.link.started.then(
       () => this.ended,
       () => never,
     );
-    const session = relay(attachment.stream, client, { ...request, detachKeys }, () => over);
+    const { over: session } = relay(attachment.stream, client, { ...request, detachKeys }, () => ended);
     process.link.go();
     const { pid } = await process.link.started;
     this.#run(process, pid);

@@ -5,6 +5,7 @@ import { log } from "../../../base/log.ts";
 import { point } from "../../../base/point.ts";
 import { recordOfEnd } from "../container-end.ts";
 import type { ContainerHealth } from "../container-health.ts";
+import type { ContainerIo } from "../container-io.ts";
 import type { ContainerProcess, End } from "../container-process.ts";
 import { neverRun, type RunRecord } from "../container-record.ts";
 import type { ContainerLife } from "./container-life.ts";
@@ -19,9 +20,11 @@ export class ContainerRun {
   readonly #life: ContainerLife;
   readonly #health: ContainerHealth;
   readonly #removal: ContainerRemoval;
+  readonly #io: ContainerIo;
 
-  constructor(life: ContainerLife, health: ContainerHealth, removal: ContainerRemoval) {
+  constructor(life: ContainerLife, io: ContainerIo, health: ContainerHealth, removal: ContainerRemoval) {
     this.#life = life;
+    this.#io = io;
     this.#health = health;
     this.#removal = removal;
   }
@@ -91,6 +94,7 @@ export class ContainerRun {
   async #takeEnd(end: End, groupPath: string): Promise<void> {
     const life = this.#life;
     point("container.exit.known");
+    await this.#io.outputPassedOn();
     life.left = life.process?.link.closed ?? Promise.resolve();
     life.process = undefined;
     this.#health.rest();
