@@ -66,9 +66,11 @@ export interface SummaryInput {
   readonly containers: number;
   readonly sharedBytes: number;
   readonly apiMinor: number;
+  /** What was asked for besides. */
+  readonly more?: object;
 }
 
-export function imageSummary({ image, names, containers, sharedBytes, apiMinor }: SummaryInput): object {
+export function imageSummary({ image, names, containers, sharedBytes, apiMinor, more }: SummaryInput): object {
   const { tags, digests } = shownNames(names);
   // clients before 1.43 take an empty list for an image that is not to be shown
   const nothing = !has(apiMinor, "noName") && names.length === 0;
@@ -83,6 +85,7 @@ export function imageSummary({ image, names, containers, sharedBytes, apiMinor }
     SharedSize: sharedBytes,
     Labels: Object.keys(image.labels).length === 0 ? null : image.labels,
     Containers: containers,
+    ...more,
   };
 }
 
@@ -91,9 +94,11 @@ export interface InspectionInput {
   readonly config: ImageConfig;
   readonly names: readonly NameRecord[];
   readonly apiMinor: number;
+  /** What its names lead to, and what was asked for besides. */
+  readonly more?: object;
 }
 
-export function imageInspection({ image, config, names, apiMinor }: InspectionInput): object {
+export function imageInspection({ image, config, names, apiMinor, more }: InspectionInput): object {
   const { tags, digests } = shownNames(names);
   const lastTagMs = Math.max(0, ...names.map(({ taggedMs }) => taggedMs));
   return {
@@ -117,15 +122,7 @@ export function imageInspection({ image, config, names, apiMinor }: InspectionIn
     GraphDriver: { Name: "overlay", Data: null },
     RootFS: { Type: "layers", Layers: config.diffIds },
     Metadata: { LastTagTime: lastTagMs === 0 ? NEVER : new Date(lastTagMs).toISOString() },
-    ...(has(apiMinor, "imageDescriptor")
-      ? {
-          Descriptor: {
-            mediaType: image.manifest.mediaType,
-            digest: image.manifest.digest,
-            size: image.manifest.sizeBytes,
-          },
-        }
-      : {}),
+    ...more,
   };
 }
 

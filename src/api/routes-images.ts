@@ -3,7 +3,9 @@
 import { OrlopError } from "../base/errors.ts";
 import { usageOfImages } from "../engine/disk-usage.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
+import { manifestsOf, targetOf } from "../engine/images/image-manifests.ts";
 import { checkPlatform } from "../engine/images/image-platform.ts";
+import type { ImageRecord } from "../engine/images/image-record.ts";
 import type { Images } from "../engine/images/images.ts";
 import { pruneImages } from "../engine/images/prune-images.ts";
 import { pull, tagsOf } from "../engine/images/pull-images.ts";
@@ -16,6 +18,7 @@ import { formatReference, parseReference } from "../spec/reference.ts";
 import { parseRegistryAuth } from "../spec/registry-credentials.ts";
 import { createdMsOf, danglingOf, filterImages, showsHost } from "./image-filters.ts";
 import { historyOf, hostInspection, hostSummary, imageInspection, imageSummary, removalJson } from "./image-json.ts";
+import { manifestsJson } from "./image-manifests-json.ts";
 import { platformSince } from "./platform-parameter.ts";
 import { progressReply } from "./progress-reply.ts";
 import { pruneChoiceOf, pruneFilterKeys } from "./prune-filters.ts";
@@ -77,7 +80,7 @@ export const imageRoutes = [
       digests: flag,
       "shared-size": flag,
       filter: text,
-      manifests: refused,
+      manifests: flag,
       filters: filters("reference", "dangling", "label", "before", "since", "until"),
     },
     async handle({ query, engine, apiMinor }) {
@@ -87,15 +90,19 @@ export const imageRoutes = [
       const found = filterImages(engine.images.table, filters);
       const isShared = query["shared-size"] && has(apiMinor, "sharedSize");
       const usage = isShared ? (await usageOfImages(engine.images)).images : [];
-      const images = found.map(({ image, names }) =>
-        imageSummary({
-          image,
-          names,
-          containers: has(apiMinor, "countedContainers") ? engine.images.users.usersOf(image.id).length : -1,
-          sharedBytes: usage.find((one) => one.image.id === image.id)?.sharedBytes ?? -1,
-          apiMinor,
-        }),
-      );
+      const showsManifests = query.manifests && has(apiMinor, "listedManifests");
+      const images = [];
+      for (const { image, names } of found)
+        images.push(
+          imageSummary({
+            image,
+            names,
+            containers: has(apiMinor, "countedContainers") ? engine.images.users.usersOf(image.id).length : -1,
+            sharedBytes: usage.find((one) => one.image.id === image.id)?.sharedBytes ?? -1,
+            apiMinor,
+            ...(showsManifests && { more: await withManifests(engine.images, image) }),
+          }),
+        );
       return json(showsHost(filters) ? [...images, hostSummary] : images);
     },
   }),
@@ -103,15 +110,25 @@ export const imageRoutes = [
     method: "GET",
     path: "/images/*name/json",
     operation: "ImageInspect",
-    query: { manifests: refused, platform: text },
+    query: { manifests: flag, platform: text },
     async handle({ params, query, engine, apiMinor }) {
       const wanted = platformSince("inspectPlatform", apiMinor, query.platform);
+      const showsManifests = query.manifests && has(apiMinor, "imageManifests");
+      if (showsManifests && wanted !== undefined)
+        throw OrlopError.of("bad_value", {
+          what: "parameter platform",
+          value: query.platform ?? "",
+          expected: "none where manifests are asked for",
+        });
       checkPlatform(params.name, platformHere(engine.images, params.name), wanted);
       if (isHostImage(params.name)) return json(hostInspection);
       const { table } = engine.images;
       const image = table.get(params.name);
       const config = await engine.images.config(image);
-      return json(imageInspection({ image, config, names: table.namesOf(image.id), apiMinor }));
+      const target = async () => ({ Descriptor: await targetOf(engine.images, image) });
+      const more = showsManifests ? await withManifests(engine.images, image) : await target();
+      const shown = has(apiMinor, "imageDescriptor") ? { more } : {};
+      return json(imageInspection({ image, config, names: table.namesOf(image.id), apiMinor, ...shown }));
     },
   }),
   route({
@@ -212,6 +229,12 @@ export const imageRoutes = [
     },
   }),
 ];
+
+/** What an image's names lead to, and all that this names. */
+async function withManifests(images: Images, image: ImageRecord): Promise<object> {
+  const { target, manifests } = await manifestsOf(images, image);
+  return { Descriptor: target, Manifests: manifestsJson(manifests, images) };
+}
 
 /** @throws {OrlopError} no_such_image */
 function platformHere({ table }: Images, written: string): Platform {

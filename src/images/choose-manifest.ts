@@ -27,6 +27,12 @@ export function chooseManifest(index: Index, wanted: Platform, name: string): De
 }
 
 /** BuildKit puts statements about an image beside it, as manifests for the platform unknown/unknown. */
-function isAttestation({ platform, annotations }: Descriptor): boolean {
-  return platform?.os === "unknown" || annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
+function isAttestation(descriptor: Descriptor): boolean {
+  return descriptor.platform?.os === "unknown" || attestedBy(descriptor) !== undefined;
+}
+
+/** The manifest that such a statement is about, as it says; undefined: it is none. */
+export function attestedBy({ annotations = {} }: Descriptor): string | undefined {
+  if (annotations["vnd.docker.reference.type"] !== "attestation-manifest") return undefined;
+  return annotations["vnd.docker.reference.digest"] ?? "";
 }

@@ -289,6 +289,11 @@ const trials: Readonly<Record<ChangeName, Trial>> = {
     since: [["exec"]],
   },
   gatewayPriority: { ask: endpoint({ GwPriority: 5 }, "GwPriority"), before: 0, since: 5 },
+  listedManifests: {
+    ask: async (api) => (await ofBox(api, "manifests=1"))?.["Manifests"] !== undefined,
+    before: false,
+    since: true,
+  },
   pushPlatform: {
     ask: forPlatforms("POST", () => `/images/${registry.host}/test/box/push?tag=1`),
     ...platformIsHeeded,
@@ -306,6 +311,11 @@ const trials: Readonly<Record<ChangeName, Trial>> = {
     ...platformIsHeeded,
   },
   imageDescriptor: { ask: inspected("Descriptor"), before: false, since: true },
+  imageManifests: {
+    ask: async (api) => (await api.get(`/images/${image()}/json?manifests=1`))["Manifests"] !== undefined,
+    before: false,
+    since: true,
+  },
   imageMounts: {
     ask: (api) => mount({ Type: "image", Source: image() }, "Type")(api),
     before: 400,

@@ -85,12 +85,13 @@ export class ScriptedRegistry implements AsyncDisposable {
     tag: string,
     layers: readonly Buffer[],
     defaults: ContainerDefaults = { Cmd: [tag] },
+    architecture = "amd64",
   ): { manifest: Digest; config: Digest; layers: Digest[] } {
     const digests = layers.map((layer) => this.addBlob(layer));
     const config = Buffer.from(
       JSON.stringify({
         os: "linux",
-        architecture: "amd64",
+        architecture,
         config: defaults,
         rootfs: { type: "layers", diff_ids: digests },
       }),
