@@ -1,7 +1,17 @@
 /** ./orlop before anything is built: what it says while it works, and what to do where it cannot. npm and gcc are stand-ins here. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "./product.ts";
@@ -43,8 +53,8 @@ function tools(): void {
 }
 
 /** npm's "ci" writes a bun whose build makes a program that tells its arguments. */
-const makeBun = `mkdir -p node_modules/.bin
-cat >node_modules/.bin/bun <<'END'
+const makeBun = `mkdir -p node_modules/bun/bin
+cat >node_modules/bun/bin/bun.exe <<'END'
 #!/bin/sh
 [ "$1" != --version ] || exit 0
 mkdir -p dist
@@ -53,7 +63,7 @@ printf '#!/bin/sh\\necho started "$@"\\n' >dist/orlop
 : >dist/orlop-executor
 chmod 755 dist/orlop dist/orlop-program dist/orlop-executor
 END
-chmod 755 node_modules/.bin/bun
+chmod 755 node_modules/bun/bin/bun.exe
 : >node_modules/.package-lock.json`;
 
 const run = (...words: string[]) => runProgram([join(root, "orlop"), ...words], { env: { PATH: join(root, "bin") } });
@@ -141,9 +151,59 @@ test("a build that fails is told", async () => {
   standIn(
     "npm",
     makeBun,
-    "printf '#!/bin/sh\\n[ \"$1\" = --version ] || { echo broken >&2; exit 1; }\\n' >node_modules/.bin/bun",
+    "printf '#!/bin/sh\\n[ \"$1\" = --version ] || { echo broken >&2; exit 1; }\\n' >node_modules/bun/bin/bun.exe",
   );
   const { exitCode, stderr } = await run("ps");
   expect(stderr).toContain("broken\norlop: the build failed: see above\n");
   expect(exitCode).toBe(125);
+});
+
+/** What npm makes of the package: this directory as `node_modules/orlop`, without the lock file. */
+function asPackage(): string {
+  const place = join(root, "node_modules/orlop");
+  mkdirSync(place, { recursive: true });
+  copyFileSync(join(import.meta.dir, "../orlop"), join(place, "orlop"));
+  writeFileSync(join(place, "package.json"), "{}");
+  tools();
+  standIn("npm", "exit 1");
+  return place;
+}
+const runPackage = (place: string) => runProgram([join(place, "orlop"), "ps"], { env: { PATH: join(root, "bin") } });
+
+test.each([
+  ["beside it", "."],
+  ["below it", "node_modules/orlop"],
+])("as a package it builds with the bun that npm put %s, and installs nothing", async (_where, holder) => {
+  const place = asPackage();
+  const made = Bun.spawnSync(["sh", "-c", makeBun], { cwd: join(root, holder) });
+  expect(made.exitCode).toBe(0);
+  const { stdout, stderr } = await runPackage(place);
+  expect(stdout).toBe("started ps\n");
+  expect(stderr).toStartWith("orlop: building (bun scripts/build.ts)\n");
+  expect(stderr).not.toContain("installing");
+  expect(existsSync(join(place, "dist/orlop"))).toBe(true);
+});
+
+test("as a package without bun it says so", async () => {
+  const place = asPackage();
+  const missing = join(realpathSync(root), "node_modules/bun");
+  expect((await runPackage(place)).stderr).toBe(
+    `orlop: bun, which npm installs with this package, is not in ${missing}: install the package again\n`,
+  );
+});
+
+test("who cannot build it where it is, is told who can", async () => {
+  chmodSync(root, 0o555);
+  const words = process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--clear-groups"] : [];
+  const [setpriv = "", ...more] = words;
+  const command = [
+    ...(words.length > 0 ? [Bun.which(setpriv) ?? expect.unreachable(setpriv), ...more] : []),
+    join(root, "orlop"),
+  ];
+  const { exitCode, stderr } = await runProgram(command, { env: { PATH: join(root, "bin") } });
+  expect(stderr).toBe(
+    `orlop: ${realpathSync(root)} is not built yet, and only who may write there can do that: run any orlop command as that user once\n`,
+  );
+  expect(exitCode).toBe(125);
+  chmodSync(root, 0o755);
 });
