@@ -12,6 +12,9 @@ interface Tally {
 const root = join(import.meta.dir, "..");
 const bun = join(root, "node_modules/.bin/bun");
 
+/** Where a test says nothing else: a bound for one that hangs, not a measure of a busy machine. */
+const testMs = 120_000;
+
 /** Cheap ones first, so that a plain mistake shows early. A folder that is not named here comes after these. */
 const firstFolders = ["src", "test", "test/conformance", "test/kernel"];
 
@@ -48,7 +51,7 @@ function parseTally(output: string, exitCode: number): Tally {
 async function runFolder(folder: string): Promise<Tally> {
   console.log(`\n── ${folder} ──`);
   const began = performance.now();
-  const child = Bun.spawn([bun, "test", "--only-failures", ...filesOf(folder)], {
+  const child = Bun.spawn([bun, "test", "--only-failures", `--timeout=${testMs}`, ...filesOf(folder)], {
     cwd: root,
     stdin: "ignore",
     stdout: "inherit",

@@ -39,7 +39,7 @@ const groupKind = "cgroup: ";
 const linkKind = "network link: ";
 
 /** Teardown may go on behind an answer: this long it may take until nothing is left. */
-const settleMs = 5000;
+const settleMs = 20_000;
 const pollMs = 20;
 
 /** Everything of ours that exists now. */

@@ -33,7 +33,7 @@ export const orlopPath = process.env["ORLOP_PROGRAM"] ?? join(import.meta.dir, "
 /** The build with step points, its executor beside it. */
 export const testOrlopPath = join(import.meta.dir, "../dist/test/orlop");
 
-const stopMs = 10_000;
+const stopMs = 30_000;
 
 export class Product {
   readonly runDir: string;
@@ -137,6 +137,11 @@ export class Product {
       .map((name) => ({ pid: Number(name), parent: parentOf(name), words: commandLine(name) }))
       .filter(({ words }) => words.includes(this.runDir));
   }
+}
+
+/** The monitor of a container's first process, or of an exec's: it forked it. */
+export function monitorOf(pid: number): number {
+  return parentOf(String(pid));
 }
 
 /** Runs a command to its end, both outputs kept. */

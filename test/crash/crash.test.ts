@@ -17,9 +17,9 @@ import { closeRig, coverPoints, nothingTold, openRig } from "./rig.ts";
 import { unreachedPoints } from "./unreached-points.ts";
 
 const needs: readonly Need[] = ["root", "executor", "product", "busybox", "overlay"];
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 /** A life that is cut off must say so; it must not wait for ever. */
-const hangMs = 25_000;
+const hangMs = 60_000;
 /** Everything else that goes on behind the answers has ended by then. */
 const seededMs = 1000;
 

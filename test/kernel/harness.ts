@@ -67,7 +67,7 @@ const eitherOr: readonly Need[] = ["cgroup1", "cgroup2"];
 export const executorPath = process.env["ORLOP_EXECUTOR"] ?? join(import.meta.dir, "../../dist/test/orlop-executor");
 
 /** A test that did not end in time is still undone: its supervisors would disturb the next ones. */
-const undoMs = 20_000;
+const undoMs = 60_000;
 
 async function inTime(body: void | Promise<void>, limitMs: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -101,7 +101,7 @@ export function kernelTest(
   name: string,
   needs: readonly Need[],
   body: (scratch: Scratch) => void | Promise<void>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): void {
   const missing = needs.filter((need) => !needTable[need].met());
   if (missing.length === 0) {

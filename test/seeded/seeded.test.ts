@@ -21,7 +21,16 @@ async function runTest(
   { file, test: name }: SeededFault,
   env: Readonly<Record<string, string>>,
 ): Promise<{ readonly exitCode: number; readonly said: string }> {
-  const words = [process.execPath, "test", "--define", "ORLOP_POINTS=true", `./${file}`, "-t", name];
+  const words = [
+    process.execPath,
+    "test",
+    "--timeout=120000",
+    "--define",
+    "ORLOP_POINTS=true",
+    `./${file}`,
+    "-t",
+    name,
+  ];
   const child = Bun.spawn(words, {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1", ORLOP_PROGRAM: testOrlopPath, ...env },

@@ -33,8 +33,8 @@ const paths = files.map((name) => `./test/kernel/${name}.test.ts`).join(" ");
 
 const script = `
 export NO_COLOR=1 ORLOP_TEST_SLOWNESS=${slowness}
-bun test --max-concurrency=1 ./test/leakcheck.test.ts ${paths} || exit 1
-bun test ./test/kernel/steps-file.test.ts -t "is cloned into its v2 group"
+bun test --timeout=600000 --max-concurrency=1 ./test/leakcheck.test.ts ${paths} || exit 1
+bun test --timeout=600000 ./test/kernel/steps-file.test.ts -t "is cloned into its v2 group"
 `;
 
 kernelTest(
