@@ -81,7 +81,7 @@ test.each(Array.from({ length: rounds }, (_, i) => i + 1))(
     const since = await nextMillisecond();
     const random = randomOf(seed);
     for (const name of names)
-      await ask("POST", `/containers/create?name=${name}`, { Image: "host", Cmd: ["sleep", "9"] });
+      await ask("POST", `/containers/create?name=${name}`, { Image: "host", Cmd: ["sleep", "1000"] });
     const calls = await Promise.all(Array.from({ length: count }, () => callOne(random)));
 
     // Each was answered with what it did, or why not.

@@ -34,8 +34,7 @@ test("run: output apart by stream, and the exit code", async () => {
     [out, err] as unknown as NodeJS.WritableStream[],
     { Tty: false, HostConfig: { AutoRemove: true } },
   )) as [{ StatusCode: number }];
-  out.end();
-  err.end();
+  // The connection that answers the wait is another one: the output ends by itself.
   expect([StatusCode, await texts]).toEqual([4, ["out\n", "err\n"]]);
 });
 
@@ -51,10 +50,12 @@ test("create, attach with input, start, wait, logs, inspect, rename, remove", as
   const stream = await container.attach({ stream: true, stdin: true, stdout: true, hijack: true });
   const output = new PassThrough();
   docker.modem.demuxStream(stream, output, output);
+  const ended = new Promise((resolve) => stream.once("end", resolve));
   await container.start();
   stream.write("typed\n");
   stream.end();
   expect(await container.wait()).toEqual({ StatusCode: 0 });
+  await ended;
   expect(String(output.read())).toBe("typed\n");
   const logs = (await container.logs({ stdout: true, stderr: true })) as unknown as Buffer;
   expect(logs.subarray(8).toString()).toBe("typed\n");

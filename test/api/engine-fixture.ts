@@ -59,6 +59,31 @@ export function request(product: Product, method: string, path: string, body?: u
   );
 }
 
+/** A request whose head is answered at once and whose body later: resolves with that body's promise when it is under way. */
+export async function begin(
+  product: Product,
+  method: string,
+  path: string,
+): Promise<{ readonly body: Promise<string> }> {
+  const socket = await open(product);
+  const head = Promise.withResolvers<void>();
+  let text = "";
+  const body = new Promise<string>((resolve, reject) => {
+    socket.setEncoding("latin1").on("data", (chunk: string) => {
+      text += chunk;
+      if (text.includes("\r\n\r\n")) head.resolve();
+    });
+    socket.on("error", reject).on("end", () => {
+      head.resolve();
+      socket.destroy();
+      resolve(text.slice(text.indexOf("\r\n\r\n") + 4));
+    });
+  });
+  socket.write(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  await head.promise;
+  return { body };
+}
+
 export function open(product: Product): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const path = join(product.runDir, "orlop.sock");

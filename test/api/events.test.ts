@@ -1,6 +1,7 @@
 /** Events as clients see them: Docker's actions, attributes and stream formats. */
 
 import { expect, test } from "bun:test";
+import { waitUntil } from "../wait-until.ts";
 import { docker, messageOf, open, request, useProduct } from "./engine-fixture.ts";
 
 const product = useProduct();
@@ -35,7 +36,7 @@ function bodyOf(chunked: string): string {
 test("a life: create, attach, start, resize, kill, die, stop, start, restart, destroy", async () => {
   const body = {
     Image: "host",
-    Cmd: ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.01; done"],
+    Cmd: ["sh", "-c", "trap 'exit 3' TERM; echo ready; while :; do sleep 0.01; done"],
     Labels: { a: "b" },
     Tty: true,
     OpenStdin: true,
@@ -43,11 +44,17 @@ test("a life: create, attach, start, resize, kill, die, stop, start, restart, de
   const { Id } = JSON.parse((await ask("POST", "/containers/create?name=life", body)).body) as { Id: string };
   const socket = await open(product());
   socket.write(`POST /containers/life/attach?stream=1&stdout=1&stdin=1 HTTP/1.1\r\nHost: x\r\n\r\n`);
-  await new Promise((resolve) => socket.once("data", resolve));
+  let text = "";
+  const ended = new Promise((resolve) => socket.once("end", resolve));
+  socket.on("data", (bytes: Uint8Array) => {
+    text += Buffer.from(bytes).toString("latin1");
+  });
+  await waitUntil(() => text !== "", 5000, "it is attached");
   await ask("POST", "/containers/life/start");
+  await waitUntil(() => text.includes("ready"), 5000, "its trap is set");
   await ask("POST", "/containers/life/resize?h=10&w=20");
   socket.write("\x10\x11");
-  await new Promise((resolve) => socket.once("end", resolve));
+  await ended;
   await ask("POST", "/containers/life/stop");
   await ask("POST", "/containers/life/restart?t=0");
   await ask("DELETE", "/containers/life?force=1");
@@ -64,7 +71,7 @@ test("a life: create, attach, start, resize, kill, die, stop, start, restart, de
   expect(attributes("start")).toEqual({ a: "b", image: "host", name: "life" });
   expect(attributes("resize")).toMatchObject({ height: "10", width: "20" });
   expect(attributes("kill")).toMatchObject({ signal: "15" });
-  expect(attributes("die")).toMatchObject({ exitCode: "3", execDuration: "0" });
+  expect(attributes("die")).toMatchObject({ exitCode: "3", execDuration: expect.stringMatching(/^\d+$/) });
   expect(events[2]).toMatchObject({ status: "start", from: "host", Type: "container" });
 });
 

@@ -22,7 +22,7 @@ const sparseness = Number(process.env["ORLOP_TEST_SPARSENESS"] ?? 3);
 /** For one operation's requests. */
 const timeoutMs = 120_000;
 /** An answer's head must be there within this time. */
-const answerMs = 10_000;
+const answerMs = 30_000;
 
 let product: Product;
 let outside: NoWayOut;
@@ -43,15 +43,15 @@ beforeAll(async () => {
   await product.ok("pull", bystanderImage()); // unpacks with workers that stay
   await Bun.sleep(500);
   before = takeSnapshot(watch);
-  await product.engine.containers.create({ Image: "host", Cmd: ["sleep", "1000"] }, "bystander");
+  await product.engine.containers.create({ Image: "host", Cmd: ["sleep", "100000"] }, "bystander");
   await product.engine.containers.start("bystander");
-});
+}, timeoutMs);
 
 afterAll(async () => {
   await product.stop();
   await outside[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true, force: true });
-});
+}, timeoutMs);
 
 const chosen = hasDescription ? operations() : [];
 

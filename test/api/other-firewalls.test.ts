@@ -77,7 +77,7 @@ kernelTest(
   needs,
   async (scratch) => {
     const { product, reaches } = await open(scratch);
-    expect(await reaches()).toBe(true);
+    await waitUntil(reaches, repairMs, "the container reaches the world");
     const { table } = linkNamesOf(product.runDir);
     await nft(`delete table inet ${table}`);
     await waitUntil(() => hasTable(table), repairMs, "the table is there");
@@ -172,7 +172,7 @@ kernelTest(
     );
     await nft(`delete table ip ${foreign}`);
     await waitUntil(async () => (await reports()) === undefined, repairMs, "its end is seen");
-    expect(await reaches()).toBe(true);
+    await waitUntil(reaches, repairMs, "the container reaches the world again");
   },
   timeoutMs,
 );

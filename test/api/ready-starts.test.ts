@@ -13,7 +13,7 @@ import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "executor", "product", "nft", "ip", "busybox"];
 const readyMs = 5000;
-const timeoutMs = 40_000;
+const timeoutMs = 120_000;
 
 interface Life {
   /** The first 12 digits. */
@@ -56,8 +56,32 @@ class Fixture {
   /** The first three of a kind, which have gone, have made two ready. */
   async untilReady(script: string, ...flags: string[]): Promise<string[]> {
     for (let time = 0; time < 3; time++) await this.live(script, ...flags);
-    await waitUntil(() => this.ready().length === 2, readyMs, "two are ready");
+    let looks = 0;
+    const areReady = async (): Promise<boolean> => {
+      if (this.ready().length >= 2) return true;
+      // They are kept for seconds: on a busy machine they may have gone before this looked.
+      if (++looks % 100 === 0) await this.live(script, ...flags);
+      return false;
+    };
+    await waitUntil(areReady, readyMs, "two are ready");
     return this.ready();
+  }
+
+  /**
+   * What `live` finds out with starts that were ready. What is not taken in time is taken back, which a busy machine may be too
+   * late for: then nothing of them is left, and it is tried again.
+   */
+  async withReady<T extends { readonly ids: readonly string[] }>(
+    kind: readonly [script: string, ...flags: string[]],
+    live: () => Promise<T>,
+  ): Promise<T> {
+    for (let time = 1; ; time++) {
+      const ready = await this.untilReady(...kind);
+      const lived = await live();
+      if (lived.ids.every((id) => ready.includes(id))) return lived;
+      const left = this.ready().filter((id) => ready.includes(id));
+      if (left.length > 0 || time === 5) expect(ready).toEqual(expect.arrayContaining([...lived.ids]));
+    }
   }
 }
 
@@ -73,9 +97,11 @@ for (const [network, { flags, script }] of Object.entries(own))
     needs,
     async (scratch) => {
       const fixture = await Fixture.open(scratch);
-      const ready = await fixture.untilReady(script, ...flags);
-      const lives = [await fixture.live(script, ...flags), await fixture.live(script, ...flags)];
-      expect(lives.map(({ id }) => id).toSorted()).toEqual(ready.toSorted());
+      const { lives } = await fixture.withReady([script, ...flags], async () => {
+        const two = [await fixture.live(script, ...flags), await fixture.live(script, ...flags)];
+        return { lives: two, ids: two.map(({ id }) => id) };
+      });
+      expect(lives[0]?.id).not.toBe(lives[1]?.id);
       for (const { id, output } of lives) {
         const address = network === "none" ? "127.0.0.1" : /inet ([\d.]+)/.exec(output)?.[1];
         expect(output).toContain(`${address}\t${id}`);
@@ -94,10 +120,11 @@ kernelTest(
   needs,
   async (scratch) => {
     const fixture = await Fixture.open(scratch);
-    const ready = await fixture.untilReady("true", "--network", "none");
     const flags = ["--network", "none", "-e", "A=1", "-u", "worker", "-w", "/tmp", "--name", "named"];
-    const { id, output } = await fixture.live("echo $A $(id -u) $(pwd)", ...flags);
-    expect(ready).toContain(id);
+    const { output } = await fixture.withReady(["true", "--network", "none"], async () => {
+      const one = await fixture.live("echo $A $(id -u) $(pwd)", ...flags);
+      return { ...one, ids: [one.id] };
+    });
     expect(output).toBe("1 1000 /tmp");
   },
   timeoutMs,
@@ -109,28 +136,27 @@ kernelTest(
   async (scratch) => {
     const fixture = await Fixture.open(scratch);
     const flags = ["-p", "127.0.0.1:0:80"];
-    const ready = await fixture.untilReady("true", ...flags);
-    const serve = fixture.live("echo served | nc -l -p 80", ...flags);
-    const port = async () => {
-      const [container] = await fixture.product.engine.containers.list({});
-      return container?.Ports.find(({ PublicPort }) => PublicPort !== undefined)?.PublicPort;
-    };
-    await waitUntil(async () => (await port()) !== undefined, readyMs, "it is published");
-    const answered = await fixture.product.ok("ps", "--no-trunc", "-q");
-    expect(ready).toContain(answered.slice(0, 12));
-    const number = await port();
-    let text = "";
-    await waitUntil(
-      async () => {
-        const client = Bun.spawn(["busybox", "nc", "127.0.0.1", String(number)], { stdin: "ignore", stdout: "pipe" });
-        text = await new Response(client.stdout).text();
-        return text !== "";
-      },
-      readyMs,
-      "it answers",
-    );
+    const { text } = await fixture.withReady(["true", ...flags], async () => {
+      const serving = fixture.live("echo served | nc -l -p 80", ...flags);
+      const port = async () => {
+        const [container] = await fixture.product.engine.containers.list({});
+        return container?.Ports.find(({ PublicPort }) => PublicPort !== undefined)?.PublicPort;
+      };
+      await waitUntil(async () => (await port()) !== undefined, readyMs, "it is published");
+      const number = await port();
+      let said = "";
+      await waitUntil(
+        async () => {
+          const client = Bun.spawn(["busybox", "nc", "127.0.0.1", String(number)], { stdin: "ignore", stdout: "pipe" });
+          said = await new Response(client.stdout).text();
+          return said !== "";
+        },
+        readyMs,
+        "it answers",
+      );
+      return { text: said, ids: [(await serving).id] };
+    });
     expect(text).toBe("served\n");
-    await serve;
   },
   timeoutMs,
 );

@@ -4,14 +4,12 @@ import { expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { FrozenDisk } from "../frozen-disk.ts";
 import { kernelTest, type Need, type Scratch } from "../kernel/harness.ts";
-import { Product } from "../product.ts";
+import { monitorOf, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { type Answer, messageOf, open, request } from "./engine-fixture.ts";
 
 const needs: readonly Need[] = ["root", "product", "overlay"];
 const waitMs = 20_000;
-/** A request that was sent is under way by then. */
-const beginsMs = 500;
 const testMs = 90_000;
 
 interface State {
@@ -189,7 +187,7 @@ kernelTest(
       Healthcheck: {
         Test: ["CMD-SHELL", "echo x >>/disk/file"],
         Interval: second / 10,
-        Timeout: second / 10,
+        Timeout: second,
         Retries: 3,
       },
     };
@@ -199,8 +197,8 @@ kernelTest(
     await waitUntil(async () => (await health()).Status === "healthy", waitMs, "it is healthy");
     disk.freeze();
     await waitUntil(async () => (await health()).Status === "unhealthy", waitMs, "it is unhealthy");
-    const { Log } = await health();
-    expect(Log.at(-1)?.Output).toMatch(/^Health check not made: process \d+ of the last one has not ended$/);
+    const notMade = /^Health check not made: process \d+ of the last one has not ended$/;
+    await waitUntil(async () => notMade.test((await health()).Log.at(-1)?.Output ?? ""), waitMs, "none is made");
     const { Pid } = await machine.state("checked");
     expect(processesIn(groupOf(Pid))).toHaveLength(2);
     disk.thaw();
@@ -246,7 +244,7 @@ kernelTest(
     const machine = new Machine(scratch);
     await machine.product.ok("ps");
     await machine.run("watched", "sleep 1000");
-    const [monitor = 0] = machine.product.monitorPids();
+    const monitor = monitorOf((await machine.state("watched")).Pid);
     process.kill(monitor, "SIGSTOP");
     try {
       const stopped = await machine.ask("POST", "/containers/watched/stop?t=0");
@@ -272,14 +270,15 @@ kernelTest(
     const machine = new Machine(scratch);
     await machine.product.ok("ps");
     await machine.run("outer", "sleep 1000");
-    const before = new Set(machine.product.monitorPids());
-    const created = await machine.ask("POST", "/containers/outer/exec", { Cmd: ["sh", "-c", "sleep 0.1; exit 9"] });
+    const created = await machine.ask("POST", "/containers/outer/exec", { Cmd: ["sleep", "1000"] });
     const { Id } = JSON.parse(created.body) as { Id: string };
     expect((await machine.ask("POST", `/exec/${Id}/start`, { Detach: true })).status).toBe(200);
-    const monitor = machine.product.monitorPids().find((pid) => !before.has(pid)) ?? expect.unreachable("no monitor");
+    const inspect = async () =>
+      JSON.parse((await machine.ask("GET", `/exec/${Id}/json`)).body) as { ExitCode: number; Pid: number };
+    const { Pid } = await inspect();
+    const monitor = monitorOf(Pid);
     process.kill(monitor, "SIGSTOP");
-    const exitCode = async () =>
-      JSON.parse((await machine.ask("GET", `/exec/${Id}/json`)).body) as { ExitCode: number };
+    process.kill(Pid, "SIGKILL");
     try {
       await machine.loseEngine();
       await machine.others();
@@ -290,7 +289,7 @@ kernelTest(
     } finally {
       process.kill(monitor, "SIGCONT");
     }
-    await waitUntil(async () => (await exitCode()).ExitCode === 9, waitMs, "its end is known");
+    await waitUntil(async () => (await inspect()).ExitCode === 137, waitMs, "its end is known");
     expect((await machine.ask("DELETE", "/containers/outer?force=1")).status).toBe(204);
   },
   testMs,
@@ -309,15 +308,18 @@ kernelTest(
     client.setEncoding("utf8").on("data", (text: string) => {
       answer += text;
     });
-    client.write("PUT /containers/copied/archive?path=/tmp HTTP/1.1\r\nHost: x\r\nContent-Length: 10240\r\n\r\nbegun");
-    await Bun.sleep(beginsMs); // another connection's request may be read before it
+    const head = "PUT /containers/copied/archive?path=/tmp HTTP/1.1\r\nHost: x\r\nContent-Length: 10240\r\n";
+    client.write(`${head}Expect: 100-continue\r\n\r\n`);
+    // Another connection's request may be read before it.
+    await waitUntil(() => answer.startsWith("HTTP/1.1 100 "), waitMs, "it is under way");
+    client.write("begun");
     expect((await machine.ask("POST", "/containers/copied/start")).status).toBe(204);
     await waitUntil(
       () => answer.includes("nothing came for 5 s, and something else waited"),
       waitMs,
       "the client is told",
     );
-    expect(answer).toStartWith("HTTP/1.1 503");
+    expect(answer).toContain("\r\n\r\nHTTP/1.1 503");
     client.destroy();
     await machine.becomes("copied", "exited");
     expect((await machine.ask("DELETE", "/containers/copied")).status).toBe(204);

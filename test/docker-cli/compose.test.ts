@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { Product, runProgram } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "docker-compose", "docker", "busybox", "nft"];
 
@@ -63,8 +64,16 @@ kernelTest(
     await compose("up", "-d");
     expect(await compose("ps")).toContain("0.0.0.0:18099->80/tcp");
     for (const host of ["127.0.0.1", "[::1]"]) {
-      const answer = await fetch(`http://${host}:18099/`);
-      expect([host, await answer.text()]).toEqual([host, "hello from web\n"]);
+      let page = "";
+      const isServed = async (): Promise<boolean> => {
+        page = await fetch(`http://${host}:18099/`).then(
+          (answer) => answer.text(),
+          () => "",
+        );
+        return page !== "";
+      };
+      await waitUntil(isServed, 20_000, "the server has started");
+      expect([host, page]).toEqual([host, "hello from web\n"]);
     }
     // a server of one line is not there for a moment after each
     const ask = "ask() { until busybox nc $1 $2 </dev/null 2>/dev/null; do :; done; }";

@@ -94,8 +94,8 @@ describe("docker run -it", () => {
       columns: 100,
     });
     await terminal.says(/[#$] $/);
-    terminal.type("stty size\r");
-    await terminal.says(/40 100/);
+    terminal.type('until [ "$(stty size)" = "40 100" ]; do sleep 0.02; done; echo it has $(stty size)\r');
+    await terminal.says(/it has 40 100/);
     terminal.type("cat\r");
     terminal.type("echoed\r");
     await terminal.says(/echoed[\s\S]*echoed/);

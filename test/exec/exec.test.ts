@@ -9,7 +9,7 @@ import { PointFile } from "../crash/point-file.ts";
 import { Docker } from "../docker-cli/docker.ts";
 import { openTerminal } from "../docker-cli/terminal.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product, testOrlopPath } from "../product.ts";
+import { monitorOf, Product, testOrlopPath } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
@@ -219,22 +219,15 @@ describe("streams", () => {
       for (const command of [product.command("exec", "-it", "box", "sh"), docker.command("exec", "-it", "box", "sh")]) {
         await using terminal = openTerminal(command, docker.env, { rows: 31, columns: 71 });
         await terminal.says(/# /);
-        terminal.type("sleep 0.3; echo size $(stty size); tty\n");
+        terminal.type('until [ "$(stty size)" = "31 71" ]; do sleep 0.02; done; echo size $(stty size); tty\n');
         await terminal.says(/size 31 71[\s\S]*\/dev\/pts\/\d/);
         terminal.resize({ rows: 22, columns: 66 });
-        terminal.type("sleep 0.2; echo now $(stty size)\n");
+        terminal.type('until [ "$(stty size)" = "22 66" ]; do sleep 0.02; done; echo now $(stty size)\n');
         await terminal.says(/now 22 66/);
         terminal.type("echo $$ > /tmp/shell\n\x10\x11");
         expect([0, 1]).toContain(await terminal.exited); // docker's says "read escape sequence", and 1
-        expect(
-          await product.ok(
-            "exec",
-            "box",
-            "sh",
-            "-c",
-            "kill -0 $(cat /tmp/shell) && kill -9 $(cat /tmp/shell); echo was there",
-          ),
-        ).toBe("was there");
+        const end = "until [ -s /tmp/shell ]; do sleep 0.02; done; kill -9 $(cat /tmp/shell) && rm /tmp/shell";
+        await product.ok("exec", "box", "sh", "-c", end);
       }
     },
   );
@@ -273,13 +266,11 @@ describe("over the engine's death", () => {
 
   kernelTest("one whose monitor is killed has ended, with 137", needs, async () => {
     const { execs } = product.engine;
-    const before = new Set(product.monitorPids());
     const config = { Cmd: ["sleep", "55"], AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false };
     const { Id } = await execs.create("box", config);
     await execs.start(Id);
     const { Pid } = (await execs.inspect(Id)) as unknown as { Pid: number };
-    const monitor = product.monitorPids().find((pid) => !before.has(pid)) ?? 0;
-    process.kill(monitor, "SIGKILL");
+    process.kill(monitorOf(Pid), "SIGKILL");
     await waitUntil(async () => (await execs.inspect(Id)).ExitCode === 137, waitMs, "its end is known");
     await waitUntil(() => !isAlive(Pid), waitMs, "its process has ended");
     expect(await product.ok("exec", "box", "echo", "others go on")).toBe("others go on");
@@ -290,7 +281,6 @@ describe("over the engine's death", () => {
     needs,
     async () => {
       const { execs } = product.engine;
-      const before = new Set(product.monitorPids());
       const config = {
         Cmd: ["sh", "-c", "sleep 56 & sleep 57 & wait"],
         AttachStdin: false,
@@ -301,7 +291,7 @@ describe("over the engine's death", () => {
       const { Id } = await execs.create("box", config);
       await execs.start(Id);
       const { Pid } = (await execs.inspect(Id)) as unknown as { Pid: number };
-      const monitor = product.monitorPids().find((pid) => !before.has(pid)) ?? 0;
+      const monitor = monitorOf(Pid);
       const engine = product.enginePid() ?? 0;
       process.kill(engine, "SIGSTOP");
       process.kill(monitor, "SIGKILL");

@@ -48,14 +48,13 @@ const becomes = (name: string, status: string) =>
   waitUntil(async () => (await healthOf(name))?.Status === status, waitMs, `${name} is ${status}`);
 
 kernelTest("it is healthy as soon as it is, long before the first interval is over", [...needs, "docker"], async () => {
-  const sinceMs = Date.now();
   await run("slow", "--health-cmd", "cat /tmp/ready && echo is it", "--health-interval", "1h");
   expect(await docker.ok("ps", "--filter", "health=starting", "--format", "{{.Names}} {{.Status}}")).toMatch(
     /^slow Up .*\(health: starting\)$/,
   );
+  await waitUntil(async () => ((await healthOf("slow"))?.Log.length ?? 0) > 0, waitMs, "it was probed in vain");
   await product.ok("exec", "slow", "sh", "-c", "echo ready > /tmp/ready");
   await becomes("slow", "healthy");
-  expect(Date.now() - sinceMs).toBeLessThan(10_000);
   const health = await healthOf("slow");
   expect(health?.Log.at(-1)).toMatchObject({ ExitCode: 0, Output: "ready\nis it\n" });
   expect(health?.Log.at(0)).toMatchObject({ ExitCode: 1, Output: expect.stringContaining("No such file") });

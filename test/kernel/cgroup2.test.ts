@@ -51,7 +51,7 @@ kernelTest("more memory than its limit ends it, and nothing else", [...needs], a
 });
 
 kernelTest("more processes than its limit cannot be made", [...needs], async (scratch) => {
-  const script = "for i in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait";
+  const script = "for i in 1 2 3 4 5 6 7 8; do sleep 100 & done; wait";
   const { stderr } = await runContainer(scratch, script, withLimits({ pids: { limit: 4 } }));
   expect(stderr).toContain("can't fork");
 });

@@ -115,7 +115,8 @@ kernelTest(
       expect(missing).toMatchObject({ code: 3, answers: [] });
     }
     expect(upstream.asked).toHaveLength(4);
-    expect(new Set(upstream.asked.map((query) => query.readUInt16BE())).size).toBe(4);
+    // They are random: two may be the same once in ten thousand times.
+    expect(new Set(upstream.asked.map((query) => query.readUInt16BE())).size).toBeGreaterThanOrEqual(3);
     // the client's EDNS was passed on: additional count 1
     expect(upstream.asked[0]?.readUInt16BE(10)).toBe(1);
   },
@@ -234,6 +235,11 @@ kernelTest(
     );
     expect(silent.asked.length).toBeLessThanOrEqual(256);
     expect((await quiet.ask(quietPort, "udp", "web", "A"))[0]?.answers).toEqual(["10.0.0.5"]);
-    expect((await loud.ask(loudPort, "udp", "web", "A"))[0]?.answers).toEqual(["10.0.0.5"]);
+    // What still comes of the flood may take the place of a datagram: who asks asks again.
+    const isAnswered = async (): Promise<boolean> => {
+      const [reply] = await loud.ask(loudPort, "udp", "web", "A").catch(() => []);
+      return reply?.answers[0] === "10.0.0.5";
+    };
+    await waitUntil(isAnswered, 30_000, "the loud one is answered too");
   },
 );

@@ -16,7 +16,19 @@ async function traceStart(scratch: Scratch, calls: string, syncExit: boolean): P
   chmodSync(executable, 0o700);
   const { stdout, status } = await runContainer(scratch, "echo started", { executable, syncExit });
   expect([stdout, status]).toEqual(["started\n", 0]);
-  return readFileSync(trace, "utf8").split("\n");
+  return wholeLines(readFileSync(trace, "utf8").split("\n"));
+}
+
+/** A call during which another process said something is told in two lines. */
+function wholeLines(lines: readonly string[]): string[] {
+  const begun = new Map<string, string>();
+  return lines.flatMap((line) => {
+    const [, pid = "", first] = /^(\d+) +(.*) <unfinished \.\.\.>$/.exec(line) ?? [];
+    if (first !== undefined) begun.set(pid, first);
+    const [, of = "", rest] = /^(\d+) +<\.\.\. \w+ resumed>(.*)$/.exec(line) ?? [];
+    if (rest !== undefined) return [`${of} ${begun.get(of)}${rest}`];
+    return first === undefined ? [line] : [];
+  });
 }
 
 kernelTest(

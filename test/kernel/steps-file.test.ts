@@ -213,7 +213,7 @@ kernelTest(
       readFileSync(`${group}/tasks`, "utf8")
         .split("\n")
         .filter((line) => line !== "");
-    expect(tasks().length).toBeGreaterThan(2);
+    await waitUntil(() => tasks().length > 2, 5000, "all of them are there");
     await runSteps([{ op: "kill-group", tasks: `${group}/tasks`, freezer: `${group}/freezer.state` }]);
     expect(tasks()).toEqual([]);
   },

@@ -54,7 +54,7 @@ kernelTest(
     expect(seen.toString()).toContain(mac);
     const reports = "/proc/sys/net/ipv6/conf/eth0/mldv2_unsolicited_report_interval";
     expect(await product.ok("exec", "one", "cat", reports)).toBe("1000"); // others' switches listen there
-    expect(await ping("one", "other")).toBe(true); // by name
+    await waitUntil(() => ping("one", "other"), readyMs, "another container is reached by its name");
     expect(await ping("one", wire.host4)).toBe(false); // the kernel keeps macvlan and its own parent apart
     await product.ok("rm", "-f", "one", "other");
     await product.ok("network", "rm", "wire");

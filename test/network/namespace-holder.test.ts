@@ -6,6 +6,7 @@
 import { expect } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { ContainerInspection } from "../../src/client/container-types.ts";
 import { PointFile } from "../crash/point-file.ts";
 import { kernelTest, type Need, type Scratch } from "../kernel/harness.ts";
 import { Product, testOrlopPath } from "../product.ts";
@@ -14,6 +15,10 @@ import { waitUntil } from "../wait-until.ts";
 const needs: readonly Need[] = ["root", "product", "nft", "ip", "busybox"];
 const timeoutMs = 60_000;
 const readyMs = 15_000;
+
+interface Networked {
+  readonly NetworkSettings: { readonly SandboxKey: string };
+}
 
 async function open(scratch: Scratch) {
   const points = new PointFile(join(scratch.directory, "points"));
@@ -54,7 +59,7 @@ kernelTest(
     expect(inside(SandboxKey, "ip", "-br", "address")).toContain(Networks.lan.IPAddress);
     for (const name of ["web", "plain"]) await product.ok("network", "connect", "other", name);
     expect(inside(SandboxKey, "ip", "-br", "address")).toContain("eth1");
-    expect(await product.ok("exec", "plain", "busybox", "ping", "-c1", "-W2", "web")).toContain("1 packets received");
+    expect(await product.ok("exec", "plain", "busybox", "ping", "-c1", "-W20", "web")).toContain("1 packets received");
     await product.ok("network", "disconnect", "lan", "web");
     expect(inside(SandboxKey, "ip", "-br", "address")).not.toContain("eth0");
     expect(inside(SandboxKey, "ip", "route", "show", "default")).toContain("dev eth1");
@@ -70,19 +75,28 @@ kernelTest(
   "whoever is told where a namespace is finds it there at every moment",
   needs,
   async (scratch) => {
-    const { product, inspect } = await open(scratch);
-    await product.ok("run", "-d", "--name", "web", "--network", "lan", "host", "sleep", "1000");
-    const { Id, State, NetworkSettings } = await inspect("web");
-    const { ino } = statSync(`/proc/${State.Pid}/ns/net`);
-    const { id } = JSON.parse(readFileSync(join(product.runDir, "containers", Id, "network.json"), "utf8"));
-    const isMounted = () => readFileSync("/proc/self/mountinfo", "utf8").includes(`/netns/${id} `);
-    expect(isMounted()).toBe(true);
-    const deadline = performance.now() + readyMs;
-    let elsewhere = 0;
-    for (let after = 0; after < 100 && performance.now() < deadline; after += isMounted() ? 0 : 1)
-      for (let look = 0; look < 100; look++) if (statSync(NetworkSettings.SandboxKey).ino !== ino) elsewhere++;
-    expect(isMounted(), "it was handed over meanwhile").toBe(false);
-    expect(elsewhere).toBe(0);
+    const { product } = await open(scratch);
+    const { containers } = product.engine;
+    // It is handed over a second after its start: on a busy machine one may be too late for that.
+    let wasSeen = false;
+    for (let time = 0; time < 10 && !wasSeen; time++) {
+      const config = { Image: "host", Cmd: ["sleep", "1000"], HostConfig: { NetworkMode: "lan" } };
+      const { Id } = await containers.create(config);
+      await containers.start(Id);
+      const { State, NetworkSettings } = (await containers.inspect(Id)) as ContainerInspection & Networked;
+      const { ino } = statSync(`/proc/${State.Pid}/ns/net`);
+      const { id } = JSON.parse(readFileSync(join(product.runDir, "containers", Id, "network.json"), "utf8"));
+      const isMounted = () => readFileSync("/proc/self/mountinfo", "utf8").includes(`/netns/${id} `);
+      wasSeen = isMounted();
+      const deadline = performance.now() + readyMs;
+      let elsewhere = 0;
+      for (let after = 0; after < 100 && performance.now() < deadline; after += isMounted() ? 0 : 1)
+        for (let look = 0; look < 100; look++) if (statSync(NetworkSettings.SandboxKey).ino !== ino) elsewhere++;
+      expect(isMounted(), "it was handed over meanwhile").toBe(false);
+      expect(elsewhere).toBe(0);
+    }
+    product.disconnect();
+    expect(wasSeen, "one was seen before it was handed over").toBe(true);
   },
   timeoutMs,
 );

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Scratch } from "../kernel/harness.ts";
+import { waitUntil } from "../wait-until.ts";
 
 /** This host's addresses on the wire, and the neighbour's. Both are for documentation (RFC 5737, RFC 3849). */
 export const wire = {
@@ -60,7 +61,20 @@ export async function answer(scratch: Scratch, path: NetworkPath, address: strin
   await server.stdout.getReader().read();
 }
 
-/** What comes back from there; "" when nothing does. */
+/** What comes back from there sooner or later: who is busy, or looks for its neighbour first, may answer late. */
+export async function answerFrom(...asked: Parameters<typeof call>): Promise<string> {
+  let said = "";
+  const isAnswered = (): boolean => {
+    said = call(...asked);
+    return said !== "";
+  };
+  await waitUntil(isAnswered, answerMs, `an answer from ${asked.slice(1).join(" ")}`);
+  return said;
+}
+
+const answerMs = 20_000;
+
+/** What comes back from there within a second; "" when nothing does. */
 export function call(path: NetworkPath, address: string, port: number, protocol: "tcp" | "udp" = "tcp"): string {
   const client = [process.execPath, join(import.meta.dir, "calling.ts"), address, String(port), protocol];
   return Bun.spawnSync(["nsenter", `--net=${path}`, "--", ...client])

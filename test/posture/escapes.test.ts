@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
@@ -24,7 +24,7 @@ const loopDevice = execFileSync("losetup", ["--find", "--show", join(directory, 
 const bait: Bait = {
   disk: `7 ${loopDevice.replace("/dev/loop", "")}`,
   abstractSocket: `orlop-bait-${process.pid}`,
-  loopbackPort: 20_000 + (process.pid % 10_000),
+  loopbackPort: await listen({ host: "127.0.0.1", port: 0 }),
   directory: join(directory, "given"),
   word: `orlop-bait-process-${process.pid}`,
   shmId: execFileSync("ipcmk", ["-M", "64"], { encoding: "utf8" }).trim().split(" ").at(-1) ?? "",
@@ -41,7 +41,6 @@ beforeAll(async () => {
   chmodSync(join(rootfs, "suid-id"), 0o4755);
   child = Bun.spawn(["sleep", "1000"], { argv0: bait.word });
   await listen({ path: `\0${bait.abstractSocket}` });
-  await listen({ host: "127.0.0.1", port: bait.loopbackPort });
 });
 
 afterAll(async () => {
@@ -53,10 +52,12 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function listen(where: { path: string } | { host: string; port: number }): Promise<void> {
+/** The port, where it has one. */
+async function listen(where: { path: string } | { host: string; port: number }): Promise<number> {
   const server = createServer((socket) => void socket.on("error", () => undefined).end());
   servers.push(server);
-  return new Promise((resolve) => void server.listen(where, resolve));
+  await new Promise<void>((resolve) => void server.listen(where, resolve));
+  return (server.address() as AddressInfo).port;
 }
 
 async function isOut(flags: readonly string[], script: string): Promise<boolean> {

@@ -123,7 +123,7 @@ export function escapesWith(bait: Bait): readonly Escape[] {
     },
     {
       attempt: "a server on the machine's loopback",
-      script: `nc -w 1 127.0.0.1 ${bait.loopbackPort} </dev/null && echo out`,
+      script: `nc -w 30 127.0.0.1 ${bait.loopbackPort} </dev/null && echo out`,
       proof: ["--network", "host"],
     },
     {

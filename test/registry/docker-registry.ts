@@ -1,7 +1,6 @@
 /** Debian's docker-registry on loopback, with a storage of its own. */
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -31,27 +30,27 @@ export class DockerRegistry implements AsyncDisposable {
 
   static async open(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
     const folder = mkdtempSync(join(tmpdir(), "orlop-registry-"));
-    const port = await freePort();
-    const host = `127.0.0.1:${port}`;
     if (options.tls === true) makeCertificate(folder);
     if (options.login !== undefined) makePasswords(folder, options.login);
     const lines = [
       "version: 0.1",
       "log: {level: error, accesslog: {disabled: true}}",
       `storage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}`,
-      `http: {addr: ${host}${options.tls === true ? `, tls: {certificate: ${folder}/cert.pem, key: ${folder}/key.pem}` : ""}}`,
+      `http: {addr: "127.0.0.1:0"${options.tls === true ? `, tls: {certificate: ${folder}/cert.pem, key: ${folder}/key.pem}` : ""}}`,
       ...(options.login === undefined ? [] : [`auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}`]),
     ];
     writeFileSync(join(folder, "config.yml"), lines.join("\n"));
     const child = spawn("docker-registry", ["serve", join(folder, "config.yml")], { stdio: "ignore" });
     const exited = new Promise((resolve) => child.on("exit", resolve));
-    const registry = new DockerRegistry(host, folder, exited, () => void child.kill("SIGKILL"));
-    const scheme = options.tls === true ? "https" : "http";
-    while ((await answers(`${scheme}://${host}/v2/`)) === false) {
-      if (child.exitCode !== null) throw new Error(`docker-registry ended with ${child.exitCode}`);
+    // A port that is looked for first may be somebody else's by then: the kernel gives it one, and says which.
+    for (;;) {
+      if (child.exitCode !== null || child.pid === undefined)
+        throw new Error(`docker-registry ended with ${child.exitCode}`);
+      const port = listeningPort(child.pid);
+      if (port !== undefined)
+        return new DockerRegistry(`127.0.0.1:${port}`, folder, exited, () => void child.kill("SIGKILL"));
       await Bun.sleep(10);
     }
-    return registry;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,23 +60,23 @@ export class DockerRegistry implements AsyncDisposable {
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    await (await fetch(url, { tls: { rejectUnauthorized: false } })).arrayBuffer();
-    return true;
-  } catch (error) {
-    if ((error as { code?: string }).code === "ECONNREFUSED") return false;
-    throw error;
-  }
+const LISTENS = "0A";
+
+/** Of the socket on which a process listens, by its inode; undefined until there is one. */
+function listeningPort(pid: number): number | undefined {
+  const inodes = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(pid, fd))?.[1]));
+  const rows = readFileSync("/proc/net/tcp", "utf8").split("\n");
+  const fields = rows.map((row) => row.trim().split(/\s+/));
+  const [, address] = fields.find(([, , , state, , , , , , inode]) => state === LISTENS && inodes.has(inode)) ?? [];
+  return address === undefined ? undefined : Number.parseInt(address.split(":")[1] ?? "", 16);
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+function linkOf(pid: number, fd: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return ""; // closed meanwhile
+  }
 }
 
 function makeCertificate(folder: string): void {
