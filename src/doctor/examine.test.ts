@@ -125,7 +125,12 @@ test.each<[name: string, level: string, found: string, changes: Changes]>([
   ],
   ["engine", "warning", "is 2, this command is 1", { engine: { kind: "answered", version: "2" } }],
   ["engine", "missing", "permission denied", { engine: { kind: "failed", reason: "permission denied" } }],
-  ["name servers", "warning", "only 127.0.0.53", { files: { "/etc/resolv.conf": "nameserver 127.0.0.53\n" } }],
+  [
+    "name servers",
+    "ok",
+    "127.0.0.53, asked from the host",
+    { files: { "/etc/resolv.conf": "nameserver 127.0.0.53\n" } },
+  ],
   ["name servers", "warning", "names none", { files: { "/etc/resolv.conf": "# nothing\n" } }],
   ["mounts", "missing", "root-mount: EINVAL", { fails: having("root-mount", "root-mount: EINVAL") }],
   ["seccomp", "missing", "seccomp: EINVAL", { fails: having("seccomp", "seccomp: EINVAL") }],

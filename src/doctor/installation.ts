@@ -9,7 +9,7 @@ export type EngineAnswer =
   | { readonly kind: "not-running" }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** The executor runs at all (from a sealed copy in memory), and is of our version. */
+/** The executor runs at all (from a copy of itself that nobody can write), and is of our version. */
 export async function checkExecutor(machine: Machine, executor: string): Promise<Finding> {
   const { table, said } = machine.executorSteps();
   if (table === undefined)
@@ -31,12 +31,14 @@ export async function checkExecutor(machine: Machine, executor: string): Promise
       "build both together: bun run build",
     );
   const failure = await machine.probe([]);
-  if (failure === undefined) return ok("executor", `${executor}, runs from a sealed copy of itself`);
+  if (failure === undefined)
+    return ok("executor", `${executor}, runs from a copy of itself that no container can write`);
+  // A mount of its own comes first, then a memfd: native/sealed.c.
   const memfd = machine.readText("/proc/sys/vm/memfd_noexec")?.trim();
   return missing(
     "executor",
     failure,
-    memfd === "2" ? "sysctl -w vm.memfd_noexec=1" : "allow memfd_create(2) and programs in it",
+    memfd === "2" ? "sysctl -w vm.memfd_noexec=1" : "allow fsopen(2), or memfd_create(2) and programs in it",
   );
 }
 
@@ -60,9 +62,5 @@ export function checkResolver(machine: Machine): Finding {
     return warning("name servers", "/etc/resolv.conf names none", "add a line: nameserver ADDRESS");
   const reachable = servers.filter((server) => !/^127\.|^::1$/.test(server));
   if (reachable.length > 0) return ok("name servers", reachable.join(", "));
-  return warning(
-    "name servers",
-    `only ${servers.join(", ")}, which a container with a network of its own cannot reach`,
-    "--network host, until bridge networks forward names",
-  );
+  return ok("name servers", `${servers.join(", ")}, asked from the host: a container cannot reach the host's loopback`);
 }
