@@ -146,6 +146,30 @@ test("a client is connected before the program runs, and sees the end when the e
   expect(exec.exitCode).toBe(0);
 });
 
+test.each(["attached", "detached"])("an end that comes with the start is told behind it: %s", async (how) => {
+  const startMonitor = executor.startMonitor.bind(executor);
+  executor.startMonitor = async (...asked) => {
+    const link = await startMonitor(...asked);
+    monitor().go();
+    monitor().exit(0);
+    return link;
+  };
+  const side = new PassThrough();
+  executor.onAttach = () => side.end();
+  const exec = create();
+  exec.claim();
+  await exec.start(how === "attached" ? new PassThrough() : undefined);
+  await exec.ended;
+  const told: string[] = [];
+  const query = { untilNs: BigInt(Date.now() + 1) * 1_000_000n, matches: () => true };
+  for await (const { action } of engine.events.read(query, new AbortController().signal)) told.push(action);
+  expect(told.filter((action) => action.startsWith("exec_"))).toEqual([
+    "exec_create: true",
+    "exec_start: true",
+    "exec_die",
+  ]);
+});
+
 test.each([
   ["exec", 2, 127, 'exec: "true": executable file not found in $PATH'],
   ["exec", 13, 126, "permission denied"],

@@ -117,8 +117,6 @@ export class Exec {
     try {
       plan = this.#plan(client === undefined);
       const attached = client === undefined ? await this.#launchDetached(plan) : await this.#launch(plan, client);
-      point("exec.start.started");
-      this.#tell(`exec_start: ${this.body.Cmd.join(" ")}`);
       if ((await attached?.session) === "detached") this.#tell("exec_detach");
     } catch (failure) {
       if (this.#status !== "starting") throw failure;
@@ -185,8 +183,7 @@ export class Exec {
 
   async #launchDetached(plan: ExecPlan): Promise<undefined> {
     const process = await ContainerProcess.spawnThrough(this.#parts.executor, plan.steps, this.places.socket);
-    const { pid } = await process.link.started;
-    this.#run(process, pid);
+    this.#begin(process, (await process.link.started).pid);
   }
 
   /** The client is connected before the program runs. */
@@ -207,13 +204,19 @@ export class Exec {
     );
     const { over: session } = relay(attachment.stream, client, { ...request, detachKeys }, () => ended);
     process.link.go();
-    const { pid } = await process.link.started;
-    this.#run(process, pid);
+    this.#begin(process, (await process.link.started).pid);
     return { session };
   }
 
   #detachKeys(): readonly number[] {
     return this.body.DetachKeys === "" ? defaultDetachKeys : parseDetachKeys(this.body.DetachKeys);
+  }
+
+  /** Its end, which may be known already, is told behind its start. */
+  #begin(process: ContainerProcess, pid: number): void {
+    point("exec.start.started");
+    this.#tell(`exec_start: ${this.body.Cmd.join(" ")}`);
+    this.#run(process, pid);
   }
 
   #run(process: ContainerProcess, pid: number): void {
