@@ -124,9 +124,10 @@ async function runEngine(places: Places): Promise<void> {
   });
   await supervisor.closed;
   if (isStopping) return;
-  // Without a supervisor nothing can be started, and nobody notices the end of the containers that run.
+  // Without a supervisor nothing can be started, none that waits for it either, and nobody notices the end of those that run.
   log("warn", "the supervisor is gone");
-  if (!isService && engine.containers.all().some((container) => container.isRunning)) await replaceSupervisor(places);
+  const needsEngine = engine.containers.all().some(({ isRunning, restarts }) => isRunning || restarts.isWaiting);
+  if (!isService && needsEngine) await replaceSupervisor(places);
   process.exit(1);
 }
 

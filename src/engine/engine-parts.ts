@@ -33,6 +33,8 @@ export interface EngineParts {
   /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects; false when it failed. */
   background(what: string, work: () => Promise<void>): Promise<boolean>;
   readonly networks: Networks;
+  /** What earlier engines left is found or taken away by then: what is made before that could pass for it. */
+  readonly reconciled: Promise<void>;
   /** Ends what is left of a group, removes it, and then these paths. */
   /** @param mounts taken away before */
   clearAway(groupPath: string, paths: readonly string[], mounts?: readonly string[]): Promise<void>;

@@ -52,6 +52,7 @@ export class Engine {
   readonly id: string;
   readonly startedMs = Date.now();
   readonly #parts: EngineParts;
+  readonly #reconciled = Promise.withResolvers<void>();
   readonly #pending = new Set<Promise<unknown>>();
   /** Those of them that wait for processes which the kernel does not let go. */
   readonly #stuck = new Set<Promise<unknown>>();
@@ -111,6 +112,7 @@ export class Engine {
     noteBoot(places);
     await engine.networks.reconcile();
     await engine.volumes.reconcile((id) => engine.containers.has(id));
+    engine.#reconciled.resolve();
     return engine;
   }
 
@@ -160,6 +162,7 @@ export class Engine {
       images: this.images,
       networks: this.networks,
       events: this.events,
+      reconciled: this.#reconciled.promise,
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
       noteStart: (record) => this.containers.readyStarts.noteStart(record),
       forget: (container) => this.containers.forget(container),

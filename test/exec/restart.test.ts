@@ -122,6 +122,20 @@ kernelTest("what ends while the engine is dead starts again; what was waiting go
   await product.ok("rm", "-f", "unseen", "waiting");
 });
 
+kernelTest("what was waiting goes on after its supervisor's death too, with nobody who asks", needs, async () => {
+  await start("waiting", "always", "exit 1");
+  await waitUntil(async () => (await inspect("waiting")).RestartCount >= 4, waitMs, "its delay has grown");
+  await becomes("waiting", "restarting");
+  const { RestartCount } = await inspect("waiting");
+  const supervisor = product.supervisorPid() ?? 0;
+  process.kill(supervisor, "SIGKILL");
+  product.disconnect();
+  const isBack = () => product.enginePid() !== undefined && product.supervisorPid() !== supervisor;
+  await waitUntil(isBack, waitMs, "nobody asked, and an engine is there");
+  await waitUntil(async () => (await inspect("waiting")).RestartCount > RestartCount, waitMs, "it goes on");
+  await product.ok("rm", "-f", "waiting");
+});
+
 kernelTest("a start that fails ends the restarting, and says why", needs, async () => {
   const gone = join(directory, "gone");
   writeFileSync(gone, "");

@@ -31,9 +31,15 @@ export function hasPolicy({ Name }: Policy): boolean {
 /** What comes of a run that ended. */
 export function afterEnd(policy: Policy, before: RestartState, run: RunRecord): RestartState {
   const lasted = run.startedNs !== "0" && BigInt(run.endedNs) - BigInt(run.startedNs) >= LASTING_NS;
-  const delayMs = lasted || before.delayMs === 0 ? FIRST_DELAY_MS : Math.min(before.delayMs * 2, DELAY_MAX_MS);
+  const { delayMs } = lasted ? laterStill(noRestarts) : laterStill(before);
   if (before.isStopped || !wantsRestart(policy, before, run)) return { ...before, delayMs: 0, isWaiting: false };
   return { ...before, count: before.count + 1, delayMs, isWaiting: true };
+}
+
+/** The next restart waits longer. */
+export function laterStill(before: RestartState): RestartState {
+  const delayMs = before.delayMs === 0 ? FIRST_DELAY_MS : Math.min(before.delayMs * 2, DELAY_MAX_MS);
+  return { ...before, delayMs };
 }
 
 /** Whether a container that stood still when the machine went down comes back with it. */

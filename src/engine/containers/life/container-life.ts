@@ -61,7 +61,11 @@ export class ContainerLife {
     this.volumes.refer();
     this.restarts = new ContainerRestarts({
       record: () => this.record,
-      restart: () => void parts.background(`restarting ${this.id}`, restart),
+      restart: () =>
+        void parts.background(`restarting ${this.id}`, async () => {
+          await parts.reconciled;
+          await restart();
+        }),
     });
   }
 

@@ -16,7 +16,7 @@ import { ContainerProcess } from "../container-process.ts";
 import { groupPathOfRecord, neverRun } from "../container-record.ts";
 import { ExpectedStart } from "../expected-start.ts";
 import type { ReadyStart } from "../ready-start.ts";
-import { noRestarts } from "../restart-policy.ts";
+import { laterStill, noRestarts } from "../restart-policy.ts";
 import { explainFailure } from "../start-failure.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerRemoval } from "./removal.ts";
@@ -87,7 +87,7 @@ export class ContainerStart {
     });
   }
 
-  /** By its restart policy, unless it was stopped, started or removed meanwhile. A start that fails ends the restarting. */
+  /** By its restart policy, unless it was stopped, started or removed meanwhile. A start that fails ends the restarting, one that was cut off does not. */
   startAgain(): Promise<void> {
     const life = this.#life;
     return life.queue.run(async () => {
@@ -237,6 +237,12 @@ export class ContainerStart {
     const life = this.#life;
     const { error, exitCode } = explainFailure(failure, plan?.spec);
     if (error.code !== "unkillable") this.#its.removal.clear(); // else that is under way
+    if (error.code === "executor_lost" && life.restarts.isWaiting) {
+      // What carries plans out was killed, which says nothing of this one: the container still waits for its start.
+      await life.write({ ...life.run, error: error.message }, life.withRestarts(laterStill(life.restarts.state)));
+      life.restarts.schedule();
+      return error;
+    }
     const run = { ...life.run, exitCode, error: error.message };
     if (life.isTransient) await this.#its.removal.vanish(run);
     else await life.write(run, life.withRestarts({ isWaiting: false }));

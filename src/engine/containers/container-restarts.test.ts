@@ -1,0 +1,94 @@
+/** A container that comes back by its policy, on a recording executor. */
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { waitUntil } from "../../../test/wait-until.ts";
+import { OrlopError } from "../../base/errors.ts";
+import { StepFailure } from "../../kernel/executor.ts";
+import { FakeExecutor } from "../../kernel/executor-fake.ts";
+import { FakeNetd } from "../../kernel/netd-fake.ts";
+import type { Step } from "../../kernel/step.ts";
+import { parseContainerCreate } from "../../spec/engine-api-container.ts";
+import { Engine } from "../engine.ts";
+import type { Container } from "./container.ts";
+
+const waitMs = 10_000;
+
+let directory: string;
+let executor: FakeExecutor;
+let engine: Engine;
+
+async function openEngine(netd = new FakeNetd()): Promise<void> {
+  executor = new FakeExecutor();
+  const places = { runDir: join(directory, "run"), stateDir: join(directory, "state") };
+  engine = await Engine.open({
+    ...{ places, executor, netd },
+    installRules: async () => undefined,
+    watch: () => undefined,
+  });
+}
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "orlop-restarts-"));
+  await openEngine();
+});
+afterEach(async () => {
+  await engine.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** It runs, and comes back whatever it ends with. */
+async function startLasting(): Promise<Container> {
+  const HostConfig = { NetworkMode: "none", RestartPolicy: { Name: "always" } };
+  const { container } = await engine.containers.create(
+    parseContainerCreate({ Image: "host", Cmd: ["true"], HostConfig }),
+    "lasting",
+  );
+  await container.start();
+  return container;
+}
+
+/** So starts fail, until that is mended. */
+function failStarts(failure: (steps: readonly Step[]) => Error): void {
+  executor.onRun = (steps) => {
+    if (steps.some(({ op }) => op === "listen")) throw failure(steps);
+    return new Map();
+  };
+}
+
+test("a start by its policy that was cut off is made again, and meanwhile it says why", async () => {
+  const container = await startLasting();
+  failStarts(() => OrlopError.of("executor_lost", { reason: "somebody killed it" }));
+  executor.monitors[0]?.exit(0);
+  await waitUntil(() => container.error.includes("somebody killed it"), waitMs, "it was cut off");
+  expect(container.status).toBe("restarting");
+  executor.onRun = () => new Map();
+  await waitUntil(() => container.isRunning, waitMs, "it is made again");
+  expect([container.error, executor.monitors.length]).toEqual(["", 2]);
+});
+
+test("a start by its policy that fails is the last one", async () => {
+  const container = await startLasting();
+  failStarts((steps) => new StepFailure(steps, 0, 28, ""));
+  executor.monitors[0]?.exit(0);
+  await waitUntil(() => container.error.includes("ENOSPC"), waitMs, "it failed");
+  expect(container.status).toBe("exited");
+});
+
+test("none comes back before it is known what the last engine left", async () => {
+  const container = await startLasting();
+  executor.monitors[0]?.exit(0);
+  await waitUntil(() => container.status === "restarting", waitMs, "it waits");
+  await engine.close();
+  let startedMeanwhile: number | undefined;
+  const netd = new FakeNetd();
+  netd.sync = async () => {
+    await Bun.sleep(container.restarts.state.delayMs + 200); // its time comes
+    startedMeanwhile = executor.monitors.length;
+  };
+  await openEngine(netd);
+  expect(startedMeanwhile).toBe(0);
+  await waitUntil(() => executor.monitors.length === 1, waitMs, "it comes back");
+});
