@@ -3,10 +3,11 @@
 import { describe, expect } from "bun:test";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { kernelTest, type Scratch } from "./kernel/harness.ts";
 import { findLeaks, takeSnapshot } from "./leakcheck.ts";
+import { waitUntil } from "./wait-until.ts";
 
 /** What leakcheck reports after `leak`, which registers its own undoing. */
 async function noticed(scratch: Scratch, leak: () => void | Promise<void>): Promise<string> {
@@ -61,10 +62,12 @@ describe("leakcheck notices", () => {
   });
 
   kernelTest("a process that left its parent, by the directory that it is in", ["root"], async (scratch) => {
-    const text = await noticed(scratch, () => {
+    const text = await noticed(scratch, async () => {
       const script = `cd ${scratch.directory}; setsid sleep 1000 >/dev/null 2>&1 & echo $!`;
       const pid = Number(execFileSync("sh", ["-c", script]));
       scratch.defer(() => void process.kill(pid, "SIGKILL"));
+      const isItself = (): boolean => !readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("sh");
+      await waitUntil(isItself, 5000, "it is its own program");
     });
     expect(text).toMatch(/^process: (setsid )?sleep 1000$/m);
   });

@@ -2,7 +2,8 @@
 
 import { Random } from "../chaos/random.ts";
 
-const seed = Number(process.env["ORLOP_VALUES_SEED"] ?? Date.now() % 1_000_000);
+/** The same values each time, unless others are asked for: who has changed nothing is not to be surprised. */
+const seed = Number(process.env["ORLOP_VALUES_SEED"] ?? 1);
 const random = new Random(seed);
 
 /** Named when a test fails, so that the same values come again. */

@@ -10,7 +10,7 @@ import { runGuest } from "./run-guest.ts";
 
 const repository = join(import.meta.dir, "../..");
 const cache = join(repository, ".cache/vm");
-const timeoutMs = 10 * 60_000;
+const timeoutMs = 30 * 60_000;
 
 /** Under software emulation everything takes so many times longer. */
 const slowness = 10;

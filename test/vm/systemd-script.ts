@@ -8,7 +8,7 @@ orlop=/orlop/dist/orlop
 finish() { echo; echo "guest task ended with $1"; sync; systemctl start --no-block $2.target; exit; }
 fail() { echo "FAILED: $*"; journalctl -b --no-pager | tail -80; cat /run/orlop/engine.log; finish 1 poweroff; }
 is() { [ "$2" = "$3" ] || fail "$1: '$2', not '$3'"; echo "ok: $1"; }
-until_is() { n=0; while [ "$(eval "$2" 2>/dev/null)" != "$3" ]; do n=$((n+1)); [ $n -lt 300 ] || fail "$1: '$(eval "$2" 2>&1)', not '$3'"; sleep 0.1; done; echo "ok: $1"; }
+until_is() { n=0; while [ "$(eval "$2" 2>/dev/null)" != "$3" ]; do n=$((n+1)); [ $n -lt 3000 ] || fail "$1: '$(eval "$2" 2>&1)', not '$3'"; sleep 0.1; done; echo "ok: $1"; }
 pids() { docker inspect -f '{{.State.Pid}}' kept plain | tr '\\n' ' '; }
 supervisor() { systemctl show -p MainPID --value orlop.service; }
 sleepers() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'sleep 7000[12]' | sort -u | wc -l; }

@@ -11,7 +11,7 @@ import { afterBoot, beforeBoot } from "./systemd-script.ts";
 
 const repository = join(import.meta.dir, "../..");
 const cache = join(repository, ".cache/vm");
-const timeoutMs = 10 * 60_000;
+const timeoutMs = 30 * 60_000;
 
 const modules = [
   ...["overlay", "bridge", "veth", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet"],
