@@ -128,6 +128,32 @@ kernelTest(
 );
 
 kernelTest(
+  "networks of a container that ends at this moment are changed for its next start",
+  needs,
+  async (scratch) => {
+    const { product, inspect, mounts } = await open(scratch);
+    await product.ok("network", "create", "third");
+    await product.ok("run", "-d", "--name", "web", "--network", "lan", "host", "sleep", "1000");
+    await product.ok("network", "connect", "other", "web");
+    await waitUntil(async () => (await mounts("web")).length === 0, readyMs, "its mount is gone");
+    const { Pid } = (await inspect("web")).State;
+    const monitor = Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${Pid}/status`, "utf8"))?.[1]);
+    process.kill(monitor, "SIGSTOP"); // it takes in the end, and tells it
+    scratch.defer(() => void (product.pids().includes(monitor) && process.kill(monitor, "SIGCONT")));
+    process.kill(Pid, "SIGKILL");
+    const isOver = () => /^State:\s+Z/m.test(readFileSync(`/proc/${Pid}/status`, "utf8"));
+    await waitUntil(isOver, readyMs, "it has ended, and nobody was told");
+    await product.ok("network", "connect", "third", "web");
+    await product.ok("network", "disconnect", "other", "web");
+    process.kill(monitor, "SIGCONT");
+    await product.ok("wait", "web");
+    await product.ok("start", "web");
+    expect(Object.keys((await inspect("web")).NetworkSettings.Networks).toSorted()).toEqual(["lan", "third"]);
+  },
+  timeoutMs,
+);
+
+kernelTest(
   "a first process that has left the namespace is not followed: what cannot be done any more is refused by name",
   needs,
   async (scratch) => {

@@ -44,11 +44,16 @@ export function lead(path: string, target: string): void {
   renameSync(made, path);
 }
 
-/** Into the namespace, by whatever holds it. @throws {OrlopError} network_left */
+/** Whether that process is no more: its container ends, which may not have been told yet. */
+export function hasEnded({ pid, startTicks }: NamespaceHolder): boolean {
+  return look(namespaceOf(pid)) === undefined || readStartTicks(pid) !== startTicks;
+}
+
+/** Into the namespace, by whatever holds it; ESRCH at `target` where that has ended. @throws {OrlopError} network_left */
 export function enterSandbox(path: string, { holder }: Pick<SandboxRecord, "holder">): Step[] {
   if (holder === undefined) return [enterNamespace(path)];
   const { pid, startTicks, inode } = holder;
-  if (look(namespaceOf(pid))?.ino !== inode) throw OrlopError.of("network_left", { pid });
+  if (!hasEnded(holder) && look(namespaceOf(pid))?.ino !== inode) throw OrlopError.of("network_left", { pid });
   const why = "the container's first process, which holds its network namespace, and no other";
   return [{ op: "target", pid, started: startTicks, why }, enterNamespace(namespaceOf(pid))];
 }

@@ -253,20 +253,33 @@ export class Networks {
     const endpoints = [...container.endpoints, { network: network.name, settings }];
     this.#links.check({ body: container.body, endpoints });
     if (!container.isRunning) return;
-    await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
-    await this.#names.tell(container, endpoints);
+    await this.#whileItRuns(container, async () => {
+      await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
+      await this.#names.tell(container, endpoints);
+    });
     this.#tell("connect", network, container.id);
+  }
+
+  /** As of a container that does not run, where it ends meanwhile: its release gives back what was done. */
+  async #whileItRuns({ id }: NetworkedContainer, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!this.#sandboxes.hasEnded(id)) throw error;
+    }
   }
 
   async disconnect(container: NetworkedContainer, network: Network): Promise<void> {
     if (!container.isRunning) return;
-    await this.#links.open(container.id, network.id);
-    await this.#sandboxes.disconnect(container.id, container.places.runDir, network.id);
-    await this.#names.leave(container.id, network.id);
     const left = container.endpoints.filter(
       (endpoint) => endpoint.network !== network.name && endpoint.network !== network.id,
     );
-    await this.#names.tell(container, left);
+    await this.#whileItRuns(container, async () => {
+      await this.#links.open(container.id, network.id);
+      await this.#sandboxes.disconnect(container.id, container.places.runDir, network.id);
+      await this.#names.leave(container.id, network.id);
+      await this.#names.tell(container, left);
+    });
     this.#tell("disconnect", network, container.id);
   }
 

@@ -11,7 +11,7 @@ import { Endpoints } from "./endpoints.ts";
 import { HandOvers } from "./hand-overs.ts";
 import type { HostNetwork, Survey } from "./host-network.ts";
 import { LiveSandboxes } from "./live-sandboxes.ts";
-import { lead } from "./namespace-holder.ts";
+import { hasEnded, lead } from "./namespace-holder.ts";
 import type { Network } from "./network.ts";
 import { parsed } from "./network-create.ts";
 import { PublishedPorts } from "./published-ports.ts";
@@ -165,6 +165,12 @@ export class Sandboxes {
   }
 
   // ── while the container runs ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** The container has ended, whether that was told or not: what has to do with its network may fail. */
+  hasEnded(containerId: string): boolean {
+    const record = this.#live.of(containerId);
+    return record === undefined || (record.holder !== undefined && hasEnded(record.holder));
+  }
 
   connect(containerId: string, runDir: string, wish: EndpointWish): Promise<void> {
     return this.#changes.connect(containerId, runDir, wish);
