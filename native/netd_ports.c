@@ -64,10 +64,7 @@ static int open_held(const struct range *range, uint16_t port) {
   int fd = socket(address.ss_family, type, range->protocol);
   if (fd < 0 || bind_held(fd, range->protocol, &address, size) == 0)
     return fd;
-  int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
+  return close_after(fd, -1);
 }
 
 /* Without sctp in the kernel no process can take an sctp port: it is held by nothing. */

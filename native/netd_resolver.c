@@ -55,10 +55,7 @@ static int open_socket(int type, uint16_t *port) {
       (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
       bind(fd, (struct sockaddr *)&address, size) < 0 || (type == SOCK_STREAM && listen(fd, BACKLOG) < 0) ||
       getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    return close_after(fd, -1);
   }
   *port = ntohs(address.sin_port);
   return fd;

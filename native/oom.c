@@ -48,10 +48,7 @@ static int register_eventfd(struct oom *oom, const char *control) {
   oom->source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   int size = snprintf(order, sizeof order, "%d %d", oom->source.fd, oom->file);
   ssize_t written = oom->source.fd < 0 ? -1 : write(fd, order, (size_t)size);
-  int error = errno;
-  close(fd);
-  errno = error;
-  return written < 0 ? -1 : 0;
+  return close_after(fd, written < 0 ? -1 : 0);
 }
 
 /* events: the group's file with the line "oom_kill N"; control: its cgroup.event_control (v1), "" where the file itself tells.

@@ -67,6 +67,9 @@ typedef int step_function(struct task *task, union argument *arg);
 struct step_kind { const char *name, *signature; step_function *run; };
 extern const struct step_kind step_kinds[];              /* ends with a NULL name */
 
+/* descriptor.c: closes fd, where there is one; errno is still that of what came before. */
+int close_after(int fd, int result);
+
 /* ── decode.c: STEP payloads become arguments ──────────────────────────────────────────────────────────────────── */
 
 /* Where lists put their pointers: one region, used again for each step; pages come as they are touched. */

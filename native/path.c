@@ -185,10 +185,7 @@ static int open_by_walk(struct task *task, const char *path, int flags) {
   if (fd < 0 || (flags & O_PATH) != 0)
     return fd;
   int opened = reopen(task, fd, flags);
-  int error = errno;
-  close(fd);
-  errno = error;
-  return opened;
+  return close_after(fd, opened);
 }
 
 int root_open(struct task *task, const char *path, int flags) {

@@ -36,11 +36,11 @@ step_function step_shared_memory, step_taken;
 /* The bytes at `at` of the memory; false (EFAULT) where there are none. */
 bool shared_part(uint64_t at, uint64_t size, struct span *part);
 
+/* steps_layer_place.c */
+step_function step_layer, step_layer_into, step_layer_parent, step_layer_place, step_layer_end;
 /* steps_layer.c */
-step_function step_layer_shared_data;
-step_function step_layer, step_layer_directory, step_layer_file, step_layer_data, step_layer_symlink, step_layer_link;
-step_function step_layer_node, step_layer_xattr, step_layer_whiteout, step_layer_opaque, step_layer_time, step_layer_end;
-step_function step_layer_into, step_layer_parent, step_layer_place;
+step_function step_layer_directory, step_layer_file, step_layer_data, step_layer_shared_data, step_layer_symlink;
+step_function step_layer_link, step_layer_node, step_layer_xattr, step_layer_whiteout, step_layer_opaque, step_layer_time;
 /* steps_tree.c */
 step_function step_tree_stat, step_tree_below, step_tree_walk;
 /* init.c */

@@ -23,13 +23,6 @@ enum {
   TREE_DEPTH_MAX = 512,
 };
 
-static int close_after(int fd, int result) {
-  int error = errno;
-  close(fd);
-  errno = error;
-  return result;
-}
-
 static int make_directory(char *path, mode_t mode) {
   if (mkdir(path, mode) == 0 || errno == EEXIST)
     return 0;

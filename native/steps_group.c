@@ -20,10 +20,7 @@ static int write_text(const char *path, const char *text) {
   if (fd < 0)
     return -1;
   ssize_t written = write(fd, text, strlen(text));
-  int error = errno;
-  close(fd);
-  errno = error;
-  return written < 0 ? -1 : 0;
+  return close_after(fd, written < 0 ? -1 : 0);
 }
 
 /* SIGKILL to each task that the file lists; how many there were, or -1. Lines may be split between two reads. */

@@ -48,13 +48,6 @@ static int finish_mount(struct task *task, int fs, uint64_t attributes) {
   return mount < 0 ? explain(task, fs, "mount") : mount;
 }
 
-static int close_after(int fd, int result) {
-  int error = errno;
-  close(fd);
-  errno = error;
-  return result;
-}
-
 int make_mount(struct task *task, const char *fstype, const char *source, uint64_t attributes, char **options) {
   int fs = fsopen(fstype, FSOPEN_CLOEXEC);
   if (fs < 0)

@@ -152,10 +152,7 @@ static int open_proc_file(int proc, const char *directory, const char *path) {
   int fd = POINT("proc.openat2") < 0 ? -1 : (int)syscall(SYS_openat2, below, path, &how, sizeof how);
   if (fd < 0 && (errno == ENOSYS || errno == EPERM) && strstr(path, "..") == NULL)
     fd = openat(below, path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC); /* procfs has no other links below sys */
-  int error = errno;
-  close(below);
-  errno = error;
-  return fd;
+  return close_after(below, fd);
 }
 
 static int write_proc(struct task *task, const char *directory, const char *path, const char *value) {

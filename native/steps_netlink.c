@@ -202,8 +202,5 @@ int step_netlink_list(struct task *task, union argument *arg) {
     result = send(fd, arg[1].b.at, header.nlmsg_len, 0) < 0 ? fail(task, errno, "list") : collect(task, fd, list);
     munmap(list, LIST_MAX + 1);
   }
-  int error = errno;
-  close(fd);
-  errno = error;
-  return result;
+  return close_after(fd, result);
 }

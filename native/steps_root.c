@@ -13,13 +13,6 @@
 
 #include "steps.h"
 
-static int close_after(int fd, int result) {
-  int error = errno;
-  close(fd);
-  errno = error;
-  return result;
-}
-
 /* Whether a path is not there, so that there is nothing to hide. */
 static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
 

@@ -20,14 +20,6 @@
 
 enum { COPY_DEPTH_MAX = 512, COPY_VALUE_MAX = 64 << 10 };
 
-static int close_after(int fd, int result) {
-  int error = errno;
-  if (fd >= 0)
-    close(fd);
-  errno = error;
-  return result;
-}
-
 /* One name in two directories, and where files with several names wait for their other ones. */
 struct pair { int from, to, links; const char *name; };
 

@@ -19,10 +19,7 @@ static int write_whole(const char *path, struct span data) {
   if (fd < 0)
     return -1;
   ssize_t written = write(fd, data.at, data.size);
-  int error = errno;
-  close(fd);
-  errno = error;
-  return written < 0 || (size_t)written != data.size ? -1 : 0;
+  return close_after(fd, written < 0 || (size_t)written != data.size ? -1 : 0);
 }
 
 /* 1: the file has this line; 0: not, or there is no file; -1 errno. */
@@ -143,10 +140,7 @@ static int add_inside(int directory, dev_t device, int depth, double *bytes) {
   struct dirent *entry;
   int result = 0;
   if (list == NULL) {
-    int error = errno;
-    close(directory);
-    errno = error;
-    return -1;
+    return close_after(directory, -1);
   }
   while (result == 0 && (errno = 0, entry = readdir(list)) != NULL) {
     struct stat stat;

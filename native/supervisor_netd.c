@@ -51,10 +51,7 @@ static pid_t start(int lock, const char *run) {
   pid_t supervisor = getpid(), child = fork();
   if (child == 0)
     become_netd(supervisor, lock, listener, run);
-  int error = errno;
-  close(listener);
-  errno = error;
-  return child;
+  return close_after(listener, child);
 }
 
 pid_t supervisor_netd(struct places places, bool *found) {
@@ -65,8 +62,5 @@ pid_t supervisor_netd(struct places places, bool *found) {
     return -1;
   *found = flock(lock, LOCK_EX | LOCK_NB) < 0;
   pid_t pid = *found ? (errno == EWOULDBLOCK ? read_pid(lock) : -1) : start(lock, places.run);
-  int error = errno;
-  close(lock);
-  errno = error;
-  return pid;
+  return close_after(lock, pid);
 }
