@@ -12,14 +12,8 @@ enum source { SIGNALS = 1, API, CONTROL, LINK, PEER, ORPHAN };
 
 void supervisor_watch(enum source source, int fd);
 void supervisor_unwatch(int fd);
-/* Something that only the engine can answer happened. */
-void supervisor_need_engine(void);
-void supervisor_stop(void);
-/* This connection is the engine's. */
-void supervisor_link_engine(int fd);
-/* The engine answers clients, says this connection; any other but the engine's is not heard. */
-void supervisor_engine_serves(int fd);
-void supervisor_peer_left(int fd);
+/* In a forked child: the signals as a program expects them. */
+void supervisor_restore_signals(void);
 /* An orphan: init reaps it, a pidfd tells us. */
 void supervisor_watch_orphan(pid_t pid);
 /* Answers when connections to netd.sock are taken. Its end, too, is something that only the engine can answer. */
@@ -78,7 +72,35 @@ const char *failing_message(void);
 /* Tells it to all clients that wait at this socket. */
 void failing_answer(int listener);
 
-/* supervisor_engine.c: in the child that becomes the engine. An older one that is still there is killed first. */
+/* supervisor_engine.c: the engine's life. */
+struct engine_setting {
+  struct places places;
+  char **argv;
+  int api;            /* the socket that the engine accepts from while it runs */
+  int64_t idle_ms;    /* so often it is asked to leave; 0 never */
+  bool service;
+};
+void supervisor_engine_configure(struct engine_setting setting);
+/* Something that only the engine can answer happened. */
+void supervisor_engine_need(void);
+/* Somebody has connected to the API while no engine accepts. */
+void supervisor_engine_client_waits(void);
+/* A child has ended: whether it was the engine. */
+bool supervisor_engine_ended(pid_t child, int status);
+/* This connection is the engine's. */
+void supervisor_engine_linked(int fd);
+void supervisor_engine_unlinked(int fd);
+/* The engine answers clients, says this connection; any other but the engine's is not heard. */
+void supervisor_engine_serves(int fd);
+/* The supervisor stops: the engine first. */
+void supervisor_engine_stop(void);
+bool supervisor_engine_is_over(void);
+/* It is over because no engine can be started from here. */
+bool supervisor_engine_has_left(void);
+/* Does what is due; returns when the next is, 0 when nothing is planned. */
+int64_t supervisor_engine_keep_time(int64_t now);
+
+/* supervisor_engine_lock.c: in the child that becomes the engine. An older one that is still there is killed first. */
 void supervisor_lock_engine(struct places places);
 
 /* supervisor_netd.c: sees that a netd runs. Its pid; *found: it ran already. -1: errno. */

@@ -1,61 +1,185 @@
-/* Never more than one engine is at work in a state directory. */
+/* The engine's life: it is started when somebody needs it, started again when it dies, asked to leave when it is idle. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor.h"
 
-enum { LOCK_FAILED = 126, FOREIGN_PAUSE_MS = 10 };
+enum {
+  BACKOFF_MIN_MS = 100,
+  BACKOFF_MAX_MS = 5000,
+  SHORT_LIFE_MS = 1000,       /* an engine that lived less is restarted with a delay */
+  STOP_PATIENCE_MS = 10000,
+};
 
-static struct flock whole_file(void) { return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}; }
+static struct {
+  struct engine_setting is;
+  pid_t pid;                          /* 0: not running */
+  int link;                           /* the peer that said ENGINE; -1 */
+  bool serves;                        /* it answers clients */
+  bool needed;                        /* something happened since it was last asked to leave */
+  bool stopping;
+  bool left;                          /* stopping because no engine can be started from here */
+  int64_t backoff_ms;
+  int64_t started_at, start_at, leave_at, kill_at; /* monotonic, ms; 0: not planned (but started_at) */
+} engine = {.link = -1};
 
-/* Whether somebody else holds the lock, and who: 0 for a process of another PID namespace. */
-static bool is_held(int lock, pid_t *holder) {
-  struct flock held = whole_file();
-  bool found = fcntl(lock, F_GETLK, &held) == 0 && held.l_type != F_UNLCK;
-  *holder = found && held.l_pid > 0 ? held.l_pid : 0;
-  return found;
+void supervisor_engine_configure(struct engine_setting setting) { engine.is = setting; }
+
+/* The listening socket as descriptor 3, its lock as the next, and nothing else of ours. */
+_Noreturn static void become_engine(void) {
+  if (engine.is.api == 3)
+    fcntl(3, F_SETFD, 0);
+  else
+    dup2(engine.is.api, 3);
+  syscall(SYS_close_range, 4U, ~0U, 0U);
+  supervisor_lock_engine(engine.is.places);
+  supervisor_restore_signals();
+  signal(SIGPIPE, SIG_DFL);
+  execv(engine.is.argv[0], engine.is.argv);
+  failing_exec(engine.is.argv[0], errno);
 }
 
-/* Nobody waits for it any more: its supervisor is gone, or there would be no other. Returns when it has ended. */
-static void end_holder(int lock) {
-  pid_t holder, again;
-  if (!is_held(lock, &holder))
+static void start(void) {
+  engine.start_at = 0;
+  if (engine.pid > 0 || engine.stopping)
     return;
-  int fd = holder > 0 ? (int)syscall(SYS_pidfd_open, holder, 0) : -1;
-  /* asked again, so that the descriptor is of that very process, not of a later one with its number */
-  if (fd >= 0 && is_held(lock, &again) && again == holder)
-    syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-  struct pollfd end = {.fd = fd, .events = POLLIN};
-  poll(&end, 1, fd >= 0 ? -1 : FOREIGN_PAUSE_MS);
-  if (fd >= 0)
-    close(fd);
-}
-
-/* An engine that lost its supervisor ends by itself, but not before it notices. Until then it goes on with what it was doing, and the
- * next one would wait for the database that it has open, and give up. The lock is the process's own (fcntl, not flock): it stays over execve, no child inherits it, it ends with the process or
- * when that closes the file, and the kernel says who has it. */
-void supervisor_lock_engine(struct places places) {
-  char name[PATH_MAX];
-  snprintf(name, sizeof name, "%s/engine.lock", places.state);
-  int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600); /* stays open in the engine */
-  struct flock wanted = whole_file();
-  while (fd >= 0 && fcntl(fd, F_SETLK, &wanted) < 0) {
-    if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
-      fd = -1;
-      break;
-    }
-    end_holder(fd);
+  supervisor_unwatch(engine.is.api); /* from now on the engine accepts */
+  engine.started_at = supervisor_now_ms();
+  engine.needed = engine.serves = false;
+  failing_prepare();
+  pid_t child = fork();
+  if (child == 0)
+    become_engine();
+  if (child < 0) {
+    supervisor_watch(API, engine.is.api);
+    engine.start_at = supervisor_now_ms() + BACKOFF_MAX_MS;
+    return;
   }
-  if (fd >= 0)
+  engine.pid = child;
+  (void)POINT("supervisor.engine.started");
+}
+
+void supervisor_engine_need(void) {
+  engine.needed = true;
+  if (engine.pid == 0 && engine.start_at == 0)
+    start();
+}
+
+/* No engine can be started from here: perhaps from where the next command is, if we are out of its way. Containers, monitors
+ * and netd do without us. A service is not started again for this (EXIT_REFUSED), but by its socket. */
+static void leave(void) {
+  fprintf(stderr, "orlop: the supervisor leaves: %s\n", failing_message());
+  engine.stopping = engine.left = true;
+}
+
+/* The next try; the longer it has failed, the later. */
+static void plan_restart(void) {
+  engine.backoff_ms = engine.backoff_ms == 0 ? BACKOFF_MIN_MS : engine.backoff_ms * 2;
+  engine.backoff_ms = engine.backoff_ms < BACKOFF_MAX_MS ? engine.backoff_ms : BACKOFF_MAX_MS;
+  engine.start_at = supervisor_now_ms() + engine.backoff_ms;
+  if (!failing_is_told())
+    supervisor_unwatch(engine.is.api); /* a waiting client must not start it sooner */
+}
+
+static void ended(int status) {
+  bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0 && engine.serves;
+  int64_t lived_ms = supervisor_now_ms() - engine.started_at;
+  engine.pid = 0;
+  engine.leave_at = 0;
+  (void)POINT("supervisor.engine.ended");
+  if (engine.stopping)
     return;
-  fprintf(stderr, "orlop: %s: %s\n", name, strerror(errno));
-  _exit(LOCK_FAILED);
+  supervisor_watch(API, engine.is.api);
+  if (well && !engine.needed) {
+    engine.backoff_ms = 0;
+    return;
+  }
+  if (!engine.serves)
+    failing_note(engine.is.places, engine.is.argv[0], status, engine.is.service);
+  if (!well)
+    fprintf(stderr, "orlop: the engine ended with %s %d\n", WIFSIGNALED(status) ? "signal" : "status",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+  if (well || (engine.serves && lived_ms >= SHORT_LIFE_MS)) {
+    engine.backoff_ms = 0;
+    start();
+  } else if (failing_is_told() && failing_for_good())
+    leave();
+  else
+    plan_restart();
+}
+
+void supervisor_engine_stop(void) {
+  if (engine.stopping)
+    return;
+  engine.stopping = true;
+  engine.start_at = engine.leave_at = 0;
+  if (engine.pid > 0) {
+    kill(engine.pid, SIGTERM);
+    engine.kill_at = supervisor_now_ms() + STOP_PATIENCE_MS;
+  }
+}
+
+bool supervisor_engine_ended(pid_t child, int status) {
+  if (child != engine.pid)
+    return false;
+  ended(status);
+  return true;
+}
+
+/* A try may be planned: then who waits is told what the last ones came to. */
+void supervisor_engine_client_waits(void) {
+  if (engine.start_at != 0 && failing_is_told())
+    failing_answer(engine.is.api);
+  else
+    start();
+}
+
+bool supervisor_engine_is_over(void) { return engine.stopping && engine.pid == 0; }
+
+bool supervisor_engine_has_left(void) { return engine.left; }
+
+/* ── its link ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+
+void supervisor_engine_linked(int fd) {
+  engine.link = fd;
+  engine.leave_at = engine.is.idle_ms > 0 ? supervisor_now_ms() + engine.is.idle_ms : 0;
+}
+
+void supervisor_engine_unlinked(int fd) {
+  if (fd == engine.link)
+    engine.link = -1;
+}
+
+void supervisor_engine_serves(int fd) {
+  if (fd != engine.link)
+    return;
+  engine.serves = true;
+  failing_over();
+}
+
+int64_t supervisor_engine_keep_time(int64_t now) {
+  int64_t next = 0;
+  if (engine.start_at != 0 && engine.start_at <= now)
+    start();
+  if (engine.leave_at != 0 && engine.leave_at <= now) {
+    engine.leave_at = now + engine.is.idle_ms;
+    engine.needed = false;
+    if (engine.link >= 0)
+      send_frame(engine.link, F_LEAVE, NULL, 0);
+  }
+  if (engine.kill_at != 0 && engine.kill_at <= now) {
+    engine.kill_at = 0;
+    kill(engine.pid, SIGKILL);
+  }
+  const int64_t planned[] = {engine.start_at, engine.leave_at, engine.kill_at};
+  for (size_t i = 0; i < sizeof planned / sizeof planned[0]; i++)
+    if (planned[i] != 0 && (next == 0 || planned[i] < next))
+      next = planned[i];
+  return next;
 }

@@ -24,7 +24,7 @@ void supervisor_accept_peer(int listener) {
 }
 
 static void drop(int listener, struct peer *peer) {
-  supervisor_peer_left(peer->fd);
+  supervisor_engine_unlinked(peer->fd);
   if (peer_count == PEERS_MAX)
     supervisor_watch(LINK, listener);
   close(peer->fd);
@@ -41,7 +41,7 @@ static int take_frame(struct peer *peer, uint8_t kind, struct span payload) {
   }
   switch (kind) {
   case F_ENGINE:
-    supervisor_link_engine(peer->fd);
+    supervisor_engine_linked(peer->fd);
     return 0;
   case F_WATCH:
     if (!take_u32(&payload, &pid))
@@ -57,10 +57,10 @@ static int take_frame(struct peer *peer, uint8_t kind, struct span payload) {
     supervisor_engine_serves(peer->fd);
     return 0;
   case F_STOP:
-    supervisor_stop();
+    supervisor_engine_stop();
     return 0;
   case F_WAKE:
-    supervisor_need_engine();
+    supervisor_engine_need();
     return 0;
   default:
     return -1;
