@@ -102,6 +102,14 @@ export class Product {
     return this.#processes().find(({ parent, words }) => parent === supervisor && words[1] !== "supervisor")?.pid;
   }
 
+  /** kill -9. Its pid. */
+  killEngine(): number {
+    const pid = this.enginePid();
+    if (pid === undefined) throw new Error("no engine runs"); // a kill of nobody would be one of this whole run
+    process.kill(pid, "SIGKILL");
+    return pid;
+  }
+
   /** Tasks and monitors: what the supervisor forked, wherever its parent is now. */
   monitorPids(): number[] {
     const supervisor = this.supervisorPid();
@@ -141,7 +149,9 @@ export class Product {
 
 /** The monitor of a container's first process, or of an exec's: it forked it. */
 export function monitorOf(pid: number): number {
-  return parentOf(String(pid));
+  const parent = parentOf(String(pid));
+  if (parent < 2) throw new Error(`process ${pid} has no monitor`);
+  return parent;
 }
 
 /** Runs a command to its end, both outputs kept. */

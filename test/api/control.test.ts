@@ -45,8 +45,7 @@ test("paused it stands still, across the engine's death; unpaused it goes on", a
   expect((await docker(product(), ["ps", "--format", "{{.Status}}"])).stdout).toContain("(Paused)");
   expect(JSON.parse((await ask("GET", "/info")).body)).toMatchObject({ ContainersPaused: 1, ContainersRunning: 0 });
 
-  const pid = product().enginePid() ?? expect.unreachable("no engine runs");
-  process.kill(pid, "SIGKILL");
+  const pid = product().killEngine();
   await waitUntil(() => product().enginePid() !== pid, 5000, "another engine");
   expect((await inspect("still")).State.Status).toBe("paused");
   let before = 0;
@@ -131,8 +130,7 @@ test("a new name is taken at once, and the old one is free", async () => {
     const answer = await ask("POST", `/containers/${Id}/rename?name=${name}`);
     expect([name, answer.status, messageOf(answer).includes(message)]).toEqual([name, status, true]);
   }
-  const pid = product().enginePid() ?? expect.unreachable("no engine runs");
-  process.kill(pid, "SIGKILL");
+  const pid = product().killEngine();
   await waitUntil(() => product().enginePid() !== pid, 5000, "another engine");
   expect((await inspect("second")).Id).toBe(Id);
   await remove("first");

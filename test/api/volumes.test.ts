@@ -335,7 +335,7 @@ volumeTest(
     writeFileSync(join(volumes, "stray/_data/file"), "kept");
     mkdirSync(join(volumes, "empty/_data"), { recursive: true });
     mkdirSync(join(volumes, ".gone-x/_data"), { recursive: true });
-    process.kill(product.enginePid() as number, "SIGKILL");
+    product.killEngine();
     product.disconnect();
     await product.run(["ps"]);
     const after = (await json("GET", "/volumes")) as { Volumes: { Name: string }[] };

@@ -120,7 +120,7 @@ kernelTest("one that takes too long is ended, and says so", needs, async () => {
 kernelTest("the next engine knows the health, and goes on", needs, async () => {
   await run("lasting", "--health-cmd", "test ! -e /tmp/ill", "--health-interval", "300ms", "--health-retries", "1");
   await becomes("lasting", "healthy");
-  process.kill(product.enginePid() ?? 0, "SIGKILL");
+  product.killEngine();
   product.disconnect();
   await product.ok("info");
   expect((await healthOf("lasting"))?.Status).toBe("healthy");

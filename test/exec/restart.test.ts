@@ -40,7 +40,7 @@ const becomes = (name: string, status: string) =>
   waitUntil(async () => (await inspect(name)).State.Status === status, waitMs, `${name} is ${status}`);
 
 async function loseEngine(): Promise<void> {
-  process.kill(product.enginePid() ?? 0, "SIGKILL");
+  product.killEngine();
   product.disconnect();
   await product.ok("info");
 }
@@ -112,7 +112,7 @@ kernelTest("what ends while the engine is dead starts again; what was waiting go
   await start("waiting", "always", "exit 1");
   await waitUntil(async () => (await inspect("waiting")).RestartCount >= 3, waitMs, "it waits");
   const supervisor = product.supervisorPid() ?? 0;
-  process.kill(product.enginePid() ?? 0, "SIGKILL");
+  product.killEngine();
   product.disconnect();
   expect(supervisor).toBeGreaterThan(0);
   await waitUntil(() => product.enginePid() !== undefined, waitMs, "nobody asked, and an engine is there");

@@ -146,7 +146,7 @@ test("in the middle of a download: not more than 8 MiB come again", async () => 
   const pulling = product.run(["pull", name]);
   const ingest = join(product.stateDir, "content/ingest", digest.slice("sha256:".length));
   await waitUntil(() => Bun.file(ingest).size >= 9_900_000, 5000, "most of the layer");
-  process.kill(product.enginePid() ?? 0, "SIGKILL");
+  product.killEngine();
   expect((await pulling).exitCode).toBe(1);
   isHeld = false;
   const mark = registry.requests.length;

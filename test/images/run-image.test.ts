@@ -111,7 +111,7 @@ test("skopeo finds every image in the store, by its name", async () => {
 });
 
 test("images are there for the next engine", async () => {
-  process.kill(product().enginePid() ?? 0, "SIGKILL");
+  product().killEngine();
   expect(await output("images", "-q", name("1"))).toMatch(/^[0-9a-f]{12}\n$/);
   expect(await output("run", "--rm", name("1"), "cat file")).toBe("first\n");
 });

@@ -63,7 +63,7 @@ kernelTest(
     const groups = pids.map((pid) => `/proc/${pid}/root`);
     process.kill(supervisor, "SIGSTOP"); // it would start another engine
     try {
-      process.kill(product.enginePid() ?? expect.unreachable("no engine"), "SIGKILL");
+      product.killEngine();
       for (const group of groups) writeFileSync(`${group}/go`, "");
       await waitUntil(() => !isThere(pids[1] ?? 0), patienceMs, "one has ended");
     } finally {
@@ -74,7 +74,7 @@ kernelTest(
     expect(await stateOf(product, "runs")).toEqual({ Status: "running", OOMKilled: true });
     expect(await stateOf(product, "ends")).toEqual({ Status: "exited", OOMKilled: true, ExitCode: 137 });
     expect(await actionsOf(product, "ends")).toEqual(["oom", "die"]);
-    process.kill(product.enginePid() ?? expect.unreachable("no engine"), "SIGKILL");
+    product.killEngine();
     product.disconnect();
     await product.ok("ps");
     expect(await stateOf(product, "runs")).toEqual({ Status: "running", OOMKilled: true });

@@ -100,7 +100,7 @@ kernelTest(
     defer(() => second.stop());
     const id = await first.ok("run", "-d", "--network", "none", "host", "sleep", "1000");
     renameSync(join(directory, "first"), join(directory, "moved"));
-    process.kill(first.enginePid() ?? expect.unreachable("no engine"), "SIGKILL");
+    first.killEngine();
     expect(await second.ok("ps", "-q", "--no-trunc")).toBe(id);
     expect(await second.ok("exec", id, "echo", "inside")).toBe("inside");
     rmSync(join(directory, "moved"), { recursive: true });

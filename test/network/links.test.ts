@@ -128,7 +128,7 @@ kernelTest(
     await product.ok("exec", "web", "ip", "route", "add", await addressOf("stranger"), "via", "10.213.242.1");
     expect(await says("stranger", "10.213.242.7", 80)).toBe("");
     // The next engine knows it too, and so do the rules when somebody has flushed them.
-    process.kill(product.enginePid() ?? 0, "SIGKILL");
+    product.killEngine();
     await product.ok("ps");
     expect(await opened()).toEqual(["hello", "", "", ""]);
     // Whoever gets its address later is not meant.
@@ -182,6 +182,7 @@ kernelTest(
     const isBack = (name: string) => waitUntil(async () => runs(await state(name)), readyMs, `${name} is back`);
     const die = async (name: string): Promise<void> => {
       const before = await state(name);
+      expect(before.Pid).toBeGreaterThan(1);
       process.kill(before.Pid, "SIGKILL");
       const isOver = async () => (await state(name)).Restarting || (await state(name)).StartedAt !== before.StartedAt;
       await waitUntil(isOver, readyMs, `${name} ends`);

@@ -120,7 +120,7 @@ kernelTest(
     await waitUntil(async () => (await mounts("web")).length === 0, readyMs, "the next one has taken the mount away");
     const { SandboxKey, Networks } = (await inspect("web")).NetworkSettings;
     expect(inside(SandboxKey, "ip", "-br", "address")).toContain(Networks.lan.IPAddress);
-    process.kill(product.enginePid() ?? 0, "SIGKILL");
+    product.killEngine();
     await product.ok("network", "connect", "other", "web");
     expect(inside(SandboxKey, "ip", "-br", "address")).toContain("eth1");
   },
