@@ -1,36 +1,28 @@
-/**
- * A container's files from outside: archives in and out, and what it changed. While it runs, its own mount namespace is joined,
- * so that its mounts are seen; else its root is put together as its start would, for one task alone.
- */
+/** A container's files from outside: archives in and out, and what it changed. */
 
 import { posix } from "node:path";
 import { OrlopError } from "../../base/errors.ts";
 import { decompress } from "../../images/decompress.ts";
-import { CLONE_NEWNS, S_IFDIR, S_IFLNK, S_IFMT } from "../../kernel/linux.ts";
+import { S_IFDIR, S_IFLNK, S_IFMT } from "../../kernel/linux.ts";
 import { StreamedStepFailure } from "../../kernel/plan-stream.ts";
 import type { Step } from "../../kernel/step.ts";
 import type { TreeNode, TreeRecord } from "../../kernel/tree-record.ts";
 import { TreeStream } from "../../kernel/tree-stream.ts";
-import { planMounts } from "../../runtime/plan-mounts.ts";
 import { type ByteString, byteStringOfText, bytesOf } from "../../spec/tar-entry.ts";
 import { TarReader } from "../../spec/tar-reader.ts";
 import { type Change, ChangeFilter, changeOf } from "../../storage/changes.ts";
 import { CopyPlanner } from "../../storage/plan-copy.ts";
 import { sparseMinBytes, tarOfTree } from "../../storage/tree-tar.ts";
-import { type Access, layersOf, partsOf, planComparison, planView, type RootLayer } from "../../storage/view.ts";
+import { type Access, layersOf, partsOf, planComparison, type RootLayer } from "../../storage/view.ts";
 import type { EngineParts } from "../engine-parts.ts";
-import { volumesOf } from "../mounts/mount-point.ts";
 import { type AskedPath, archiveName, askedPath } from "./archive-path.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
-import type { ContainerRecord } from "./container-record.ts";
 import { notStalled } from "./not-stalled.ts";
+import { explained, type OpenRoot, openRoot, placeOf, type RootSeen } from "./open-root.ts";
+import { isInMount, mountPlaces } from "./seen-mounts.ts";
 
-/** What the container is like at this moment. */
-export interface FilesSource {
-  readonly record: ContainerRecord;
-  readonly isRunning: boolean;
-  /** Its monitor's. */
-  readonly socket: string;
+/** The container at this moment, and how it is kept as it is. */
+export interface FilesSource extends RootSeen {
   /** Of what clients do. */
   readonly tell: (
     action: "archive-path" | "commit" | "export" | "extract-to-dir",
@@ -56,13 +48,6 @@ export interface PutOptions {
   readonly noOverwriteDirNonDir: boolean;
   /** Everything becomes the user's that the container was made with, where it was made with one. */
   readonly copyUidGid: boolean;
-}
-
-/** A task that sees the container's root, and what it said of a path. */
-interface OpenTree {
-  readonly stream: TreeStream;
-  readonly node: TreeNode;
-  readonly plan: StartPlan;
 }
 
 /** So long a client that copies may keep others waiting and send nothing. */
@@ -151,7 +136,7 @@ export class ContainerFiles {
       await stream.plan.abandon();
       if (error instanceof StreamedStepFailure && error.errno === "EROFS" && isInMount(placeOf(node), plan))
         throw OrlopError.of("read_only_volume", {}, error);
-      throw this.#explained(error, written);
+      throw explained(error, this.#source().record, written);
     }
   }
 
@@ -176,8 +161,9 @@ export class ContainerFiles {
   changedLayers(
     content: boolean,
   ): { readonly layer: RootLayer; readonly batches: AsyncGenerator<readonly TreeRecord[]> }[] {
-    const plan = this.#plan();
-    if (plan.root.inMemory) throw OrlopError.of("changes_in_memory", { name: this.#source().record.name });
+    const { record } = this.#source();
+    const plan = planStart(record.id, record, this.#parts);
+    if (plan.root.inMemory) throw OrlopError.of("changes_in_memory", { name: record.name });
     return layersOf(plan.root).map((layer) => ({ layer, batches: this.#changed(layer, plan, content) }));
   }
 
@@ -189,87 +175,15 @@ export class ContainerFiles {
     for await (const records of this.#told(stream.read(steps))) yield records.flatMap((record) => filter.take(record));
   }
 
-  #plan(): StartPlan {
-    const { record } = this.#source();
-    return planStart(record.id, record, this.#parts);
-  }
-
-  /** Opens the root, and looks at a path. */
-  async #open(asked: AskedPath, access: Access): Promise<OpenTree> {
-    const { isRunning, record: container } = this.#source();
-    const { pid } = container.run;
-    const plan = this.#plan();
-    const stream = new TreeStream(await this.#parts.executor.connectTask());
-    const look: Step = {
-      op: "tree-stat",
-      path: asked.path,
-      follow: asked.follow ? 1 : 0,
-      why: "what the path names",
-    };
-    try {
-      const root = isRunning ? joinSteps(pid) : await this.#stoppedSteps(plan, access);
-      const [record] = await stream.ask([...root, look]);
-      if (isRunning) await this.#checkRuns(pid);
-      if (record?.kind !== "entry") throw OrlopError.of("executor_lost", { reason: "no answer to tree-stat" });
-      // The kernel's own file systems are none of its files: their sizes are no sizes, and reading them may do things.
-      if (isInKernels(placeOf(record.node), plan))
-        throw OrlopError.of("file_not_found", { path: asked.path, container: container.name });
-      if (asked.isDirectory && (record.node.mode & S_IFMT) !== S_IFDIR)
-        throw OrlopError.of("file_not_found", { path: `${asked.path}/`, container: container.name });
-      return { stream, node: record.node, plan };
-    } catch (error) {
-      stream.close();
-      if (isRunning && error instanceof StreamedStepFailure && error.detail === namespaceOf(pid))
-        throw this.#ended(error);
-      throw this.#explained(error, asked.path);
-    }
-  }
-
-  async #stoppedSteps(plan: StartPlan, access: Access): Promise<Step[]> {
-    const view = plan.root.inMemory ? "write" : access;
-    const binds = (plan.spec.mounts ?? []).filter(isOwnMount).map(asPrivate);
-    const volumes = this.#parts.volumes.planViewMounts(volumesOf(this.#source().record.mounts));
-    const group = { layout: this.#parts.machine.cgroups, path: plan.groupPath };
-    return [...planView(plan.root, view, `${this.#parts.places.runDir}/view`), ...volumes, ...planMounts(binds, group)];
-  }
-
-  /**
-   * Whether the process whose namespace was joined is the container's: its monitor says so after the joining, and only the
-   * monitor could have made room for another process of this number.
-   */
-  async #checkRuns(pid: number): Promise<void> {
-    const link = await this.#parts.executor.connectMonitor(this.#source().socket).catch((error: unknown) => {
-      throw this.#ended(error);
-    });
-    const isSame = link.pid === pid;
-    link[Symbol.dispose]();
-    if (!isSame) throw this.#ended(undefined);
-  }
-
-  #ended(cause: unknown): OrlopError {
-    return OrlopError.of("ended_meanwhile", { name: this.#source().record.name }, cause);
-  }
-
-  /** What a task refuses, in the caller's words. */
-  #explained(error: unknown, path: string): unknown {
-    if (!(error instanceof StreamedStepFailure)) return error;
-    const { errno, detail } = error;
-    if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP")
-      if (detail === path || detail === "")
-        return OrlopError.of("file_not_found", { path, container: this.#source().record.name }, error);
-    if (errno === "EISDIR") return OrlopError.of("no_overwrite_directory", { path: detail }, error);
-    if (errno === "ENOTDIR") return OrlopError.of("no_overwrite_file", { path: detail }, error);
-    if (errno === "EROFS") return OrlopError.of("read_only_root", {}, error);
-    if (errno === "ENOENT")
-      return OrlopError.of("copy_refused", { entry: detail, reason: "what it names is not there" }, error);
-    return OrlopError.of("files_failed", { errno, detail }, error);
+  #open(asked: AskedPath, access: Access): Promise<OpenRoot> {
+    return openRoot(this.#parts, this.#source(), asked, access);
   }
 
   async *#told<T>(batches: AsyncIterable<T>): AsyncGenerator<T> {
     try {
       yield* batches;
     } catch (error) {
-      throw this.#explained(error, "");
+      throw explained(error, this.#source().record, "");
     }
   }
 }
@@ -277,64 +191,13 @@ export class ContainerFiles {
 /** Where every start puts a mount; the engine makes them where an image lacks them. */
 const ownPlaces: ReadonlySet<string> = new Set(["proc", "sys", "dev", "etc/hosts", "etc/hostname", "etc/resolv.conf"]);
 
-const namespaceOf = (pid: number): string => `/proc/${pid}/ns/mnt`;
-
-function joinSteps(pid: number): Step[] {
-  return [
-    { op: "setns", path: namespaceOf(pid), flags: CLONE_NEWNS, why: "what the container sees, its mounts too" },
-    { op: "root", path: "/", why: "the container's root" },
-  ];
-}
-
 function walkStep(path: string, follow: boolean, enter: readonly string[]): Step {
   const why = "what the path names, and everything in it";
   return { op: "tree-walk", path, follow: follow ? 1 : 0, flags: 1, sparse: sparseMinBytes, enter, why };
 }
 
-type Mount = NonNullable<StartPlan["spec"]["mounts"]>[number];
-
-/** Binds and volumes: part of what a container's files are. Not the kernel's file systems. */
-function isOwnMount({ type, options = [] }: Mount): boolean {
-  return type === "bind" || options.includes("bind") || options.includes("rbind");
-}
-
-/** For a look at its files nothing needs to reach the host's mounts, or come from there. */
-function asPrivate(mount: Mount): Mount {
-  const options = (mount.options ?? []).map((option) => (/^r?(shared|slave)$/.test(option) ? "rprivate" : option));
-  return { ...mount, options };
-}
-
-function mountPlaces({ spec }: StartPlan): string[] {
-  const mounts = spec.mounts ?? [];
-  const asked = mounts.filter(
-    (mount) => isOwnMount(mount) || (mount.type === "tmpfs" && !mount.destination.startsWith("/dev")),
-  );
-  return asked.map(({ destination }) => destination);
-}
-
-const kernels = new Set(["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue"]);
-
-function isInKernels(place: string, { spec }: StartPlan): boolean {
-  const around = (spec.mounts ?? []).filter(({ destination: at }) => place === at || place.startsWith(`${at}/`));
-  const deepest = around.reduce<Mount | undefined>(
-    (best, mount) => (best === undefined || mount.destination.length >= best.destination.length ? mount : best),
-    undefined,
-  );
-  return deepest !== undefined && !isOwnMount(deepest) && kernels.has(deepest.type ?? "");
-}
-
-function isInMount(place: string, plan: StartPlan): boolean {
-  return mountPlaces(plan).some((path) => place === path || place.startsWith(`${path}/`));
-}
-
 function isLink(node: TreeNode): boolean {
   return (node.mode & S_IFMT) === S_IFLNK;
-}
-
-/** A path of the executor's as text; "" where it is none. */
-function placeOf(node: TreeNode): string {
-  const text = bytesOf(node.place as ByteString).toString("utf8");
-  return text.includes("\ufffd") ? "" : text;
 }
 
 function statusOf(asked: AskedPath, node: TreeNode): FileStatus {
