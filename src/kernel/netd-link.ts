@@ -2,20 +2,11 @@
 
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
 import { connectUnix } from "./connect-unix.ts";
 import { errnoName } from "./executor.ts";
-import { type Answer, encodeBare, encodeHello, FrameDecoder } from "./frame.ts";
-import {
-  type HeldPorts,
-  type HostChange,
-  type Netd,
-  type NetdState,
-  PortRefused,
-  type Resolver,
-  type ScopedNames,
-} from "./netd.ts";
+import { type Answer, encodeHello, FrameDecoder } from "./frame.ts";
+import type { HeldPorts, HostChange, Netd, NetdState, Resolver, ScopedNames } from "./netd.ts";
 import {
   decodeChange,
   encodeHold,
@@ -23,38 +14,15 @@ import {
   encodeNetdRequest,
   encodeResolver,
   encodeWatchRules,
-  type NetdRequestKind,
 } from "./netd-frame.ts";
-import { findPortHolder } from "./port-holder.ts";
+import { againOf, explainRefusal, type Pending, type Refusal, settleable, type Wish } from "./netd-wish.ts";
+import { lost, startNetd } from "./start-netd.ts";
 
 /** A netd that dies while it is being told everything is started again so many times. */
 const ATTEMPTS = 5;
 
 /** The answer to STATE where no netd runs, and to whoever wanted something let go. */
 const nothingHeld = new Uint8Array(20);
-
-/** What netd shall know as long as this process wants it. */
-interface Wish {
-  readonly kind: NetdRequestKind;
-  readonly payload: Uint8Array;
-  readonly owner: string;
-  /** Of HOLD, for the answer. */
-  readonly ports: readonly HeldPorts[];
-}
-
-/** A wish or question whose answer is awaited. */
-interface Pending {
-  readonly kind: NetdRequestKind;
-  readonly payload: Uint8Array;
-  readonly wish?: { readonly key: string; readonly wish: Wish };
-  readonly settle: PromiseWithResolvers<Uint8Array>;
-}
-
-/** netd said no. */
-interface Refusal {
-  readonly errno: string;
-  readonly detail: string;
-}
 
 export class NetdLink implements Netd {
   onChange: (change: HostChange) => void = () => undefined;
@@ -170,27 +138,10 @@ export class NetdLink implements Netd {
     else this.#refuse(pending, { errno: errnoName(answer.errno), detail: answer.detail });
   }
 
-  #refuse(pending: Pending, { errno, detail }: Refusal): void {
+  #refuse(pending: Pending, refusal: Refusal): void {
     const { wish: wanted } = pending;
     if (wanted !== undefined && this.#wishes.get(wanted.key) === wanted.wish) this.#wishes.delete(wanted.key);
-    const [entry = 0, port = 0] = detail.split(" ").map(Number);
-    const ports = wanted?.wish.ports[entry];
-    const { kind, owner } = wanted?.wish ?? { kind: pending.kind, owner: "" };
-    if (ports !== undefined) pending.settle.reject(this.#portRefused(ports, port, errno));
-    else if (kind === "HOLD") pending.settle.reject(lost(`netd: ${errno}`));
-    else pending.settle.reject(OrlopError.of("resolver_refused", { owner, errno }));
-  }
-
-  #portRefused(ports: HeldPorts, port: number, errno: string): PortRefused {
-    const holder = errno === "EADDRINUSE" ? (this.#ownerOf(ports, port) ?? findPortHolder(ports, port)) : undefined;
-    return new PortRefused(ports, port, errno, holder);
-  }
-
-  /** The owner of ours that has this port. */
-  #ownerOf(wanted: HeldPorts, port: number): { readonly owner: string } | undefined {
-    for (const { owner, ports } of this.#wishes.values())
-      if (ports.some((held) => isInTheWay(held, wanted, port))) return { owner };
-    return undefined;
+    pending.settle.reject(explainRefusal(pending, refusal, this.#wishes.values()));
   }
 
   // ── the connection ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -287,50 +238,4 @@ export class NetdLink implements Netd {
     this.#waiting = [];
     for (const { settle } of pending) settle.reject(error);
   }
-}
-
-/** Tells a new netd what the old one knew. */
-function againOf(key: string, wish: Wish): Pending {
-  const settle = settleable();
-  settle.promise.catch((error: unknown) => log("error", `netd lost what ${wish.owner} had`, error));
-  return { kind: wish.kind, payload: wish.payload, wish: { key, wish }, settle };
-}
-
-/** Asks the supervisor to see that a netd runs, and to notice its end. */
-async function startNetd(runDirectory: string): Promise<void> {
-  const socket = await connectUnix(join(runDirectory, "supervisor.sock"));
-  const decoder = new FrameDecoder();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.on("data", (chunk: Uint8Array) => {
-        for (const answer of decoder.push(chunk)) {
-          if (answer.kind === "DONE") resolve();
-          else if (answer.kind === "FAILED") reject(lost(`netd does not start: ${errnoName(answer.errno)}`));
-        }
-      });
-      socket.on("error", (error) => reject(lost(error.message)));
-      socket.on("end", () => reject(lost("the supervisor closed the connection")));
-      socket.write(Buffer.concat([encodeHello(), encodeBare("NETD")]));
-    });
-  } finally {
-    socket.destroy();
-  }
-}
-
-function isInTheWay(held: HeldPorts, wanted: HeldPorts, port: number): boolean {
-  const isAny = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
-  if (held.protocol !== wanted.protocol || held.address.length !== wanted.address.length) return false;
-  if (port < held.first || port > held.last) return false;
-  return isAny(held.address) || isAny(wanted.address) || Buffer.compare(held.address, wanted.address) === 0;
-}
-
-function lost(reason: string): OrlopError {
-  return OrlopError.of("executor_lost", { reason });
-}
-
-/** A promise settled from outside, whose rejection is nobody's unhandled one. */
-function settleable(): PromiseWithResolvers<Uint8Array> {
-  const made = Promise.withResolvers<Uint8Array>();
-  made.promise.catch(() => undefined);
-  return made;
 }

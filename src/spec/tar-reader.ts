@@ -8,6 +8,8 @@
 import { OrlopError } from "../base/errors.ts";
 import type { ByteString, Extent, TarEntry, TarKind } from "./tar-entry.ts";
 import { byteStringOf } from "./tar-entry.ts";
+import { type Collecting, extensionMax, extensionOf } from "./tar-extension.ts";
+import { type ContentSink, checkExtents, ExtentWriter, extentsMax } from "./tar-extents.ts";
 import {
   blockSize,
   decodeGnuExtents,
@@ -17,41 +19,13 @@ import {
   TarFault,
 } from "./tar-header.ts";
 import { type PaxChanges, parsePax, parseSparseMap, readPax } from "./tar-pax.ts";
+import { entryOfHeaders, kindOf } from "./tar-read-entry.ts";
 
 /** Takes what the archive holds, in order: entry, its data, finish; then the next. */
-export interface TarSink {
+export interface TarSink extends ContentSink {
   entry(entry: TarEntry): void;
-  /** A piece of the entry's content, valid until this returns. offset: in the file, holes counted. */
-  data(chunk: Uint8Array, offset: number): void;
   finish(): void;
 }
-
-/** PATH_MAX: no kernel takes a longer name. */
-const nameMax = 4096;
-const extensionMax = 1 << 20;
-const extentsMax = 65_536;
-
-const kinds: Readonly<Record<string, TarKind>> = {
-  "0": "file",
-  "1": "hardlink",
-  "2": "symlink",
-  "3": "character",
-  "4": "block",
-  "5": "directory",
-  "6": "fifo",
-  S: "file",
-};
-
-const extensions: Readonly<Record<string, Collecting>> = {
-  x: "pax",
-  X: "pax",
-  g: "global",
-  L: "long-name",
-  K: "long-link",
-};
-
-/** Why bytes are being collected instead of passed on. */
-type Collecting = "pax" | "global" | "long-name" | "long-link" | "gnu-extents" | "sparse-map";
 
 export class TarReader {
   readonly #sink: TarSink;
@@ -77,8 +51,7 @@ export class TarReader {
   #raw: RawHeader | undefined;
   #realSize = 0;
   #extents: Extent[] | undefined;
-  #extentIndex = 0;
-  #extentDone = 0;
+  #content: ExtentWriter | undefined;
 
   constructor(sink: TarSink) {
     this.#sink = sink;
@@ -136,7 +109,7 @@ export class TarReader {
     const piece = taken === chunk.length ? chunk : chunk.subarray(0, taken);
     this.#left -= taken;
     if (this.#collecting !== undefined) this.#collect(piece);
-    else if (this.#passing) this.#pass(piece);
+    else if (this.#passing) this.#content?.pass(piece, this.#sink);
     if (this.#left === 0) this.#contentDone();
     return taken;
   }
@@ -155,7 +128,7 @@ export class TarReader {
   }
 
   #takeHeader(raw: RawHeader): void {
-    const extension = extensions[raw.type];
+    const extension = extensionOf(raw);
     if (extension !== undefined) {
       this.#extension(extension, raw.size);
       return;
@@ -184,8 +157,6 @@ export class TarReader {
   }
 
   #extension(collecting: Collecting, size: number): void {
-    const limit = collecting === "pax" || collecting === "global" ? extensionMax : nameMax + 1;
-    if (size > limit) throw new TarFault(`${describe[collecting]} is over ${limit} bytes`);
     this.#collecting = collecting;
     this.#collected = [];
     this.#left = size;
@@ -219,8 +190,7 @@ export class TarReader {
   /** All headers of an entry are read, old GNU sparse files aside: tell the sink, and let the content pass. */
   #begin(): void {
     const raw = this.#raw as RawHeader;
-    const kind = kinds[raw.type];
-    if (kind === undefined) throw new TarFault(`entries of type ${JSON.stringify(raw.type)} are not supported`);
+    const kind = kindOf(raw);
     const stored = kind === "file" ? (this.#pax?.size ?? raw.size) : 0;
     const sparse = kind === "file" ? this.#pax?.sparse : undefined;
     if (sparse?.mapInContent === true) {
@@ -252,15 +222,20 @@ export class TarReader {
     this.#announce("file", this.#realSize, map.extents, rest.length + left);
     this.#left = left;
     this.#padding = padding;
-    if (rest.length > 0) this.#pass(rest);
+    if (rest.length > 0) this.#content?.pass(rest, this.#sink);
   }
 
   #announce(kind: TarKind, size: number, extents: readonly Extent[] | undefined, stored: number): void {
     if (extents !== undefined) checkExtents(extents, size, stored);
-    const entry = this.#entryOf(kind, kind === "file" ? size : 0, extents);
+    const headers = {
+      raw: this.#raw as RawHeader,
+      pax: this.#pax,
+      longName: this.#longName,
+      longLink: this.#longLink,
+    };
+    const entry = entryOfHeaders(headers, { kind, size: kind === "file" ? size : 0, extents });
     this.#pax = this.#longName = this.#longLink = undefined;
-    this.#extents = extents === undefined ? [{ offset: 0, size: stored }] : [...extents];
-    this.#extentIndex = this.#extentDone = 0;
+    this.#content = new ExtentWriter(extents ?? [{ offset: 0, size: stored }]);
     this.#passing = true;
     this.#left = stored;
     this.#padding = paddingOf(stored);
@@ -268,65 +243,11 @@ export class TarReader {
     if (stored === 0) this.#finishEntry();
   }
 
-  #entryOf(kind: TarKind, size: number, extents: readonly Extent[] | undefined): TarEntry {
-    const raw = this.#raw as RawHeader;
-    const pax = this.#pax;
-    const path = pax?.path ?? this.#longName ?? raw.name;
-    const link = pax?.link ?? this.#longLink ?? raw.link;
-    if (path.length > nameMax || link.length > nameMax) throw new TarFault(`a name is over ${nameMax} bytes`);
-    if (path === "") throw new TarFault("an entry has no name");
-    // before ustar, a directory was a file whose name ends in a slash
-    const isDirectory = kind === "file" && path.endsWith("/");
-    if (isDirectory && size > 0) throw new TarFault("a directory has content");
-    return {
-      kind: isDirectory ? "directory" : kind,
-      path,
-      link: kind === "symlink" || kind === "hardlink" ? link : ("" as ByteString),
-      mode: raw.mode & 0o7777,
-      uid: idOf(pax?.uid ?? raw.uid, "uid"),
-      gid: idOf(pax?.gid ?? raw.gid, "gid"),
-      user: pax?.user ?? raw.user,
-      group: pax?.group ?? raw.group,
-      size,
-      mtimeNs: pax?.mtimeNs ?? BigInt(raw.mtime) * 1_000_000_000n,
-      major: pax?.major ?? raw.major,
-      minor: pax?.minor ?? raw.minor,
-      xattrs: pax?.xattrs ?? [],
-      ...(extents === undefined ? {} : { extents }),
-    };
-  }
-
-  /** Content: cut at the extents' borders, each piece with its offset in the file. */
-  #pass(piece: Uint8Array): void {
-    let at = 0;
-    while (at < piece.length) {
-      const extent = this.#extents?.[this.#extentIndex];
-      if (extent === undefined) throw new TarFault("a sparse file has more content than its map");
-      const taken = Math.min(extent.size - this.#extentDone, piece.length - at);
-      if (taken > 0) this.#sink.data(piece.subarray(at, at + taken), extent.offset + this.#extentDone);
-      at += taken;
-      this.#extentDone += taken;
-      if (this.#extentDone === extent.size) {
-        this.#extentIndex++;
-        this.#extentDone = 0;
-      }
-    }
-  }
-
   #finishEntry(): void {
     this.#passing = false;
     this.#sink.finish();
   }
 }
-
-const describe: Readonly<Record<Collecting, string>> = {
-  pax: "an extended header",
-  global: "a global header",
-  "long-name": "a name",
-  "long-link": "a link's target",
-  "gnu-extents": "a sparse map",
-  "sparse-map": "a sparse map",
-};
 
 function paddingOf(size: number): number {
   return (blockSize - (size % blockSize)) % blockSize;
@@ -339,23 +260,4 @@ function isZero(block: Uint8Array): boolean {
 function untilNul(data: Uint8Array): ByteString {
   const end = data.indexOf(0);
   return byteStringOf(end < 0 ? data : data.subarray(0, end));
-}
-
-/** 2^32-1 means "unchanged" to chown(2). */
-function idOf(value: number, what: string): number {
-  if (value < 0 || value >= 0xffff_ffff) throw new TarFault(`${what} ${value} is out of range`);
-  return value;
-}
-
-function checkExtents(extents: readonly Extent[], size: number, stored: number): void {
-  if (extents.length > extentsMax) throw new TarFault(`a sparse file has over ${extentsMax} extents`);
-  let end = 0;
-  let sum = 0;
-  for (const extent of extents) {
-    if (extent.offset < end) throw new TarFault("a sparse map is out of order");
-    end = extent.offset + extent.size;
-    sum += extent.size;
-  }
-  if (end > size) throw new TarFault("a sparse map goes past the file's end");
-  if (sum !== stored) throw new TarFault("a sparse map does not match the content's size");
 }
