@@ -22,6 +22,7 @@ const struct step_kind step_kinds[] = {
     {"netlink-list", "nb", step_netlink_list},
     {"socket-option", "nnnnb", step_socket_option},
     {"unmount", "s", step_unmount},
+    {"keep-open", "l", step_keep_open},
     {"shared-memory", "n", step_shared_memory},
     {"taken", "", step_taken},
     {"layer", "s", step_layer},

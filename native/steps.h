@@ -6,6 +6,7 @@
 
 /* steps_file.c */
 step_function step_mkdir, step_write, step_try_write, step_read, step_file, step_rmdir, step_remove, step_chown, step_spread;
+step_function step_keep_open;
 /* steps_group.c */
 step_function step_kill_group, step_device_program;
 /* steps_state.c */

@@ -60,6 +60,7 @@ const layers: readonly Layer[] = [
       "mkdir",
       "spread",
       "file",
+      "keep-open",
     ],
     telling: /^fsopen\("(overlay|proc|sysfs|devpts|tmpfs)"|^pivot_root/,
   },

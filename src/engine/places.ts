@@ -25,6 +25,8 @@ export interface ContainerPlaces {
   readonly log: string;
   /** Upper directories of the root's overlays; on disk for a `--rm` container too, whose writes must not fill memory. */
   readonly layers: string;
+  /** Its /etc/hosts and the like, which it can write as well: on disk for the same reason, and /run is everybody's. */
+  readonly files: string;
   /** All of these: removed with the container. */
   readonly owned: readonly string[];
 }
@@ -42,6 +44,7 @@ export function containerPlaces(places: Places, id: string, isTransient: boolean
     shm: `${runDir}/shm`,
     log: `${dataDir}/log`,
     layers: `${stateDir}/layers`,
+    files: stateDir,
     owned: [runDir, stateDir],
   };
 }

@@ -101,6 +101,7 @@ const explanations = {
   ],
   "socket-option": (s) => [`socket(${s.family}, SOCK_RAW, ${s.protocol})`, `getsockopt(${s.level}, ${s.option})`],
   "netlink-list": (s) => [`socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`, "sendto(NLM_F_DUMP)", "recvmsg()"],
+  "keep-open": (s) => s.paths.map((path) => `open(${quote(path)}, O_WRONLY|O_NOFOLLOW|O_NONBLOCK)`),
   unmount: (s) => [`umount2(${quote(s.path)}, MNT_DETACH|UMOUNT_NOFOLLOW)`, `unlink(${quote(s.path)})`],
   "shared-memory": (s) => ['memfd_create("orlop-layer")', `ftruncate(${s.size})`, "mmap(PROT_READ, MAP_SHARED)"],
   taken: () => [],

@@ -59,6 +59,8 @@ export const stepTable = {
   "socket-option": { family: "n", protocol: "n", level: "n", option: "n", data: "b" },
   /** Detach what is mounted on a path, and remove the empty file it was mounted on; one that is missing is fine. */
   unmount: { path: "s" },
+  /** Keep these files open for writing as long as the monitor lives: meanwhile nobody can lease or execute them, which would keep everybody else from writing (fcntl(2), F_SETLEASE; ETXTBSY). */
+  "keep-open": { paths: "l" },
 
   // ── host side: unpacking a layer ───────────────────────────────────────────────────────────────────────────────────
   // Paths and names are bytes, relative to the layer's directory, and must be clean: no empty part, no dots. Directories

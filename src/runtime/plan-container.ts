@@ -149,6 +149,7 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     ...namespaces.writeMaps,
     ...root.prepare,
     ...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)),
+    ...keepOwnFiles(input),
     { op: "continue", steps: second.length, why: `its root can be mounted: the next ${second.length} steps are its` },
     ...second,
     ...(input.prepare ?? []),
@@ -225,6 +226,14 @@ function planOthers(input: ContainerPlanInput, { others, devices }: FramePlan): 
 function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): Step[] {
   if (content === undefined) return [];
   return [{ op: "file", path: hostPathOf(path, directory), mode, data: new TextEncoder().encode(content), why }];
+}
+
+/** The container may do with them what it likes, but keep the engine from writing them. */
+function keepOwnFiles({ files, filesDirectory }: ContainerPlanInput): Step[] {
+  if (files.length === 0) return [];
+  const paths = files.map(({ path }) => hostPathOf(path, filesDirectory));
+  const why = "nobody inside can lease or execute what is written here when its networks change";
+  return [{ op: "keep-open", paths, why }];
 }
 
 /** Above a mount of the directory they are in; below the rest, so that the user's own mount of such a file wins. */

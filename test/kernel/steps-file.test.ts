@@ -184,6 +184,21 @@ kernelTest("write-until writes until the state is reached, or its time is over",
   await expect(runSteps([until("x", 20, join(directory, "none"))])).rejects.toMatchObject({ errno: "ENOENT" });
 });
 
+kernelTest("keep-open says which file is not there, and follows no link", needs, async ({ directory }) => {
+  const [there, link, missing] = ["there", "link", "missing"].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(there, "kept");
+  symlinkSync(there, link);
+  await runSteps([{ op: "keep-open", paths: [there] }]);
+  expect(readFileSync(there, "utf8")).toBe("kept");
+  const keep = (...paths: string[]) => runSteps([{ op: "keep-open", paths }]);
+  await expect(keep(there, missing)).rejects.toMatchObject({ errno: "ENOENT", detail: missing });
+  await expect(keep(link)).rejects.toMatchObject({ errno: "ELOOP", detail: link });
+});
+
 kernelTest("rmdir and chown", needs, async ({ directory }) => {
   const path = join(directory, "dir");
   symlinkSync("/nowhere", join(directory, "link"));

@@ -79,7 +79,7 @@ export function planStart(
     cgroups: machine.cgroups,
     host: machine.host,
     files: ownFilesOf({ id, body, machine, showsMachine: choice.kind === "host" }, donations),
-    filesDirectory: donations.network?.files ?? own.dataDir,
+    filesDirectory: donations.network?.files ?? own.files,
     framePoint: framePlace(places),
     prepare: [...planPart(mounts, places), ...planBindSources(mounts)],
     targets: donations.targets,

@@ -150,34 +150,40 @@ function coversEtc(tree: string): boolean {
   return lstatSync(`${tree}/etc`, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
-/** "" for what hides the file below (a whiteout); undefined when nothing is there, or no regular file without links. */
+/** O_PATH, which node's constants do not have: holds what is there, and opens nothing of it. The same on every Linux but alpha, parisc, sparc. */
+const O_PATH = 0o10000000;
+
+/** "" for what hides the file below: a whiteout, or something else than a regular file (a link too); undefined when nothing is there. */
 function readRegular(root: string, name: string): string | undefined {
   const path = `${root}/etc/${name}`;
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  let directory: number | undefined;
+  const opened: number[] = [];
+  const open = (at: string, flags: number): number => {
+    const fd = openSync(at, flags);
+    opened.push(fd);
+    return fd;
+  };
   try {
     // The directory must be one, too: a link would lead out of the container's tree (posture, "user parsing"). Held open, because a
     // container that runs may put a link in its place.
-    directory = openSync(`${root}/etc`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    const fd = openSync(`/proc/self/fd/${directory}/${name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      const status = fstatSync(fd);
-      if (status.isCharacterDevice()) return "";
-      if (!status.isFile()) return undefined;
-      if (status.size > ACCOUNT_FILE_MAX_BYTES)
-        throw OrlopError.of("bad_value", { what: path, value: `${status.size} bytes`, expected: "at most 10 MiB" });
-      // no more than it had: it may be growing
-      const content = Buffer.alloc(status.size);
-      return content.toString("utf8", 0, readSync(fd, content, 0, content.length, 0));
-    } finally {
-      closeSync(fd);
-    }
+    const directory = open(`${root}/etc`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    // Looked at before it is opened for real: a container may have made a device there, and the machine's watchdog begins to count
+    // when it is opened. Here no device cgroup says no.
+    const found = open(`/proc/self/fd/${directory}/${name}`, O_PATH | O_NOFOLLOW);
+    const status = fstatSync(found);
+    if (!status.isFile()) return "";
+    if (status.size > ACCOUNT_FILE_MAX_BYTES)
+      throw OrlopError.of("bad_value", { what: path, value: `${status.size} bytes`, expected: "at most 10 MiB" });
+    // not waiting for somebody's lease (fcntl(2), F_SETLEASE)
+    const fd = open(`/proc/self/fd/${found}`, O_RDONLY | O_NONBLOCK);
+    // no more than it had: it may be growing
+    const content = Buffer.alloc(status.size);
+    return content.toString("utf8", 0, readSync(fd, content, 0, content.length, 0));
   } catch (error) {
-    if (error instanceof OrlopError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    // A whiteout is a device without a driver.
-    return code === "ENXIO" || code === "ENODEV" ? "" : undefined;
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(code)) return undefined; // a link in the place of /etc: `coversEtc`
+    throw error;
   } finally {
-    if (directory !== undefined) closeSync(directory);
+    for (const fd of opened) closeSync(fd);
   }
 }

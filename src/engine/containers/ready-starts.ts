@@ -123,7 +123,7 @@ export class ReadyStarts {
     const request = requestOf(like);
     const surroundings = surroundingsOf(beginning, all.runDir);
     const places = containerPlaces(all, id, true);
-    mkdirSync(places.runDir, { mode: 0o700 });
+    for (const folder of [places.runDir, places.files]) mkdirSync(folder, { mode: 0o700 });
     point("container.ready.directory");
     let sandbox: SandboxRecord | undefined;
     try {

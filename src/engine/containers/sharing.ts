@@ -89,7 +89,7 @@ export function donationsFor(
       startTicks: startTicksOf(donor, kind),
     })),
     ...(network && {
-      network: { hostname: hostnameOf(network), domainname: network.body.Domainname, files: network.places.dataDir },
+      network: { hostname: hostnameOf(network), domainname: network.body.Domainname, files: network.places.files },
     }),
     ...(ipc && { shmPath: ipc.places.shm }),
   };

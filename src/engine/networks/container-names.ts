@@ -51,7 +51,7 @@ export class ContainerNames {
   ): void {
     if (sandbox === undefined) return;
     const hostname = body.Hostname || (body.HostConfig.UTSMode === "host" ? this.#parts.hostname : id.slice(0, 12));
-    writeNetworkFiles({ body, hostname, directory: places.dataDir, sandbox, others: this.#parts.links.hostsOf(id) });
+    writeNetworkFiles({ body, hostname, directory: places.files, sandbox, others: this.#parts.links.hostsOf(id) });
   }
 
   /** It has another name now. */

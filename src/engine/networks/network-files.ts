@@ -1,6 +1,6 @@
 /** The files of a container in a network: made before its start, made anew in place when its networks change while it runs. */
 
-import { writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, writeFileSync } from "node:fs";
 import {
   hostsFile,
   isLoopback,
@@ -49,9 +49,20 @@ export function writeNetworkFiles(input: NetworkFilesInput): void {
     sandbox.resolverPort === undefined
       ? { ...resolvers, servers: resolvers.servers.filter((server) => !isLoopback(server)) }
       : { servers: [EMBEDDED_SERVER], search: resolvers.search, options: withDots(resolvers.options) };
-  writeFileSync(`${directory}/hosts`, hosts);
-  writeFileSync(`${directory}/hostname`, `${hostname}\n`);
-  writeFileSync(`${directory}/resolv.conf`, resolvConfFile(asked));
+  writeInPlace(`${directory}/hosts`, hosts);
+  writeInPlace(`${directory}/hostname`, `${hostname}\n`);
+  writeInPlace(`${directory}/resolv.conf`, resolvConfFile(asked));
+}
+
+/** Its monitor keeps leases away (`keep-open`); one of an older build does not, and then this is an error (EAGAIN), and no wait. */
+function writeInPlace(path: string, text: string): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o644);
+  try {
+    writeFileSync(fd, text);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Whom the container's names are asked of, were it on the host. @throws {OrlopError} bad_value */

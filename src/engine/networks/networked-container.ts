@@ -7,7 +7,7 @@ export interface NetworkedContainer {
   readonly id: string;
   readonly name: string;
   readonly body: ContainerCreateBody;
-  readonly places: { readonly runDir: string; readonly dataDir: string };
+  readonly places: { readonly runDir: string; readonly files: string };
   readonly isRunning: boolean;
   readonly run: { readonly status: string; readonly pid: number };
   readonly endpoints: readonly AskedEndpoint[];

@@ -57,8 +57,8 @@ export class ContainerStart {
   async establish(): Promise<void> {
     const life = this.#life;
     const { places, body } = life;
-    if (this.#ready === undefined) mkdirSync(places.runDir, { mode: 0o700 });
-    if (!life.isTransient) mkdirSync(places.dataDir, { mode: 0o700 });
+    if (this.#ready === undefined)
+      for (const folder of [places.runDir, places.files]) mkdirSync(folder, { mode: 0o700 });
     if (body.HostConfig.CgroupParent !== "")
       writeFileSync(`${places.runDir}/${GROUP_FILE}`, groupPathOfRecord(life.record));
     point("container.create.directories");
