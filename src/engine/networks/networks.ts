@@ -10,6 +10,7 @@ import { type EndpointSettings, type NetworkCreateBody, noEndpointSettings } fro
 import type { RecordStore, Row } from "../../store/rows.ts";
 import type { Events } from "../events/events.ts";
 import { sandboxPlace } from "../places.ts";
+import { Arrivals } from "./arrivals.ts";
 import { ContainerLinks } from "./container-links.ts";
 import { ContainerNames } from "./container-names.ts";
 import { HostNetwork } from "./host-network.ts";
@@ -50,6 +51,7 @@ export class Networks {
   readonly #host: HostNetwork;
   readonly #store: NetworkStore;
   readonly #sandboxes: Sandboxes;
+  readonly #arrivals: Arrivals;
   readonly #ready: ReadySandboxes;
   readonly #links: ContainerLinks;
   readonly #names: ContainerNames;
@@ -71,6 +73,7 @@ export class Networks {
     this.#host = host;
     this.#store = store;
     this.#sandboxes = sandboxes;
+    this.#arrivals = new Arrivals((network) => store.of(network.id) === network);
     this.#ready = new ReadySandboxes({
       make: async () => sandboxes.makeReady({ network: await store.default(), settings: noEndpointSettings }),
       remove: (record) => sandboxes.removeSandbox(record),
@@ -113,8 +116,9 @@ export class Networks {
   async remove(network: Network): Promise<void> {
     if (isBuiltIn(network.name)) throw OrlopError.of("network_built_in", { name: network.name });
     const active = [...network.members].filter((id) => this.#isActive(id));
-    if (active.length > 0) {
-      const members = active.map((id) => `name:${JSON.stringify(this.#nameOf(id))} id:"${id.slice(0, 12)}"`);
+    const users = new Set([...active, ...this.#arrivals.of(network)]);
+    if (users.size > 0) {
+      const members = [...users].map((id) => `name:${JSON.stringify(this.#nameOf(id))} id:"${id.slice(0, 12)}"`);
       throw OrlopError.of("network_in_use", { name: network.name, members: members.join(", ") });
     }
     await this.#store.remove(network);
@@ -194,8 +198,13 @@ export class Networks {
     const endpoints = await endpointWishesOf(this.#store, container.endpoints);
     const ports = portWishOf(body, container.exposedPorts);
     const wish = { containerId: id, containerName: name, runDir: places.runDir, endpoints, ports };
-    const steps = await this.#sandboxes.attach(wish, lent ?? (isPlain(endpoints) ? this.#ready.take() : undefined));
+    this.#arrivals.begin(
+      id,
+      endpoints.map(({ network }) => network),
+    );
+    let steps: Step[];
     try {
+      steps = await this.#sandboxes.attach(wish, lent ?? (isPlain(endpoints) ? this.#ready.take() : undefined));
       await this.#names.tell(container);
     } catch (error) {
       await this.detach(container);
@@ -207,11 +216,13 @@ export class Networks {
 
   /** Its program runs. */
   noteStart({ id, places, run }: NetworkedContainer): void {
+    this.#arrivals.end(id);
     this.#sandboxes.noteStart(id, places.runDir, run.pid);
   }
 
   /** After the end, and for what a start left that failed. */
   async detach({ id, places }: Pick<NetworkedContainer, "id" | "places">): Promise<void> {
+    this.#arrivals.end(id);
     const record = this.#sandboxes.of(id);
     await this.#sandboxes.detach(id, places.runDir);
     this.#links.forget(id);
@@ -253,10 +264,15 @@ export class Networks {
     const endpoints = [...container.endpoints, { network: network.name, settings }];
     this.#links.check({ body: container.body, endpoints });
     if (!container.isRunning) return;
-    await this.#whileItRuns(container, async () => {
-      await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
-      await this.#names.tell(container, endpoints);
-    });
+    this.#arrivals.begin(container.id, [network]);
+    try {
+      await this.#whileItRuns(container, async () => {
+        await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
+        await this.#names.tell(container, endpoints);
+      });
+    } finally {
+      this.#arrivals.end(container.id);
+    }
     this.#tell("connect", network, container.id);
   }
 
