@@ -31,10 +31,10 @@ async function cliDocument(): Promise<string> {
     orlop.summary,
     "Flags before the command:",
     flagTable(globalFlags),
-    "The engine is the one of `--host`, else of `ORLOP_HOST`, else of `DOCKER_HOST` where that names an Orlop socket (a path that ends in `orlop.sock`; any other belongs to another engine and is left alone), else the one of the run directory, which is started when it does not run.",
+    "A command talks to the engine that `--host` names, else `ORLOP_HOST`, else `DOCKER_HOST` if that is an Orlop socket (a path that ends in `orlop.sock`; any other belongs to another engine and is left alone), else to the one of the run directory, which is started if it is not running.",
     "| user | run directory | state directory |\n|---|---|---|\n| root | `/run/orlop` | `/var/lib/orlop` |\n| others | `$XDG_RUNTIME_DIR/orlop` | `$XDG_DATA_HOME/orlop` (`~/.local/share/orlop`) |",
     whereCommandsRun(commands),
-    "Exit codes: 0; 1 when something failed; of `run`, `start -a` and `attach` the container's own. `run`: 125 when Orlop failed, 126 when the command cannot be run, 127 when it was not found.",
+    "Exit codes: 0, or 1 when something failed. `run`, `start -a` and `attach` exit with the container's own code; `run` with 125 when Orlop failed, 126 when the command cannot be run, and 127 when it was not found.",
     ...sections,
     "",
   ].join("\n\n");
@@ -46,8 +46,8 @@ function whereCommandsRun(commands: readonly Listed[]): string {
   const own = [...new Set(commands.filter(({ command }) => !command.inEngine).map(({ command }) => command))];
   const names = own.map((command) => commands.find((each) => each.command === command)?.path.replace("orlop ", ""));
   return [
-    "A command runs in the engine, which is there already, and its streams, signals and terminal are carried there by the program that was called. In a process of its own runs what needs the caller's files or credentials:",
-    `${names.map((name) => `\`${name}\``).join(", ")}, help, a question before \`prune\`, \`run\` and \`create\` with a file in their flags or an image that has to be pulled; every command where no engine runs yet or one of another build, and all of them with \`ORLOP_OWN_PROCESS=1\`.`,
+    "A command runs inside the engine, which is there already; the program that was called carries its streams, signals and terminal there. What needs the caller's files or credentials runs in a process of its own:",
+    `${names.map((name) => `\`${name}\``).join(", ")}, help, the question before \`prune\`, and \`run\` and \`create\` if their flags name a file or the image has to be pulled. So does every command while no engine runs, or one of another build, and with \`ORLOP_OWN_PROCESS=1\`.`,
   ].join(" ");
 }
 

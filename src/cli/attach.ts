@@ -7,7 +7,7 @@ import { runSession } from "./session.ts";
 
 export const attach = command({
   name: "attach",
-  summary: "Take part in a running container's standard streams",
+  summary: "Attach to a running container's standard streams",
   args: "CONTAINER",
   flags: {
     noStdin: { type: "switch", help: "Do not attach standard input" },

@@ -3,7 +3,7 @@ import type { Group } from "../command/table.ts";
 import type { CliContext } from "./context.ts";
 
 export const orlop: Group<CliContext> = {
-  summary: "Containers, as Docker has them, with no daemon to set up.",
+  summary: "Containers as with Docker, with no daemon to set up.",
   commands: {
     run: () => import("./run.ts").then((file) => file.run),
     create: () => import("./create.ts").then((file) => file.create),

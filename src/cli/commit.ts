@@ -4,13 +4,13 @@ import { splitName } from "./image-name.ts";
 
 export const commit = command({
   name: "commit",
-  summary: "Make an image of what a container changed",
+  summary: "Make an image from a container's changes",
   args: "CONTAINER [NAME[:TAG]]",
   flags: {
-    author: { type: "text", short: "a", help: "Who made it" },
+    author: { type: "text", short: "a", help: "Author of the image" },
     change: { type: "list", short: "c", value: "INSTRUCTION", help: 'A Dockerfile instruction, e.g. "ENV A=b"' },
-    message: { type: "text", short: "m", help: "What it is for" },
-    pause: { type: "switch", short: "p", default: true, help: "Nothing in the container runs meanwhile" },
+    message: { type: "text", short: "m", help: "Message for the history of the image" },
+    pause: { type: "switch", short: "p", default: true, help: "Pause the container meanwhile" },
   },
   inEngine: true,
   examples: ["orlop commit web web:changed", 'orlop commit -c \'CMD ["nginx"]\' -m "with modules" web'],

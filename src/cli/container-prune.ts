@@ -6,7 +6,7 @@ import { parseFilters } from "./key-filters.ts";
 
 export const containerPrune = command({
   name: "prune",
-  summary: "Remove all containers that do not run",
+  summary: "Remove all containers that are not running",
   flags: {
     force: { type: "switch", short: "f", help: "Do not ask" },
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match, e.g. until=24h, label=a=b, label!=keep" },

@@ -16,8 +16,8 @@ export const cp = command({
   summary: "Copy files between a container and here; - is an archive on standard input or output",
   args: "SOURCE DESTINATION",
   flags: {
-    archive: { type: "switch", short: "a", help: "What is copied in becomes the container's user's" },
-    followLink: { type: "switch", short: "L", help: "A link that is named means what it leads to" },
+    archive: { type: "switch", short: "a", help: "Give copied files to the container's user" },
+    followLink: { type: "switch", short: "L", help: "Follow a symbolic link that is named as the source" },
     quiet: { type: "switch", short: "q", help: "Print nothing (nothing is printed)", hidden: true },
   },
   examples: [

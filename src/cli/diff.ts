@@ -5,7 +5,7 @@ const letters = { 0: "C", 1: "A", 2: "D" } as const;
 
 export const diff = command({
   name: "diff",
-  summary: "Show what a container changed of its root: A added, C changed, D deleted",
+  summary: "Show what a container changed in its root: A added, C changed, D deleted",
   args: "CONTAINER",
   flags: {},
   inEngine: true,

@@ -14,7 +14,7 @@ const colours = { ok: 32, warning: 33, missing: 31 } as const satisfies Record<L
 
 export const doctor = command({
   name: "doctor",
-  summary: "Say what this machine can and cannot give, and how to fix what is missing",
+  summary: "Show what this machine can and cannot do for containers, and how to fix it",
   description:
     "It tries each thing in a process of its own, changes nothing, and starts no engine. The exit code is 1 when something is missing that Orlop needs (✗); what is marked ! works less well.",
   flags: { json: { type: "switch", help: "As JSON" } },

@@ -11,7 +11,7 @@ export const events = command({
     since: {
       type: "text",
       value: "TIME",
-      help: "First what was kept from this time on: 2026-01-31T12:00:00Z, a Unix time, or 10m for ten minutes ago",
+      help: "Begin with events kept since this time: 2026-01-31T12:00:00Z, a Unix time, or 10m for ten minutes ago",
     },
     until: { type: "text", value: "TIME", help: "Stop there" },
     filter: {
@@ -20,7 +20,7 @@ export const events = command({
       value: "KEY=VALUE",
       help: "Only those that match, e.g. container=web, type=image, event=die, label=a=b",
     },
-    format: { type: "text", choices: ["json"], help: "json: as the engine tells them, one a line" },
+    format: { type: "text", choices: ["json"], help: "json: one event per line, as the engine sends it" },
   },
   inEngine: true,
   examples: ["orlop events", "orlop events --since 1h --until 0s", "orlop events -f event=die --format json"],

@@ -13,14 +13,14 @@ export const exec = command({
   args: "CONTAINER COMMAND [ARG...]",
   flagPlaces: "before-arguments",
   flags: {
-    detach: { type: "switch", short: "d", help: "Do not stay: print nothing, and leave it running" },
-    interactive: { type: "switch", short: "i", help: "Pass our standard input on" },
+    detach: { type: "switch", short: "d", help: "Print nothing, and leave it running" },
+    interactive: { type: "switch", short: "i", help: "Pass standard input on" },
     tty: { type: "switch", short: "t", help: "Give the command a terminal" },
     env: {
       type: "list",
       short: "e",
       value: "KEY=VALUE",
-      help: "Set an environment variable (KEY alone: with our value)",
+      help: "Set an environment variable (KEY alone: its value here)",
     },
     envFile: { type: "list", value: "FILE", help: "Read environment variables from a file" },
     user: { type: "text", short: "u", value: "USER[:GROUP]", help: "Name or number of the user (and group) to run as" },

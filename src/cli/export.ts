@@ -6,7 +6,7 @@ export const exportRoot = command({
   name: "export",
   summary: "Write a container's root as a tar archive, without what is mounted in it",
   args: "CONTAINER",
-  flags: { output: { type: "text", short: "o", value: "FILE", help: "Instead of standard output" } },
+  flags: { output: { type: "text", short: "o", value: "FILE", help: "File to write instead of standard output" } },
   examples: ["orlop export -o web.tar web", "orlop export web | tar -t"],
   async run({ args, flags, ...context }) {
     await refuseTerminal(flags.output, context);

@@ -10,11 +10,11 @@ export const history = command({
   summary: "Show the steps that made an image",
   args: "IMAGE",
   flags: {
-    noTrunc: { type: "switch", help: "Whole IDs and commands" },
+    noTrunc: { type: "switch", help: "Full IDs and commands" },
     quiet: { type: "switch", short: "q", help: "Only IDs" },
     human: { type: "switch", short: "H", default: true, help: "Sizes and dates for people" },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What the image must be for" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform that the image must be for" },
   },
   inEngine: true,
   examples: ["orlop history debian", "orlop history --no-trunc --format json web"],

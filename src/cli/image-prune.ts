@@ -6,7 +6,7 @@ import { parseFilters } from "./key-filters.ts";
 
 export const imagePrune = command({
   name: "prune",
-  summary: "Remove images without a name, and what unfinished downloads left",
+  summary: "Remove images without a name, and what unfinished downloads left behind",
   flags: {
     all: { type: "switch", short: "a", help: "All images that no container uses" },
     force: { type: "switch", short: "f", help: "Do not ask" },

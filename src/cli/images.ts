@@ -11,9 +11,9 @@ export const images = command({
   summary: "List images",
   args: "[NAME[:TAG]]",
   flags: {
-    all: { type: "switch", short: "a", help: "The same as without: there are no images in between" },
+    all: { type: "switch", short: "a", help: "Does nothing: there are no intermediate images" },
     quiet: { type: "switch", short: "q", help: "Only their IDs" },
-    noTrunc: { type: "switch", help: "Whole IDs" },
+    noTrunc: { type: "switch", help: "Full IDs" },
     digests: { type: "switch", help: "Show digests, too" },
     filter: {
       type: "list",

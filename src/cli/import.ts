@@ -7,12 +7,12 @@ import { showProgress } from "./show-progress.ts";
 
 export const importRoot = command({
   name: "import",
-  summary: "Make an image of a root's archive: a file, - for standard input, or a URL",
+  summary: "Make an image from an archive of a root: a file, - for standard input, or a URL",
   args: "FILE|-|URL [NAME[:TAG]]",
   flags: {
     change: { type: "list", short: "c", value: "INSTRUCTION", help: 'A Dockerfile instruction, e.g. "ENV A=b"' },
-    message: { type: "text", short: "m", help: "What it is" },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What it is for" },
+    message: { type: "text", short: "m", help: "Message for the history of the image" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform of the image" },
   },
   examples: ["orlop import root.tar.gz base:1", "orlop export web | orlop import - web:flat"],
   async run({ args, flags, ...context }) {

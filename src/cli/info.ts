@@ -22,7 +22,7 @@ const shown = [
 
 export const info = command({
   name: "info",
-  summary: "Show what the engine says about itself and this machine",
+  summary: "Show what the engine knows about itself and this machine",
   flags: { format: { type: "text", short: "f", choices: ["json"], help: "json: everything, as JSON" } },
   inEngine: true,
   examples: ["orlop info", "orlop info -f json"],

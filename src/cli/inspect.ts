@@ -10,7 +10,7 @@ export const inspect = command({
   args: "NAME...",
   flags: {
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each" },
-    size: { type: "switch", short: "s", help: "How much of the disk they take, too" },
+    size: { type: "switch", short: "s", help: "Show their size on disk, too" },
     type: {
       type: "text",
       choices: ["container", "image"],

@@ -4,7 +4,7 @@ import { forEachContainer } from "./each.ts";
 
 export const kill = command({
   name: "kill",
-  summary: "Send a signal to containers' first processes",
+  summary: "Send a signal to the first process of containers",
   args: "CONTAINER...",
   flags: {
     signal: { type: "text", short: "s", default: "SIGKILL", value: "SIGNAL", help: "Signal, by name or number" },

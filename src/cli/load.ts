@@ -5,12 +5,12 @@ import { showProgress } from "./show-progress.ts";
 
 export const load = command({
   name: "load",
-  summary: "Add the images of an archive: of save, docker save, podman save, skopeo or umoci",
+  summary: "Load images from an archive made by save, docker save, podman save, skopeo or umoci",
   args: "",
   flags: {
-    input: { type: "text", short: "i", value: "FILE", help: "Instead of standard input" },
+    input: { type: "text", short: "i", value: "FILE", help: "File to read instead of standard input" },
     quiet: { type: "switch", short: "q", help: "Print the names alone (as always)", hidden: true },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Of an image for several platforms, this one" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Which one of an image for several platforms" },
   },
   examples: ["orlop load -i web.tar", "docker save web | orlop load"],
   async run({ flags, ...context }) {

@@ -10,7 +10,12 @@ export const login = command({
   args: "[SERVER]",
   flags: {
     username: { type: "text", short: "u", value: "NAME", help: "Name of the user" },
-    password: { type: "text", short: "p", value: "PASSWORD", help: "Password; others on this machine can see it here" },
+    password: {
+      type: "text",
+      short: "p",
+      value: "PASSWORD",
+      help: "Password; other users of this machine can see it on the command line",
+    },
     passwordStdin: { type: "switch", help: "Read the password from standard input" },
   },
   examples: [

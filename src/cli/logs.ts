@@ -18,7 +18,7 @@ export const logs = command({
     },
     until: { type: "text", value: "TIME", help: "Only up to this time" },
     timestamps: { type: "switch", short: "t", help: "Begin each line with its time" },
-    details: { type: "switch", help: "Begin each line with what the log's options labels, env and tag chose" },
+    details: { type: "switch", help: "Begin each line with what the log options labels, env and tag select" },
   },
   inEngine: true,
   examples: ["orlop logs web", "orlop logs -f --tail 10 web", "orlop logs --since 5m -t web"],

@@ -4,7 +4,7 @@ import { chooseNetworks } from "./network-flags.ts";
 
 export const networkConnect = command({
   name: "connect",
-  summary: "Put a container into a network, also while it runs",
+  summary: "Put a container into a network, even while it runs",
   args: "NETWORK CONTAINER",
   flags: {
     ip: { type: "text", value: "ADDRESS", help: "Its IPv4 address there" },
@@ -12,7 +12,7 @@ export const networkConnect = command({
     alias: { type: "list", value: "NAME", help: "Another name of it there" },
     link: { type: "list", value: "CONTAINER[:NAME]", help: "A name for another container, which only this one knows" },
     macAddress: { type: "text", value: "ADDRESS", help: "Its hardware address there" },
-    gwPriority: { type: "integer", help: "The network with the highest leads to the rest of the world" },
+    gwPriority: { type: "integer", help: "The network with the highest number leads to the world" },
     driverOpt: {
       type: "list",
       value: "NAME=VALUE",
@@ -21,7 +21,7 @@ export const networkConnect = command({
     linkLocalIp: {
       type: "list",
       value: "ADDRESS",
-      help: "An address of 169.254.0.0/16 or fe80::/10 beside the network's",
+      help: "An additional address, of 169.254.0.0/16 or fe80::/10",
     },
   },
   inEngine: true,

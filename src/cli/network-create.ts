@@ -11,14 +11,18 @@ export const networkCreate = command({
   args: "NETWORK",
   flags: {
     driver: { type: "text", short: "d", value: "DRIVER", default: "bridge", help: "bridge or macvlan" },
-    subnet: { type: "list", value: "SUBNET", help: "Its addresses, e.g. 10.1.0.0/16; else some that nobody uses here" },
+    subnet: {
+      type: "list",
+      value: "SUBNET",
+      help: "Its addresses, e.g. 10.1.0.0/16; default: a range that is free here",
+    },
     gateway: { type: "list", value: "ADDRESS", help: "The host's address in a subnet" },
-    ipRange: { type: "list", value: "RANGE", help: "Give containers addresses of this part of a subnet" },
+    ipRange: { type: "list", value: "RANGE", help: "Part of a subnet from which containers get their addresses" },
     auxAddress: { type: "list", value: "NAME=ADDRESS", help: "Give this address to no container" },
     ipv4: { type: "switch", default: true, help: "With IPv4" },
-    ipv6: { type: "switch", help: "With IPv6, also where the host has none" },
+    ipv6: { type: "switch", help: "With IPv6, even where the host has none" },
     noIpv6: { type: "switch", help: "Without IPv6" },
-    internal: { type: "switch", help: "Nothing gets in or out" },
+    internal: { type: "switch", help: "Nothing leads into the network or out of it" },
     attachable: { type: "switch", help: "Kept for inspect: any container may be attached" },
     opt: {
       type: "list",

@@ -3,9 +3,9 @@ import { command } from "./context.ts";
 
 export const networkDisconnect = command({
   name: "disconnect",
-  summary: "Take a container out of a network, also while it runs",
+  summary: "Take a container out of a network, even while it runs",
   args: "NETWORK CONTAINER",
-  flags: { force: { type: "switch", short: "f", help: "The same as without: nothing is in the way" } },
+  flags: { force: { type: "switch", short: "f", help: "Does nothing: nothing has to be forced" } },
   inEngine: true,
   examples: ["orlop network disconnect lan web"],
   async run({ args, flags, engine }) {

@@ -8,7 +8,7 @@ export const networkInspect = command({
   args: "NETWORK...",
   flags: {
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each network" },
-    verbose: { type: "switch", short: "v", help: "The same as without: there is nothing more to say" },
+    verbose: { type: "switch", short: "v", help: "Does nothing: there is nothing more to show" },
   },
   inEngine: true,
   examples: ["orlop network inspect bridge"],

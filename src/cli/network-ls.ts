@@ -9,7 +9,7 @@ export const networkLs = command({
   summary: "List networks",
   flags: {
     quiet: { type: "switch", short: "q", help: "Only their IDs" },
-    noTrunc: { type: "switch", help: "Whole IDs" },
+    noTrunc: { type: "switch", help: "Full IDs" },
     filter: {
       type: "list",
       short: "f",

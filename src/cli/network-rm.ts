@@ -7,7 +7,7 @@ export const networkRm = command({
   name: "rm",
   summary: "Remove networks",
   args: "NETWORK...",
-  flags: { force: { type: "switch", short: "f", help: "Those that do not exist are fine" } },
+  flags: { force: { type: "switch", short: "f", help: "Ignore those that do not exist" } },
   inEngine: true,
   examples: ["orlop network rm lan"],
   run: ({ args, flags, ...context }) =>

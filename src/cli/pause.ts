@@ -4,7 +4,7 @@ import { forEachContainer } from "./each.ts";
 
 export const pause = command({
   name: "pause",
-  summary: "Make every process of containers stand still",
+  summary: "Pause all processes of containers",
   args: "CONTAINER...",
   flags: {},
   inEngine: true,

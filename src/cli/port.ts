@@ -4,7 +4,7 @@ import { command } from "./context.ts";
 
 export const port = command({
   name: "port",
-  summary: "Where a container's ports are reached on this machine",
+  summary: "Show where a container's ports are published on this machine",
   args: "CONTAINER [PORT]",
   flags: {},
   inEngine: true,

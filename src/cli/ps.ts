@@ -10,9 +10,9 @@ export const ps = command({
   name: "ps",
   summary: "List containers",
   flags: {
-    all: { type: "switch", short: "a", help: "Those that do not run, too" },
+    all: { type: "switch", short: "a", help: "Those that are not running, too" },
     quiet: { type: "switch", short: "q", help: "Only their IDs" },
-    noTrunc: { type: "switch", help: "Whole IDs and commands" },
+    noTrunc: { type: "switch", help: "Full IDs and commands" },
     last: { type: "integer", short: "n", min: -1, help: "Only the last ones created, running or not" },
     latest: { type: "switch", short: "l", help: "Only the last one created, running or not" },
     filter: {
@@ -22,7 +22,7 @@ export const ps = command({
       help: "Only those that match, e.g. status=exited, name=web, label=a=b",
     },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
-    size: { type: "switch", short: "s", help: "How much of the disk they take, too" },
+    size: { type: "switch", short: "s", help: "Show their size on disk, too" },
   },
   inEngine: true,
   examples: ["orlop ps", "orlop ps -aq --filter status=exited", "orlop ps --format json"],

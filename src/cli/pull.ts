@@ -12,7 +12,7 @@ export const pull = command({
   args: "NAME[:TAG|@DIGEST]",
   flags: {
     allTags: { type: "switch", short: "a", help: "Every tag of the repository" },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Of an image for several platforms, this one" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Which one of an image for several platforms" },
     quiet: { type: "switch", short: "q", help: "Print nothing but the name" },
     disableContentTrust: { type: "later", takesValue: false, help: "" },
   },

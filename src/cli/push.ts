@@ -14,7 +14,7 @@ export const push = command({
     allTags: { type: "switch", short: "a", help: "Every tag that the repository has here" },
     quiet: { type: "switch", short: "q", help: "Print nothing but the name" },
     disableContentTrust: { type: "later", takesValue: false, help: "" },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What the image must be for" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform that the image must be for" },
   },
   examples: ["orlop tag web localhost:5000/web:2", "orlop push localhost:5000/web:2"],
   async run({ args, flags, ...context }) {

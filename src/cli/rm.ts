@@ -8,7 +8,7 @@ export const rm = command({
   summary: "Remove containers",
   args: "CONTAINER...",
   flags: {
-    force: { type: "switch", short: "f", help: "Kill those that run; those that do not exist are fine" },
+    force: { type: "switch", short: "f", help: "Kill running ones; ignore those that do not exist" },
     volumes: { type: "switch", short: "v", help: "Remove their anonymous volumes, too" },
     link: { type: "later", short: "l", takesValue: false, help: "" },
   },

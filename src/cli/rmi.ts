@@ -4,7 +4,7 @@ import { command } from "./context.ts";
 
 export const rmi = command({
   name: "rmi",
-  summary: "Remove names of images, and images with their last name",
+  summary: "Remove names of images; an image goes with its last name",
   args: "IMAGE...",
   flags: {
     force: {
@@ -12,7 +12,7 @@ export const rmi = command({
       short: "f",
       help: "Even if a stopped container uses it, or it has names in several repositories",
     },
-    noPrune: { type: "switch", help: "The same as without: there are no images in between" },
+    noPrune: { type: "switch", help: "Does nothing: there are no intermediate images" },
     platform: { type: "later", takesValue: true, help: "" },
   },
   inEngine: true,

@@ -4,11 +4,11 @@ import { command } from "./context.ts";
 
 export const save = command({
   name: "save",
-  summary: "Write images as one archive, which docker load, podman load and skopeo read too",
+  summary: "Write images to one archive, which docker load, podman load and skopeo can read too",
   args: "IMAGE...",
   flags: {
-    output: { type: "text", short: "o", value: "FILE", help: "Instead of standard output" },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "What the images must be for" },
+    output: { type: "text", short: "o", value: "FILE", help: "File to write instead of standard output" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform that the images must be for" },
   },
   examples: ["orlop save -o web.tar web:1 web:2", "orlop save web | ssh other orlop load"],
   async run({ args, flags, ...context }) {

@@ -10,8 +10,8 @@ export const search = command({
   args: "TERM",
   flags: {
     filter: { type: "list", short: "f", value: "KEY=VALUE", help: "Only those that match: stars=10, is-official=true" },
-    limit: { type: "integer", min: 1, max: 100, default: 25, help: "At most so many" },
-    noTrunc: { type: "switch", help: "Whole descriptions" },
+    limit: { type: "integer", min: 1, max: 100, default: 25, help: "Show at most this many" },
+    noTrunc: { type: "switch", help: "Full descriptions" },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
   },
   examples: ["orlop search --filter is-official=true debian"],

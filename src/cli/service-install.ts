@@ -15,14 +15,14 @@ export const serviceInstall = command({
 the service is stopped or started again (an upgrade: replace the programs, then "systemctl restart orlop"). When the machine
 is shut down they are stopped, as "orlop stop" does it, and those with a restart policy come back with the next boot.
 
-Who is in the socket's group is root on this machine. Variables for the engine (HTTPS_PROXY …) belong into /etc/default/orlop.`,
+Who is in the socket's group is root on this machine. Variables for the engine (HTTPS_PROXY …) belong in /etc/default/orlop.`,
   flags: {
     group: {
       type: "text",
       value: "GROUP",
-      help: 'Who may use the API besides root (default: "orlop" where it exists)',
+      help: 'Group that may use the API besides root (default: "orlop" where it exists)',
     },
-    dockerSocket: { type: "switch", help: `Make ${dockerSocket} lead to Orlop: what looks for Docker finds it` },
+    dockerSocket: { type: "switch", help: `Make ${dockerSocket} lead to Orlop, for programs that look for Docker` },
   },
   examples: ["orlop service install", "orlop service install --group docker --docker-socket"],
   async run({ flags, places, print, ...context }) {

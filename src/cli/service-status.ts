@@ -11,7 +11,7 @@ const notActive = 3;
 
 export const serviceStatus = command({
   name: "status",
-  summary: "Say whether systemd starts Orlop, and what of it runs",
+  summary: "Show whether systemd starts Orlop, and what is running",
   description: `Exit code 0: the service runs; ${notActive}: it does not. A service that does not run while its socket listens is started by
 the next client.`,
   flags: {},

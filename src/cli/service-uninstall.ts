@@ -7,9 +7,8 @@ import { serviceUnit, socketUnit } from "./service-units.ts";
 
 export const serviceUninstall = command({
   name: "uninstall",
-  summary: "Take the systemd units away again; containers keep running",
-  description:
-    "The next orlop command starts a supervisor as it does without a service, and finds every container as it is.",
+  summary: "Remove the systemd units; containers keep running",
+  description: "The next orlop command starts a supervisor by itself, and finds every container as it is.",
   flags: {},
   examples: ["orlop service uninstall"],
   async run({ launch, print }) {

@@ -10,9 +10,9 @@ export const stats = command({
   summary: "Show what containers use: CPU, memory, network, disks",
   args: "[CONTAINER...]",
   flags: {
-    all: { type: "switch", short: "a", help: "Those that do not run, too" },
-    noStream: { type: "switch", help: "Look once" },
-    noTrunc: { type: "switch", help: "Whole IDs" },
+    all: { type: "switch", short: "a", help: "Those that are not running, too" },
+    noStream: { type: "switch", help: "Print once, and exit" },
+    noTrunc: { type: "switch", help: "Full IDs" },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
   },
   inEngine: true,

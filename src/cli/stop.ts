@@ -5,7 +5,7 @@ import { stopFlags } from "./stop-flags.ts";
 
 export const stop = command({
   name: "stop",
-  summary: "Stop containers: their stop signal, and after a while SIGKILL",
+  summary: "Stop containers: send their stop signal, and SIGKILL after a while",
   args: "CONTAINER...",
   flags: stopFlags,
   inEngine: true,

@@ -3,11 +3,11 @@ import { command } from "./context.ts";
 
 export const systemCheck = command({
   name: "check",
-  summary: "Read everything that images have on the disk again, and compare it with its digests",
-  description: `With --repair what is damaged is brought again from the registries of the image's names, as anybody would get it.
-The exit code is 1 when something was damaged and is not whole again.`,
+  summary: "Read all image data on the disk again, and compare it with its digests",
+  description: `With --repair, what is damaged is fetched again from the registries of the image's names, without credentials.
+The exit code is 1 when something is damaged and could not be repaired.`,
   flags: {
-    repair: { type: "switch", help: "Bring what is damaged again" },
+    repair: { type: "switch", help: "Fetch what is damaged again" },
   },
   examples: ["orlop system check", "orlop system check --repair"],
   async run({ flags, engine, print }) {

@@ -6,7 +6,7 @@ import { formatTable } from "./format-table.ts";
 
 export const systemDf = command({
   name: "df",
-  summary: "Show how much of the disk is taken, and how much could come free",
+  summary: "Show how much disk space is used, and how much could be freed",
   description: `Images are counted unpacked, each layer once; "Blobs" are the same layers as they came from the registry, which are kept
 for pushes and for repairs (orlop system check).`,
   flags: {

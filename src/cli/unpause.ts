@@ -4,7 +4,7 @@ import { forEachContainer } from "./each.ts";
 
 export const unpause = command({
   name: "unpause",
-  summary: "Let paused containers go on",
+  summary: "Resume paused containers",
   args: "CONTAINER...",
   flags: {},
   inEngine: true,

@@ -6,9 +6,9 @@ import { parseFilters } from "./key-filters.ts";
 
 export const volumePrune = command({
   name: "prune",
-  summary: "Remove the volumes without a name that no container has",
+  summary: "Remove anonymous volumes that no container uses",
   flags: {
-    all: { type: "switch", short: "a", help: "Those with a name, too" },
+    all: { type: "switch", short: "a", help: "Named ones, too" },
     filter: { type: "list", value: "KEY=VALUE", help: "Only those that match: label=a=b, label!=a" },
     force: { type: "switch", short: "f", help: "Do not ask" },
   },

@@ -7,7 +7,7 @@ export const volumeRm = command({
   summary: "Remove volumes, with what is in them",
   args: "VOLUME...",
   flags: {
-    force: { type: "switch", short: "f", help: "Those that do not exist are fine" },
+    force: { type: "switch", short: "f", help: "Ignore those that do not exist" },
   },
   inEngine: true,
   examples: ["orlop volume rm data"],

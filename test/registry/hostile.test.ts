@@ -266,7 +266,7 @@ describe("a registry that lies", () => {
         response.end(Buffer.alloc(layer.length));
         return true;
       },
-      "is not what its digest says: sha256:",
+      "does not match its digest: sha256:",
     ],
     [
       "about the range",
@@ -295,7 +295,7 @@ describe("a registry that lies", () => {
         response.end(Buffer.alloc(layer.length, 1));
         return true;
       },
-      "is not what its digest says: sha256:",
+      "does not match its digest: sha256:",
     ],
   ];
   test.each(lies)("%s", async (_, script, words) => {

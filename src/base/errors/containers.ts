@@ -48,8 +48,8 @@ export const containerErrors = {
   copy_stalled: row<{ name: string; seconds: number }>(
     "unavailable",
     (p) =>
-      `the copy into container ${p.name} was given up: nothing came for ${p.seconds} s, and something else waited for it`,
-    () => "copy again; what had come is there",
+      `the copy into container ${p.name} was given up: nothing came for ${p.seconds} s, and something else waited for the container`,
+    () => "copy again; what had arrived was kept",
   ),
   container_not_running: row<{ id: string; name: string }>("conflict", (p) => `container ${p.id} is not running`),
   container_paused: row<{ id: string; name: string }>(
@@ -73,7 +73,7 @@ export const containerErrors = {
   pause_failed: row<{ id: string; reason: string }>(
     "unavailable",
     (p) => `Cannot pause container ${p.id}: ${p.reason}`,
-    () => "a process of it may wait for a disk or a network file system; it runs on as before",
+    () => "one of its processes may be waiting for a disk or a network file system; the container runs on as before",
   ),
   container_not_paused: row<{ id: string; name: string }>("conflict", (p) => `Container ${p.id} is not paused`),
   same_name: row<{ name: string }>(
@@ -120,7 +120,7 @@ export const containerErrors = {
   exec_too_long: row<{ command: string; started: Started }>(
     "invalid",
     (p) => `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: argument list too long`,
-    () => "arguments and environment together are bounded (2 MiB, each at most 128 KiB): give it a file instead",
+    () => "arguments and environment may have 2 MiB together, and 128 KiB each: pass a file instead",
   ),
   setting_refused: row<{ setting: string; reason: string; started: Started }>(
     "invalid",

@@ -36,7 +36,7 @@ export const imageErrors = {
   ),
   digest_mismatch: row<{ what: string; expected: string; actual: string }>(
     "unavailable",
-    (p) => `${p.what} is not what its digest says: ${p.actual} instead of ${p.expected}`,
+    (p) => `${p.what} does not match its digest: ${p.actual} instead of ${p.expected}`,
   ),
   size_mismatch: row<{ what: string; expected: number; actual: string }>(
     "unavailable",

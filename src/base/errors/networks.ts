@@ -105,7 +105,7 @@ export const networkErrors = {
   no_such_link: row<{ name: string }>(
     "not_found",
     (p) => `this host has no link ${JSON.stringify(p.name)}`,
-    () => "macvlan's option parent names one that ip link shows",
+    () => "the macvlan option parent must name a link that ip link shows",
   ),
   link_not_running: row<{ target: string; link: string }>(
     "internal",
@@ -115,7 +115,7 @@ export const networkErrors = {
   link_elsewhere: row<{ target: string }>(
     "internal",
     (p) => `Cannot link to /${p.target}, as it does not belong to the default network`,
-    () => "put both into a network of their own: there they have names without a link",
+    () => "put both into a network of their own, where containers have names without links",
   ),
   network_left: row<{ pid: number }>(
     "conflict",

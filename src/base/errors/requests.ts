@@ -34,7 +34,7 @@ export const requestErrors = {
   not_root: row<{ doing: string }>(
     "denied",
     (p) => `${p.doing} needs root`,
-    () => "run it with sudo; what a user who is not root can do today: orlop --help, orlop version, orlop doctor",
+    () => "run it with sudo; without root there are only orlop --help, orlop version and orlop doctor",
   ),
 
   // ── the command line ──
@@ -81,7 +81,7 @@ export const requestErrors = {
   one_container: row<{ flag: string }>("invalid", (p) => `${p.flag} works with one container at a time`),
   not_a_terminal: row<object>(
     "invalid",
-    () => "--tty with --interactive needs a terminal, and standard input is none",
+    () => "--tty with --interactive needs a terminal, and standard input is not one",
     () => "leave out -t",
   ),
 
@@ -101,7 +101,7 @@ export const requestErrors = {
     "conflict",
     (p) => `${p.path} is there already, and is not Orlop's`,
     (p) =>
-      `stop and disable who has it (systemctl disable --now docker.socket docker), or leave out what asks for ${p.path}`,
+      `stop and disable the service that has it (systemctl disable --now docker.socket docker), or leave out the option that asks for ${p.path}`,
   ),
   systemctl_failed: row<{ command: string; reason: string }>(
     "unavailable",
