@@ -127,7 +127,7 @@ kernelTest("what was waiting goes on after its supervisor's death too, with nobo
   await waitUntil(async () => (await inspect("waiting")).RestartCount >= 4, waitMs, "its delay has grown");
   await becomes("waiting", "restarting");
   const { RestartCount } = await inspect("waiting");
-  const supervisor = product.supervisorPid() ?? 0;
+  const supervisor = product.supervisorPid() ?? expect.unreachable("no supervisor runs");
   process.kill(supervisor, "SIGKILL");
   product.disconnect();
   const isBack = () => product.enginePid() !== undefined && product.supervisorPid() !== supervisor;
