@@ -107,7 +107,7 @@ kernelTest(
     const error = await pull("1").catch((reason) => reason);
     expect(error).toBeInstanceOf(OrlopError);
     expect([error.code, error.kind]).toEqual(["digest_mismatch", "unavailable"]);
-    expect(error.message).toContain("the unpacked layer is not what its digest says");
+    expect(error.message).toContain("the unpacked layer does not match its digest");
     expect(await layers.list()).toEqual([]);
     expect(readdirSync(join(folder, "new"))).toEqual([]);
     expect(await puller.store.sizeOf(image.manifest)).toBeUndefined();

@@ -226,7 +226,7 @@ kernelTest("a wrong diff id is found before the layer can be used", [...needs], 
   const tar = archive({ content: "x" });
   const other = archive({ content: "y" });
   const attempt = unpackArchive(tar, { directory: join(directory, "l") }, other);
-  expect(await attempt.catch((error) => error.message)).toContain("the unpacked layer is not what its digest says");
+  expect(await attempt.catch((error) => error.message)).toContain("the unpacked layer does not match its digest");
 });
 
 kernelTest("a full disk is said in words", [...needs], async (scratch) => {

@@ -322,7 +322,7 @@ describe("a registry that lies", () => {
       response.end(other);
       return true;
     });
-    expect(await failure(puller.pull(reference))).toContain("is not what its digest says");
+    expect(await failure(puller.pull(reference))).toContain("does not match its digest");
     expect(await failure(puller.pull(`${registry.host}/a@${image.manifest}`))).toContain(
       `instead of ${image.manifest}`,
     );
