@@ -272,6 +272,25 @@ test("the next engine knows every container; what ended meanwhile is read from i
   expect(() => engine.containers.get("once")).toThrow("No such container");
 });
 
+test("a change that a --rm container's end overtakes does not write it down again", async () => {
+  const container = await create(transient, "once");
+  await container.start();
+  const removed = container.wait("removed", never);
+  executor.run = async () => {
+    monitor().exit(0);
+    await removed;
+    return new Map();
+  };
+  const failure = await container.update(parseContainerUpdate({ Memory: 2 ** 26 })).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  expect(failure).toBe(`No such container: ${container.id}`);
+  await engine.close();
+  await openEngine();
+  expect(engine.containers.all()).toEqual([]);
+});
+
 test("folders without a record are removed", async () => {
   const id = "f".repeat(64);
   const container = await create();

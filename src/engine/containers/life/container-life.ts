@@ -3,6 +3,7 @@
  * parts beside this file change it, and nobody else; what `Container` shows of it is for everybody.
  */
 
+import { OrlopError } from "../../../base/errors.ts";
 import { Serial } from "../../../base/serial.ts";
 import type { ContainerCreateBody } from "../../../spec/engine-api-container.ts";
 import type { EngineParts } from "../../engine-parts.ts";
@@ -118,8 +119,10 @@ export class ContainerLife {
     await this.parts.storeOf(this.record).apply({ put: encodeRecord(this.record) });
   }
 
-  /** What was asked for changes, also of a `--rm` container; all of it or nothing. */
+  /** What was asked for changes, also of a `--rm` container; all of it or nothing. @throws {OrlopError} no_such_container */
   async change(change: Partial<Pick<ContainerRecord, "name" | "body" | "endpoints" | "restarts">>): Promise<void> {
+    // Its end took its record with it: written down again, the next engine would take it for one that is there.
+    if (this.phase === "removing") throw OrlopError.of("no_such_container", { id: this.id });
     const { name, body, endpoints } = this.record;
     this.record = { ...this.record, ...change };
     try {
