@@ -112,7 +112,7 @@ export class ContentStore {
     if ((await this.sizeOf(digest)) !== undefined) return;
     await using ingest = await this.openIngest({ digest, size: bytes.length });
     if (ingest.offset > 0) await ingest.restart();
-    await ingest.write(bytes);
+    await ingest.write(new Uint8Array(bytes)); // a copy: what it is given it keeps
     await ingest.commit();
   }
 

@@ -7,20 +7,20 @@ import { openInflater } from "./inflater.ts";
 const text = Buffer.from(Array.from({ length: 20_000 }, (_, i) => `line ${i * 7919} of a layer\n`).join(""));
 
 /** Everything that comes out when the input comes in such pieces, and there is room for so much. */
-function all(method: Method, bytes: Uint8Array, inputBytes: number, roomBytes: number): Buffer {
-  using inflater = openInflater(method);
+async function all(method: Method, bytes: Uint8Array, inputBytes: number, roomBytes: number): Promise<Buffer> {
+  await using inflater = openInflater(method);
   const out: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += inputBytes) {
     let input = bytes.subarray(at, at + inputBytes);
     for (;;) {
       const room = Buffer.alloc(roomBytes);
-      const { taken, made } = inflater.inflate(input, room);
+      const { taken, made } = await inflater.inflate(input, room);
       out.push(room.subarray(0, made));
       input = input.subarray(taken);
       if (input.length === 0 && made < roomBytes) break;
     }
   }
-  inflater.end();
+  await inflater.end();
   return Buffer.concat(out);
 }
 
@@ -37,14 +37,14 @@ describe("an inflater", () => {
       Buffer.concat([zstdCompressSync(text), zstdCompressSync(text)]),
       Buffer.concat([text, text]),
     ],
-  ])("%s: %s, however it is cut", (method, _, compressed, expected) => {
+  ])("%s: %s, however it is cut", async (method, _, compressed, expected) => {
     for (const [inputBytes, roomBytes] of [
       [1 << 20, 1 << 20],
       [1000, 300],
       [77, 64 * 1024],
       [1 << 20, 100],
     ] as const)
-      expect(all(method, compressed, inputBytes, roomBytes).equals(expected)).toBe(true);
+      expect((await all(method, compressed, inputBytes, roomBytes)).equals(expected)).toBe(true);
   });
 
   test.each<[Method, string, Buffer]>([
@@ -53,7 +53,7 @@ describe("an inflater", () => {
     ["gzip", "of another length than it says", Buffer.concat([gzipSync(text).subarray(0, -4), Buffer.alloc(4)])],
     ["gzip", "followed by something else", Buffer.concat([gzipSync(text), Buffer.from("\x1f rubbish")])],
     ["zstd", "damaged", Buffer.from(zstdCompressSync(text)).fill(0xff, 10, 40)],
-  ])("%s that is %s is refused", (method, _, compressed) => {
-    expect(() => all(method, compressed, 64 * 1024, 64 * 1024)).toThrow(`the ${method} data is damaged`);
+  ])("%s that is %s is refused", async (method, _, compressed) => {
+    await expect(all(method, compressed, 64 * 1024, 64 * 1024)).rejects.toThrow(`the ${method} data is damaged`);
   });
 });

@@ -1,8 +1,8 @@
 /**
- * Decompresses into memory that the caller has: no thread pool, no fresh buffers. A layer is a gigabyte, and a stream's pieces
- * of it are 30 % of what decompressing costs (docs/benchmarks-images.md).
+ * Decompresses into memory that the caller has, in the thread pool: no fresh buffers, and the caller works on what came before
+ * meanwhile. A layer is a gigabyte, and a stream's pieces of it are 30 % of what decompressing costs (docs/benchmarks-images.md).
  *
- * `_handle` and `_writeState` are what node:zlib itself stands on, in Node and in Bun; packages have used them for a decade.
+ * The handle is what node:zlib itself stands on, in Node and in Bun; it is had from a stream, as it has no other door.
  */
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { OrlopError } from "../base/errors.ts";
@@ -14,11 +14,12 @@ export interface Inflated {
   readonly made: number;
 }
 
-export interface Inflater extends Disposable {
+/** One call at a time; neither memory is touched before it has settled. */
+export interface Inflater extends AsyncDisposable {
   /** Takes input and fills `output`; less than all of the room: it needs more input. @throws {OrlopError} bad_compression */
-  inflate(input: Uint8Array, output: Uint8Array): Inflated;
+  inflate(input: Uint8Array, output: Uint8Array): Promise<Inflated>;
   /** There is no more input. @throws {OrlopError} bad_compression, when more should have come */
-  end(): void;
+  end(): Promise<void>;
 }
 
 export function openInflater(method: Method): Inflater {
@@ -26,72 +27,88 @@ export function openInflater(method: Method): Inflater {
 }
 
 class Copier implements Inflater {
-  inflate(input: Uint8Array, output: Uint8Array): Inflated {
+  async inflate(input: Uint8Array, output: Uint8Array): Promise<Inflated> {
     const size = Math.min(input.length, output.length);
     output.set(size === input.length ? input : input.subarray(0, size));
     return { taken: size, made: size };
   }
 
-  end(): void {
+  async end(): Promise<void> {
     // any end is one
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     // nothing is held
   }
 }
 
 interface ZlibHandle {
   onerror: (message: string, errno: number, code: string) => void;
-  writeSync(
+  init(...settings: unknown[]): void;
+  write(
     flush: number,
     ...places: [input: Uint8Array, at: number, size: number, output: Uint8Array, at: number, size: number]
   ): void;
   close(): void;
 }
 
-interface ZlibStream {
-  readonly _handle: ZlibHandle;
-  /** After each write: bytes of the output that are free, bytes of the input that are left. */
-  readonly _writeState: Uint32Array;
+/** @param settle called after each write, but not after one that failed */
+function openHandle(method: "gzip" | "zstd", state: Uint32Array, settle: () => void): ZlibHandle {
+  const stream = method === "gzip" ? createGunzip() : createZstdDecompress();
+  const { _handle: known } = stream as unknown as { readonly _handle: ZlibHandle };
+  const Handle = known.constructor as new (mode: number) => ZlibHandle;
+  known.close();
+  const handle = new Handle(method === "gzip" ? constants.GUNZIP : constants.ZSTD_DECOMPRESS);
+  if (method === "gzip")
+    handle.init(constants.Z_DEFAULT_WINDOWBITS, 0, constants.Z_DEFAULT_MEMLEVEL, 0, state, settle, undefined);
+  else handle.init(new Uint32Array(constants.ZSTD_d_windowLogMax + 1).fill(-1), undefined, state, settle);
+  return handle;
 }
 
 class ZlibInflater implements Inflater {
-  readonly #method: Method;
-  readonly #stream: ZlibStream;
+  readonly #method: "gzip" | "zstd";
+  readonly #handle: ZlibHandle;
+  /** After each write: bytes of the output that are free, bytes of the input that are left. */
+  readonly #state = new Uint32Array(2);
+  #writing: PromiseWithResolvers<void> | undefined;
   #fault: string | undefined;
   /** Something is left that was not taken though there was room: what stands behind the data's end is not ours. */
   #isOver = false;
 
   constructor(method: "gzip" | "zstd") {
     this.#method = method;
-    this.#stream = (method === "gzip" ? createGunzip() : createZstdDecompress()) as unknown as ZlibStream;
-    this.#stream._handle.onerror = (message) => {
+    this.#handle = openHandle(method, this.#state, () => this.#writing?.resolve());
+    this.#handle.onerror = (message) => {
       this.#fault = message;
+      this.#writing?.resolve();
     };
   }
 
-  inflate(input: Uint8Array, output: Uint8Array): Inflated {
+  async inflate(input: Uint8Array, output: Uint8Array): Promise<Inflated> {
     if (this.#isOver) return { taken: input.length, made: 0 };
-    this.#write(constants.Z_NO_FLUSH, input, output);
-    const [free = 0, left = 0] = this.#stream._writeState;
+    await this.#write(constants.Z_NO_FLUSH, input, output);
+    const [free = 0, left = 0] = this.#state;
     this.#isOver = left > 0 && free > 0;
     return { taken: this.#isOver ? input.length : input.length - left, made: output.length - free };
   }
 
-  end(): void {
+  async end(): Promise<void> {
     if (this.#isOver) return;
     const last = this.#method === "gzip" ? constants.Z_FINISH : constants.ZSTD_e_end;
-    this.#write(last, new Uint8Array(0), new Uint8Array(1));
+    await this.#write(last, new Uint8Array(0), new Uint8Array(1));
   }
 
-  #write(flush: number, input: Uint8Array, output: Uint8Array): void {
-    this.#stream._handle.writeSync(flush, input, 0, input.length, output, 0, output.length);
+  async #write(flush: number, input: Uint8Array, output: Uint8Array): Promise<void> {
+    this.#writing = Promise.withResolvers();
+    this.#handle.write(flush, input, 0, input.length, output, 0, output.length);
+    await this.#writing.promise;
+    this.#writing = undefined;
     if (this.#fault !== undefined)
       throw OrlopError.of("bad_compression", { method: this.#method, reason: this.#fault });
   }
 
-  [Symbol.dispose](): void {
-    this.#stream._handle.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing?.promise;
+    this.#handle.close();
   }
 }

@@ -54,3 +54,20 @@ test("a file that cannot be written fails the download, and not only once", asyn
   await expect(ingest.flush()).rejects.toThrow();
   await expect(ingest.write(content.subarray(1000, 2000))).rejects.toThrow();
 });
+
+test("what was written holds no memory any more; what shares its memory with others is left to them", async () => {
+  await using ingest = await store.openIngest(blob);
+  const own = new Uint8Array(content.subarray(0, 1_000_000));
+  const shared = content.subarray(1_000_000, 2_000_000);
+  await ingest.write(own);
+  await ingest.write(shared);
+  await ingest.flush();
+  expect([own.length, shared.length, content.length]).toEqual([0, 1_000_000, 5_000_000]);
+});
+
+test("a blob that is put stays its giver's", async () => {
+  const own = Buffer.from(new Uint8Array(content.subarray(0, 1000)).buffer); // a whole buffer, of the kind whose slices share it
+  const digest = await store.put(own);
+  expect(own).toEqual(content.subarray(0, 1000));
+  expect(readFileSync(store.pathOf(digest)).equals(own)).toBe(true);
+});

@@ -17,11 +17,9 @@ const why = "content goes to the executor through memory that both have";
 export class SharedPieces {
   readonly #plan: PlanStream;
   readonly #memory: Uint8Array;
-  readonly #free = Array.from({ length: parts - 1 }, (_, i) => i + 1);
+  readonly #free = Array.from({ length: parts }, (_, i) => i);
   /** Parts that the executor has not taken yet: it takes them in this order. */
   readonly #given: Promise<unknown>[] = [];
-  #part = 0;
-  #used = 0;
 
   private constructor(plan: PlanStream, memory: Uint8Array) {
     this.#plan = plan;
@@ -33,27 +31,23 @@ export class SharedPieces {
     return new SharedPieces(plan, mapFile(Buffer.from(path).toString()));
   }
 
-  /** Free memory for what comes next. */
-  get room(): Uint8Array {
-    const begin = this.#part * partBytes;
-    return this.#memory.subarray(begin + this.#used, begin + partBytes);
+  /** A free part for what comes next, as soon as there is one: the caller's until it is given. */
+  async room(): Promise<Uint8Array> {
+    while (this.#free.length === 0) await this.#given[0];
+    const part = Math.min(...this.#free);
+    this.#free.splice(this.#free.indexOf(part), 1);
+    return this.#memory.subarray(part * partBytes, (part + 1) * partBytes);
   }
 
-  /** So much of the room was filled, and everything that is to be done with it is in the plan. */
-  async fill(size: number): Promise<void> {
-    this.#used += size;
-    if (this.#used < partBytes) return;
-    const part = this.#part;
+  /** Everything that is to be done with this room is in the plan. */
+  give(room: Uint8Array): void {
+    const part = (room.byteOffset - this.#memory.byteOffset) / partBytes;
     const taken = this.#plan.ask({ op: "taken", why }).then(() => {
       this.#given.shift();
       this.#free.push(part);
     });
     taken.catch(() => undefined); // who waits for it, or ends the plan, hears of it
     this.#given.push(taken);
-    if (this.#free.length === 0) await this.#given[0];
-    this.#part = Math.min(...this.#free);
-    this.#free.splice(this.#free.indexOf(this.#part), 1);
-    this.#used = 0;
   }
 
   /** The step that writes this piece to the last file; undefined when it lies elsewhere. */

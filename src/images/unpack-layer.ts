@@ -6,7 +6,7 @@ import type { Step } from "../kernel/step.ts";
 import { type Digest, digestOfHex } from "../spec/digest.ts";
 import { TarReader } from "../spec/tar-reader.ts";
 import { detectCompression, magicBytes } from "./decompress.ts";
-import { openInflater } from "./inflater.ts";
+import { type Inflater, openInflater } from "./inflater.ts";
 import type { LayerSource } from "./layer-source.ts";
 import { type LayerLimits, LayerPlanner } from "./plan-layer.ts";
 import { SharedPieces } from "./shared-pieces.ts";
@@ -39,9 +39,7 @@ export interface UnpackedLayer {
 /** Of a tar, for each byte of limit that its files have: headers, and names of 4 KiB. */
 const overheadPerEntryBytes = 16 * 1024;
 /** Of the blob, at a time. */
-const inputBytes = 64 * 1024;
-/** Of the tar: a millisecond or two of work. */
-const betweenYields = 512 * 1024;
+const inputBytes = 128 * 1024;
 /** A piece of content that is a step of its own; in a plan without shared memory it would be sent in it. */
 const partMax = 512 * 1024;
 
@@ -83,41 +81,90 @@ async function streamLayer(options: UnpackOptions): Promise<UnpackedLayer> {
   return { contentBytes, hidesEtc, implied };
 }
 
-/** The tar's pieces, one after the other in memory that the executor sees too. */
+/** The tar's pieces, one after the other in memory that the executor sees too. The next is decompressed while one is taken. */
 async function eachPiece(
   { source, plan, limits, onProgress, signal }: UnpackOptions,
   pieces: SharedPieces,
   take: (piece: Uint8Array) => void,
 ): Promise<void> {
   const tarMax = limits.bytesMax + limits.entriesMax * overheadPerEntryBytes;
-  const buffer = Buffer.allocUnsafe(inputBytes);
-  let input = await beginning(source, buffer);
-  using inflater = openInflater(detectCompression(input));
+  await using tar = await TarBytes.open(source);
+  const fill = async (): Promise<Filled> => {
+    const room = await pieces.room();
+    return { room, sizeBytes: await tar.fill(room) };
+  };
   let sizeBytes = 0;
-  for (let lastYield = 0, isOver = input.length === 0; !isOver; ) {
-    const room = pieces.room;
-    const { taken, made } = inflater.inflate(input, room);
-    sizeBytes += made;
+  for (let next = fill(), isOver = false; !isOver; ) {
+    const piece = await next;
+    isOver = piece.sizeBytes < piece.room.length;
+    sizeBytes += piece.sizeBytes;
     if (sizeBytes > tarMax)
       throw OrlopError.of("layer_refused", { entry: "the archive", reason: `over ${tarMax} bytes` });
-    if (made > 0) {
-      take(room.subarray(0, made));
-      await pieces.fill(made);
+    if (!isOver) {
+      next = fill();
+      next.catch(() => undefined); // heard when it is waited for; when this piece is refused, nobody does
     }
-    input = input.subarray(taken);
-    // with room left, everything that the input gives has come out
-    if (input.length === 0 && made < room.length) {
-      input = buffer.subarray(0, await source.read(buffer));
-      isOver = input.length === 0;
-    }
-    if (sizeBytes - lastYield < betweenYields) continue;
-    lastYield = sizeBytes;
+    take(piece.room.subarray(0, piece.sizeBytes));
+    pieces.give(piece.room);
     onProgress?.();
     await plan.flush();
     await new Promise<void>((resolve) => setImmediate(resolve)); // other layers' turn, and that of whoever wants us to stop
     signal?.throwIfAborted();
   }
-  inflater.end();
+  await tar.end();
+}
+
+interface Filled {
+  readonly room: Uint8Array;
+  /** Less than the room: it was the last. */
+  readonly sizeBytes: number;
+}
+
+/** A blob, decompressed as it is asked for. */
+class TarBytes implements AsyncDisposable {
+  readonly #source: LayerSource;
+  readonly #buffer: Buffer;
+  readonly #inflater: Inflater;
+  #input: Buffer;
+  /** The blob's end was read. */
+  #isOver: boolean;
+
+  private constructor(source: LayerSource, buffer: Buffer, input: Buffer) {
+    this.#source = source;
+    this.#buffer = buffer;
+    this.#input = input;
+    this.#isOver = input.length === 0;
+    this.#inflater = openInflater(detectCompression(input));
+  }
+
+  static async open(source: LayerSource): Promise<TarBytes> {
+    const buffer = Buffer.allocUnsafe(inputBytes);
+    return new TarBytes(source, buffer, await beginning(source, buffer));
+  }
+
+  /** How much there was; less than the room at the end alone. */
+  async fill(room: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < room.length && !this.#isOver) {
+      const { taken, made } = await this.#inflater.inflate(this.#input, room.subarray(filled));
+      filled += made;
+      this.#input = this.#input.subarray(taken);
+      // with room left, everything that the input gives has come out
+      if (this.#input.length > 0 || filled === room.length) continue;
+      this.#input = this.#buffer.subarray(0, await this.#source.read(this.#buffer));
+      this.#isOver = this.#input.length === 0;
+    }
+    return filled;
+  }
+
+  /** @throws {OrlopError} bad_compression, when more should have come */
+  end(): Promise<void> {
+    return this.#inflater.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inflater[Symbol.asyncDispose]();
+  }
 }
 
 /** Enough to see what it is, however little comes at a time. */
