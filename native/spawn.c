@@ -50,22 +50,31 @@ static void keep(int *kept, int *count, int fd) {
   kept[at] = fd;
 }
 
-/* Nothing of the host stays open but the way to the monitor and the program's own streams. */
-static void close_host(struct task *task) {
-  int kept[8], count = 0, from = 0;
+/* Nothing stays open but the way to the monitor, the program's own streams, and these. */
+static void close_but(struct task *task, int proc, int self) {
+  const int own[] = {task->channel, task->conn, monitor_stream(task, 0), monitor_stream(task, 1), monitor_stream(task, 2), proc, self};
+  int kept[3 + sizeof own / sizeof *own], count = 0, from = 0;
   for (int fd = 0; fd < 3; fd++)
     keep(kept, &count, fd);
-  keep(kept, &count, task->channel);
-  for (int i = 0; i < 3; i++)
-    if (monitor_stream(task, i) > 2)
-      keep(kept, &count, monitor_stream(task, i));
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (own[i] > 2)
+      keep(kept, &count, own[i]);
   for (int i = 0; i < count; from = kept[i++] + 1)
     if (kept[i] > from)
       syscall(SYS_close_range, (unsigned)from, (unsigned)kept[i] - 1, 0U);
   syscall(SYS_close_range, (unsigned)from, ~0U, 0U);
-  task->root = task->proc = task->empty = task->home = -1;
+  task->root = task->empty = task->home = -1;
+  task->proc = proc;
+  task->self = self;
   task->target_count = 0;
 }
+
+/* On the way into others' namespaces: a procfs from before shows the host's processes. */
+static void close_host(struct task *task) { close_but(task, -1, -1); }
+
+/* Once the root is the container's. What the monitor has open are the host's directories, and its paths can name them
+ * (/proc/self/fd/4/../etc as a working directory: CVE-2024-21626). The procfs is the container's own, without its masks. */
+void leave_host(struct task *task) { close_but(task, task->proc, task->self); }
 
 /* Having joined a PID namespace, only a new child is in it: the monitor's child (CLONE_PARENT). Who runs in there already can
  * see it, so by now the host is closed (posture rule 4: the PID namespace last). */

@@ -69,6 +69,8 @@ int adjust_mount(int mount, struct copy how);
 int copy_mount(int fd, const char *path, struct copy how);
 /* steps_file.c: removes what `name` is in a directory, a tree with all that is in it; links not followed, no mount crossed. */
 int remove_tree(int directory, const char *name);
+/* spawn.c: closes what is of the host, in the child whose root is the container's by now. */
+void leave_host(struct task *task);
 /* Attaches a detached mount over what `onto` is. */
 int attach_mount(int mount, int onto);
 

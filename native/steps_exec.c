@@ -27,22 +27,24 @@ int step_umask(struct task *task, union argument *arg) {
   return 0;
 }
 
-static int make_directories(char *path) {
-  for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-    *slash = 0;
-    int made = mkdir(path, 0755);
-    *slash = '/';
-    if (made < 0 && errno != EEXIST)
-      return -1;
-  }
-  return mkdir(path, 0755) < 0 && errno != EEXIST ? -1 : 0;
+/* Made without a magic link on the way: through /proc/1/root, with the host's processes in sight, it would be made on the host. */
+static int make_and_enter(struct task *task, const char *path) {
+  task->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int made = task->root < 0 ? -1 : root_make(task, path, S_IFDIR, 0755);
+  int entered = made < 0 ? -1 : fchdir(made), error = errno;
+  if (made >= 0)
+    close(made);
+  close(task->root);
+  task->root = -1;
+  errno = error;
+  return entered;
 }
 
 /* path; make: 1 = make it when missing. */
 int step_cwd(struct task *task, union argument *arg) {
   char current[PATH_MAX];
   char *path = arg[0].s;
-  if (chdir(path) < 0 && (errno != ENOENT || arg[1].n != 1 || make_directories(path) < 0 || chdir(path) < 0))
+  if (chdir(path) < 0 && (errno != ENOENT || arg[1].n != 1 || make_and_enter(task, path) < 0))
     return fail(task, errno, "%s", path);
   /* a directory outside the root reads as "(unreachable)…" or ENOENT (CVE-2024-21626) */
   if (syscall(SYS_getcwd, current, sizeof current) < 0 || current[0] != '/')

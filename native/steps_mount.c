@@ -293,5 +293,7 @@ int step_pivot(struct task *task, union argument *arg) {
   /* the host's mounts must not see them go, whatever propagation they came with */
   if (mount(NULL, ".", NULL, MS_REC | MS_SLAVE, NULL) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
     return -1;
+  if (task->in_child)
+    leave_host(task);
   return arg[0].n == 0 ? 0 : mount(NULL, "/", NULL, arg[0].n, NULL);
 }
