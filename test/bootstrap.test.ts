@@ -101,11 +101,16 @@ test("installs, builds, and is the program; the next time nothing is said", asyn
 
 test("while npm works, what it fetched and what it tries again is told", async () => {
   tools();
+  const slept = join(root, "slept");
+  const soon = `${Bun.which("sleep")} 0.01`;
+  writeFileSync(slept, "");
+  rmSync(join(root, "bin/sleep"));
+  standIn("sleep", `echo >>${slept}`, `exec ${soon}`); // the seconds of this machine
   standIn(
     "npm",
     "echo 'npm http fetch GET 200 https://registry.test/a 3ms'",
     "echo 'npm http fetch GET https://registry.test/b attempt 1 failed with ECONNRESET' >&2",
-    "sleep 6",
+    `until [ "$(grep -c '' ${slept})" -gt 5 ]; do ${soon}; done`,
     makeBun,
   );
   expect((await run("ps")).stderr).toContain("5 s, 1 packages fetched; attempt 1 failed with ECONNRESET\n");
