@@ -1,10 +1,11 @@
 /** A container's life on a recording executor. */
 
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { PassThrough } from "node:stream";
+import { waitUntil } from "../../../test/wait-until.ts";
 import { OrlopError } from "../../base/errors.ts";
 import { StepFailure } from "../../kernel/executor.ts";
 import { FakeExecutor } from "../../kernel/executor-fake.ts";
@@ -15,6 +16,7 @@ import { parseContainerCreate } from "../../spec/engine-api-container.ts";
 import { parseContainerUpdate } from "../../spec/engine-api-update.ts";
 import { Engine } from "../engine.ts";
 import type { Container } from "./container.ts";
+import { LikelyKinds } from "./likely-kinds.ts";
 
 let directory: string;
 let executor: FakeExecutor;
@@ -31,7 +33,12 @@ async function openEngine(): Promise<void> {
   });
 }
 
+/** How long what is ready is waited for: not by the clock of a machine that may be busy. */
+const patience = spyOn(LikelyKinds.prototype, "patienceMs");
+afterAll(() => patience.mockRestore());
+
 beforeEach(async () => {
+  patience.mockReturnValue(600_000);
   directory = mkdtempSync(join(tmpdir(), "orlop-engine-"));
   await openEngine();
 });
@@ -366,15 +373,23 @@ test("what is ready is nobody's who asks for something else", async () => {
 });
 
 test("what is ready and not wanted goes, and its folders with it", async () => {
+  const beginMonitor = executor.beginMonitor.bind(executor);
+  let folder = "";
+  executor.beginMonitor = async (beginning) => {
+    folder = join(directory, "run/containers", /[0-9a-f]{64}/.exec(JSON.stringify(beginning))?.[0] ?? "");
+    expect(existsSync(folder)).toBe(true);
+    return beginMonitor(beginning);
+  };
+  patience.mockReturnValue(20);
   await runSeveral();
   const [begun] = executor.begun;
-  const id = /[0-9a-f]{64}/.exec(JSON.stringify(begun?.beginning))?.[0] ?? "";
-  expect(existsSync(join(directory, "run/containers", id))).toBe(true);
   await begun?.closed; // within the test's time
-  await settled();
-  const removed = executor.plans.flat().flatMap((step) => (step.op === "remove" ? [step.path] : []));
-  expect([begun?.calls, removed.filter((path) => path.endsWith(id)).length]).toEqual([["withdraw"], 2]);
+  const removed = () =>
+    executor.plans.flat().filter((step) => step.op === "remove" && step.path.endsWith(basename(folder)));
+  await waitUntil(() => removed().length === 2, 5000, "its folders are removed");
+  expect(begun?.calls).toEqual(["withdraw"]);
 
+  patience.mockReturnValue(600_000);
   await runSeveral();
   await engine.close();
   expect(executor.begun.at(-1)?.calls).toEqual(["withdraw"]);
