@@ -1,7 +1,7 @@
 /** /etc/hostname and /etc/hosts as a container needs them: its own name, and localhost. */
 
 import { OrlopError } from "../base/errors.ts";
-import type { OwnFile } from "./plan-container.ts";
+import type { OwnFile } from "./plan-own-files.ts";
 
 export interface Identity {
   readonly hostname: string;

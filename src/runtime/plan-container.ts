@@ -20,15 +20,16 @@ import { planGroup } from "../kernel/cgroup/group.ts";
 import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
 import { planMemoryWatch } from "../kernel/cgroup/memory-events.ts";
 import { deviceProgram } from "../kernel/device-program.ts";
-import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from "../kernel/linux.ts";
+import { MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE } from "../kernel/linux.ts";
 import { loopbackUp } from "../kernel/netlink/loopback.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
 import type { Linux, RuntimeSpec } from "../spec/runtime-spec.ts";
 import { type FramePlan, groupViewOf, planFrame } from "./plan-frame.ts";
-import { planMonitor } from "./plan-monitor.ts";
+import { type MonitorInput, planMonitor } from "./plan-monitor.ts";
 import { planHolds, planMounts } from "./plan-mounts.ts";
 import { isNew, type NamespacePlan, type NamespaceTarget, planNamespaces } from "./plan-namespaces.ts";
+import { bindOwnFiles, makeOwnFiles, type OwnFilesInput } from "./plan-own-files.ts";
 import { planProcess, planRights } from "./plan-process.ts";
 import { planReadonlyRoot } from "./plan-protect.ts";
 
@@ -41,52 +42,12 @@ export interface HostFacts {
   readonly architecture: "x86_64" | "aarch64";
 }
 
-/** What the monitor does for the container, see the steps of these names. */
-export interface MonitorInput {
-  /** Listens here for control and attach connections. */
-  readonly socketPath: string;
-  /** wake: the supervisor's socket, told when the container has ended and no engine is connected; "" for nobody. */
-  readonly exitRecord: { readonly path: string; readonly sync: boolean; readonly wake: string };
-  readonly log:
-    | {
-        readonly driver: "json-file" | "local";
-        readonly path: string;
-        readonly maxSizeBytes: number;
-        readonly maxFiles: number;
-        readonly dropWhenSlow: boolean;
-        readonly bufferBytes: number;
-        /** Of json-file: each record has them. */
-        readonly attributes: Readonly<Record<string, string>>;
-      }
-    | undefined;
-  /** Which of stdin, stdout and stderr get pipes; with `process.terminal` they are the terminal. */
-  readonly streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
-  /** Keep standard input open when a client half-closes (docker's StdinOnce = false). */
-  readonly keepStdin: boolean;
-}
-
-/**
- * A file that is the container's by its place in the world, not of its image: /etc/hosts, /etc/hostname. Made anew at each
- * start and bound into the root, so that it costs no copy in the image's layers and can be changed from outside.
- */
-export interface OwnFile {
-  readonly path: string;
-  readonly mode: number;
-  /** undefined: whoever starts the container has made it. */
-  readonly content: string | undefined;
-  readonly why: string;
-}
-
-export interface ContainerPlanInput {
+export interface ContainerPlanInput extends OwnFilesInput {
   readonly id: string;
-  readonly spec: RuntimeSpec;
   readonly root: RootSource;
   readonly cgroups: CgroupLayout;
   readonly monitor: MonitorInput;
   readonly host: HostFacts;
-  readonly files: readonly OwnFile[];
-  /** A host directory of the container's own, which exists: `files` are made in it. */
-  readonly filesDirectory: string;
   /** A host directory that each container's process covers for itself, where its frame is made. */
   readonly framePoint: string;
   /** On the host, for what is mounted. Files alone: the container's process has the host's mounts as they were when it was made. */
@@ -148,8 +109,7 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     ...first,
     ...namespaces.writeMaps,
     ...root.prepare,
-    ...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)),
-    ...keepOwnFiles(input),
+    ...makeOwnFiles(input),
     { op: "continue", steps: second.length, why: `its root can be mounted: the next ${second.length} steps are its` },
     ...second,
     ...(input.prepare ?? []),
@@ -197,7 +157,7 @@ interface RootPlan {
 /** From the host's mounts to a finished root with nothing of the host in it. */
 function planRoot(input: ContainerPlanInput, linux: Linux, frame: FramePlan): RootPlan {
   const { spec, root } = input;
-  const own = planOwnFiles(input);
+  const own = bindOwnFiles(input);
   return {
     below: [
       ...root.mount,
@@ -221,45 +181,6 @@ function planOthers(input: ContainerPlanInput, { others, devices }: FramePlan): 
   const view = groupViewOf(input);
   const behind = others.findIndex(({ destination }) => destination === "/dev") + 1 || others.length;
   return [...planMounts(others.slice(0, behind), view), ...devices, ...planMounts(others.slice(behind), view)];
-}
-
-function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): Step[] {
-  if (content === undefined) return [];
-  return [{ op: "file", path: hostPathOf(path, directory), mode, data: new TextEncoder().encode(content), why }];
-}
-
-/** The container may do with them what it likes, but keep the engine from writing them. */
-function keepOwnFiles({ files, filesDirectory }: ContainerPlanInput): Step[] {
-  if (files.length === 0) return [];
-  const paths = files.map(({ path }) => hostPathOf(path, filesDirectory));
-  const why = "nobody inside can lease or execute what is written here when its networks change";
-  return [{ op: "keep-open", paths, why }];
-}
-
-/** Above a mount of the directory they are in; below the rest, so that the user's own mount of such a file wins. */
-function planOwnFiles({ files, filesDirectory, spec }: ContainerPlanInput): Record<"below" | "above", Step[]> {
-  const places = (spec.mounts ?? []).map((mount) => mount.destination);
-  const covered = files.filter(({ path }) => places.some((place) => path.startsWith(`${place}/`)));
-  const set = spec.root?.readonly === true ? MOUNT_ATTR_RDONLY : 0;
-  const bind = ({ path, why }: OwnFile): Step => ({
-    op: "root-bind",
-    source: hostPathOf(path, filesDirectory),
-    target: path,
-    flags: 0,
-    set,
-    clear: 0,
-    propagation: MS_PRIVATE,
-    why,
-  });
-  return {
-    below: files.filter((file) => !covered.includes(file)).map(bind),
-    above: covered.filter(({ path }) => !places.includes(path)).map(bind),
-  };
-}
-
-/** "/etc/resolv.conf" is kept as "resolv.conf". */
-function hostPathOf(path: string, directory: string): string {
-  return `${directory}/${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
 const propagationOf = {

@@ -15,8 +15,8 @@ import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
 import { CLONE_NEWPID } from "../kernel/linux.ts";
 import type { Step } from "../kernel/step.ts";
 import type { Linux, Process, Rlimit } from "../spec/runtime-spec.ts";
-import type { HostFacts, MonitorInput } from "./plan-container.ts";
-import { planMonitor } from "./plan-monitor.ts";
+import type { HostFacts } from "./plan-container.ts";
+import { type MonitorInput, planMonitor } from "./plan-monitor.ts";
 import { joinFlags } from "./plan-namespaces.ts";
 import { planLimits, planPlace, planRights, planRlimit, planStdio } from "./plan-process.ts";
 

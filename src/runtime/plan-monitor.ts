@@ -2,7 +2,30 @@
 
 import type { Step } from "../kernel/step.ts";
 import { encodeJsonFileAttributes } from "../spec/log-json-file.ts";
-import type { MonitorInput } from "./plan-container.ts";
+
+/** What the monitor does for the container, see the steps of these names. */
+export interface MonitorInput {
+  /** Listens here for control and attach connections. */
+  readonly socketPath: string;
+  /** wake: the supervisor's socket, told when the container has ended and no engine is connected; "" for nobody. */
+  readonly exitRecord: { readonly path: string; readonly sync: boolean; readonly wake: string };
+  readonly log:
+    | {
+        readonly driver: "json-file" | "local";
+        readonly path: string;
+        readonly maxSizeBytes: number;
+        readonly maxFiles: number;
+        readonly dropWhenSlow: boolean;
+        readonly bufferBytes: number;
+        /** Of json-file: each record has them. */
+        readonly attributes: Readonly<Record<string, string>>;
+      }
+    | undefined;
+  /** Which of stdin, stdout and stderr get pipes; with `process.terminal` they are the terminal. */
+  readonly streams: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  /** Keep standard input open when a client half-closes (docker's StdinOnce = false). */
+  readonly keepStdin: boolean;
+}
 
 const STREAM = { stdin: 1, stdout: 2, stderr: 4 } as const;
 const KEEP_STDIN = 1;

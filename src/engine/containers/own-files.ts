@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
 import { HOST_GATEWAY, parseExtraHost, resolvConfFile } from "../../network/name-files.ts";
 import { hostLines, identityFiles } from "../../runtime/identity-files.ts";
-import type { OwnFile } from "../../runtime/plan-container.ts";
+import type { OwnFile } from "../../runtime/plan-own-files.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import { type Machine, readText } from "../machine.ts";
 import { resolversOfBody } from "../networks/network-files.ts";
