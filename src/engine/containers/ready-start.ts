@@ -9,7 +9,7 @@ import { beginningOf } from "../../runtime/plan-container.ts";
 import { readHostView } from "../../storage/host-view.ts";
 import { logAttributesOf } from "../logs/log-attributes.ts";
 import type { MountPoint } from "../mounts/mount-point.ts";
-import type { SandboxRecord } from "../networks/sandbox-record.ts";
+import type { LentNetwork } from "../networks/networks.ts";
 import type { StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
 
@@ -27,7 +27,7 @@ export interface ReadyParts {
   /** The engine's. */
   readonly runDir: string;
   /** Its network, for one that is to be in the default network. */
-  readonly sandbox: SandboxRecord | undefined;
+  readonly network: LentNetwork | undefined;
 }
 
 export class ReadyStart {
@@ -55,8 +55,8 @@ export class ReadyStart {
     return this.#parts.plan.groupPath;
   }
 
-  get sandbox(): SandboxRecord | undefined {
-    return this.#parts.sandbox;
+  get network(): LentNetwork | undefined {
+    return this.#parts.network;
   }
 
   /** The plan that was made already, where the same was asked for as the last time; undefined: it is to be made. */

@@ -17,7 +17,7 @@ import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { type NetworkMode, networkModeOf } from "../networks/network-mode.ts";
 import { DEFAULT_NETWORK } from "../networks/network-record.ts";
-import type { SandboxRecord } from "../networks/sandbox-record.ts";
+import type { LentNetwork } from "../networks/networks.ts";
 import { containerPlaces } from "../places.ts";
 import { planStart } from "./container-plan.ts";
 import { LikelyKinds } from "./likely-kinds.ts";
@@ -125,16 +125,16 @@ export class ReadyStarts {
     const places = containerPlaces(all, id, true);
     for (const folder of [places.runDir, places.files]) mkdirSync(folder, { mode: 0o700 });
     point("container.ready.directory");
-    let sandbox: SandboxRecord | undefined;
+    let network: LentNetwork | undefined;
     try {
-      sandbox = await networks.lend({ id, body: like.body, places });
-      if (sandbox !== undefined || networkModeOf(like.body).kind !== "network") {
+      network = await networks.lend({ id, body: like.body, places });
+      if (network !== undefined || networkModeOf(like.body).kind !== "network") {
         const begun = await executor.beginMonitor(beginning);
         point("container.ready.begun");
-        return new ReadyStart({ id, kind, plan, request, begun, surroundings, runDir: all.runDir, sandbox });
+        return new ReadyStart({ id, kind, plan, request, begun, surroundings, runDir: all.runDir, network });
       }
     } catch (error) {
-      if (sandbox !== undefined) await networks.takeBack(sandbox);
+      if (network !== undefined) await networks.takeBack(network);
       await this.#clearAway(id, plan.groupPath);
       throw error;
     }
@@ -162,7 +162,7 @@ export class ReadyStarts {
   discard(ready: ReadyStart): Promise<boolean> {
     return this.#parts.background("taking a ready start back", async () => {
       await ready.withdraw();
-      if (ready.sandbox !== undefined) await this.#parts.networks.takeBack(ready.sandbox);
+      if (ready.network !== undefined) await this.#parts.networks.takeBack(ready.network);
       await this.#clearAway(ready.id, ready.groupPath);
     });
   }

@@ -1,9 +1,10 @@
 /** What a running container knows others by, and others it: netd's names, /etc/hosts and its like. */
 
+import type { Resolvers } from "../../network/name-files.ts";
 import { sandboxPlace } from "../places.ts";
 import type { ContainerLinks } from "./container-links.ts";
 import type { NamedContainer, NameService } from "./name-service.ts";
-import { needsEmbeddedServer, resolversOfBody, writeNetworkFiles } from "./network-files.ts";
+import { type NetworkFiles, needsEmbeddedServer, resolversOfBody, writeNetworkFiles } from "./network-files.ts";
 import type { NetworkStore } from "./network-store.ts";
 import type { NetworkedContainer } from "./networked-container.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
@@ -18,6 +19,9 @@ export interface ContainerNamesParts {
   readonly hostname: string;
 }
 
+/** What its files are made of, and where they are. */
+type FiledContainer = Pick<NetworkedContainer, "id" | "body" | "places">;
+
 export class ContainerNames {
   readonly #parts: ContainerNamesParts;
 
@@ -25,38 +29,56 @@ export class ContainerNames {
     this.#parts = parts;
   }
 
-  /** Tells netd the container's names, serves others' names to it, and writes its files. */
-  async tell(container: NetworkedContainer, endpoints = container.endpoints): Promise<void> {
-    await this.#serve(container, endpoints);
-    this.writeFiles(container);
+  /**
+   * Tells netd the container's names, serves others' names to it, and writes its files.
+   *
+   * @param written what `writeFiles` wrote for it already
+   */
+  async tell(container: NetworkedContainer, endpoints = container.endpoints, written?: NetworkFiles): Promise<void> {
+    const { id, body } = container;
+    const sandbox = this.#parts.sandboxes.of(id);
+    if (sandbox === undefined) return;
+    const resolvers = resolversOfBody(body);
+    await this.#serve(this.#named(container, sandbox, resolvers), container, endpoints, needsEmbeddedServer(resolvers));
+    const own = this.#parts.sandboxes.of(id);
+    if (own !== undefined) this.#write(container, own, resolvers, written);
   }
 
-  async #serve(container: NetworkedContainer, endpoints: NetworkedContainer["endpoints"]): Promise<void> {
+  async #serve(
+    named: NamedContainer,
+    container: NetworkedContainer,
+    endpoints: NetworkedContainer["endpoints"],
+    needsServer: boolean,
+  ): Promise<void> {
     const { sandboxes, nameService, links } = this.#parts;
-    const named = this.#named(container);
-    if (named === undefined) return;
     links.note({ id: container.id, body: container.body, endpoints });
     const hasServer = named.sandbox.resolverPort !== undefined;
-    if (hasServer || named.named.length > 0 || needsEmbeddedServer(container.body)) {
+    if (hasServer || named.named.length > 0 || needsServer) {
       const port = await nameService.serve(named);
       sandboxes.noteResolver(container.id, container.places.runDir, port);
     }
     await links.serve(container.id);
   }
 
-  /** /etc/hosts and its like, as the container's networks are now. */
-  writeFiles(
-    { id, body, places }: Pick<NetworkedContainer, "id" | "body" | "places">,
-    sandbox: SandboxRecord | undefined = this.#parts.sandboxes.of(id),
-  ): void {
-    if (sandbox === undefined) return;
+  /** /etc/hosts and its like, of one whose network is there before it. @throws {OrlopError} bad_value */
+  writeFiles(coming: FiledContainer, sandbox: SandboxRecord): NetworkFiles {
+    return this.#write(coming, sandbox, resolversOfBody(coming.body));
+  }
+
+  #write(
+    { id, body, places }: FiledContainer,
+    sandbox: SandboxRecord,
+    resolvers: Resolvers,
+    written?: NetworkFiles,
+  ): NetworkFiles {
     const hostname = body.Hostname || (body.HostConfig.UTSMode === "host" ? this.#parts.hostname : id.slice(0, 12));
-    writeNetworkFiles({ body, hostname, directory: places.files, sandbox, others: this.#parts.links.hostsOf(id) });
+    const others = this.#parts.links.hostsOf(id);
+    return writeNetworkFiles({ body, hostname, directory: places.files, sandbox, resolvers, others }, written);
   }
 
   /** It has another name now. */
   async renamed(container: NetworkedContainer): Promise<void> {
-    const named = this.#named(container);
+    const named = this.#known(container);
     if (named !== undefined) await this.#parts.nameService.tellNames(container.id, named);
   }
 
@@ -67,7 +89,7 @@ export class ContainerNames {
 
   /** After an engine's death: what netd has been told already stays as it is. */
   adopt(container: NetworkedContainer): void {
-    const named = this.#named(container);
+    const named = this.#known(container);
     if (named === undefined) return;
     this.#parts.links.adopt(container);
     this.#parts.nameService.adopt(named);
@@ -80,9 +102,17 @@ export class ContainerNames {
     await nameService.withdraw(id, record, links.targetsOf(id));
   }
 
-  #named({ id, name, body, exposedPorts, places }: NetworkedContainer): NamedContainer | undefined {
-    const sandbox = this.#parts.sandboxes.of(id);
-    if (sandbox === undefined) return undefined;
+  /** undefined where it is in no network. */
+  #known(container: NetworkedContainer): NamedContainer | undefined {
+    const sandbox = this.#parts.sandboxes.of(container.id);
+    return sandbox === undefined ? undefined : this.#named(container, sandbox, resolversOfBody(container.body));
+  }
+
+  #named(
+    { id, name, body, exposedPorts, places }: NetworkedContainer,
+    sandbox: SandboxRecord,
+    { servers }: Resolvers,
+  ): NamedContainer {
     return {
       id,
       name,
@@ -91,7 +121,7 @@ export class ContainerNames {
       sandbox,
       named: sandbox.endpoints.filter(({ networkId }) => this.#parts.store.of(networkId)?.isDefault === false),
       exposed: exposedPorts,
-      servers: resolversOfBody(body).servers,
+      servers,
       setsDots: body.HostConfig.DnsOptions.some((option) => option.startsWith("ndots:")),
     };
   }

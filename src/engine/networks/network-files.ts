@@ -19,8 +19,17 @@ export interface NetworkFilesInput {
   /** Where the files are. */
   readonly directory: string;
   readonly sandbox: SandboxRecord;
+  /** As `resolversOfBody`. */
+  readonly resolvers: Resolvers;
   /** Other containers by fixed names. */
   readonly others: readonly (readonly [address: string, ...names: string[]])[];
+}
+
+/** What is in them. */
+export interface NetworkFiles {
+  readonly hosts: string;
+  readonly hostname: string;
+  readonly "resolv.conf": string;
 }
 
 /** systemd-resolved's upstream servers: what its stub on loopback asks. */
@@ -29,9 +38,9 @@ const RESOLVED = "/run/systemd/resolve/resolv.conf";
 /** The engine's embedded server inside a container's namespace. */
 const EMBEDDED_SERVER = "127.0.0.11";
 
-/** Written in place: the container has them as mounts. @throws {OrlopError} bad_value */
-export function writeNetworkFiles(input: NetworkFilesInput): void {
-  const { body, hostname, directory, sandbox } = input;
+/** Written in place: the container has them as mounts. @param written what is there: the same is not written again */
+export function writeNetworkFiles(input: NetworkFilesInput, written?: NetworkFiles): NetworkFiles {
+  const { body, hostname, directory, sandbox, resolvers } = input;
   const { ExtraHosts } = body.HostConfig;
   const endpoints = sandbox.endpoints.toSorted((one, other) => one.number - other.number);
   const hosts = hostsFile({
@@ -44,14 +53,14 @@ export function writeNetworkFiles(input: NetworkFilesInput): void {
     hostGateways: hostGatewaysOf(sandbox),
     others: input.others,
   });
-  const resolvers = resolversOfBody(body);
   const asked: Resolvers =
     sandbox.resolverPort === undefined
       ? { ...resolvers, servers: resolvers.servers.filter((server) => !isLoopback(server)) }
       : { servers: [EMBEDDED_SERVER], search: resolvers.search, options: withDots(resolvers.options) };
-  writeInPlace(`${directory}/hosts`, hosts);
-  writeInPlace(`${directory}/hostname`, `${hostname}\n`);
-  writeInPlace(`${directory}/resolv.conf`, resolvConfFile(asked));
+  const files = { hosts, hostname: `${hostname}\n`, "resolv.conf": resolvConfFile(asked) };
+  for (const [name, text] of Object.entries(files))
+    if (written?.[name as keyof NetworkFiles] !== text) writeInPlace(`${directory}/${name}`, text);
+  return files;
 }
 
 /** Its monitor keeps leases away (`keep-open`); one of an older build does not, and then this is an error (EAGAIN), and no wait. */
@@ -72,8 +81,7 @@ export function resolversOfBody({ HostConfig }: Pick<ContainerCreateBody, "HostC
 }
 
 /** Whether it can ask none of them itself: then the embedded server does, on the host. */
-export function needsEmbeddedServer(body: Pick<ContainerCreateBody, "HostConfig">): boolean {
-  const { servers } = resolversOfBody(body);
+export function needsEmbeddedServer({ servers }: Resolvers): boolean {
   return servers.length > 0 && servers.every(isLoopback);
 }
 

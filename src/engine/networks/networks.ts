@@ -16,6 +16,7 @@ import { ContainerNames } from "./container-names.ts";
 import { HostNetwork } from "./host-network.ts";
 import { NameService } from "./name-service.ts";
 import type { Network } from "./network.ts";
+import type { NetworkFiles } from "./network-files.ts";
 import { type ForeseenNetworks, foreseeNetworks } from "./network-foresee.ts";
 import { endpointsOf, networkModeOf } from "./network-mode.ts";
 import { reconcileNetworks } from "./network-reconcile.ts";
@@ -44,6 +45,12 @@ export interface NetworksOptions {
   container(id: string): NetworkedContainer | undefined;
   /** By id or name. @throws {OrlopError} no_such_container */
   find(reference: string): { readonly id: string; readonly name: string };
+}
+
+/** A network of the default kind that is there before its container, and what is written of it in the container's folder. */
+export interface LentNetwork {
+  readonly sandbox: SandboxRecord;
+  readonly files: NetworkFiles;
 }
 
 export class Networks {
@@ -164,23 +171,22 @@ export class Networks {
    * The network of a container that does not exist yet, with its files; undefined where it is to be in others than the default
    * network. It goes by `attach` or by `takeBack`.
    */
-  async lend(coming: Pick<NetworkedContainer, "id" | "body" | "places">): Promise<SandboxRecord | undefined> {
+  async lend(coming: Pick<NetworkedContainer, "id" | "body" | "places">): Promise<LentNetwork | undefined> {
     const wishes = await endpointWishesOf(this.#store, endpointsOf(coming.body));
     const [wish] = wishes;
     if (wish === undefined || !isPlain(wishes)) return undefined;
     const sandbox = this.#ready.take() ?? (await this.#sandboxes.makeReady(wish));
     try {
-      this.#sandboxes.show(sandbox, coming.places.runDir);
-      this.#names.writeFiles(coming, sandbox);
-      return sandbox;
+      this.#sandboxes.record(sandbox, coming.places.runDir);
+      return { sandbox, files: this.#names.writeFiles(coming, sandbox) };
     } catch (error) {
-      await this.takeBack(sandbox);
+      await this.takeBack({ sandbox });
       throw error;
     }
   }
 
   /** What was lent, and is no container's. */
-  takeBack(sandbox: SandboxRecord): Promise<void> {
+  takeBack({ sandbox }: Pick<LentNetwork, "sandbox">): Promise<void> {
     return this.#sandboxes.removeSandbox(sandbox);
   }
 
@@ -192,7 +198,7 @@ export class Networks {
    * @param lent what `lend` gave for it
    * @throws {OrlopError}
    */
-  async attach(container: NetworkedContainer, lent?: SandboxRecord): Promise<Step[]> {
+  async attach(container: NetworkedContainer, lent?: LentNetwork): Promise<Step[]> {
     const { body, id, name, places } = container;
     if (networkModeOf(body).kind !== "network") return [];
     const endpoints = await endpointWishesOf(this.#store, container.endpoints);
@@ -204,8 +210,11 @@ export class Networks {
     );
     let steps: Step[];
     try {
-      steps = await this.#sandboxes.attach(wish, lent ?? (isPlain(endpoints) ? this.#ready.take() : undefined));
-      await this.#names.tell(container);
+      steps =
+        lent === undefined
+          ? await this.#sandboxes.attach(wish, isPlain(endpoints) ? this.#ready.take() : undefined)
+          : await this.#sandboxes.attachLent(wish, lent.sandbox);
+      await this.#names.tell(container, container.endpoints, lent?.files);
     } catch (error) {
       await this.detach(container);
       throw error;

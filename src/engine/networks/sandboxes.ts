@@ -90,24 +90,35 @@ export class Sandboxes {
     // Of a start that an earlier engine did not finish, or of the last run.
     await this.detach(containerId, runDir);
     const made = ready ?? (await this.#maker.makeOnceFree(wish.endpoints, this.#live.releases));
+    return this.#join(wish, made, (record) => this.record(record, runDir));
+  }
+
+  /** As `attach`, into a sandbox that was recorded before there was a container. */
+  attachLent(wish: SandboxWish, lent: SandboxRecord): Promise<Step[]> {
+    return this.#join(wish, lent, (record) => {
+      if (record.ports.length > 0) writeSandbox(wish.runDir, record);
+    });
+  }
+
+  async #join(wish: SandboxWish, made: SandboxRecord, record: (own: SandboxRecord) => void): Promise<Step[]> {
+    const { containerId, runDir } = wish;
     point("network.attach.made");
     this.#live.keep(containerId, made);
     try {
-      const ports = await this.#ports.hold(wish, made);
-      const record = { ...made, ports };
-      this.#live.keep(containerId, record);
-      writeSandbox(runDir, record);
-      this.show(record, runDir);
+      const own = { ...made, ports: await this.#ports.hold(wish, made) };
+      this.#live.keep(containerId, own);
+      record(own);
       point("network.attach.recorded");
-      return this.#ports.forward(containerId, record);
+      return this.#ports.forward(containerId, own);
     } catch (error) {
       await this.detach(containerId, runDir);
       throw error;
     }
   }
 
-  /** Where the container's plan looks for its network, and whoever is told where that is. */
-  show(record: SandboxRecord, runDir: string): void {
+  /** For the next engine; and where the container's plan looks for its network, and whoever is told where that is. */
+  record(record: SandboxRecord, runDir: string): void {
+    writeSandbox(runDir, record);
     lead(sandboxPlace(runDir), this.#maker.pathOf(record.id));
   }
 

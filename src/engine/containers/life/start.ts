@@ -224,7 +224,7 @@ export class ContainerStart {
     const { parts, places, container } = this.#life;
     let network: readonly Step[];
     try {
-      network = await parts.networks.attach(container, ready.sandbox);
+      network = await parts.networks.attach(container, ready.network);
     } catch (error) {
       await ready.withdraw();
       throw error;
