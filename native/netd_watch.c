@@ -6,6 +6,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -42,26 +43,36 @@ static void table_of(const uint8_t *message, size_t size, char table[TABLE_NAME_
   table[length] = 0;
 }
 
-/* What holds our rules together counts, and elements of ours that somebody else takes out: those that the engine takes out
- * itself have the executor's numbers. */
+/* Whether a rule in a chain of others is one of our passages: its comment begins with our table's name (src/network/other-firewalls.ts). */
+static bool is_passage(const uint8_t *message, size_t size) {
+  char comment[TABLE_NAME_MAX + sizeof " forwards "];
+  int length = snprintf(comment, sizeof comment, "%s forwards ", own_table);
+  return memmem(message, size, comment, (size_t)length) != NULL;
+}
+
+/* What holds our rules together counts, and what somebody else takes out of ours, elements and passages: what the engine takes
+ * out itself has the executor's numbers. */
 static uint8_t meaning_of(const uint8_t *message, const struct nlmsghdr *header) {
   char table[TABLE_NAME_MAX];
   if (NFNL_SUBSYS_ID(header->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
     return 0;
   table_of(message, header->nlmsg_len, table);
-  bool ours = strcmp(table, own_table) == 0, foreign;
+  bool ours = strcmp(table, own_table) == 0, foreign = (header->nlmsg_seq & OWN_SEQUENCE_MASK) != OWN_SEQUENCE;
   switch (NFNL_MSG_TYPE(header->nlmsg_type)) {
   case NFT_MSG_DELTABLE:
   case NFT_MSG_DELCHAIN:
     return ours ? CHANGED_OWN_RULES : CHANGED_OTHER_RULES;
   case NFT_MSG_DELRULE:
+    if (ours)
+      return CHANGED_OWN_RULES;
+    return foreign && is_passage(message, header->nlmsg_len) ? CHANGED_OTHER_RULES : 0;
   case NFT_MSG_DELSET:
     return ours ? CHANGED_OWN_RULES : 0;
   case NFT_MSG_DELSETELEM:
     elements_gone |= ours;
     return 0;
   case NFT_MSG_NEWGEN: /* ends a transaction, with its number; elements have none from Linux 6.12 on */
-    foreign = elements_gone && (header->nlmsg_seq & OWN_SEQUENCE_MASK) != OWN_SEQUENCE;
+    foreign = foreign && elements_gone;
     elements_gone = false;
     return foreign ? CHANGED_OWN_ELEMENTS : 0;
   case NFT_MSG_NEWCHAIN:

@@ -252,7 +252,7 @@ static void take_limits(void) {
 static bool is_kept(const char *variable) {
   static const char *const names[] = {"PATH=",       "LANG=",       "TZ=",         "ORLOP_",    "HTTP_PROXY=",
                                       "HTTPS_PROXY=", "NO_PROXY=",   "ALL_PROXY=",  "http_proxy=", "https_proxy=",
-                                      "no_proxy=",    "all_proxy="};
+                                      "no_proxy=",    "all_proxy=",  "DBUS_SYSTEM_BUS_ADDRESS="};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (strncmp(variable, names[i], strlen(names[i])) == 0)
       return true;

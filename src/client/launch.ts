@@ -83,7 +83,8 @@ function outcomeOf(child: ChildProcess): Promise<{ readonly code: number | strin
 
 /** What the engine may see of our environment: BUN_* would load a stranger's code as root, and the rest is not its business. */
 function engineEnvironment(): Record<string, string> {
-  const kept = /^(PATH|HOME|LANG|TZ|XDG_[A-Z_]+|ORLOP_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy)$/;
+  const kept =
+    /^(PATH|HOME|LANG|TZ|DBUS_SYSTEM_BUS_ADDRESS|XDG_[A-Z_]+|ORLOP_[A-Z_]+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy)$/;
   const entries = Object.entries(process.env).filter((entry): entry is [string, string] => kept.test(entry[0]));
   return Object.fromEntries(entries);
 }

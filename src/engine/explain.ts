@@ -18,9 +18,7 @@ export interface ExplainedStep {
 export function explainStart(steps: readonly Step[], networks: ForeseenNetworks): ExplainedStep[] {
   const sides = sidesOf(steps);
   return [
-    ...networks.passages.rules.map(
-      ({ why, rules }) => ({ side: "network", op: "netlink", why, calls: rules }) as const,
-    ),
+    ...networks.passages.rules.map(({ op, why, rules }) => ({ side: "network", op, why, calls: rules }) as const),
     ...networks.steps.map((step) => explained(step, "network")),
     ...steps.map((step, index) => explained(step, sides[index] ?? "host")),
   ];

@@ -23,7 +23,6 @@ describe("an obstacle is", () => {
       [chain("ip6", "filter", "FORWARD", dropping), chain("ip6", "filter", "ufw6-user-forward")],
       "ufw6-user-forward",
     ],
-    ["firewalld's, which rejects", [chain("inet", "firewalld", "filter_FORWARD", { hook: "forward" })], undefined],
     ["an administrator's", [chain("inet", "filter", "forward", dropping)], undefined],
     [
       "one whose place is in another family",
@@ -85,9 +84,4 @@ test("people are told which chain it is, and what was done", () => {
     "the chain FORWARD of the nftables table ip filter drops what is forwarded; a passage for Orlop's networks is in DOCKER-USER (Docker)",
   );
   expect(describeObstacle({ ...docker, place: undefined })).toContain("containers are cut off");
-});
-
-test("of firewalld it is said what to ask it for", () => {
-  const [found] = obstaclesIn([chain("inet", "firewalld", "filter_FORWARD", { hook: "forward" })], names.table);
-  expect(found === undefined ? "" : describeObstacle(found)).toContain("--zone=trusted --add-interface=BRIDGE");
 });

@@ -23,7 +23,7 @@ const places: readonly { readonly chain: string; readonly tool: string }[] = [
   { chain: "ufw6-user-forward", tool: "ufw" },
 ];
 
-/** A foreign chain that drops what it does not know. */
+/** A foreign chain that drops what it does not know. (firewalld's drops nothing by policy: firewalld.ts.) */
 export interface Obstacle {
   readonly family: Family;
   readonly table: string;
@@ -59,7 +59,7 @@ export function legacyObstacle({ version, hasDockersPlace }: LegacyObstacle, pas
 /** @param own our table */
 export function obstaclesIn(chains: readonly Chain[], own: string): Obstacle[] {
   return chains
-    .filter(({ table, hook, drops }) => table !== own && hook === "forward" && (drops || isFirewalld(table)))
+    .filter(({ table, hook, drops }) => table !== own && hook === "forward" && drops)
     .map(({ family, table, name }) => ({
       family,
       table,
@@ -68,11 +68,6 @@ export function obstaclesIn(chains: readonly Chain[], own: string): Obstacle[] {
         chains.some((one) => one.family === family && one.table === table && one.name === place.chain),
       ),
     }));
-}
-
-/** Its chain drops nothing by policy: its last rule rejects. */
-function isFirewalld(table: string): boolean {
-  return table === "firewalld";
 }
 
 /** Whose links the passages are for. */
@@ -139,8 +134,6 @@ export function describePassage({ from, to }: Passage): string {
 export function describeObstacle({ family, table, chain, place, remedies }: Obstacle): string {
   if (remedies !== undefined)
     return `the chain ${chain} of ${family}tables-legacy drops what is forwarded: containers are cut off until somebody runs: ${remedies.join("; ")}`;
-  if (isFirewalld(table))
-    return `firewalld (the chain ${chain} of the nftables table ${family} ${table}) forwards from Orlop's bridges what their zone allows: firewall-cmd --permanent --zone=trusted --add-interface=BRIDGE, then firewall-cmd --reload`;
   const what = `the chain ${chain} of the nftables table ${family} ${table} drops what is forwarded`;
   if (place !== undefined) return `${what}; a passage for Orlop's networks is in ${place.chain} (${place.tool})`;
   return `${what}: containers are cut off until a rule there accepts Orlop's bridges`;

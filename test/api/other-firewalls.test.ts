@@ -44,6 +44,7 @@ async function open(scratch: Scratch, env: Readonly<Record<string, string>> = {}
   const neighbour = ["nsenter", "-t", String(holder.pid), "--net", "--"];
   // The end of a veth pair counts as somebody's container: a macvlan on it is a link of the host like any other.
   await Bun.$`ip link add olfwtest type veth peer name out netns ${holder.pid}`;
+  scratch.defer(() => void Bun.spawnSync(["ip", "link", "delete", "olfwtest"])); // at once: the namespace's end is later
   await Bun.$`ip link add link olfwtest name olfwup type macvlan mode bridge`;
   await Bun.$`ip address add 10.213.250.1/24 dev olfwup && ip link set olfwtest up && ip link set olfwup up`;
   await Bun.$`${neighbour} sh -c ${`ip address add ${outside}/24 dev out; ip link set out up`}`;
@@ -147,10 +148,13 @@ kernelTest(
     expect(rules).toMatch(
       /oifname "ol[0-9a-f]{4}-\*" counter packets \d+ bytes \d+ accept comment "orlop_[0-9a-f]{4} forwards/,
     );
-    await nft(`flush chain ip ${foreign} DOCKER-USER\n delete table ip ${foreign}`);
+    await nft(`flush chain ip ${foreign} DOCKER-USER`);
+    await waitUntil(reaches, repairMs, "the container reaches the world although the chain was flushed");
+    await nft(`delete table ip ${foreign}`);
     await nft(`table ip ${foreign} {\n${withDockersPlace}\n}`);
     await waitUntil(reaches, repairMs, "the container reaches the world again");
     await product.ok("rm", "-f", "web");
+    process.kill(product.enginePid() ?? expect.unreachable("no engine runs"), "SIGKILL"); // the next one takes out what this one put there
     await product.stop();
     expect(await Bun.$`nft list chain ip ${foreign} DOCKER-USER`.text()).not.toContain("forwards");
   },

@@ -48,6 +48,10 @@ const needTable = {
   nginx: { met: () => Bun.which("nginx") !== null, remedy: "apt-get install nginx-light" },
   dnsmasq: { met: () => Bun.which("dnsmasq") !== null, remedy: "apt-get install dnsmasq-base" },
   curl: { met: () => Bun.which("curl") !== null, remedy: "apt-get install curl" },
+  firewalld: {
+    met: () => ["firewalld", "dbus-daemon"].every((name) => Bun.which(name) !== null),
+    remedy: "apt-get install firewalld",
+  },
   "iptables-legacy": {
     met: () => Bun.which("iptables-legacy") !== null && existsSync("/proc/net/ip_tables_names"),
     remedy: "apt-get install iptables, and a kernel with ip_tables (CONFIG_IP_NF_IPTABLES_LEGACY)",

@@ -76,6 +76,25 @@ kernelTest(
   },
 );
 
+kernelTest(
+  "a passage of ours that somebody takes out of a chain of others is told; another rule of theirs is not",
+  needs,
+  async (scratch) => {
+    const { link, run, nft } = await open(scratch);
+    const passage = `accept comment "${table} forwards what its own rules allow (1)"`;
+    await nft(`table inet foreign {\n chain c {\n ${passage}\n }\n chain d {\n accept\n }\n }`);
+    await link.watchRules(table);
+    const changes = changesOf(link);
+    await nft("flush chain inet foreign d");
+    await run(["ip", "address", "add", "127.0.0.77/32", "dev", "lo"]);
+    await waitUntil(() => changes.some(({ addresses }) => addresses), 1000, "what came later is told");
+    expect(changes.some(({ otherRules }) => otherRules)).toBe(false);
+    await nft("flush chain inet foreign c");
+    await waitUntil(() => changes.some(({ otherRules }) => otherRules), 1000, "it is told");
+    await link.watchRules(undefined);
+  },
+);
+
 kernelTest("an address of the host is told", needs, async (scratch) => {
   const { link, run } = await open(scratch);
   await link.watchRules(table);

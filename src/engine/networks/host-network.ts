@@ -96,6 +96,7 @@ export class HostNetwork {
   async #makeBridge(network: Network): Promise<number> {
     const { linkName, id } = network.record;
     await this.#prepare();
+    if (!this.#others.covers(linkName)) await this.#care.run(() => this.#passOthers());
     point("network.bridge.begun");
     const values = await this.#executor.run(planBridge({ networkId: id, linkName, mtu: network.bridge.mtu }));
     const link = parseLinks(values.get(1) ?? new Uint8Array()).find(({ name }) => name === linkName);
@@ -110,12 +111,11 @@ export class HostNetwork {
   }
 
   async removeBridge(network: Network): Promise<void> {
-    if (!this.#bridges.delete(network.id)) {
-      await this.#executor.run(planBridgeRemoval(network.record.linkName));
-      return;
-    }
-    await this.#removeElements(networkElements([network.ruled]), "the network is gone");
-    await this.#executor.run(planBridgeRemoval(network.record.linkName));
+    const { linkName } = network.record;
+    if (this.#bridges.delete(network.id))
+      await this.#removeElements(networkElements([network.ruled]), "the network is gone");
+    await this.#executor.run(planBridgeRemoval(linkName));
+    if (this.wasUsed) await this.#care.run(() => this.#others.release([linkName]));
   }
 
   // ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,9 +277,14 @@ export class HostNetwork {
     await this.#passOthers();
   }
 
+  /** Where it fails, somebody is changing theirs at this moment: netd tells of that, and no start has to wait for it. */
   async #passOthers(): Promise<void> {
     const bridges = [...this.#bridges.values()].map(({ network }) => network.record.linkName);
-    await this.#others.refresh({ survey: await this.survey(), bridges });
+    try {
+      await this.#others.refresh({ survey: await this.survey(), bridges });
+    } catch (error) {
+      log("warn", "other firewalls' rules", error);
+    }
     point("network.others.passed");
   }
 
@@ -339,7 +344,7 @@ export class HostNetwork {
     this.#opened.clear();
     this.#prepared = undefined;
     await this.#netd.watchRules(undefined);
-    await this.#care.run(() => this.#others.remove());
+    await this.#care.run(() => this.#others.remove(bridges));
     await this.#installRules(`table inet ${this.#names.table} {}\ndelete table inet ${this.#names.table}\n`);
   }
 }

@@ -7,6 +7,7 @@ import { listChains, listRules, parseChains, parseRules } from "../../kernel/net
 import { NETLINK_NETFILTER } from "../../kernel/netlink/nftables.ts";
 import type { Step } from "../../kernel/step.ts";
 import { askLegacyInfo, askLegacyRules, parseLegacyInfo, parseLegacyRules } from "../../kernel/xtables.ts";
+import { hasFirewalld } from "../../network/firewalld.ts";
 import type { LinkNames } from "../../network/link-names.ts";
 import {
   changeOf,
@@ -19,6 +20,7 @@ import {
   passagesOf,
 } from "../../network/other-firewalls.ts";
 import { readText } from "../machine.ts";
+import { Firewalld } from "./firewalld.ts";
 
 export interface Surroundings {
   /** The host's. */
@@ -28,8 +30,8 @@ export interface Surroundings {
 }
 
 export interface ForeseenPassages {
-  /** Rules that are, or will be, in others' chains, as nft writes them. */
-  readonly rules: readonly { readonly why: string; readonly rules: readonly string[] }[];
+  /** Rules that are, or will be, in others' chains, as nft writes them; and what firewalld is asked for. */
+  readonly rules: readonly { readonly op: string; readonly why: string; readonly rules: readonly string[] }[];
   /** Chains that nothing can be done about. */
   readonly reports: readonly string[];
 }
@@ -44,6 +46,9 @@ export class OtherFirewalls {
   readonly #executor: Executor;
   readonly #names: LinkNames;
   #obstacles: readonly Obstacle[] = [];
+  readonly #firewalld = new Firewalld(() => (mayPass() ? undefined : `${OPT_OUT}=leave`));
+  /** Those that have their passage. */
+  #bridges: readonly string[] = [];
 
   constructor(executor: Executor, names: LinkNames) {
     this.#executor = executor;
@@ -52,41 +57,63 @@ export class OtherFirewalls {
 
   /** What was found last, in words. */
   get reports(): string[] {
-    return this.#obstacles.map(describeObstacle);
+    const { report } = this.#firewalld;
+    return [...this.#obstacles.map(describeObstacle), ...(report === undefined ? [] : [report])];
+  }
+
+  /** Whether nobody's rules have to hear of this bridge any more. */
+  covers(bridge: string): boolean {
+    return this.reports.length === 0 || this.#bridges.includes(bridge);
   }
 
   /** Looks at everybody's chains, and has a passage where one is needed and can be had. */
   async refresh(surroundings: Surroundings): Promise<void> {
-    const { obstacles, passages } = await this.#look(surroundings);
+    const { obstacles, passages, isFirewalldThere } = await this.#look(surroundings);
     for (const obstacle of obstacles) await this.#pass(obstacle, passages);
-    this.#report(obstacles.map((obstacle) => (mayPass() ? obstacle : { ...obstacle, place: undefined })));
+    const known = new Set(this.reports);
+    if (isFirewalldThere) await this.#firewalld.bind(surroundings.bridges);
+    else this.#firewalld.isGone();
+    this.#obstacles = obstacles.map((obstacle) => (mayPass() ? obstacle : { ...obstacle, place: undefined }));
+    this.#bridges = surroundings.bridges;
+    for (const text of this.reports) if (!known.has(text)) log("warn", text);
   }
 
   /** What a container's start depends on of others' chains: looked at, nothing is changed. */
   async foresee(surroundings: Surroundings): Promise<ForeseenPassages> {
-    const { obstacles, passages } = await this.#look(surroundings);
+    const { obstacles, passages, isFirewalldThere } = await this.#look(surroundings);
     const shown = obstacles.map((obstacle) => (mayPass() ? obstacle : { ...obstacle, place: undefined }));
+    const rules = shown.flatMap(({ family, table, place }) =>
+      place === undefined
+        ? []
+        : {
+            op: "netlink",
+            why: whyOf(place),
+            rules: passages.map(
+              (passage) => `insert rule ${family} ${table} ${place.chain} ${describePassage(passage)}`,
+            ),
+          },
+    );
+    const reports = shown.filter(({ place }) => place === undefined).map(describeObstacle);
+    if (!isFirewalldThere) return { rules, reports };
+    const { calls, zone, report } = await this.#firewalld.foresee(surroundings.bridges);
+    const why = `firewalld forwards what a link's zone allows: Orlop's bridges are bound to ${zone} while it runs`;
     return {
-      rules: shown.flatMap(({ family, table, place }) =>
-        place === undefined
-          ? []
-          : {
-              why: whyOf(place),
-              rules: passages.map(
-                (passage) => `insert rule ${family} ${table} ${place.chain} ${describePassage(passage)}`,
-              ),
-            },
-      ),
-      reports: shown.filter(({ place }) => place === undefined).map(describeObstacle),
+      rules: [...rules, ...(calls.length === 0 ? [] : [{ op: "D-Bus", why, rules: calls }])],
+      reports: [...reports, ...(report === undefined ? [] : [report])],
     };
   }
 
   async #look({ survey, bridges }: Surroundings) {
     const values = await this.#executor.run([list(listChains(), "whether somebody else drops what is forwarded")]);
-    const found = obstaclesIn(parseChains(values.get(0) ?? new Uint8Array()), this.#names.table);
+    const chains = parseChains(values.get(0) ?? new Uint8Array());
+    const found = obstaclesIn(chains, this.#names.table);
     const passages = passagesOf({ names: this.#names, bridges, uplinks: uplinksOf(survey) });
     const legacy = (await this.#lookAtLegacy()).map((one) => legacyObstacle(one, passages));
-    return { obstacles: [...found, ...legacy], passages: mayPass() ? passages : [] };
+    return {
+      obstacles: [...found, ...legacy],
+      passages: mayPass() ? passages : [],
+      isFirewalldThere: hasFirewalld(chains),
+    };
   }
 
   async #lookAtLegacy(): Promise<LegacyObstacle[]> {
@@ -105,10 +132,22 @@ export class OtherFirewalls {
     return found;
   }
 
-  /** Takes our rules out of others' chains. */
-  async remove(): Promise<void> {
-    for (const obstacle of this.#obstacles) await this.#pass(obstacle, []);
+  /** Takes our rules out of others' chains, and these bridges out of firewalld's zone: whichever engine put them there. */
+  async remove(bridges: readonly string[]): Promise<void> {
+    const { obstacles } = await this.#look({ survey: { links: [], routes: [] }, bridges: [] });
+    for (const obstacle of obstacles) await this.#pass(obstacle, []);
+    await this.release(bridges);
     this.#obstacles = [];
+    this.#firewalld.isGone();
+    this.#bridges = [];
+  }
+
+  /** These bridges are gone: firewalld's zone shall not wait for others of their name. */
+  async release(bridges: readonly string[]): Promise<void> {
+    this.#bridges = this.#bridges.filter((bridge) => !bridges.includes(bridge));
+    if (bridges.length === 0) return;
+    const values = await this.#executor.run([list(listChains(), "whether firewalld is there")]);
+    if (hasFirewalld(parseChains(values.get(0) ?? new Uint8Array()))) await this.#firewalld.release(bridges);
   }
 
   async #pass({ family, table, place }: Obstacle, passages: ReturnType<typeof passagesOf>): Promise<void> {
@@ -118,12 +157,6 @@ export class OtherFirewalls {
     const messages = changeOf(chain, parseRules(values.get(0) ?? new Uint8Array()), this.#names, passages);
     if (messages === undefined) return;
     await this.#executor.run([{ op: "netlink", protocol: NETLINK_NETFILTER, messages, why: whyOf(place) }]);
-  }
-
-  #report(found: readonly Obstacle[]): void {
-    const known = new Set(this.reports);
-    this.#obstacles = found;
-    for (const text of this.reports) if (!known.has(text)) log("warn", text);
   }
 }
 
