@@ -76,7 +76,7 @@ export class ContainerLinks {
   async open(id: string, without?: string): Promise<void> {
     for (const owner of [id, ...this.#linkersOf(id)]) {
       const opened = (this.#links.get(owner) ?? []).flatMap(({ target }) => this.#openedBy(owner, target, without));
-      await this.#parts.host.open(owner, opened);
+      await this.#parts.host.rules.open(owner, opened);
     }
   }
 

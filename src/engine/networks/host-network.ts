@@ -9,8 +9,6 @@ import { Serial } from "../../base/serial.ts";
 import type { Executor } from "../../kernel/executor.ts";
 import type { HostChange, Netd } from "../../kernel/netd.ts";
 import { type Link, parseLinks, parseRoutes, type Route } from "../../kernel/netlink/list.ts";
-import { listRules, parseRules } from "../../kernel/netlink/nft-chains.ts";
-import { encodeAdd, encodeDelete, encodeDeleteEach, NETLINK_NETFILTER } from "../../kernel/netlink/nftables.ts";
 import type { Step } from "../../kernel/step.ts";
 import { isBridgeName, type LinkNames } from "../../network/link-names.ts";
 import {
@@ -22,15 +20,8 @@ import {
   planSurvey,
   removeLinks,
 } from "../../network/plan-bridge.ts";
-import {
-  type ForwardedPort,
-  networkElements,
-  type OpenedPort,
-  openedElements,
-  portElements,
-  rulesetText,
-} from "../../network/ruleset.ts";
 import { readText } from "../machine.ts";
+import { HostRules } from "./host-rules.ts";
 import type { Network } from "./network.ts";
 import { type ForeseenPassages, legacyVersions, OtherFirewalls } from "./other-firewalls.ts";
 
@@ -49,25 +40,21 @@ export interface Survey {
 }
 
 export class HostNetwork {
+  /** Our table: what is published and opened, in a network of ours. */
+  readonly rules: HostRules;
   readonly #executor: Executor;
   readonly #names: LinkNames;
   readonly #runDir: string;
-  readonly #installRules: (text: string) => Promise<void>;
   /** Bridges that are there, with what the rules must know. */
   readonly #bridges = new Map<string, { readonly network: Network; readonly index: Promise<number> }>();
-  readonly #ports = new Map<string, readonly ForwardedPort[]>();
-  /** By the container that has the links. */
-  readonly #opened = new Map<string, readonly OpenedPort[]>();
   readonly #netd: Netd;
   readonly #others: OtherFirewalls;
   /** Looking after the rules: one thing after the other. */
   readonly #care = new Serial();
-  /** Which rules our table had when it was installed. */
-  #rules = "";
   #prepared: Promise<void> | undefined;
 
   constructor({ executor, netd, names, runDir, installRules }: HostNetworkOptions) {
-    this.#installRules = installRules;
+    this.rules = new HostRules({ executor, table: names.table, installRules, uplinks: () => this.#uplinks() });
     this.#executor = executor;
     this.#netd = netd;
     this.#others = new OtherFirewalls(executor, names);
@@ -87,9 +74,13 @@ export class HostNetwork {
   async bridgeIndex(network: Network): Promise<number> {
     const known = this.#bridges.get(network.id);
     if (known !== undefined) return known.index;
+    this.rules.expect(network);
     const index = this.#makeBridge(network);
     this.#bridges.set(network.id, { network, index });
-    index.catch(() => this.#bridges.delete(network.id));
+    index.catch(() => {
+      this.#bridges.delete(network.id);
+      this.rules.giveUp(network);
+    });
     return index;
   }
 
@@ -105,34 +96,20 @@ export class HostNetwork {
     point("network.bridge.made");
     await this.#executor.run([
       ...planBridgeAddresses(linkName, link.index, network.gateways, network.bridge.isOpen),
-      this.#netfilter(encodeAdd(this.#names.table, networkElements([network.ruled])), "the rules know the network"),
+      this.rules.planNetwork(network),
     ]);
     return link.index;
   }
 
   async removeBridge(network: Network): Promise<void> {
     const { linkName } = network.record;
-    if (this.#bridges.delete(network.id))
-      await this.#removeElements(networkElements([network.ruled]), "the network is gone");
+    this.#bridges.delete(network.id);
+    await this.rules.forget(network);
     await this.#executor.run(planBridgeRemoval(linkName));
     if (this.wasUsed) await this.#care.run(() => this.#others.release([linkName]));
   }
 
-  // ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The step that leads these ports to their container, for the plan that starts it. */
-  publish(owner: string, ports: readonly ForwardedPort[]): Step[] {
-    if (ports.length === 0) return [];
-    this.#ports.set(owner, ports);
-    return this.planPorts(ports);
-  }
-
-  planPorts(ports: readonly ForwardedPort[]): Step[] {
-    if (ports.length === 0) return [];
-    return [
-      this.#netfilter(encodeAdd(this.#names.table, portElements(ports)), "published ports lead to the container"),
-    ];
-  }
+  // ── foreseen ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** What its bridge needs where that is not there yet. */
   planMissingBridge(network: Network): Step[] {
@@ -143,7 +120,7 @@ export class HostNetwork {
       ...(this.#prepared === undefined ? planForwarding(advertisedLinks()) : []),
       ...planBridge({ networkId: id, linkName, mtu }).slice(0, 1),
       ...planBridgeAddresses(linkName, 0, network.gateways, isOpen),
-      this.#netfilter(encodeAdd(this.#names.table, networkElements([network.ruled])), "the rules know the network"),
+      this.rules.planNetwork(network),
     ];
   }
 
@@ -152,90 +129,6 @@ export class HostNetwork {
     const known = [...this.#bridges.values()].map(({ network }) => network);
     const bridges = [...known, ...networks].map(({ record }) => record.linkName);
     return this.#others.foresee({ survey: await this.survey(), bridges: [...new Set(bridges)] });
-  }
-
-  async unpublish(owner: string): Promise<void> {
-    const ports = this.#ports.get(owner);
-    if (ports === undefined) return;
-    this.#ports.delete(owner);
-    await this.#removeElements(portElements(ports), "the ports are free again");
-  }
-
-  /** What a container's links open now, in place of what they did. */
-  async open(owner: string, asked: readonly OpenedPort[]): Promise<void> {
-    const before = this.#opened.get(owner) ?? [];
-    const opened = [...byKey(asked).values()];
-    if (before.length === 0 && opened.length === 0) return;
-    if (opened.length === 0) this.#opened.delete(owner);
-    else this.#opened.set(owner, opened);
-    if (this.#prepared === undefined) return; // installed with everything else
-    const { gone, come } = differenceOf(before, opened);
-    if (gone.length > 0) await this.#removeElements(openedElements(gone), "the link leads elsewhere, or nowhere");
-    if (come.length > 0)
-      await this.#executor.run([
-        this.#netfilter(encodeAdd(this.#names.table, openedElements(come)), "the link opens these ports"),
-      ]);
-  }
-
-  async #removeElements(changes: ReturnType<typeof portElements>, why: string): Promise<void> {
-    const { table } = this.#names;
-    try {
-      await this.#executor.run([this.#netfilter(encodeDelete(table, changes), why)]);
-    } catch {
-      // One of them is gone already: then each by itself.
-      const messages = encodeDeleteEach(table, changes);
-      await this.#executor.run([{ op: "try-netlink", protocol: NETLINK_NETFILTER, messages, why }]);
-    }
-  }
-
-  #netfilter(messages: Uint8Array, why: string): Step {
-    return { op: "netlink", protocol: NETLINK_NETFILTER, messages, why };
-  }
-
-  // ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Networks and ports that an earlier engine left: their rules are installed with the first network that is needed. */
-  adopt(owner: string, ports: readonly ForwardedPort[]): void {
-    if (ports.length > 0) this.#ports.set(owner, ports);
-  }
-
-  /** Installs the ruleset as everything known now needs it: also what puts it back when somebody has flushed it. */
-  async install(): Promise<void> {
-    const before = { bridges: new Map(this.#bridges), ports: new Map(this.#ports), opened: new Map(this.#opened) };
-    const networks = [...before.bridges.values()].map(({ network }) => network.ruled);
-    const [ports, opened] = [[...before.ports.values()].flat(), [...before.opened.values()].flat()];
-    await this.#installRules(rulesetText(this.#names.table, { networks, ports, opened, uplinks: this.#uplinks() }));
-    await this.#catchUp(before);
-    this.#rules = await this.#readRules();
-  }
-
-  /** What came and went while `nft` was at work: the one it has thrown away again, the other brought back. */
-  async #catchUp(before: {
-    readonly bridges: ReadonlyMap<string, { readonly network: Network }>;
-    readonly ports: ReadonlyMap<string, readonly ForwardedPort[]>;
-    readonly opened: ReadonlyMap<string, readonly OpenedPort[]>;
-  }): Promise<void> {
-    const networks = [...this.#bridges]
-      .filter(([id]) => !before.bridges.has(id))
-      .map(([, { network }]) => network.ruled);
-    const ports = changeOf(before.ports, this.#ports);
-    const opened = changeOf(before.opened, this.#opened);
-    const gone = [...portElements(ports.gone), ...openedElements(opened.gone)];
-    if (gone.length > 0) await this.#removeElements(gone, "let go meanwhile");
-    const elements = [...networkElements(networks), ...portElements(ports.come), ...openedElements(opened.come)];
-    if (elements.length > 0)
-      await this.#executor.run([this.#netfilter(encodeAdd(this.#names.table, elements), "came meanwhile")]);
-  }
-
-  /** Our table's rules by their handles: the same as long as nobody touches them. "" when the table is gone. */
-  async #readRules(): Promise<string> {
-    const message = listRules({ family: "inet", table: this.#names.table });
-    const why = "whether our rules are as we made them";
-    const list = this.#executor.run([{ op: "netlink-list", protocol: NETLINK_NETFILTER, message, why }]);
-    const values = await list.catch(() => new Map<number, Uint8Array>()); // ENOENT: no such table
-    return parseRules(values.get(0) ?? new Uint8Array())
-      .map(({ handle }) => handle.toHex())
-      .join(" ");
   }
 
   // ── other firewalls ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,11 +159,11 @@ export class HostNetwork {
   /** Somebody changed rules: ours are put back, and have their passage through those of others. */
   async #lookAfter({ ownRules, ownElements }: HostChange): Promise<void> {
     if (this.#prepared === undefined) return;
-    if (ownElements || (ownRules && (await this.#readRules()) !== this.#rules)) {
+    if (ownElements || (ownRules && !(await this.rules.areUntouched()))) {
       log("warn", `somebody has changed the nftables table inet ${this.#names.table}: it is installed again`);
       const bridges = [...this.#bridges.values()].map(({ network }) => network.record.linkName);
       await this.#executor.run(bridges.map((name) => loopbackRouting(name, false)));
-      await this.install();
+      await this.rules.install();
       await this.#executor.run(bridges.map((name) => loopbackRouting(name, true)));
       point("network.rules.repaired");
     }
@@ -304,7 +197,7 @@ export class HostNetwork {
       const uplinks = links.filter(({ kind, name }) => kind === "" && name !== "lo").map(({ name }) => name);
       writeFileSync(this.#guardedFile, JSON.stringify(forwards ? [] : uplinks), { mode: 0o600 });
     }
-    await this.#care.run(() => this.install());
+    await this.#care.run(() => this.rules.install());
     point("network.rules.installed");
     await this.#watch();
     await this.#care.run(() => this.#passOthers());
@@ -340,32 +233,11 @@ export class HostNetwork {
     if (this.#prepared === undefined && !this.wasUsed) return;
     await this.#executor.run([removeLinks(bridges, "no container is in a network any more")]);
     this.#bridges.clear();
-    this.#ports.clear();
-    this.#opened.clear();
     this.#prepared = undefined;
     await this.#netd.watchRules(undefined);
     await this.#care.run(() => this.#others.remove(bridges));
-    await this.#installRules(`table inet ${this.#names.table} {}\ndelete table inet ${this.#names.table}\n`);
+    await this.rules.remove();
   }
-}
-
-/** What owners have now and did not, and the other way round. */
-function changeOf<T>(before: ReadonlyMap<string, readonly T[]>, now: ReadonlyMap<string, readonly T[]>) {
-  const come = [...now].filter(([owner, values]) => before.get(owner) !== values);
-  const gone = [...before].filter(([owner, values]) => now.get(owner) !== values);
-  return { come: come.flatMap(([, values]) => values), gone: gone.flatMap(([, values]) => values) };
-}
-
-function byKey(values: readonly OpenedPort[]): Map<string, OpenedPort> {
-  return new Map(values.map((one) => [`${one.from.value} ${one.to.value} ${one.protocol} ${one.port}`, one]));
-}
-
-function differenceOf(before: readonly OpenedPort[], now: readonly OpenedPort[]) {
-  const [old, fresh] = [byKey(before), byKey(now)];
-  return {
-    gone: [...old].flatMap(([key, one]) => (fresh.has(key) ? [] : [one])),
-    come: [...fresh].flatMap(([key, one]) => (old.has(key) ? [] : [one])),
-  };
 }
 
 /** Links whose routes come from a router's advertisements (RTF_ADDRCONF in /proc/net/ipv6_route). */

@@ -61,14 +61,14 @@ export class PublishedPorts {
 
   /** @returns steps in the container's namespace, for its plan */
   forward(containerId: string, record: SandboxRecord): Step[] {
-    return this.#parts.host.publish(containerId, forwardedPorts(record));
+    return this.#parts.host.rules.publish(containerId, forwardedPorts(record));
   }
 
   /** What `hold` and `forward` would do; the ports stay free. @throws {OrlopError} port_taken */
   foresee(wish: SandboxWish, record: SandboxRecord): Step[] {
     const ports = this.#table.choose(this.#wishesOf(wish, record));
     if (!Array.isArray(ports)) throw this.#taken(wish, record, ports);
-    return this.#parts.host.planPorts(forwardedPorts({ ...record, ports }));
+    return this.#parts.host.rules.planPorts(forwardedPorts({ ...record, ports }));
   }
 
   /** Published ports follow to the network that leads now. */
@@ -76,7 +76,7 @@ export class PublishedPorts {
     const moved = ([4, 6] as const).some((version) => targetOf(before, version) !== targetOf(after, version));
     if (!moved || after.ports.length === 0) return;
     const { executor, host, netd } = this.#parts;
-    await host.unpublish(containerId);
+    await host.rules.unpublish(containerId);
     const steps = this.forward(containerId, after);
     if (steps.length > 0) await executor.run(steps);
     await netd.hold(containerId, heldPorts(after.ports, after));
@@ -86,7 +86,7 @@ export class PublishedPorts {
   async release(containerId: string, record: SandboxRecord): Promise<void> {
     const { host, netd } = this.#parts;
     if (record.ports.length > 0) {
-      await host.unpublish(containerId);
+      await host.rules.unpublish(containerId);
       await netd.hold(containerId, []);
     }
     this.#table.release(containerId);
@@ -95,7 +95,7 @@ export class PublishedPorts {
   /** After an engine's death: those of a container that runs. */
   adopt(containerId: string, record: SandboxRecord): void {
     this.#table.take(containerId, record.ports);
-    this.#parts.host.adopt(containerId, forwardedPorts(record));
+    this.#parts.host.rules.adopt(containerId, forwardedPorts(record));
     if (record.ports.length > 0)
       this.#parts.netd
         .hold(containerId, heldPorts(record.ports, record))
