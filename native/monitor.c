@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,7 +174,8 @@ static void drain_output(int index) {
 
 /* ── mounts ────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Held, the container's mounts outlive its last process, whose exit else takes them apart before anybody hears of it. */
+/* Held, the container's mounts outlive its last process, whose exit else takes them apart before anybody hears of it: so they are
+ * held before its program runs, which may end at once. */
 static void hold_mounts(void) {
   char path[40];
   snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)monitor.pid);
@@ -200,7 +202,6 @@ static void container_started(void) {
   memcpy(payload, &pid, 4);
   memcpy(payload + 4, &m->started, 8);
   control_tell(F_STARTED, payload, sizeof payload);
-  hold_mounts();
 }
 
 /* What the child reports; the end of it means that execve succeeded. */
@@ -257,7 +258,7 @@ static void container_exited(void) {
   close_fd(&m->slave);
   log_finish();
   (void)POINT("monitor.exit.logged");
-  exit_record_write(&m->record, m->status, m->ended);
+  exit_record_write(&m->record, m->status, m->ended, control_any());
   stop_listening(); /* before EXITED: the next monitor of this container may listen at once */
   if (!log_behind())
     tell_exit();
@@ -388,6 +389,8 @@ static void adopt(struct task *task, struct inbox *box) {
   m->pid = task->child;
   m->channel.fd = task->channel;
   m->pidfd.fd = task->child_pidfd;
+  if ((task->clone_flags & CLONE_NEWNS) != 0)
+    hold_mounts();
   dl_iterate_phdr(find_program, NULL);
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_NAME, "orlop-monitor");

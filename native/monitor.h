@@ -211,7 +211,7 @@ void oom_close(struct oom *oom);
 
 struct exit_record { bool on, sync; int dir; char name[200]; char wake[512]; };
 
-int exit_record_write(struct exit_record *record, int status, uint64_t ended);
+int exit_record_write(struct exit_record *record, int status, uint64_t ended, bool heard);
 void exit_record_abandon(struct exit_record *record);
 /* Tells the supervisor that an engine is needed. */
 void exit_record_wake(const struct exit_record *record);

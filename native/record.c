@@ -41,16 +41,19 @@ int step_exit_record(struct task *task, union argument *arg) {
   return written == sizeof space ? 0 : fail(task, written < 0 ? error : ENOSPC, "%.200s", temporary);
 }
 
-static int write_content(const struct exit_record *record, int fd, int status, uint64_t ended) {
+static int write_content(int fd, bool sync, int status, uint64_t ended) {
   char text[RECORD_SPACE];
   int size = snprintf(text, sizeof text, "status=%d ended=%llu\n", status, (unsigned long long)ended);
   if (pwrite(fd, text, (size_t)size, 0) != size || ftruncate(fd, size) < 0)
     return -1;
-  return record->sync ? fsync(fd) : 0;
+  return sync ? fsync(fd) : 0;
 }
 
-int exit_record_write(struct exit_record *record, int status, uint64_t ended) {
+/* An engine that hears of the end writes it down itself, synced, before it tells anybody: then one sync is enough, and what the
+ * next engine needs of this record, should that one die before, is there without. */
+int exit_record_write(struct exit_record *record, int status, uint64_t ended, bool heard) {
   char temporary[sizeof record->name + 8];
+  bool sync = record->sync && !heard;
   if (!record->on)
     return 0;
   if (POINT("monitor.record.write") < 0)
@@ -59,7 +62,7 @@ int exit_record_write(struct exit_record *record, int status, uint64_t ended) {
   int fd = openat(record->dir, temporary, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, RECORD_MODE);
   if (fd < 0)
     return -1;
-  int result = write_content(record, fd, status, ended);
+  int result = write_content(fd, sync, status, ended);
   close(fd);
   if (result < 0 || POINT("monitor.record.written") < 0)
     return -1;
@@ -67,7 +70,7 @@ int exit_record_write(struct exit_record *record, int status, uint64_t ended) {
     return -1;
   if (POINT("monitor.record.renamed") < 0)
     return -1;
-  return record->sync ? fsync(record->dir) : 0;
+  return sync ? fsync(record->dir) : 0;
 }
 
 void exit_record_abandon(struct exit_record *record) {

@@ -142,7 +142,9 @@ const explanations = {
       : "a terminal will come from the container",
   ],
   log: (s) => [`open(${quote(s.path)}, O_WRONLY|O_APPEND|O_CREAT) as ${s.driver}, ${s.maxFiles} of ${s.maxSize} bytes`],
-  "exit-record": (s) => [`open(${quote(s.path)}) at the end${BigInt(s.sync) === 0n ? "" : ", fsync()"}`],
+  "exit-record": (s) => [
+    `open(${quote(s.path)}) at the end${BigInt(s.sync) === 0n ? "" : ", fsync() when no engine is there"}`,
+  ],
   listen: (s) => ["socket(AF_UNIX, SOCK_STREAM)", `bind(${quote(s.path)})`, "listen()"],
   "watch-memory": (s) => [
     `open(${quote(s.events)}, O_RDONLY)`,

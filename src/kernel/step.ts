@@ -118,7 +118,7 @@ export const stepTable = {
   stdio: { streams: "n", flags: "n" },
   /** Log of stdout and stderr: driver "json-file" or "local"; the file; rotation at maxSize bytes (0 never), keeping maxFiles files; flags: 1 never block on a slow disk: drop and count. */
   log: { driver: "s", path: "s", maxSize: "n", maxFiles: "n", flags: "n", buffer: "n", attributes: "b" },
-  /** Where the exit record goes (an earlier run's is removed); sync: 1 = fsync it. wake: supervisor.sock, told WAKE when no engine is connected at the exit; "" = nobody. */
+  /** Where the exit record goes (an earlier run's is removed); sync: 1 = fsync it when no engine is connected at the exit, which would write the end down itself. wake: supervisor.sock, told WAKE when no engine is connected at the exit; "" = nobody. */
   "exit-record": { path: "s", sync: "n", wake: "s" },
   /** Listen for control and attach connections on this unix socket (mode 0600). */
   listen: { path: "s" },

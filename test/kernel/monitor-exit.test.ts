@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { encodeBare, encodeHello, encodeSignal } from "../../src/kernel/frame.ts";
@@ -45,6 +45,21 @@ kernelTest(
     expect(logged.reduce((sum, record) => sum + record.line.length, 0)).toBe(200 * 61440);
   },
   60_000,
+);
+
+kernelTest(
+  "a container's mounts are held before its program runs, so that the end of the shortest one waits for none",
+  ["root", "executor"],
+  async (scratch) => {
+    const connection = await beginMonitor(scratch, { argv: ["true"], ownMounts: true });
+    await attach(scratch.directory, 2); // the monitor has its loop by now
+    const { pid } = await connection.next("SPAWNED");
+    const fds = `/proc/${monitorOf(pid)}/fd`;
+    const held = readdirSync(fds).map((fd) => readlinkSync(join(fds, fd)));
+    expect(held).toContain(readlinkSync(`/proc/${pid}/ns/mnt`));
+    connection.send(encodeBare("GO"));
+    expect((await connection.next("EXITED")).status).toBe(0);
+  },
 );
 
 kernelTest(

@@ -125,6 +125,8 @@ export interface Sketch {
   readonly inside?: readonly Step[];
   readonly terminal?: { rows: number; columns: number; console: number };
   readonly uid?: number;
+  /** It has a mount namespace of its own. */
+  readonly ownMounts?: boolean;
   /** Where WAKE goes. */
   readonly wake?: string;
 }
@@ -142,7 +144,8 @@ export function planOf(sketch: Sketch): Step[] {
     { op: "gate", why },
     { op: "exec", argv: sketch.argv, env: ["PATH=/usr/bin:/bin", "TERM=dumb"], why },
   ];
-  const flags = BigInt(CLONE_NEWPID) | (terminal === undefined ? 0n : 0x20000n);
+  const ownMounts = sketch.ownMounts === true || terminal !== undefined;
+  const flags = BigInt(CLONE_NEWPID) | (ownMounts ? 0x20000n : 0n);
   return [
     { op: "stdio", streams: sketch.streams ?? 7, flags: (sketch.flags ?? 0) | (terminal === undefined ? 0 : 2), why },
     ...(log === undefined ? [] : [logStep(directory, log)]),
