@@ -23,9 +23,13 @@ enum {
   TREE_DEPTH_MAX = 512,
 };
 
+enum { MADE = 0, WAS_THERE = 1 };
+
 static int make_directory(char *path, mode_t mode) {
-  if (mkdir(path, mode) == 0 || errno == EEXIST)
-    return 0;
+  if (mkdir(path, mode) == 0)
+    return MADE;
+  if (errno == EEXIST)
+    return WAS_THERE;
   if (errno != ENOENT)
     return -1;
   char *slash = strrchr(path, '/');
@@ -40,9 +44,10 @@ static int make_directory(char *path, mode_t mode) {
 /* path, mode of the last component. */
 int step_mkdir(struct task *task, union argument *arg) {
   struct stat stat_;
-  if (make_directory(arg[0].s, (mode_t)arg[1].n) < 0)
+  int made = make_directory(arg[0].s, (mode_t)arg[1].n);
+  if (made < 0)
     return fail(task, errno, "%s", arg[0].s);
-  if (stat(arg[0].s, &stat_) == 0 && !S_ISDIR(stat_.st_mode))
+  if (made == WAS_THERE && stat(arg[0].s, &stat_) == 0 && !S_ISDIR(stat_.st_mode))
     return fail(task, ENOTDIR, "%s", arg[0].s);
   return 0;
 }

@@ -71,7 +71,11 @@ int adjust_mount(int mount, struct copy how) {
   unsigned wide = (how.flags & COPY_PROPAGATION_RECURSIVE) != 0 ? AT_RECURSIVE : 0;
   if ((how.set & MOUNT_ATTR__ATIME) != 0)
     attributes.attr_clr |= MOUNT_ATTR__ATIME;
-  if ((attributes.attr_set | attributes.attr_clr) != 0 &&
+  if (deep == wide) { /* both at once */
+    attributes.propagation = how.propagation;
+    how.propagation = 0;
+  }
+  if ((attributes.attr_set | attributes.attr_clr | attributes.propagation) != 0 &&
       mount_setattr(mount, "", AT_EMPTY_PATH | deep, &attributes, sizeof attributes) < 0)
     return -1;
   return how.propagation == 0 ? 0 : mount_setattr(mount, "", AT_EMPTY_PATH | wide, &spread, sizeof spread);

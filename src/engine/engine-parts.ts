@@ -41,4 +41,8 @@ export interface EngineParts {
   /** As `clearAway`, a moment later, together with what else is left by then. */
   sweepAway(groupPath: string, paths: readonly string[], mounts?: readonly string[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
+  /** As `removeFiles`, a moment later, together with what else is left by then. */
+  sweepFiles(paths: readonly string[]): Promise<void>;
+  /** What is to be swept goes at once: somebody waits. */
+  sweepNow(): void;
 }

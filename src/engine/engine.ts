@@ -8,7 +8,7 @@ import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Executor } from "../kernel/executor.ts";
 import type { Netd } from "../kernel/netd.ts";
 import type { Step } from "../kernel/step.ts";
-import { planRemoval } from "../runtime/plan-removal.ts";
+import { planFileRemoval, planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import { RunStore } from "../store/run-store.ts";
@@ -188,8 +188,10 @@ export class Engine {
       },
       sweepAway: (groupPath, owned, mounts = []) => sweeper.sweep(this.#planClearing(groupPath, owned, mounts)),
       removeFiles: async (paths) => {
-        await executor.run(paths.map((path) => ({ op: "remove", path, why: "the container's own files go with it" })));
+        await executor.run(planFileRemoval(paths));
       },
+      sweepFiles: (paths) => sweeper.sweep(planFileRemoval(paths)),
+      sweepNow: () => sweeper.now(),
     };
   }
 
@@ -223,21 +225,21 @@ export class Engine {
 async function prepareMachine(executor: Executor, places: Places): Promise<Machine> {
   const machine = readMachine();
   const parent = planGroupParent(machine.cgroups, "/orlop", readText);
-  await executor.run([...parent, spreadTransients(places)]);
+  await executor.run([...parent, ...spreadContainers(places)]);
   const ioWeightFile = findWeightFile(machine.cgroups, "/orlop", readText);
   return ioWeightFile === undefined ? machine : { ...machine, cgroups: { ...machine.cgroups, ioWeightFile } };
 }
 
 /**
- * `--rm` containers come and go, each with a few directories; without a journal ext4 looks long for an inode's number that was
- * not freed within the last minute, where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
+ * Containers come and go, each with a few directories; without a journal ext4 looks long for an inode's number that was not freed
+ * within the last minutes, where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
  */
-function spreadTransients(places: Places): Step {
-  return {
+function spreadContainers(places: Places): Step[] {
+  return [transientsDirectory(places), `${places.stateDir}/containers`].map((path) => ({
     op: "spread",
-    path: transientsDirectory(places),
+    path,
     why: "what one container leaves free is in no other one's way",
-  };
+  }));
 }
 
 /** In the run directory: events before the last boot are nobody's business. */

@@ -17,6 +17,11 @@ export function planRemoval({ cgroups, groupPath, owned }: RemovalInput): Step[]
   const hasGroup = groupDirectories(cgroups, groupPath).length > 0;
   return [
     ...(hasGroup ? [...planGroupKill(cgroups, groupPath), ...planGroupRemoval(cgroups, groupPath)] : []),
-    ...owned.map((path): Step => ({ op: "remove", path, why: "the container's own files go with it" })),
+    ...planFileRemoval(owned),
   ];
+}
+
+/** @param owned host paths that were the container's alone */
+export function planFileRemoval(owned: readonly string[]): Step[] {
+  return owned.map((path): Step => ({ op: "remove", path, why: "the container's own files go with it" }));
 }

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { docker, messageOf, request, useProduct } from "../api/engine-fixture.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { busyboxLayer, tarOfFiles } from "./layer-tar.ts";
@@ -55,6 +56,13 @@ test("what a container writes stays in it", async () => {
   await product().ok("run", "-u", "0", "--name", "writer", name("1"), "echo mine >/srv/file; rm /etc/group");
   expect(await output("run", "--rm", name("1"), "cat /srv/file; ls /etc/group")).toBe("first\n/etc/group\n");
   await product().ok("rm", "writer");
+});
+
+test("what a start puts a mount on costs a container no file of its own, whatever its image lacks", async () => {
+  await product().ok("run", "--name", "plain", name("bare"), "true");
+  const { Id } = await product().engine.containers.inspect("plain");
+  expect(readdirSync(`${product().stateDir}/containers/${Id}/layers/root/upper`)).toEqual([]);
+  await product().ok("rm", "plain");
 });
 
 test("a user is looked up in the topmost layer that says anything", async () => {

@@ -9,8 +9,12 @@ import { exitStatusOf } from "./exit-status.ts";
 
 const SIGKILL = 9;
 
-/** The record of `run` once it ended like this. The group must still be there: it knows whether memory ran out. */
-export function recordOfEnd(run: RunRecord, end: End, cgroups: CgroupLayout, groupPath: string): RunRecord {
+/**
+ * The record of `run` once it ended like this.
+ *
+ * @param countOomKills asks the group, which must still be there, where nobody else has told whether memory ran out
+ */
+export function recordOfEnd(run: RunRecord, end: End, countOomKills: () => number): RunRecord {
   if (end.kind === "lost")
     return {
       ...run,
@@ -21,12 +25,12 @@ export function recordOfEnd(run: RunRecord, end: End, cgroups: CgroupLayout, gro
       error: `its monitor was lost (${end.reason}): every process of it was killed`,
     };
   const { exitCode } = exitStatusOf(end.status);
-  const oomKilled = run.oomKilled || countOomKills(cgroups, groupPath) > 0;
+  const oomKilled = run.oomKilled || countOomKills() > 0;
   return { ...run, status: "exited", pid: 0, endedNs: String(end.endedNs), exitCode, oomKilled };
 }
 
 /** Whether its monitor could tell or not; 0 too where the group is gone. */
-function countOomKills(cgroups: CgroupLayout, groupPath: string): number {
+export function countOomKills(cgroups: CgroupLayout, groupPath: string): number {
   const file = memoryEventsFile(cgroups, groupPath);
   return file === undefined ? 0 : parseOomKills(readText(file) ?? "");
 }

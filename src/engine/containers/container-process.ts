@@ -15,11 +15,14 @@ export class ContainerProcess implements Disposable {
   readonly #executor: Executor;
   readonly #link: MonitorLink;
   readonly #socketPath: string;
+  /** This engine began it: its monitor is of this build, and has told all that it knows when it tells of the end. */
+  readonly isOwn: boolean;
   /** Never rejects. */
   readonly ended: Promise<End>;
 
-  constructor(executor: Executor, link: MonitorLink, socketPath: string) {
+  constructor(executor: Executor, link: MonitorLink, { socketPath, isOwn }: { socketPath: string; isOwn: boolean }) {
     this.#executor = executor;
+    this.isOwn = isOwn;
     this.#link = link;
     this.#socketPath = socketPath;
     this.ended = link.exited.then(
@@ -30,12 +33,15 @@ export class ContainerProcess implements Disposable {
 
   /** A plan's process, waiting at its gate. @throws {StepFailure} a step before the process exists */
   static async spawn(executor: Executor, steps: readonly Step[], socketPath: string): Promise<ContainerProcess> {
-    return new ContainerProcess(executor, await executor.startMonitor(steps), socketPath);
+    return new ContainerProcess(executor, await executor.startMonitor(steps), { socketPath, isOwn: true });
   }
 
   /** As `spawn`, without waiting at the gate. */
   static async spawnThrough(executor: Executor, steps: readonly Step[], socketPath: string): Promise<ContainerProcess> {
-    return new ContainerProcess(executor, await executor.startMonitor(steps, { go: true }), socketPath);
+    return new ContainerProcess(executor, await executor.startMonitor(steps, { go: true }), {
+      socketPath,
+      isOwn: true,
+    });
   }
 
   /** One whose plan was begun before; undefined where what was begun has ended meanwhile, and all of it can be done anew. */
@@ -45,7 +51,7 @@ export class ContainerProcess implements Disposable {
     socketPath: string,
   ): Promise<ContainerProcess | undefined> {
     try {
-      return new ContainerProcess(executor, await link, socketPath);
+      return new ContainerProcess(executor, await link, { socketPath, isOwn: true });
     } catch (error) {
       log("warn", "a start that was ready could not be gone on with", error);
       return undefined;
@@ -54,7 +60,7 @@ export class ContainerProcess implements Disposable {
 
   /** One that an earlier engine started. @throws {OrlopError} executor_lost: no monitor is there */
   static async find(executor: Executor, socketPath: string): Promise<ContainerProcess> {
-    return new ContainerProcess(executor, await executor.connectMonitor(socketPath), socketPath);
+    return new ContainerProcess(executor, await executor.connectMonitor(socketPath), { socketPath, isOwn: false });
   }
 
   get link(): MonitorLink {

@@ -119,8 +119,9 @@ function planSource(choice: RootChoice, places: Places, input: Omit<HostInput, "
  */
 export function readAccounts(choice: RootChoice, layers: string): Accounts {
   const copy = copyOf(layers, "root"); // which is all of the root, where there is one
-  const own = [{ path: `${layers}/root/upper`, hidesEtc: false }, ...treesOf(choice)];
-  const trees = existsSync(copy) ? [{ path: copy, hidesEtc: true }] : own;
+  const upper = `${layers}/root/upper`;
+  const changes = existsSync(upper) ? [{ path: upper, hidesEtc: false }] : [];
+  const trees = existsSync(copy) ? [{ path: copy, hidesEtc: true }] : [...changes, ...treesOf(choice)];
   return { passwd: readTopmost(trees, "passwd"), group: readTopmost(trees, "group") };
 }
 

@@ -1,6 +1,6 @@
 /** A container's life on a recording executor. */
 
-import { afterAll, afterEach, beforeEach, expect, spyOn, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -115,6 +115,43 @@ test("by force one is removed, too, that was just being started", async () => {
   await removed;
   expect(engine.containers.all()).toEqual([]);
 });
+
+/** Plans that clear groups away: how many each. */
+const clearings = () =>
+  executor.plans.map((steps) => steps.filter(({ op }) => op === "kill-group").length).filter((count) => count > 0);
+
+test("what several containers' runs leave goes in one plan; a start that waits for it has it go at once", async () => {
+  const containers = [await create(), await create()];
+  for (const container of containers) await container.start();
+  jest.useFakeTimers(); // none fires by itself
+  try {
+    const exits = containers.map((container) => container.wait("next-exit", never));
+    for (const one of executor.monitors) one.exit(0);
+    await Promise.all(exits);
+    expect(clearings()).toEqual([]);
+    expect(await containers[0]?.start()).toBe(true);
+    expect(clearings()).toEqual([2]);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+test.each([{ PidMode: "host" }, { IpcMode: "shareable" }])(
+  "with %j something else may hang on it: it goes at once",
+  async (HostConfig) => {
+    const container = await create({ HostConfig });
+    await container.start();
+    jest.useFakeTimers();
+    try {
+      const exit = container.wait("next-exit", never);
+      monitor().exit(0);
+      await exit;
+      expect(clearings()).toEqual([1]);
+    } finally {
+      jest.useRealTimers();
+    }
+  },
+);
 
 test("a --rm container is gone when its program is", async () => {
   const container = await create(transient, "once");

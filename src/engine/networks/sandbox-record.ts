@@ -1,6 +1,6 @@
 /** What is known of a container's network while it runs: in its run directory, so that the next engine goes on with it. */
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { PortProtocol } from "../../spec/engine-api-network.ts";
 
 export interface SandboxRecord {
@@ -67,8 +67,10 @@ export function writeSandbox(runDir: string, record: SandboxRecord): void {
 
 /** undefined where there is none, or none that can be read: engines before this one wrote in place. */
 export function readSandbox(runDir: string): SandboxRecord | undefined {
+  const path = fileOf(runDir);
+  if (!existsSync(path)) return undefined; // many have none: an error costs ten times as much
   try {
-    const written = JSON.parse(readFileSync(fileOf(runDir), "utf8")) as WrittenRecord;
+    const written = JSON.parse(readFileSync(path, "utf8")) as WrittenRecord;
     return { ...written, ports: written.ports.flatMap(portsOf) };
   } catch {
     return undefined;

@@ -1,6 +1,7 @@
 /** What a container leaves behind: of a run, and when it goes for good. */
 
 import { point } from "../../../base/point.ts";
+import type { EngineParts } from "../../engine-parts.ts";
 import type { ContainerIo } from "../container-io.ts";
 import { groupPathOfRecord, type RunRecord } from "../container-record.ts";
 import type { ContainerLife } from "./container-life.ts";
@@ -8,6 +9,7 @@ import type { ContainerLife } from "./container-life.ts";
 export class ContainerRemoval {
   readonly #life: ContainerLife;
   readonly #io: ContainerIo;
+  #isHurried = false;
 
   constructor(life: ContainerLife, io: ContainerIo) {
     this.#life = life;
@@ -36,7 +38,7 @@ export class ContainerRemoval {
       const isMounted = life.body.HostConfig.IpcMode === "shareable";
       const clear = isMounted ? parts.clearAway : parts.sweepAway;
       if (cleared === undefined) await this.#clearAway(places.owned, clear);
-      else if (await cleared) await parts.removeFiles(places.owned);
+      else if (await cleared) await parts.sweepFiles(places.owned);
     });
   }
 
@@ -44,6 +46,29 @@ export class ContainerRemoval {
   clear(paths: readonly string[] = []): void {
     const life = this.#life;
     life.cleared = life.parts.background(`clearing ${life.id}`, () => this.#clearAway(paths));
+  }
+
+  /**
+   * As `clear`; where nothing else hangs on it (a mount, a process that outlives the first one), a moment later, with what others
+   * leave by then, unless somebody hurries it.
+   */
+  clearSoon(): void {
+    const { parts, body, id, volumes } = this.#life;
+    const { IpcMode, PidMode } = body.HostConfig;
+    if (volumes.areAny || IpcMode === "shareable" || PidMode !== "") {
+      this.clear();
+      return;
+    }
+    this.#isHurried = false;
+    const sweep = (...what: Parameters<EngineParts["sweepAway"]>): Promise<void> =>
+      this.#isHurried ? parts.clearAway(...what) : parts.sweepAway(...what);
+    this.#life.cleared = parts.background(`clearing ${id}`, () => this.#clearAway([], sweep));
+  }
+
+  /** Somebody waits for what is to be cleared. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#life.parts.sweepNow();
   }
 
   /** Whatever still runs in a group whose monitor is gone. */

@@ -3,7 +3,7 @@
 import { settlesWithin } from "../../../base/in-time.ts";
 import { log } from "../../../base/log.ts";
 import { point } from "../../../base/point.ts";
-import { recordOfEnd } from "../container-end.ts";
+import { countOomKills, recordOfEnd } from "../container-end.ts";
 import type { ContainerHealth } from "../container-health.ts";
 import type { ContainerIo } from "../container-io.ts";
 import type { ContainerProcess, End } from "../container-process.ts";
@@ -59,7 +59,7 @@ export class ContainerRun {
   async settle(end: End, groupPath: string): Promise<void> {
     const life = this.#life;
     if (!life.isTransient || end.kind === "lost") return this.#takeEnd(end, groupPath);
-    const ended = recordOfEnd(life.run, end, life.parts.machine.cgroups, groupPath);
+    const ended = recordOfEnd(life.run, end, () => countOomKills(life.parts.machine.cgroups, groupPath));
     life.phase = "exited";
     life.record = { ...life.record, run: ended };
     this.#removal.clear();
@@ -96,18 +96,20 @@ export class ContainerRun {
     point("container.exit.known");
     await this.#io.outputPassedOn();
     life.left = life.process?.link.closed ?? Promise.resolve();
+    const isTold = life.process?.isOwn ?? false;
     life.process = undefined;
     this.#health.rest();
     life.isPaused = false;
     life.stuck = undefined;
     const { oomKilled: wasTold } = life.run;
-    const ended = recordOfEnd(life.run, end, life.parts.machine.cgroups, groupPath);
+    const ended = recordOfEnd(life.run, end, () => (isTold ? 0 : countOomKills(life.parts.machine.cgroups, groupPath)));
     if (ended.oomKilled && !wasTold) life.tell("oom"); // no engine was there, or its monitor is an older one
     // Only its first process is known to be gone where the monitor said so.
     // Not so its networks: what holds their ports is told after all containers are known to run or not.
     const isLost = end.kind === "lost";
     if (isLost) await settlesWithin(this.#removal.endGroup(groupPath), LOST_PATIENCE_MS);
-    if (isLost || !life.isTransient || life.volumes.areAny) this.#removal.clear(); // else in one with its files
+    if (isLost || (life.isTransient && life.volumes.areAny)) this.#removal.clear();
+    else if (!life.isTransient) this.#removal.clearSoon(); // of a --rm container in one with its files
     life.phase = "exited";
     if (life.isTransient) {
       life.record = { ...life.record, run: ended };

@@ -107,6 +107,7 @@ export class ContainerStart {
     this.#expected = undefined;
     let plan = expected?.plan;
     try {
+      this.#its.removal.hurry();
       if (life.cleared !== undefined && !(await settlesWithin(life.cleared, PATIENCE_MS)))
         throw await unkillable(life, "start", "what ran before has not ended");
       plan ??= this.#takePlan();
