@@ -1,6 +1,6 @@
 /** The beginning of a start, carried out before anybody asked for it: for one container, whose id it has, or for none. */
 
-import { lstatSync, realpathSync } from "node:fs";
+import { type BigIntStats, lstatSync, realpathSync } from "node:fs";
 import type { ContainerId } from "../../base/id.ts";
 import type { BegunMonitor, MonitorLink } from "../../kernel/executor.ts";
 import { encodeBeginning } from "../../kernel/plan.ts";
@@ -100,14 +100,24 @@ export interface Surroundings {
 
 export function surroundingsOf(beginning: readonly Step[], runDir: string): Surroundings {
   const lowers = beginning.flatMap((step) => (step.op === "overlay" ? step.lowers : []));
-  const paths = lowers.flatMap((lower) => [lower, `${lower}/etc/passwd`, `${lower}/etc/group`]);
   const others = readHostView().mounts.filter(({ mountPoint }) => !mountPoint.startsWith(`${runDir}/`));
-  return { mounts: others.map(({ id, mountPoint }) => `${id} ${mountPoint}`).join(), trees: paths.map(stampOf).join() };
+  return {
+    mounts: others.map(({ id, mountPoint }) => `${id} ${mountPoint}`).join(),
+    trees: lowers.flatMap(stampsOf).join(),
+  };
 }
 
-function stampOf(path: string): string {
-  const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return status === undefined ? "" : `${status.dev}:${status.ino}:${status.ctimeNs}`;
+/** In the place of /etc an image may have a link: what that leads to on the machine is nobody's business. */
+function stampsOf(lower: string): readonly string[] {
+  const etc = lookAt(`${lower}/etc`);
+  const files = etc?.isDirectory() === true ? ["passwd", "group"].map((name) => lookAt(`${lower}/etc/${name}`)) : [];
+  return [lookAt(lower), etc, ...files].map((status) =>
+    status === undefined ? "" : `${status.dev}:${status.ino}:${status.ctimeNs}`,
+  );
+}
+
+function lookAt(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
 }
 
 /** All that a plan is made of but the machine; never the same where a path is looked at that may be another by now. */
