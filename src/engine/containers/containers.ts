@@ -1,44 +1,22 @@
 /** All containers: made, found by id, name or the beginning of an id, forgotten. */
 
 import { OrlopError } from "../../base/errors.ts";
-import { type ContainerId, isName, newContainerId } from "../../base/id.ts";
+import { isName } from "../../base/id.ts";
 import type { Digest } from "../../spec/digest.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { Platform } from "../../spec/platform.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { Exec } from "../execs/exec.ts";
-import type { ContainerImage } from "../images/container-image.ts";
-import { chooseMounts, prepareVolumes, unmakeVolumes, withoutMaking } from "../mounts/container-mounts.ts";
-import type { ChosenMount, MountedImage, MountPoint } from "../mounts/mount-point.ts";
+import type { MountedImage } from "../mounts/mount-point.ts";
 import type { ForeseenNetworks } from "../networks/network-foresee.ts";
 import { Container } from "./container.ts";
 import { inventName } from "./container-name.ts";
-import { planStart, type StartPlan } from "./container-plan.ts";
-import { type ContainerRecord, exposedPortsOf, neverRun } from "./container-record.ts";
+import type { StartPlan } from "./container-plan.ts";
+import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerSize, measureContainer } from "./container-size.ts";
-import { stopSignalOf } from "./container-spec.ts";
-import type { ReadyStart } from "./ready-start.ts";
-import { ReadyStarts } from "./ready-starts.ts";
+import { type Created, imagesOf, NewContainers } from "./new-containers.ts";
+import type { ReadyStarts } from "./ready-starts.ts";
 import { RecentExits } from "./recent-exits.ts";
-import { dependsOnOthers, resolveDonors } from "./sharing.ts";
-
-/** What a new container will be, before anything is made. */
-interface Choice {
-  readonly plan: StartPlan;
-  readonly mounts: readonly ChosenMount[];
-}
-
-interface Asked {
-  readonly asked: ContainerCreateBody;
-  readonly name: string;
-  readonly platform: Platform | undefined;
-  readonly ready: ReadyStart | undefined;
-}
-
-export interface Created {
-  readonly container: Container;
-  readonly warnings: readonly string[];
-}
 
 export interface Pruned {
   readonly ids: readonly string[];
@@ -51,13 +29,20 @@ export class Containers {
   readonly #byName = new Map<string, string>();
   #isPruning = false;
   readonly recentExits = new RecentExits();
-  readonly readyStarts: ReadyStarts;
-  /** Images of containers that are not recorded yet. */
-  readonly #making = new Map<string, readonly MountedImage[]>();
+  readonly #new: NewContainers;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    this.readyStarts = new ReadyStarts(parts);
+    this.#new = new NewContainers(parts, {
+      get: (reference) => this.get(reference),
+      reserve: (id, name) => this.#reserve(id, name),
+      release: (name) => this.#byName.delete(name),
+      add: (container) => this.#byId.set(container.id, container),
+    });
+  }
+
+  get readyStarts(): ReadyStarts {
+    return this.#new.readyStarts;
   }
 
   /** Oldest first. */
@@ -69,87 +54,13 @@ export class Containers {
    * @param platform what the image must be for
    * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use … : nothing is made then
    */
-  async create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
-    const ready = await this.readyStarts.take(asked);
-    try {
-      const created = await this.#create(ready?.id ?? newContainerId(), { asked, name, platform, ready });
-      if (created !== undefined) return created;
-    } catch (error) {
-      if (ready !== undefined) void this.readyStarts.giveBack(ready);
-      throw error;
-    }
-    // It begins otherwise than what is ready.
-    if (ready !== undefined) void this.readyStarts.discard(ready);
-    return (await this.#create(newContainerId(), { asked, name, platform, ready: undefined })) as Created;
-  }
-
-  /** undefined: what is ready is not what this container needs. Nothing is made then. */
-  async #create(id: ContainerId, { asked, name, platform, ready }: Asked): Promise<Created | undefined> {
-    const chosen = this.#reserve(id, name);
-    let made: Created | undefined;
-    try {
-      const use = (image: ContainerImage) => this.#making.set(id, [image]);
-      const { body: whole, image } = await this.#parts.images.apply(asked, platform, use);
-      const { body: settled, warnings } = await this.#parts.networks.settle(whole);
-      const body = resolveDonors(settled, (reference) => this.get(reference));
-      const { plan, mounts } = this.#choose(id, chosen, body, image, ready);
-      if (ready !== undefined && !ready.fits(plan, mounts)) return undefined;
-      this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
-      const createdNs = String(BigInt(Date.now()) * 1_000_000n);
-      const origin = image === undefined ? {} : { image };
-      const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
-      await prepareVolumes(record, mounts, this.#parts);
-      // Whom it joins or has a link to may run or not by the time of its start.
-      const container = new Container(this.#parts, record, dependsOnOthers(body) ? undefined : plan, ready);
-      try {
-        await container.establish();
-      } catch (error) {
-        await unmakeVolumes(id, mounts, this.#parts.volumes);
-        throw error;
-      }
-      this.#byId.set(id, container);
-      setImmediate(() => container.expectStart()); // the answer goes out first
-      made = { container, warnings: [...warnings, ...plan.warnings] };
-      return made;
-    } finally {
-      if (made === undefined) this.#byName.delete(chosen);
-      this.#making.delete(id);
-    }
+  create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
+    return this.#new.create(asked, name, platform);
   }
 
   /** What a start would do, its networks first. @throws {OrlopError} what is wrong with the request */
-  async plan(asked: ContainerCreateBody): Promise<StartPlan & { readonly networks: ForeseenNetworks }> {
-    const { networks } = this.#parts;
-    const { body: whole, image } = await this.#parts.images.apply(asked);
-    const { body } = await networks.settle(whole);
-    const exposedPorts = exposedPortsOf({ body, ...(image && { image }) });
-    const plan = this.#choose(newContainerId(), "explained", body, image).plan;
-    return { ...plan, networks: await networks.foresee({ body, exposedPorts }) };
-  }
-
-  #choose(
-    id: ContainerId,
-    name: string,
-    body: ContainerCreateBody,
-    image: ContainerImage | undefined,
-    ready?: ReadyStart,
-  ): Choice {
-    stopSignalOf(body);
-    const origin = { body, ...(image && { image }) };
-    const mounts = chooseMounts(origin, this.#parts, (other) => this.#lend(other));
-    const container = { name, ...origin, mounts };
-    return { mounts, plan: ready?.planOf(container) ?? planStart(id, container, this.#parts) };
-  }
-
-  /** The mounts of a container that VolumesFrom names. @throws {OrlopError} no_lender, ambiguous_id */
-  #lend(container: string): readonly MountPoint[] {
-    try {
-      return this.get(container).record.mounts;
-    } catch (error) {
-      if (error instanceof OrlopError && error.code === "no_such_container")
-        throw OrlopError.of("no_lender", { container }, error);
-      throw error;
-    }
+  plan(asked: ContainerCreateBody): Promise<StartPlan & { readonly networks: ForeseenNetworks }> {
+    return this.#new.plan(asked);
   }
 
   has(id: string): boolean {
@@ -159,14 +70,18 @@ export class Containers {
   /** Containers of an image, those that are just being made included. */
   usersOf(image: Digest): { readonly id: string; readonly isRunning: boolean }[] {
     const has = (images: readonly MountedImage[]): boolean => images.some(({ id }) => id === image);
-    const making = [...this.#making].filter(([, images]) => has(images)).map(([id]) => ({ id, isRunning: false }));
+    const making = this.#new
+      .making()
+      .filter(([, images]) => has(images))
+      .map(([id]) => ({ id, isRunning: false }));
     const made = this.all().filter(({ record }) => has(imagesOf(record)));
     return [...made.map(({ id, isRunning }) => ({ id, isRunning })), ...making];
   }
 
   /** Every image that a container needs: its layers stay, whatever becomes of its names. */
   images(): MountedImage[] {
-    return [...this.#making.values(), ...this.all().map(({ record }) => imagesOf(record))].flat();
+    const making = this.#new.making().map(([, images]) => images);
+    return [...making, ...this.all().map(({ record }) => imagesOf(record))].flat();
   }
 
   /** One that an earlier engine has written down. */
@@ -289,9 +204,4 @@ export class Containers {
     this.#byName.set(chosen, id);
     return chosen;
   }
-}
-
-/** The image that it runs from, and those that it has mounted. */
-function imagesOf({ image, mounts }: { image?: ContainerImage; mounts: readonly MountPoint[] }): MountedImage[] {
-  return [...(image === undefined ? [] : [image]), ...mounts.flatMap((point) => ("image" in point ? point.image : []))];
 }
