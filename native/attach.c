@@ -92,7 +92,10 @@ static void begin_now(struct peer *peer) {
   log_position(&position[0], &position[1]);
   memcpy(head, &size, sizeof size);
   head[4] = F_ATTACHED;
-  deliver(peer, head, sizeof head, (const uint8_t *)position, sizeof position);
+  if (peer->origin >= 0)
+    origin_tell(peer, F_ATTACHED, position, sizeof position);
+  else
+    deliver(peer, head, sizeof head, (const uint8_t *)position, sizeof position);
   for (int stream = 1; peer->unfinished && stream <= 2; stream++) {
     struct span line = log_unfinished(stream);
     if (line.size > 0 && wants(peer, stream))
@@ -149,25 +152,45 @@ static void flush_pending(struct peer *peer) {
 
 static bool has_input(const struct peer *peer) { return (peer->streams & STDIN_BIT) != 0; }
 
-/* The client's input: first what came behind ATTACH, then the connection's. */
-static void read_client(struct peer *peer) {
+/* The client's input: first what came behind its greeting, then the connection's. */
+static ssize_t take_input(struct peer *peer, uint8_t *to, size_t room) {
   struct inbox *box = &peer->box;
-  if (box->used > box->taken) {
-    if (has_input(peer))
-      input_take(box->at + box->taken, box->used - box->taken);
-    box->taken = box->used;
-    return;
-  }
-  ssize_t got = recv(peer->source.fd, burst_buffer, BURST_MAX, MSG_DONTWAIT);
+  size_t left = box->used - box->taken;
+  if (left == 0)
+    return recv(peer->source.fd, to, room, MSG_DONTWAIT);
+  size_t size = left < room ? left : room;
+  memcpy(to, box->at + box->taken, size);
+  box->taken += size;
+  return (ssize_t)size;
+}
+
+/* What it sent and nobody read would make the kernel reset the connection instead of ending it. */
+static void finish(struct peer *peer) {
+  shutdown(peer->source.fd, SHUT_RDWR);
+  while (recv(peer->source.fd, burst_buffer, BURST_MAX, MSG_DONTWAIT) > 0)
+    continue;
+  peer_close(peer);
+}
+
+static void read_client(struct peer *peer) {
+  uint8_t *at = burst_buffer + KEYS_MAX;
+  ssize_t got = take_input(peer, at, BURST_MAX - KEYS_MAX);
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR)
       peer->reads = peer->writes = false;
     return;
   }
-  if (got > 0 && has_input(peer))
-    input_take(burst_buffer, (size_t)got);
   if ((size_t)got > monitor.touched)
     monitor.touched = (size_t)got;
+  if (got > 0 && has_input(peer)) {
+    struct span bytes = {at, (size_t)got};
+    bool detached = peer->keys_count > 0 && given_detaches(peer, &bytes);
+    input_take(bytes.at, bytes.size);
+    if (detached) {
+      origin_tell(peer, F_DETACHED, NULL, 0);
+      finish(peer);
+    }
+  }
   if (got > 0)
     return;
   peer->reads = false;
@@ -205,26 +228,27 @@ void attach_trim(void) {
   for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
     if (peer->role == PEER_ATTACH && peer->pending_size == 0) {
       attach_forget(peer);
-      inbox_free(&peer->box);
+      if (peer->box.used == peer->box.taken)
+        inbox_free(&peer->box);
     }
 }
 
-/* What it sent and nobody read would make the kernel reset the connection instead of ending it. */
-static void finish(struct peer *peer) {
-  shutdown(peer->source.fd, SHUT_RDWR);
-  while (recv(peer->source.fd, burst_buffer, BURST_MAX, MSG_DONTWAIT) > 0)
-    continue;
-  peer_close(peer);
+void attach_await_engine(void) {
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
+    if (peer->origin >= 0 && peer->pending_size == 0)
+      peer->progress_ms = monotonic_ms();
 }
 
 int attach_linger(void) {
   int64_t now = monotonic_ms();
   int next = -1;
+  bool noted = !control_any();
   for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++) {
     if (peer->role != PEER_ATTACH)
       continue;
     int64_t left = peer->progress_ms + LINGER_MS - now;
-    if (peer->pending_size == 0 || left <= 0)
+    bool has_all = peer->pending_size == 0 && (noted || peer->origin < 0);
+    if (has_all || left <= 0)
       finish(peer);
     else if (next < 0 || left < next)
       next = (int)left;

@@ -11,7 +11,7 @@
 
 #include "monitor.h"
 
-enum { SAY_MAX = 512, GREETING_MAX = 64 /* HELLO and ATTACH are shorter */ };
+enum { SAY_MAX = 512, GREETING_MAX = 64 /* HELLO and ATTACH are shorter; CLIENT need not be */ };
 
 static void say(struct peer *peer, enum frame_kind kind, const void *payload, size_t size) {
   uint8_t frame[SAY_MAX];
@@ -65,8 +65,15 @@ void control_fail(const struct channel_message *message) {
   EACH_CONTROL(peer) say_failed(peer, message->step, message->error, message->detail);
 }
 
+/* Whose client we have ends its connection itself, once it has noted the exit. */
 void control_leave(void) {
-  EACH_CONTROL(peer) peer_close(peer);
+  bool awaited = given_any();
+  EACH_CONTROL(peer) {
+    if (awaited)
+      shutdown(peer->source.fd, SHUT_WR);
+    else
+      peer_close(peer);
+  }
 }
 
 bool control_any(void) {
@@ -159,6 +166,8 @@ static bool take_greeting(struct peer *peer, uint8_t kind, struct span payload) 
     say_kills(peer);
     return true;
   }
+  if (kind == F_CLIENT)
+    return given_begin(peer, payload);
   if (kind != F_ATTACH || !take_u8(&payload, &streams) || !take_u8(&payload, &flags) || payload.size != 0)
     return false;
   if (streams > 7 || flags > 1)
@@ -173,7 +182,8 @@ static void take_frames(struct peer *peer) {
   struct span payload;
   while (peer->source.fd >= 0 && peer->role != PEER_ATTACH) {
     int have = inbox_next(&peer->box, &kind, &payload);
-    if (have == 0 && (peer->role == PEER_CONTROL || peer->box.used - peer->box.taken <= GREETING_MAX))
+    bool may_be_long = peer->role == PEER_CONTROL || peer->passed >= 0;
+    if (have == 0 && (may_be_long || peer->box.used - peer->box.taken <= GREETING_MAX))
       return;
     errno = EPROTO;
     if (have > 0 && (peer->role == PEER_NEW ? take_greeting : take_order)(peer, kind, payload))
@@ -192,7 +202,7 @@ void peer_ready(struct peer *peer, uint32_t events) {
     attach_ready(peer, events);
     return;
   }
-  int got = inbox_fill(&peer->box, peer->source.fd);
+  int got = inbox_receive(&peer->box, peer->source.fd, &peer->passed);
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (got <= 0) {
@@ -216,7 +226,8 @@ void peer_close(struct peer *peer) {
   source_close(&peer->source);
   inbox_free(&peer->box);
   attach_forget(peer);
-  *peer = (struct peer){.source = {.fd = -1, .armed = NOT_ARMED}};
+  given_close(peer);
+  *peer = (struct peer){.source = {.fd = -1, .armed = NOT_ARMED}, .passed = -1, .origin = -1};
 }
 
 static struct peer *add_peer(int fd) {
@@ -224,7 +235,8 @@ static struct peer *add_peer(int fd) {
     struct peer *peer = &monitor.peer[i];
     if (peer->source.fd >= 0)
       continue;
-    *peer = (struct peer){.source = {.fd = fd, .armed = NOT_ARMED, .kind = SOURCE_PEER, .index = i}};
+    *peer = (struct peer){.passed = -1, .origin = -1};
+    peer->source = (struct source){.fd = fd, .armed = NOT_ARMED, .kind = SOURCE_PEER, .index = i};
     source_arm(&peer->source, EPOLLIN);
     return peer;
   }

@@ -47,8 +47,10 @@ struct monitor *monitor_of(struct task *task) {
   source_clear(&m->oom.source, SOURCE_OOM, 0);
   source_clear(&m->output[0], SOURCE_OUTPUT, 0);
   source_clear(&m->output[1], SOURCE_OUTPUT, 1);
-  for (uint16_t i = 0; i < PEERS_MAX; i++)
+  for (uint16_t i = 0; i < PEERS_MAX; i++) {
     source_clear(&m->peer[i].source, SOURCE_PEER, i);
+    m->peer[i].passed = m->peer[i].origin = -1;
+  }
   return m;
 }
 
@@ -231,6 +233,7 @@ static void tell_exit(void) {
   memcpy(payload, &m->status, 4);
   memcpy(payload + 4, &m->ended, 8);
   (void)POINT("monitor.exit.recorded");
+  attach_await_engine();
   (void)attach_linger(); /* before EXITED: who hears of that can have all of the output first */
   control_tell(F_EXITED, payload, sizeof payload);
   m->unheard = !control_any();

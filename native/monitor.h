@@ -14,6 +14,7 @@ enum {
   RECORD_MAX = 6 * LINE_BYTES + 512, /* json-file: each byte may become \u00xx */
   BATCH_MAX = 128 << 10,  /* records that are written with one write(2) */
   PEERS_MAX = 64,
+  KEYS_MAX = 64,          /* that leave a program to itself, typed one after the other */
   ATTRIBUTES_MAX = 16 << 10, /* with the longest record they fit a batch */
   RING_LEAST = 1 << 20,    /* of a nonblocking log: holds several batches */
   RING_MOST = 1 << 30,
@@ -133,6 +134,9 @@ struct peer {
   bool awaits_log, unfinished; /* an attached client whose beginning is not in the file yet; ATTACH's flag */
   bool reads, writes;      /* an attached client's directions that are still open */
   uint8_t streams;
+  int passed;              /* the descriptor that came with its greeting, or -1 */
+  int origin;              /* whose client this was: the engine's connection; -1: it came by itself */
+  uint8_t keys[KEYS_MAX], keys_count, keys_matched;
   struct inbox box;
   uint8_t *pending;        /* what the client has not taken: at most one burst; more only after the exit */
   size_t pending_at, pending_size, pending_capacity;
@@ -166,8 +170,18 @@ void attach_send(int stream, uint8_t *bytes, size_t size);
 bool attach_behind(int stream);
 /* Arms each client for what it may do now. */
 void attach_arm(void);
+/* The container has ended, which the engine shall have noted before a client that it gave away sees the end. */
+void attach_await_engine(void);
 /* After the exit: closes who has everything; milliseconds until the next one has to go, -1 when none is left. */
 int attach_linger(void);
+
+/* given.c: a client's connection that came over the engine's (CLIENT); false: the frame does not parse. */
+bool given_begin(struct peer *peer, struct span payload);
+/* Looks for the keys in what the client typed, behind KEYS_MAX free bytes; leaves what is the program's. */
+bool given_detaches(struct peer *peer, struct span *bytes);
+void origin_tell(const struct peer *peer, enum frame_kind kind, const void *payload, size_t size);
+bool given_any(void);
+void given_close(struct peer *peer);
 
 /* ── stdio (stdio.c, terminal.c, input.c) ──────────────────────────────────────────────────────────────────────── */
 

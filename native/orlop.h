@@ -15,8 +15,8 @@ enum { OWN_SEQUENCE = 0x4f500000, OWN_SEQUENCE_MASK = 0xfff00000 };
 enum frame_kind {
   F_HELLO = 1, F_STEP, F_END, F_GO, F_SIGNAL, F_RESIZE, F_WATCH_LOG, F_ATTACH, F_CONTROL, F_CLOSE_STDIN,
   F_ENGINE, F_WATCH, F_BUSY, F_STOP, F_WAKE, F_NETD, F_SYNC, F_SYNC_END, F_HOLD, F_RESOLVER, F_NAMES, F_WATCH_RULES,
-  F_STATE, F_SERVES,
-  F_DONE = 64, F_FAILED, F_VALUE, F_STARTED, F_EXITED, F_LOGGED, F_ATTACHED, F_STATUS, F_LEAVE, F_SPAWNED, F_CHANGED, F_OOM,
+  F_STATE, F_SERVES, F_CLIENT,
+  F_DONE = 64, F_FAILED, F_VALUE, F_STARTED, F_EXITED, F_LOGGED, F_ATTACHED, F_STATUS, F_LEAVE, F_SPAWNED, F_CHANGED, F_OOM, F_DETACHED,
 };
 
 /* ── wire.c: frames and their payloads ─────────────────────────────────────────────────────────────────────────── */
@@ -30,6 +30,8 @@ struct inbox { uint8_t *at; size_t used, taken, capacity; };
 
 /* Reads once from fd (which may be non-blocking). 1: something came; 0: end of file; -1: errno (EAGAIN: nothing yet). */
 int inbox_fill(struct inbox *box, int fd);
+/* As inbox_fill, from a socket. *passed: the descriptor that came beside the bytes, instead of the one that was there. */
+int inbox_receive(struct inbox *box, int fd, int *passed);
 /* Takes the next whole frame: 1 and *kind, *payload (valid until the next call); 0: not whole yet; -1: EPROTO. */
 int inbox_next(struct inbox *box, uint8_t *kind, struct span *payload);
 void inbox_free(struct inbox *box);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -53,6 +54,28 @@ int inbox_fill(struct inbox *box, int fd) {
   while (got < 0 && errno == EINTR);
   if (got <= 0)
     return (int)got;
+  box->used += (size_t)got;
+  return 1;
+}
+
+int inbox_receive(struct inbox *box, int fd, int *passed) {
+  union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int))]; } control;
+  if (inbox_make_room(box) < 0)
+    return -1;
+  struct iovec part = {box->at + box->used, box->capacity - box->used};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  ssize_t got;
+  do
+    got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+  while (got < 0 && errno == EINTR);
+  if (got <= 0)
+    return (int)got;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    if (*passed >= 0)
+      close(*passed);
+    memcpy(passed, CMSG_DATA(header), sizeof *passed);
+  }
   box->used += (size_t)got;
   return 1;
 }

@@ -12,7 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   spec: ["base"],
   platform: ["base"],
-  kernel: ["base"],
+  kernel: ["base", "platform"],
   store: ["base", "platform"],
   runtime: fed,
   images: fed,

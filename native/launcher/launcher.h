@@ -14,7 +14,7 @@ struct call {
 };
 
 // The kinds of frames (src/spec/command-frame.ts).
-enum { UP_BEGIN = 1, UP_STDIN, UP_STDIN_END, UP_SIGNAL, UP_SIZE, UP_TAKEN };
+enum { UP_BEGIN = 1, UP_STDIN, UP_STDIN_END, UP_SIGNAL, UP_SIZE, UP_TAKEN, UP_STREAM_END };
 enum {
   DOWN_BEGAN = 1,
   DOWN_NOT_HERE,
@@ -26,7 +26,8 @@ enum {
   DOWN_RESTORE,
   DOWN_CATCH,
   DOWN_WATCH_SIZE,
-  DOWN_RESUMABLE
+  DOWN_RESUMABLE,
+  DOWN_STREAM
 };
 
 #define HEAD_BYTES 5u
@@ -43,7 +44,8 @@ enum {
 
 struct session {
   struct call *call;
-  int socket;
+  const char *path; // the engine's socket
+  int socket;       // -1: the engine is lost
   uint8_t in[IN_BYTES];
   size_t in_done, in_seen, in_end; // acted on; looked at; received
   uint8_t out[OUT_BYTES];
@@ -69,7 +71,11 @@ const char *variable(const struct call *call, const char *name);
 
 // request.c: connects and hands the command over. The descriptor; -1 when nothing was begun. What came behind the answer's
 // head is in `session`.
-int hand_over(struct session *session, const char *path);
+int hand_over(struct session *session);
+int connect_to(const char *path);
+bool send_all(int socket, const uint8_t *bytes, size_t size);
+// The end of the answer's head in what was received; 0 when it is not there yet.
+size_t end_of_head(const uint8_t *bytes, size_t size);
 
 // program.c: becomes the full program; with a session, to go on with it.
 _Noreturn void become_program(const struct call *call, const struct session *lost);
@@ -78,6 +84,20 @@ _Noreturn void become_program(const struct call *call, const struct session *los
 _Noreturn void follow(struct session *session);
 // A frame for the engine; false when there is no room for it just now.
 bool send_frame(struct session *session, uint8_t kind, const void *payload, size_t size);
+
+// Gives standard output or error what it takes, and counts it; how much that was. Does not come back where it can take nothing
+// any more.
+size_t give_or_leave(struct session *session, int fd, const uint8_t *bytes, size_t size);
+
+// stream.c: a connection of the command's own. `open_stream` takes what DOWN_STREAM says.
+#define STREAM_FDS 3
+struct pollfd;
+void open_stream(struct session *session, const uint8_t *payload, size_t size);
+bool stream_is_open(void);
+void wait_for_stream(struct pollfd *fds);
+void act_on_stream(struct session *session, const struct pollfd *fds);
+// Once, when all that came was passed on. taken_over: it was the exec's; else the request was answered otherwise.
+bool stream_has_ended(bool *taken_over);
 
 // output.c: gives standard output or error what it takes; -EAGAIN when it takes nothing just now.
 long give_output(int fd, const uint8_t *bytes, size_t size);
@@ -101,7 +121,6 @@ void watch_size(void);
 void update_signals(void);
 void take_signals(struct session *session);
 // ppoll(2) with signals let in.
-struct pollfd;
 void wait_for(struct pollfd *fds, unsigned count);
 
 // A line on standard error, of parts; the last is NULL.

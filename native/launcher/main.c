@@ -12,7 +12,8 @@ _Noreturn void launch(struct call *call) {
     become_program(call, NULL);
   session.call = call;
   session.blocked = -1;
-  session.socket = hand_over(&session, path);
+  session.path = path;
+  session.socket = hand_over(&session);
   if (session.socket < 0)
     become_program(call, NULL);
   ignore_broken_pipes();

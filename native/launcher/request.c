@@ -14,7 +14,7 @@
 static const char head[] = "POST /orlop/command HTTP/1.1\r\nHost: orlop\r\nConnection: Upgrade\r\n"
                            "Upgrade: orlop-command\r\nContent-Length: 0\r\n\r\n";
 
-static int connect_to(const char *path) {
+int connect_to(const char *path) {
   struct sockaddr_un address = {.sun_family = 1 /* AF_UNIX */};
   memcpy(address.sun_path, path, strlen(path) + 1);
   long fd = sys3(__NR_socket, 1, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -65,7 +65,7 @@ static size_t put_begin(uint8_t *to, const struct call *call, const char *direct
   return put_texts(to, at, call->envp);
 }
 
-static bool send_all(int socket, const uint8_t *bytes, size_t size) {
+bool send_all(int socket, const uint8_t *bytes, size_t size) {
   while (size > 0) {
     long sent = sys6(__NR_sendto, socket, (long)bytes, (long)size, MSG_NOSIGNAL, 0, 0);
     if (sent < 0)
@@ -111,8 +111,7 @@ static bool send_request(int socket, const struct call *call) {
   return send_all(socket, bytes, at + HEAD_BYTES + size);
 }
 
-// The end of the answer's head in what was received; 0 when it is not there yet.
-static size_t end_of_head(const uint8_t *bytes, size_t size) {
+size_t end_of_head(const uint8_t *bytes, size_t size) {
   for (size_t i = 3; i < size; i++)
     if (bytes[i] == '\n' && bytes[i - 1] == '\r' && bytes[i - 2] == '\n')
       return i + 1;
@@ -135,8 +134,8 @@ static bool read_answer(struct session *session, int socket) {
   return begins((const char *)session->in, "HTTP/1.1 101 ");
 }
 
-int hand_over(struct session *session, const char *path) {
-  int socket = connect_to(path);
+int hand_over(struct session *session) {
+  int socket = connect_to(session->path);
   if (socket < 0)
     return -1;
   if (send_request(socket, session->call) && read_answer(session, socket))

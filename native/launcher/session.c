@@ -53,14 +53,10 @@ static void tell_taken(struct session *s, size_t least) {
     s->untold = 0;
 }
 
-// false while the output takes no more. What was written of the frame is cut off from its front.
-static bool pass_output(struct session *s, int fd, size_t size) {
-  uint8_t *frame = s->in + s->in_done;
-  long gave = size == HEAD_BYTES ? 0 : give_output(fd, frame + HEAD_BYTES, size - HEAD_BYTES);
-  if (gave == -EAGAIN || gave == -EINTR) {
-    s->blocked = fd;
-    return false;
-  }
+size_t give_or_leave(struct session *s, int fd, const uint8_t *bytes, size_t size) {
+  long gave = size == 0 ? 0 : give_output(fd, bytes, size);
+  if (gave == -EAGAIN || gave == -EINTR)
+    return 0;
   if (gave == -EPIPE)
     leave(BROKEN_PIPE_CODE);
   if (gave < 0) {
@@ -70,10 +66,17 @@ static bool pass_output(struct session *s, int fd, size_t size) {
     leave(s->failure);
   }
   s->written[fd] += (uint64_t)gave;
-  s->untold += (size_t)gave;
+  return (size_t)gave;
+}
+
+// false while the output takes no more. What was written of the frame is cut off from its front.
+static bool pass_output(struct session *s, int fd, size_t size) {
+  uint8_t *frame = s->in + s->in_done;
+  size_t gave = give_or_leave(s, fd, frame + HEAD_BYTES, size - HEAD_BYTES);
+  s->untold += gave;
   tell_taken(s, PIECE_BYTES);
-  size_t rest = size - HEAD_BYTES - (size_t)gave;
-  s->in_done += (size_t)gave;
+  size_t rest = size - HEAD_BYTES - gave;
+  s->in_done += gave;
   if (rest > 0) { // its head moves up to what is left
     s->in[s->in_done] = (uint8_t)(fd == 1 ? DOWN_STDOUT : DOWN_STDERR);
     uint32_t length = (uint32_t)rest;
@@ -121,6 +124,8 @@ static void act(struct session *s) {
       watch_size();
     else if (kind == DOWN_RESUMABLE)
       keep_resumable(s, payload, length);
+    else if (kind == DOWN_STREAM)
+      open_stream(s, payload, length);
     s->in_done += size;
   }
 }
@@ -153,9 +158,26 @@ static void receive(struct session *s) {
   long got = sys_read(s->socket, s->in + s->in_end, IN_BYTES - s->in_end);
   if (got == -EINTR || got == -EAGAIN)
     return;
-  if (got <= 0)
+  if (got > 0) {
+    s->in_end += (size_t)got;
+    return;
+  }
+  act(s);
+  if (!stream_is_open())
     go_on_alone(s);
-  s->in_end += (size_t)got;
+  sys1(__NR_close, s->socket); // what is left of the command goes on without the engine, until its stream ends
+  s->socket = -1;
+}
+
+static void note_stream(struct session *s) {
+  uint8_t taken_over;
+  bool was_taken_over;
+  if (s->out_end + HEAD_BYTES + 1 > OUT_BYTES || !stream_has_ended(&was_taken_over))
+    return;
+  if (s->socket < 0)
+    go_on_alone(s);
+  taken_over = was_taken_over;
+  send_frame(s, UP_STREAM_END, &taken_over, 1);
 }
 
 static void transmit(struct session *s) {
@@ -187,19 +209,24 @@ _Noreturn void follow(struct session *s) {
     act(s);
     take_signals(s);
     tell_taken(s, PIECE_BYTES);
+    note_stream(s);
+    if (s->socket < 0)
+      s->out_sent = s->out_end = 0; // nobody reads it
     bool sends = s->out_sent < s->out_end;
-    bool reads = s->may_read > 0 && !s->input_ended && !sends;
+    bool reads = s->may_read > 0 && !s->input_ended && !sends && s->socket >= 0;
     bool has_room = s->in_end - s->in_done < IN_BYTES;
     if (!has_room && s->blocked < 0)
       go_on_alone(s); // a frame that no engine of ours sends
-    struct pollfd fds[3] = {
+    struct pollfd fds[3 + STREAM_FDS] = {
         {.fd = s->socket, .events = (short)((has_room ? POLLIN : 0) | (sends ? POLLOUT : 0))},
         {.fd = reads ? 0 : -1, .events = POLLIN},
         {.fd = s->blocked, .events = POLLOUT},
     };
+    wait_for_stream(fds + 3);
     if (sends)
       transmit(s);
-    wait_for(fds, 3);
+    wait_for(fds, 3 + STREAM_FDS);
+    act_on_stream(s, fds + 3);
     if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
       receive(s);
     if (fds[1].revents != 0 && s->out_sent == s->out_end)

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
 import { parseDetachKeys } from "../engine/containers/detach-keys.ts";
 import type { Exec } from "../engine/execs/exec.ts";
+import { ExecClient } from "../engine/execs/exec-client.ts";
 import { encodeAttachFrame } from "../spec/attach-frame.ts";
 import { parseExecCreate, parseExecStart } from "../spec/engine-api-exec.ts";
 import { whole } from "./query.ts";
@@ -65,12 +66,13 @@ export const execRoutes = [
 
 /** The answer's head is gone by now: why it did not start is told where its output would be, as Docker does. */
 async function startAttached(exec: Exec, client: Duplex): Promise<void> {
+  const joining = new ExecClient(client);
   try {
-    await exec.start(client);
+    await exec.start(joining);
   } catch (error) {
+    const bytes = new TextEncoder().encode(`${error instanceof Error ? error.message : error}\r\n`);
+    joining.end(exec.body.Tty ? bytes : encodeAttachFrame(1, bytes));
     if (!(error instanceof OrlopError)) throw error;
-    const bytes = new TextEncoder().encode(`${error.message}\r\n`);
-    client.end(exec.body.Tty ? bytes : encodeAttachFrame(1, bytes));
   }
 }
 

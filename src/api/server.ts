@@ -27,6 +27,8 @@ export class ApiServer {
   readonly #listener: Server;
   /** Connections that have asked for something and wait, or have not asked yet. */
   readonly #busy = new Set<Socket>();
+  /** Connections that a route took over and has not done with, wherever they are now. */
+  #taken = 0;
   readonly #runCommand: RunCommand | undefined;
   readonly #noteWork: (() => void) | undefined;
 
@@ -65,7 +67,7 @@ export class ApiServer {
 
   /** Whether no client is being served. */
   get isIdle(): boolean {
-    return this.#busy.size === 0;
+    return this.#busy.size === 0 && this.#taken === 0;
   }
 
   /** Accepts no more; connections that wait in the socket's queue are the next engine's. */
@@ -102,7 +104,7 @@ export class ApiServer {
     const reply = await this.#replyTo(request, left.signal);
     if (reply.kind === "hijack" && reply.webSocket !== undefined)
       await send(response, noWebSocket(), false, left.signal);
-    else if (reply.kind === "hijack") await hijack(socket, reply, "200 OK");
+    else if (reply.kind === "hijack") await this.#whileTaken(hijack(socket, reply, "200 OK"));
     else await send(response, reply, request.method === "HEAD", left.signal);
   }
 
@@ -116,11 +118,17 @@ export class ApiServer {
     });
     const reply = await this.#replyTo(request, left.signal, socket);
     if (reply.kind !== "hijack") return refuseUpgrade(socket, reply);
-    if (reply.webSocket === undefined) return hijack(socket, reply, "101 UPGRADED");
+    if (reply.webSocket === undefined) return this.#whileTaken(hijack(socket, reply, "101 UPGRADED"));
     const accept = acceptKey(request.headers["sec-websocket-key"] ?? "");
     if (request.headers.upgrade?.toLowerCase() !== "websocket" || accept === undefined)
       return refuseUpgrade(socket, noWebSocket());
     return hijackWebSocket(socket, reply, accept, reply.webSocket.framed);
+  }
+
+  async #whileTaken(taken: Promise<void>): Promise<void> {
+    this.#taken++;
+    await taken;
+    this.#taken--;
   }
 
   #replyTo(request: IncomingMessage, signal: AbortSignal, upgrade?: Socket): Promise<Reply> {

@@ -24,6 +24,15 @@ export interface Caller {
   readonly begin: (failure: number) => void;
   /** What `orlop resume` needs to go on with this, should the process that runs the command be lost. */
   readonly keepResumable: (state: Resumable) => void;
+  /** Where the caller's is another process: has it make this request for a stream itself, over a connection of its own, and pass
+   *  the stream on. Whether one was there, once it has ended; else nothing was done. */
+  readonly passStream?: (request: Uint8Array, use: StreamUse) => Promise<boolean>;
+}
+
+/** What a stream of the caller's is: how its output comes, and whether it takes standard input. */
+export interface StreamUse {
+  readonly raw: boolean;
+  readonly input: boolean;
 }
 
 export interface Terminal {
@@ -54,7 +63,13 @@ export type Resumable =
       /** Whether this session is the one that starts the container. */
       readonly starts: boolean;
     }
-  | { readonly kind: "exec"; readonly id: string };
+  | {
+      readonly kind: "exec";
+      readonly id: string;
+      readonly tty: boolean;
+      readonly stdin: boolean;
+      readonly detachKeys: string;
+    };
 
 /** The command cannot be run where it was tried, and has done nothing yet: the caller runs it in a process of its own. */
 export class NotHere extends Error {

@@ -4,6 +4,7 @@ import type { AttachedContainer } from "../client/attach.ts";
 import { type CliContext, command } from "./context.ts";
 import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { environmentOf } from "./key-values.ts";
+import { fromNextEngine } from "./lost-engine.ts";
 import { checkTerminal, openTerminal } from "./terminal-session.ts";
 
 export const exec = command({
@@ -62,36 +63,44 @@ export const exec = command({
   },
 });
 
-interface Part {
+export interface Part {
   readonly stdin: boolean;
   readonly tty: boolean;
   readonly detachKeys: string;
 }
 
 /** Starts it, and stays until it has ended or the user detaches. The exit code. */
-async function takePart(context: CliContext, id: string, part: Part): Promise<number> {
+export async function takePart(context: CliContext, id: string, part: Part): Promise<number> {
   const { engine } = context;
+  context.keepResumable({ kind: "exec", id, ...part });
   const terminal = part.tty
     ? openTerminal(await context.terminal(), part.stdin, (rows, columns) => engine.execs.resize(id, rows, columns))
     : undefined;
-  context.keepResumable({ kind: "exec", id });
   try {
-    const attached = await engine.execs.attach(id, part.tty);
+    const request = engine.execs.attachRequest(id, part.tty);
+    const isPassed = context.passStream?.(request, { raw: part.tty, input: part.stdin });
     terminal?.follow();
-    const detached = part.stdin ? passInput(context, attached, part) : new Promise<never>(() => undefined);
-    const end = await Promise.race([passOutput(context, attached, part.tty), detached]);
-    if (end === "detached") return 0;
+    if ((await isPassed) !== true && (await follow(context, id, part)) === "detached") return 0;
   } finally {
     terminal?.close();
   }
-  return exitOfExec(context, id);
+  return exitOfExec(context, id, part);
 }
 
-/** The exit code of an exec whose stream has ended. @throws {OrlopError} engine_broke_off, while it goes on */
-export async function exitOfExec({ engine }: CliContext, id: string): Promise<number> {
-  const { Running, ExitCode } = await engine.execs.inspect(id);
-  if (!Running) return ExitCode ?? 0;
-  throw OrlopError.of("engine_broke_off", { reason: `the command goes on as exec ${id}, its output is lost` });
+/** Its streams through this process. They pass through no engine, so they end with the exec, whatever becomes of the engine. */
+async function follow(context: CliContext, id: string, part: Part): Promise<"ended" | "detached"> {
+  const attached = await context.engine.execs.attach(id, part.tty);
+  const detached = part.stdin ? passInput(context, attached, part) : new Promise<never>(() => undefined);
+  return Promise.race([passOutput(context, attached, part.tty), detached]);
+}
+
+/** The exit code of an exec whose stream has ended: the next engine knows it, where this one is lost. */
+export async function exitOfExec({ engine }: CliContext, id: string, { tty }: Part): Promise<number> {
+  const { Running, ExitCode } = await fromNextEngine(() => engine.execs.inspect(id));
+  if (ExitCode !== null) return ExitCode;
+  if (Running && tty) return 0; // left by the detach keys
+  const reason = Running ? `the command goes on as exec ${id}, its output is lost` : "the command was not started";
+  throw OrlopError.of("engine_broke_off", { reason });
 }
 
 async function passOutput(context: CliContext, attached: AttachedContainer, tty: boolean): Promise<"ended"> {

@@ -45,6 +45,7 @@ export function launcherCaller(link: LauncherLink, begin: CommandBegin): Caller 
       link.send(downKind.began, Uint8Array.of(failure));
       link.flush(); // before anything is done: a launcher that has not read this runs the command again
     },
+    passStream: (request, use) => link.passStream(request, use),
     keepResumable: (state) => link.sendLater(downKind.resumable, encoder.encode(JSON.stringify(state))),
   };
 }

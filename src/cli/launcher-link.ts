@@ -14,6 +14,8 @@ import {
   windowBytes,
 } from "../spec/command-frame.ts";
 
+import type { StreamUse } from "./caller.ts";
+
 /** Whoever called has gone: nobody is left to tell anything. */
 export class CallerGone extends Error {
   constructor() {
@@ -44,6 +46,7 @@ export class LauncherLink {
   #inputRoom = 0;
   #inputEnded = false;
   #wakeReader: (() => void) | undefined;
+  #streamEnd: PromiseWithResolvers<boolean> | undefined;
   #events: LauncherEvents = { signal: () => undefined, size: () => undefined };
 
   constructor(client: Duplex) {
@@ -147,6 +150,13 @@ export class LauncherLink {
     }
   }
 
+  /** Has the launcher ask for a stream itself, and pass it on. Whether one was there, once it has ended. */
+  passStream(request: Uint8Array, { raw, input }: StreamUse): Promise<boolean> {
+    this.#streamEnd = Promise.withResolvers();
+    this.send(downKind.stream, Buffer.concat([Uint8Array.of((raw ? 1 : 0) | (input ? 2 : 0)), request]));
+    return this.#streamEnd.promise;
+  }
+
   #takeMore(bytes: number): void {
     this.#inputRoom += bytes;
     this.send(downKind.read, encodeCount(bytes));
@@ -194,6 +204,9 @@ export class LauncherLink {
       case upKind.taken:
         this.#window = Math.min(windowBytes, this.#window + decodeCount(payload));
         this.#wakeWriters();
+        break;
+      case upKind.streamEnd:
+        this.#streamEnd?.resolve(payload[0] === 1);
     }
   }
 
@@ -205,6 +218,7 @@ export class LauncherLink {
     if (this.left.aborted) return;
     this.#left.abort(new CallerGone());
     this.#begin.reject(this.left.reason);
+    this.#streamEnd?.reject(this.left.reason);
     this.#inputEnded = true;
     this.#wakeReader?.();
     this.#wakeWriters();

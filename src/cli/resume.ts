@@ -3,8 +3,9 @@ import { OrlopError } from "../base/errors.ts";
 import { asObject, asText, asTruth, type JsonObject, parseJsonObject } from "../spec/json-shape.ts";
 import type { Resumable } from "./caller.ts";
 import { type CliContext, command } from "./context.ts";
-import { exitOfExec } from "./exec.ts";
+import { exitOfExec, takePart } from "./exec.ts";
 import { CommandFailure, exitCodeOf, StartFailure } from "./exit-code.ts";
+import { fromNextEngine } from "./lost-engine.ts";
 import { resumeSession } from "./session.ts";
 
 export const resume = command({
@@ -29,10 +30,18 @@ async function goOn(
   state: Resumable,
   passed: { readonly stdout: number; readonly stderr: number },
 ): Promise<number> {
-  if (state.kind === "exec") return exitOfExec(context, state.id);
+  if (state.kind === "exec") return resumeExec(context, state);
   const { containers } = context.engine;
   const start = () => containers.start(state.id).catch((error: unknown) => Promise.reject(new StartFailure(error)));
   return exitCodeOf(await resumeSession(context, { ...state, ...(state.starts ? { start } : {}) }, passed));
+}
+
+/** Its stream has ended, as it passes through no engine; or was never there: then it was not started, and can be. */
+async function resumeExec(context: CliContext, state: Extract<Resumable, { kind: "exec" }>): Promise<number> {
+  const { Running, ExitCode } = await fromNextEngine(() => context.engine.execs.inspect(state.id));
+  // Input that was read for it would be missing.
+  if (!Running && ExitCode === null && !state.stdin) return takePart(context, state.id, state);
+  return exitOfExec(context, state.id, state);
 }
 
 const conditions = ["not-running", "next-exit", "removed"] as const;
@@ -42,7 +51,14 @@ function parseState(text: string): Resumable {
   const state = parseJsonObject(new TextEncoder().encode(text));
   const truth = (object: JsonObject, name: string): boolean => asTruth(object[name], name);
   const id = asText(state["id"], "id");
-  if (state["kind"] === "exec") return { kind: "exec", id };
+  if (state["kind"] === "exec")
+    return {
+      kind: "exec",
+      id,
+      tty: truth(state, "tty"),
+      stdin: truth(state, "stdin"),
+      detachKeys: asText(state["detachKeys"], "detachKeys"),
+    };
   const streams = asObject(state["streams"], "streams");
   const waitFor = conditions.find((one) => one === state["waitFor"]);
   if (state["kind"] !== "session" || waitFor === undefined)

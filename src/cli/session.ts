@@ -7,6 +7,7 @@ import type { Streams } from "./container-config.ts";
 import type { CliContext } from "./context.ts";
 import { DetachScanner, parseDetachKeys } from "./detach-keys.ts";
 import { StartFailure } from "./exit-code.ts";
+import { isLost, resumeAttempts } from "./lost-engine.ts";
 import { OutputProgress } from "./output-progress.ts";
 import { proxySignals } from "./signals.ts";
 import { openTerminal } from "./terminal-session.ts";
@@ -34,9 +35,6 @@ interface Link {
   readonly output: () => AsyncGenerator<OutputPiece, void>;
   readonly exit: () => Promise<ContainerExit>;
 }
-
-/** How often in a row a lost engine is looked for: it is started again by whoever connects, so once is the rule. */
-const resumeAttempts = 5;
 
 /** Attaches, waits, starts; then passes everything on. Nothing is missed: the engine holds both connections before the start. */
 export function runSession(context: CliContext, options: SessionOptions): Promise<SessionEnd> {
@@ -217,7 +215,3 @@ class Session {
 }
 
 const never = new Promise<never>(() => undefined);
-
-function isLost(error: unknown): boolean {
-  return error instanceof OrlopError && error.kind === "unavailable";
-}

@@ -1,6 +1,7 @@
 /** Execs over the Engine API: further processes in running containers. */
 import { AttachedContainer } from "./attach.ts";
 import type { EngineClient } from "./engine-client.ts";
+import { encodeRequest } from "./http-message.ts";
 
 export interface ExecCreate {
   readonly AttachStdin: boolean;
@@ -47,6 +48,13 @@ export class ExecsClient {
       headers: { Connection: "Upgrade", Upgrade: "tcp" },
     });
     return new AttachedContainer(response);
+  }
+
+  /** The request of `attach`, for who makes it elsewhere. */
+  attachRequest(id: string, tty: boolean): Uint8Array {
+    const headers = { "Content-Type": "application/json", Connection: "Upgrade", Upgrade: "tcp" };
+    const body = new TextEncoder().encode(JSON.stringify({ Detach: false, Tty: tty }));
+    return encodeRequest({ method: "POST", target: `/exec/${id}/start`, headers, body }, "orlop");
   }
 
   /** Starts it, and leaves it to itself. */

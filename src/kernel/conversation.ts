@@ -5,6 +5,7 @@
 
 import type { Socket, SocketHandler } from "bun";
 import { OrlopError } from "../base/errors.ts";
+import { sendWithDescriptor } from "../platform/descriptors.ts";
 import { withShortPath } from "./connect-unix.ts";
 
 export interface Listener {
@@ -61,6 +62,14 @@ export class Conversation {
     if (this.#isOver || this.#isFinished) return;
     this.#unsent.push(bytes);
     if (this.#unsent.length === 1) this.#send();
+  }
+
+  /** The first bytes of all, with a descriptor beside them; it may be closed afterwards. @throws {OrlopError} executor_lost */
+  sendBeside(bytes: Uint8Array, descriptor: number): void {
+    const { fd = -1 } = (this.#socket ?? {}) as { readonly fd?: number }; // Bun's sockets have it, its types do not
+    const taken = sendWithDescriptor(fd, bytes, descriptor);
+    if (taken < 0) throw OrlopError.of("executor_lost", { reason: "a connection could not be given away" });
+    if (taken < bytes.length) this.send(bytes.subarray(taken));
   }
 
   #send(): void {

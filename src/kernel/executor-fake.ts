@@ -8,6 +8,7 @@ import type {
   BegunMonitor,
   Executor,
   Exited,
+  GivenAway,
   MonitorLink,
   PlanValues,
   Started,
@@ -67,6 +68,10 @@ export class FakeExecutor implements Executor {
 
   async attachMonitor(socketPath: string, options: AttachOptions): Promise<Attachment> {
     return { stream: this.onAttach(socketPath, options), inode: 0n, offset: 0n };
+  }
+
+  giveClient(): Promise<GivenAway> {
+    throw new Error("tests of plans have no connections to give away");
   }
 }
 

@@ -11,6 +11,8 @@ import {
   addValue,
   type BegunMonitor,
   type Executor,
+  type GivenAway,
+  type GivenClient,
   type MonitorLink,
   type PlanValues,
   type StartOptions,
@@ -19,6 +21,7 @@ import {
 } from "./executor.ts";
 
 import { type Answer, encodeAttach, encodeBare, encodeHello, encodeWatch, FrameDecoder } from "./frame.ts";
+import { giveClient } from "./give-client.ts";
 import { SocketMonitorLink } from "./monitor-link.ts";
 import { encodeBeginning, encodePlan, encodeRest } from "./plan.ts";
 import type { Step } from "./step.ts";
@@ -100,6 +103,10 @@ class SocketExecutor implements Executor {
     socket.destroy();
     if (answer.kind === "FAILED") throw new StepFailure([], answer.step, answer.errno, answer.detail);
     throw OrlopError.of("executor_lost", { reason: `${answer.kind} instead of ATTACHED` });
+  }
+
+  giveClient(socketPath: string, client: GivenClient): Promise<GivenAway> {
+    return giveClient(socketPath, client);
   }
 }
 

@@ -68,6 +68,9 @@ export interface Executor {
 
   /** A stream to a container's stdio. */
   attachMonitor(socketPath: string, options: AttachOptions): Promise<Attachment>;
+
+  /** Gives the connection of a client to a monitor, which goes on with it whatever becomes of this process. */
+  giveClient(socketPath: string, client: GivenClient): Promise<GivenAway>;
 }
 
 export interface StartOptions {
@@ -135,6 +138,21 @@ export interface AttachOptions {
   readonly streams: number;
   /** Begin with the unfinished line that the log does not have yet. */
   readonly partial?: boolean;
+}
+
+export interface GivenClient {
+  /** 1 stdin, 2 stdout, 4 stderr. */
+  readonly streams: number;
+  /** Empty: no keys detach. */
+  readonly detachKeys: readonly number[];
+  readonly descriptor: number;
+  /** What was read of it already. */
+  readonly input: Uint8Array;
+}
+
+export interface GivenAway {
+  /** The client has left, typed the keys, or the program has ended. Never rejects. */
+  readonly over: Promise<"ended" | "detached">;
 }
 
 export interface Attachment {

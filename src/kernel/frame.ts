@@ -31,6 +31,7 @@ export const frameKind = {
   WATCH_RULES: 22,
   STATE: 23,
   SERVES: 24,
+  CLIENT: 25,
   DONE: 64,
   FAILED: 65,
   VALUE: 66,
@@ -43,6 +44,7 @@ export const frameKind = {
   SPAWNED: 73,
   CHANGED: 74,
   OOM: 75,
+  DETACHED: 76,
 } as const;
 
 /** Frames that are only their kind. */
@@ -78,7 +80,8 @@ export type Answer =
   | { readonly kind: "LEAVE" }
   | { readonly kind: "SPAWNED"; readonly pid: number }
   | { readonly kind: "CHANGED"; readonly what: number }
-  | { readonly kind: "OOM"; readonly kills: number };
+  | { readonly kind: "OOM"; readonly kills: number }
+  | { readonly kind: "DETACHED" };
 
 /** The other side broke the protocol. */
 export class FrameError extends Error {
@@ -123,6 +126,14 @@ export function encodeResize(rows: number, columns: number): Uint8Array {
 /** streams: 1 stdin, 2 stdout, 4 stderr. flags: 1 = begin with the unfinished line that the log does not have yet. */
 export function encodeAttach(streams: number, flags: number): Uint8Array {
   return encodeFrame(frameKind.ATTACH, Uint8Array.of(streams, flags));
+}
+
+/** A client whose connection comes beside this frame. @param input what was read of it before */
+export function encodeClient(streams: number, detachKeys: readonly number[], input: Uint8Array): Uint8Array {
+  const end = Uint8Array.of(0);
+  const keys = Uint8Array.from(detachKeys);
+  const parts = [Uint8Array.of(streams), u32(keys.length), keys, end, u32(input.length), input, end];
+  return encodeFrame(frameKind.CLIENT, Buffer.concat(parts));
 }
 
 function u32(value: number): Uint8Array {
@@ -170,6 +181,8 @@ function readAnswer(kind: number, read: PayloadReader): Answer {
       return { kind: "CHANGED", what: read.u8() };
     case frameKind.OOM:
       return { kind: "OOM", kills: read.u32() };
+    case frameKind.DETACHED:
+      return { kind: "DETACHED" };
     default:
       throw new FrameError(`unknown frame kind ${kind}`);
   }

@@ -4,11 +4,11 @@
  */
 
 import type { Socket } from "node:net";
+import { descriptorOf } from "./descriptors.ts";
 import { POLLHUP, pollNow } from "./poll.ts";
 
 /** Asks poll(2). A socket that is closed on our side has hung up, too. */
 export function hasHungUp(socket: Socket): boolean {
-  const fd = (socket as Socket & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd;
-  if (socket.destroyed || fd === undefined || fd < 0) return true;
-  return (pollNow(fd, 0) & POLLHUP) !== 0;
+  const fd = descriptorOf(socket);
+  return fd === undefined || (pollNow(fd, 0) & POLLHUP) !== 0;
 }

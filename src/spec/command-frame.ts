@@ -18,6 +18,8 @@ export const upKind = {
   size: 5,
   /** u32: so many more bytes of output were written. */
   taken: 6,
+  /** u8: 1 when the connection that `stream` asked for was taken over, and has ended; 0: nothing came of it. */
+  streamEnd: 7,
 } as const;
 
 /** From the engine. */
@@ -41,6 +43,8 @@ export const downKind = {
   watchSize: 10,
   /** Text: what `orlop resume` goes on with, where the engine is lost. */
   resumable: 11,
+  /** u8: 1 its output comes unframed, 2 it takes standard input; then a request: to be made over a connection of the launcher's. */
+  stream: 12,
 } as const;
 
 /** Output, and input, that may be under way. */
@@ -89,7 +93,7 @@ export class CommandFrameDecoder {
     while (bytes.length - at >= headBytes) {
       const kind = bytes[at] as number;
       const length = view.getUint32(at + 1, true);
-      if (kind < upKind.begin || kind > upKind.taken) throw new RangeError(`a frame of kind ${kind}`);
+      if (kind < upKind.begin || kind > upKind.streamEnd) throw new RangeError(`a frame of kind ${kind}`);
       if (length > (kind === upKind.begin ? beginBytes : pieceBytes))
         throw new RangeError(`a frame of kind ${kind} with ${length} bytes`);
       if (bytes.length - at - headBytes < length) break;

@@ -8,6 +8,7 @@ import { point } from "../../base/point.ts";
 import { AttachFrameDecoder } from "../../spec/attach-frame.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { Exec } from "../execs/exec.ts";
+import { ExecClient } from "../execs/exec-client.ts";
 import { readText } from "../machine.ts";
 import type { ContainerAction } from "./container-events.ts";
 import type { ContainerExecs } from "./container-execs.ts";
@@ -183,7 +184,7 @@ async function runOf(exec: Exec, output: Output): Promise<number | undefined> {
       done();
     },
   });
-  await exec.start(client);
+  await exec.start(new ExecClient(client));
   await exec.ended;
   return exec.exitCode;
 }

@@ -2,7 +2,7 @@
 
 import { OrlopError } from "../../base/errors.ts";
 import { log } from "../../base/log.ts";
-import type { Attachment, Executor, Exited, MonitorLink } from "../../kernel/executor.ts";
+import type { Attachment, Executor, Exited, GivenAway, GivenClient, MonitorLink } from "../../kernel/executor.ts";
 import type { Step } from "../../kernel/step.ts";
 
 /** How a program ended. */
@@ -69,6 +69,11 @@ export class ContainerProcess implements Disposable {
 
   attach(streams: number, partial: boolean): Promise<Attachment> {
     return this.#executor.attachMonitor(this.#socketPath, { streams, partial });
+  }
+
+  /** As `attach`, for a client whose connection is the monitor's from here on. */
+  give(client: GivenClient): Promise<GivenAway> {
+    return this.#executor.giveClient(this.#socketPath, client);
   }
 
   signal(signal: number): void {

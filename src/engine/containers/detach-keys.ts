@@ -11,6 +11,8 @@ export const defaultDetachKeys: readonly number[] = [0x10, 0x11];
  * @throws {OrlopError} bad_value
  */
 export function parseDetachKeys(text: string): readonly number[] {
+  if (text.length > 64)
+    throw OrlopError.of("bad_value", { what: "detach keys", value: text, expected: "at most 64 characters" });
   return text.split(",").map((key) => {
     const control = /^ctrl-([a-zA-Z@[\\\]^_])$/.exec(key)?.[1];
     if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f;

@@ -13,6 +13,7 @@ import { parseContainerCreate } from "../../spec/engine-api-container.ts";
 import { parseExecCreate } from "../../spec/engine-api-exec.ts";
 import type { Container } from "../containers/container.ts";
 import { Engine } from "../engine.ts";
+import { ExecClient } from "./exec-client.ts";
 
 let directory: string;
 let executor: FakeExecutor;
@@ -136,7 +137,7 @@ test("a client is connected before the program runs, and sees the end when the e
   exec.claim();
   const client = new PassThrough();
   const ended = new Promise((resolve) => client.once("finish", resolve));
-  const done = exec.start(client);
+  const done = exec.start(new ExecClient(client));
   side.end();
   await Bun.sleep(1); // its output has ended, its exit is not known
   expect(client.writableEnded).toBe(false);
@@ -158,7 +159,7 @@ test.each(["attached", "detached"])("an end that comes with the start is told be
   executor.onAttach = () => side.end();
   const exec = create();
   exec.claim();
-  await exec.start(how === "attached" ? new PassThrough() : undefined);
+  await exec.start(how === "attached" ? new ExecClient(new PassThrough()) : undefined);
   await exec.ended;
   const told: string[] = [];
   const query = { untilNs: BigInt(Date.now() + 1) * 1_000_000n, matches: () => true };

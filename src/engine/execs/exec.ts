@@ -1,13 +1,12 @@
 /** One exec: a further process in a running container, from its creation until nobody asks for its exit code any more. */
 
 import { rmSync } from "node:fs";
-import type { Duplex } from "node:stream";
 import { OrlopError } from "../../base/errors.ts";
 import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
-import { type Leaving, relay } from "../containers/attach-session.ts";
+import type { Leaving } from "../containers/attach-session.ts";
 import { type ContainerAction, publishContainerEvent } from "../containers/container-events.ts";
 import { ContainerProcess, checkTerminalSize, type End } from "../containers/container-process.ts";
 import type { ContainerRecord } from "../containers/container-record.ts";
@@ -17,6 +16,7 @@ import { explainFailure } from "../containers/start-failure.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { AskedEndpoint } from "../networks/network-mode.ts";
 import type { ContainerPlaces } from "../places.ts";
+import type { ExecClient } from "./exec-client.ts";
 import { type ExecPlan, isContainerGone, planExecStart } from "./exec-plan.ts";
 import { type ExecPlaces, type ExecRecord, execPlaces, writeExecRecord } from "./exec-record.ts";
 import { endLostExec } from "./lost-exec.ts";
@@ -112,7 +112,7 @@ export class Exec {
    *
    * @throws {OrlopError} why it did not start; its exit code is set then
    */
-  async start(client?: Duplex): Promise<void> {
+  async start(client?: ExecClient): Promise<void> {
     let plan: ExecPlan | undefined;
     try {
       plan = this.#plan(client === undefined);
@@ -187,25 +187,23 @@ export class Exec {
   }
 
   /** The client is connected before the program runs. */
-  async #launch({ steps }: ExecPlan, client: Duplex): Promise<{ readonly session: Promise<Leaving> }> {
+  async #launch({ steps }: ExecPlan, client: ExecClient): Promise<{ readonly session: Promise<Leaving> }> {
     const { AttachStdin, AttachStdout, AttachStderr, Tty } = this.body;
     const process = await ContainerProcess.spawn(this.#parts.executor, steps, this.places.socket);
-    const streams = (AttachStdin ? 1 : 0) | (AttachStdout ? 2 : 0) | (AttachStderr ? 4 : 0);
-    const attachment = await process.attach(streams, false).catch(async (error: unknown) => {
-      await process.link.started; // a step that failed is the reason
-      throw error;
-    });
-    const request = { stdin: AttachStdin, stdout: AttachStdout, stderr: AttachStderr, logs: false, stream: true };
     const detachKeys = Tty ? this.#detachKeys() : [];
     // Who reads to the end asks for the exit code next: it must be known by then. Of one that did not start the caller tells.
-    const ended = process.link.started.then(
+    const over = process.link.started.then(
       () => this.ended,
       () => never,
     );
-    const { over: session } = relay(attachment.stream, client, { ...request, detachKeys }, () => ended);
+    const request = { stdin: AttachStdin, stdout: AttachStdout, stderr: AttachStderr, detachKeys };
+    const joined = await client.join(process, request, over).catch(async (error: unknown) => {
+      await process.link.started; // a step that failed is the reason
+      throw error;
+    });
     process.link.go();
     this.#begin(process, (await process.link.started).pid);
-    return { session };
+    return joined;
   }
 
   #detachKeys(): readonly number[] {
@@ -226,10 +224,10 @@ export class Exec {
     if (this.#isResized) process.resize(...this.#size);
     process.ended
       .then(async (end) => {
-        process[Symbol.dispose]();
         this.#process = undefined;
         if (end.kind === "lost") await this.#endLost();
         this.#take(exitCodeOf(end));
+        process[Symbol.dispose](); // its monitor waits for that, and lets clients see the end then
       })
       .catch((error: unknown) => log("error", `the end of exec ${this.id} could not be noted`, error));
   }
