@@ -38,8 +38,6 @@ int supervisor_lock(struct places places, int *code, bool quiet);
 /* listeners->api: -1, or the socket that was inherited. */
 int supervisor_listen(struct places places, struct listeners *listeners, int *code);
 int supervisor_refuse(int *code, const char *what, const char *why);
-/* Own cgroup, limits, umask, nice, environment: whoever started us leaves no trace in a container. */
-void supervisor_normalise(bool service);
 int supervisor_daemonize(struct places places);
 /* A service is no daemon: its starter watches this very process. */
 int supervisor_stay(void);
@@ -48,6 +46,10 @@ int supervisor_listen_in(const char *directory, const char *name);
 void supervisor_unlink_sockets(struct places places);
 /* From here on another supervisor may be started. */
 void supervisor_unlock(void);
+
+/* supervisor_inherited.c */
+/* Own cgroup, limits, umask, nice, environment: whoever started us leaves no trace in a container. */
+void supervisor_normalise(bool service);
 /* Back to the root of each hierarchy, and the own cgroup removed; false: another process of ours still lives in it. */
 bool supervisor_leave_groups(void);
 
