@@ -6,6 +6,7 @@ import { takeProxyEnvironment } from "../images/proxy.ts";
 import { findWeightFile } from "../kernel/cgroup/io-limits.ts";
 import { planGroupParent } from "../kernel/cgroup/parent.ts";
 import type { Executor } from "../kernel/executor.ts";
+import { hasJournal } from "../kernel/journal.ts";
 import type { Netd } from "../kernel/netd.ts";
 import type { Step } from "../kernel/step.ts";
 import { planFileRemoval, planRemoval } from "../runtime/plan-removal.ts";
@@ -235,11 +236,8 @@ async function prepareMachine(executor: Executor, places: Places): Promise<Machi
  * within the last minutes, where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
  */
 function spreadContainers(places: Places): Step[] {
-  return [transientsDirectory(places), `${places.stateDir}/containers`].map((path) => ({
-    op: "spread",
-    path,
-    why: "what one container leaves free is in no other one's way",
-  }));
+  const spread = [transientsDirectory(places), `${places.stateDir}/containers`].filter((path) => !hasJournal(path));
+  return spread.map((path) => ({ op: "spread", path, why: "what one container leaves free is in no other one's way" }));
 }
 
 /** In the run directory: events before the last boot are nobody's business. */
