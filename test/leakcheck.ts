@@ -68,12 +68,13 @@ export function takeSnapshot(watch: Watch): Snapshot {
 /** What holds every container's group stays, as Docker's does; groups in it are counted. */
 const groupOfAll = /^cgroup: .*\/orlop$/;
 
-/** What an engine keeps while it runs, and the note that there were networks. */
+/** What an engine keeps while it runs, the note that there were networks, and what one that rests tells the next. */
 function withoutStanding(counts: ReadonlyMap<string, number>): Snapshot {
   const bridges = standingBridges();
   const isStanding = (thing: string): boolean =>
     groupOfAll.test(thing) ||
     thing.endsWith("/guarded-links.json") ||
+    thing.endsWith("/run/events.jsonl") ||
     (thing.startsWith(linkKind) && bridges.has(thing.slice(linkKind.length)));
   return new Map([...counts].filter(([thing]) => !isStanding(thing)));
 }

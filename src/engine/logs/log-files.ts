@@ -16,11 +16,15 @@ const FILES_MAX = 10_000;
  */
 export async function openLogFiles(path: string, after?: bigint): Promise<LogFile[]> {
   const files: LogFile[] = [];
+  let missing = 0;
   for (let number = 0; number < FILES_MAX; number++) {
     const file = await openOne(number === 0 ? path : `${path}.${number}`);
-    // The current file may be missing for an instant, between two renames of a rotation.
-    if (file === undefined && number === 0) continue;
-    if (file === undefined) break;
+    if (file === undefined) {
+      // One may be missing for an instant, between two renames of a rotation: its next younger one takes its name.
+      if (++missing > 1) break;
+      continue;
+    }
+    missing = 0;
     // Rotated while we went through them: this one was there under its younger name.
     const isKnown = files.some(({ inode }) => inode === file.inode);
     if (isKnown || file.inode === after) await file.handle.close();

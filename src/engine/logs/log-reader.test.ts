@@ -119,6 +119,45 @@ test("following goes on through rotation, and ends with the writer", async () =>
   expect(await read({ follow: true }, { growth })).toBe("1\n2\n3\n4\n5\n");
 });
 
+test("what is written just before a rotation that comes while following looks for files is not left out", async () => {
+  append(record("1"));
+  let looks = 0;
+  const source = {
+    get path() {
+      if (++looks === 2) {
+        append(record("2"));
+        rotate(1);
+        append(record("3"));
+      }
+      return path();
+    },
+  };
+  let turn = 0;
+  const growth = () => (++turn < 3 ? Promise.resolve() : undefined);
+  const log = { driver: "json-file", framed: false, growth } as const;
+  const followed = readLog(
+    Object.defineProperties({ ...log, path: "" }, Object.getOwnPropertyDescriptors(source)),
+    { stdout: true, stderr: true, follow: true },
+    new AbortController().signal,
+  );
+  let text = "";
+  for await (const bytes of followed) text += new TextDecoder().decode(bytes);
+  expect(text).toBe("1\n2\n3\n");
+});
+
+test.each([0, 1, 2])(
+  "between two renames of a rotation file %d is missing, and the older ones are read",
+  async (gap) => {
+    for (const [index, line] of ["1", "2", "3", "4"].entries()) {
+      if (index > 0) rotate(index);
+      append(record(line));
+    }
+    for (let number = 4; number > gap; number--)
+      renameSync(number === 1 ? path() : `${path()}.${number - 1}`, `${path()}.${number}`);
+    expect(await read()).toBe("1\n2\n3\n4\n");
+  },
+);
+
 /** A log of lines, pieces and both streams, from a seed. */
 function randomRecords(count: number): LogRecord[] {
   let state = 7;

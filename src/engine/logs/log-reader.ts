@@ -78,13 +78,14 @@ export async function* readLog(
       await grown;
       // Asked for before reading on, so that what is written after the reading is not missed.
       grown = watch(source, signal);
+      files = await openLogFiles(source.path, reader?.inode ?? last?.inode);
+      // Behind that: where there are younger ones now, it was written to until it was rotated, and is whole.
       if (reader !== undefined) {
         for await (const records of reader.read()) {
           const wanted = records.filter((record) => isWanted(record, query));
           if (wanted.length > 0) yield format.encode(wanted);
         }
       }
-      files = await openLogFiles(source.path, reader?.inode ?? last?.inode);
     }
   } finally {
     await reader?.close();
