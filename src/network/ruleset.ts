@@ -93,6 +93,8 @@ table inet ${table} {
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
+    # what comes in for loopback is a neighbour's try: led to a container here, it would never meet the kernel's refusal
+    ip daddr 127.0.0.0/8 return
     jump publish
   }
   chain output {
