@@ -21,6 +21,7 @@ import { reconcile } from "./containers/reconcile.ts";
 import { donationsFor, neededBy } from "./containers/sharing.ts";
 import { Sweeper } from "./containers/sweeper.ts";
 import { usageOfVolumes } from "./disk-usage.ts";
+import { earlierTasksEnd } from "./earlier-tasks.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { Events } from "./events/events.ts";
 import { makeBottom } from "./images/image-stores.ts";
@@ -93,6 +94,7 @@ export class Engine {
   /** Reads the machine and the stores, and reconciles them. */
   static async open(options: EngineOptions): Promise<Engine> {
     const { places, executor } = options;
+    await earlierTasksEnd(places.runDir);
     const folders = [`${places.runDir}/containers`, `${places.stateDir}/containers`, transientsDirectory(places)];
     for (const directory of [places.stateDir, ...folders]) mkdirSync(directory, { recursive: true, mode: 0o711 });
     const stores = {
