@@ -4,8 +4,6 @@
  */
 
 import type { Duplex } from "node:stream";
-import { OrlopError } from "../../base/errors.ts";
-import { point } from "../../base/point.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { ContainerUpdate } from "../../spec/engine-api-update.ts";
 import type { EngineParts } from "../engine-parts.ts";
@@ -22,7 +20,8 @@ import type { ContainerProcess, End } from "./container-process.ts";
 import { type ContainerRecord, exposedPortsOf, type RunRecord } from "./container-record.ts";
 import type { ContainerRestarts } from "./container-restarts.ts";
 import type { Status } from "./container-state.ts";
-import { updateHostConfig } from "./container-update.ts";
+import { ContainerChanges } from "./life/changes.ts";
+import { ContainerComeBack } from "./life/come-back.ts";
 import { ContainerConnections } from "./life/connections.ts";
 import { ContainerLife } from "./life/container-life.ts";
 import { ContainerPause } from "./life/pause.ts";
@@ -31,8 +30,6 @@ import { ContainerRun } from "./life/run.ts";
 import { ContainerStart } from "./life/start.ts";
 import { ContainerStop } from "./life/stop.ts";
 import type { ReadyStart } from "./ready-start.ts";
-import { findBlockDevice } from "./spec-block-io.ts";
-import { limitsOf } from "./spec-limits.ts";
 import type { WaitCondition } from "./waiters.ts";
 
 export class Container {
@@ -43,7 +40,8 @@ export class Container {
   readonly #start: ContainerStart;
   readonly #pause: ContainerPause;
   readonly #stop: ContainerStop;
-  #isComingBack = false;
+  readonly #comeBack: ContainerComeBack;
+  readonly #changes: ContainerChanges;
   /** Its networks, changed by hand. */
   readonly connections: ContainerConnections;
   /** Its files, from outside. */
@@ -83,6 +81,8 @@ export class Container {
     this.#run = new ContainerRun(life, this.#io, this.health, this.#removal);
     const its = { io: this.#io, execs: this.execs, health: this.health, run: this.#run, removal: this.#removal };
     this.#start = new ContainerStart(life, its, plan, ready);
+    this.#comeBack = new ContainerComeBack(life, this.#start);
+    this.#changes = new ContainerChanges(life, this.#start);
     this.#pause = new ContainerPause(life);
     this.#stop = new ContainerStop(life, this.#pause);
     this.connections = new ContainerConnections(life, () => this.#start.forgetPlan());
@@ -190,13 +190,8 @@ export class Container {
   }
 
   /** The machine was started since the last run. */
-  async takeBoot(): Promise<void> {
-    const restarts = this.restarts.afterBoot();
-    if (restarts === undefined) return;
-    point("container.restart.booted");
-    await this.#life.change({ restarts });
-    point("container.restart.after-boot");
-    this.restarts.schedule();
+  takeBoot(): Promise<void> {
+    return this.#comeBack.takeBoot();
   }
 
   /**
@@ -226,15 +221,8 @@ export class Container {
   }
 
   /** By its restart policy, where it waits for that. Those that it joins or has links to, and that wait as well, come first. */
-  async comeBack(): Promise<void> {
-    if (this.#isComingBack) return; // two that have each other
-    this.#isComingBack = true;
-    try {
-      for (const other of this.#life.parts.neededBy(this)) await other.comeBack();
-      await this.#start.startAgain();
-    } finally {
-      this.#isComingBack = false;
-    }
+  comeBack(): Promise<void> {
+    return this.#comeBack.comeBack();
   }
 
   /** `stop`, where it runs, and `start`. */
@@ -282,31 +270,12 @@ export class Container {
 
   /** @returns the name until now, which is still reserved. @throws {OrlopError} container_removing, same_name */
   rename(name: string): Promise<string> {
-    return this.#life.queue.run(async () => {
-      const old = this.name;
-      if (this.#life.phase === "removing") throw OrlopError.of("container_removing", { id: this.id, name: old });
-      if (old === name) throw OrlopError.of("same_name", { name });
-      await this.#life.change({ name });
-      await this.#life.parts.networks.renamed(this);
-      this.#life.tell("rename", { oldName: `/${old}` });
-      return old;
-    });
+    return this.#changes.rename(name);
   }
 
   /** Of a running container the limits change at once: all of them, or none. @throws {OrlopError} update_…, bad_value */
   update(update: ContainerUpdate): Promise<void> {
-    const { queue, group, parts } = this.#life;
-    return queue.run(async () => {
-      const { id, name, body } = this;
-      if (this.#life.phase === "removing") throw OrlopError.of("container_removing", { id, name });
-      const HostConfig = updateHostConfig(body.HostConfig, update);
-      const limits = (host: ContainerCreateBody["HostConfig"]) => limitsOf(host, parts.machine, findBlockDevice);
-      const after = limits(HostConfig);
-      if (this.isRunning) await group.changeLimits(limits(body.HostConfig), after);
-      await this.#start.withdraw();
-      await this.#life.change({ body: { ...this.body, HostConfig } });
-      this.#life.tell("update");
-    });
+    return this.#changes.update(update);
   }
 
   /** @throws {OrlopError} container_not_running */

@@ -1,0 +1,55 @@
+/** What is changed of a container while it lives: its name, its limits. */
+
+import { OrlopError } from "../../../base/errors.ts";
+import type { ContainerCreateBody } from "../../../spec/engine-api-container.ts";
+import type { ContainerUpdate } from "../../../spec/engine-api-update.ts";
+import { updateHostConfig } from "../container-update.ts";
+import { findBlockDevice } from "../spec-block-io.ts";
+import { limitsOf } from "../spec-limits.ts";
+import type { ContainerLife } from "./container-life.ts";
+import type { ContainerStart } from "./start.ts";
+
+export class ContainerChanges {
+  readonly #life: ContainerLife;
+  readonly #start: ContainerStart;
+
+  constructor(life: ContainerLife, start: ContainerStart) {
+    this.#life = life;
+    this.#start = start;
+  }
+
+  /** @returns the name until now, which is still reserved. @throws {OrlopError} container_removing, same_name */
+  rename(name: string): Promise<string> {
+    const life = this.#life;
+    return life.queue.run(async () => {
+      const old = life.name;
+      this.#mustStay();
+      if (old === name) throw OrlopError.of("same_name", { name });
+      await life.change({ name });
+      await life.parts.networks.renamed(life.container);
+      life.tell("rename", { oldName: `/${old}` });
+      return old;
+    });
+  }
+
+  /** Of a running container the limits change at once: all of them, or none. @throws {OrlopError} update_…, bad_value */
+  update(update: ContainerUpdate): Promise<void> {
+    const life = this.#life;
+    return life.queue.run(async () => {
+      this.#mustStay();
+      const { HostConfig: before } = life.body;
+      const HostConfig = updateHostConfig(before, update);
+      const limits = (host: ContainerCreateBody["HostConfig"]) => limitsOf(host, life.parts.machine, findBlockDevice);
+      const after = limits(HostConfig);
+      if (life.isRunning) await life.group.changeLimits(limits(before), after);
+      await this.#start.withdraw();
+      await life.change({ body: { ...life.body, HostConfig } });
+      life.tell("update");
+    });
+  }
+
+  #mustStay(): void {
+    const { id, name, phase } = this.#life;
+    if (phase === "removing") throw OrlopError.of("container_removing", { id, name });
+  }
+}
