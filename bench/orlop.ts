@@ -20,7 +20,7 @@ export async function openOrlop(product: Product, bundle: Bundle): Promise<Peer>
   };
 }
 
-export const orlopCommand = "orlop run --rm host true";
+const orlopCommand = "orlop run --rm host true";
 
 function autoRemove(config: ContainerCreate): ContainerCreate {
   return { ...config, HostConfig: { ...config.HostConfig, AutoRemove: true } };

@@ -54,7 +54,7 @@ export function createdMsOf({ created }: ImageRecord): number {
 }
 
 /** No tag leads to it. */
-export function isDangling(names: readonly NameRecord[]): boolean {
+function isDangling(names: readonly NameRecord[]): boolean {
   return names.every(({ reference }) => reference.includes("@"));
 }
 

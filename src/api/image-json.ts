@@ -51,7 +51,7 @@ export const hostInspection = {
 };
 
 /** As `docker images` shows them: names with a tag, and names with a digest. */
-export function shownNames(names: readonly NameRecord[]): { readonly tags: string[]; readonly digests: string[] } {
+function shownNames(names: readonly NameRecord[]): { readonly tags: string[]; readonly digests: string[] } {
   const shown = names.map(({ reference }) => familiarReference(parseReference(reference)));
   return {
     tags: shown.filter((name) => !name.includes("@")),
@@ -163,7 +163,7 @@ function configJson(config: ContainerDefaults): object {
 }
 
 /** Go's way to write a set. */
-export function asSet(names: readonly string[]): Record<string, object> {
+function asSet(names: readonly string[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, {}]));
 }
 

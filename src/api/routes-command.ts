@@ -4,7 +4,7 @@ import { OrlopError } from "../base/errors.ts";
 import { route } from "./route.ts";
 
 /** What the launcher asks the connection to become. */
-export const commandProtocol = "orlop-command";
+const commandProtocol = "orlop-command";
 
 export const commandRoutes = [
   route({

@@ -39,7 +39,7 @@ export async function groupHelp<Context>(group: Group<Context>, path: string, fl
 type Row = readonly [left: string, right: string];
 
 /** The flags that help shows, one row each: `-e, --env LIST`, what it does. */
-export function flagRows(flags: Flags): readonly Row[] {
+function flagRows(flags: Flags): readonly Row[] {
   return visibleFlags(flags).map(([key, flag]) => [flagUsage(key, flag), flagMeaning(flag)]);
 }
 

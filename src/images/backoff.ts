@@ -8,7 +8,7 @@ export type Wait = (ms: number, signal?: AbortSignal) => Promise<void>;
 
 const firstMs = 200;
 /** A registry that asks for more patience than this gets an error instead. */
-export const retryAfterMaxMs = 60_000;
+const retryAfterMaxMs = 60_000;
 
 /**
  * Milliseconds to wait before the next attempt: what the registry asks for, else doubling with jitter.

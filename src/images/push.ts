@@ -62,7 +62,7 @@ async function pushBlob(options: PushOptions, blob: Descriptor, signal: AbortSig
 }
 
 /** Puts a manifest or an index under a tag (or its digest). @throws {OrlopError} registry_* */
-export async function putManifest(
+async function putManifest(
   session: RegistrySession,
   document: Manifest | Index,
   tag: string,

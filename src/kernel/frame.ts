@@ -145,7 +145,7 @@ function u32(value: number): Uint8Array {
 const stateNames = ["waiting", "running", "exited"] as const;
 
 /** The meaning of one frame from the executor. */
-export function decodeAnswer(kind: number, payload: Uint8Array): Answer {
+function decodeAnswer(kind: number, payload: Uint8Array): Answer {
   const read = new PayloadReader(payload);
   const answer = readAnswer(kind, read);
   read.end();

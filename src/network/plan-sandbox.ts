@@ -173,7 +173,7 @@ export function enterNamespace(path: string): Step {
   return { op: "setns", path, flags: CLONE_NEWNET, why: "what follows is done inside the container's network" };
 }
 
-export function backToHost(): Step {
+function backToHost(): Step {
   return { op: "setns", path: "", flags: CLONE_NEWNET, why: "what follows is done on the host's side" };
 }
 

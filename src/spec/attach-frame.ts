@@ -67,7 +67,7 @@ export class AttachFrameDecoder {
 }
 
 /** The header of a frame whose bytes follow. */
-export function encodeAttachHeader(stream: AttachStream, size: number): Uint8Array {
+function encodeAttachHeader(stream: AttachStream, size: number): Uint8Array {
   const header = new Uint8Array(HEADER_SIZE);
   header[0] = stream;
   new DataView(header.buffer).setUint32(4, size);

@@ -84,7 +84,7 @@ export const refused: Field<undefined> = {
 };
 
 /** null, "", 0, false, and lists and tables without entries: the key of an entry alone may ask for something (Volumes). */
-export function saysNothing(value: unknown): boolean {
+function saysNothing(value: unknown): boolean {
   if (value === null || value === undefined || value === "" || value === 0 || value === false) return true;
   return typeof value === "object" && Object.keys(value).length === 0;
 }

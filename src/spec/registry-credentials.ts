@@ -28,7 +28,7 @@ export function parseRegistryAuth(header: string | undefined): Credentials | und
 }
 
 /** As `X-Registry-Auth` and the body of `POST /auth` have them. @throws {ShapeFault} */
-export function credentialsOf(document: Readonly<Record<string, unknown>>): Credentials | undefined {
+function credentialsOf(document: Readonly<Record<string, unknown>>): Credentials | undefined {
   const given = {
     ...optional(document, "username", "username", asText),
     ...optional(document, "password", "password", asText),

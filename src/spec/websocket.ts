@@ -26,7 +26,7 @@ const PAYLOAD_MAX = 1024 * 1024;
 const CONTROL_MAX = 125;
 
 /** The other side does not keep to the protocol: the connection has to end. */
-export class WebSocketError extends Error {
+class WebSocketError extends Error {
   override readonly name = "WebSocketError";
 }
 

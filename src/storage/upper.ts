@@ -50,7 +50,7 @@ export function chooseUpper(
 }
 
 /** Whether overlay can have its upper directory at `path`; inside another container it usually cannot. */
-export function canHoldUpper(mounts: readonly MountInfo[], path: string): boolean {
+function canHoldUpper(mounts: readonly MountInfo[], path: string): boolean {
   const mount = mountOf(mounts, path);
   return mount !== undefined && writableByOverlay.has(mount.fstype) && mount.options.includes("rw");
 }
@@ -124,7 +124,7 @@ export function planOverlayRoot(
 }
 
 /** A copy-on-write view of directories on top of each other. */
-export function planOverlay(upper: Upper, { name, lowers, shown, target }: OverlayInput): LayerSteps {
+function planOverlay(upper: Upper, { name, lowers, shown, target }: OverlayInput): LayerSteps {
   if (upper.kind === "copies") return planCopies(upper.path, { name, lowers, shown, target });
   const base = upper.kind === "directory" ? `${upper.path}/${name}` : `${upper.mountPoint}/${name}`;
   const made: Step[] = [

@@ -8,7 +8,7 @@ export interface Reason {
   readonly why: string;
 }
 
-export const reasons: readonly Reason[] = [
+const reasons: readonly Reason[] = [
   {
     at: /^body\.message$/,
     why: "says which value is wrong and what to do; Docker's words stay where clients match on them",

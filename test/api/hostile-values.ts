@@ -18,16 +18,7 @@ export const hostileTexts: readonly string[] = [
   "x".repeat(70_000),
 ];
 
-export const hostileNumbers: readonly number[] = [
-  -1,
-  -(2 ** 63),
-  2 ** 31,
-  2 ** 53,
-  2 ** 63,
-  1.5,
-  1e308,
-  Number.MIN_VALUE,
-];
+const hostileNumbers: readonly number[] = [-1, -(2 ** 63), 2 ** 31, 2 ** 53, 2 ** 63, 1.5, 1e308, Number.MIN_VALUE];
 
 /** As a query writes them. */
 export const hostileParameters: readonly string[] = [

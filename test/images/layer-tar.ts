@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 
 /** A directory's content. */
-export function tarOfDirectory(directory: string): Buffer {
+function tarOfDirectory(directory: string): Buffer {
   const words = ["-C", directory, "--sort=name", "--numeric-owner", "--mtime=@1700000000", "-c", "."];
   return execFileSync("tar", words, { maxBuffer: 1 << 30 });
 }

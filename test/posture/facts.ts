@@ -29,7 +29,7 @@ const limits = ["cpu", "file size", "data", "stack", "core", "resident set", "pr
   "realtime priority",
 ]);
 
-export const facts: Readonly<Record<string, string>> = {
+const facts: Readonly<Record<string, string>> = {
   "effective capabilities": status("CapEff"),
   "permitted capabilities": status("CapPrm"),
   "inheritable capabilities": status("CapInh"),

@@ -35,7 +35,7 @@ function limit<V extends number | string | boolean>(
 const cpuLists = cpus > 1 ? ["0", "1", "0-1", `0-${cpus - 1}`, "0,1"] : ["0", "0-0"];
 
 /** By the field's name in Resources; update takes them too. */
-export const limits = {
+const limits = {
   CpuShares: limit(wholes(2, 262_144), ["cpu", "cpu.shares"]),
   Memory: limit(sizes, ["memory", "memory.limit_in_bytes"], String, (value) => ({ MemorySwap: 2 * value })),
   MemoryReservation: limit(sizes, ["memory", "memory.soft_limit_in_bytes"]),

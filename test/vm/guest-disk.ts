@@ -158,7 +158,7 @@ export function addTree(from: string, to: string): void {
   cpSync(from, to, { recursive: true, verbatimSymlinks: true });
 }
 
-export function addScript(path: string, text: string): void {
+function addScript(path: string, text: string): void {
   writeFileSync(path, text);
   chmodSync(path, 0o755);
 }

@@ -21,12 +21,12 @@ const names: Readonly<Record<SharedKind, string>> = { network: "network", ipc: "
 const PREFIX = "container:";
 
 /** The container that this one joins, as it was written; undefined: none. */
-export function donorNameOf(host: HostConfig, kind: SharedKind): string | undefined {
+function donorNameOf(host: HostConfig, kind: SharedKind): string | undefined {
   const mode = host[fields[kind]];
   return mode.startsWith(PREFIX) ? mode.slice(PREFIX.length) : undefined;
 }
 
-export function sharesAny({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): boolean {
+function sharesAny({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): boolean {
   return kinds.some((kind) => donorNameOf(HostConfig, kind) !== undefined);
 }
 

@@ -52,7 +52,7 @@ interface Findings {
   readonly monitor: string | undefined;
 }
 
-export function describe({ named, more, frozenBy, monitor }: Findings): string {
+function describe({ named, more, frozenBy, monitor }: Findings): string {
   const frozen = frozenBy === undefined ? [] : [`the group ${frozenBy} is frozen`];
   const tasks = named.map(({ pid, name, state, waitsIn, call }) => {
     const where = [call === "" ? "" : `in ${call}(2)`, waitsIn === "" ? "" : `waiting in ${waitsIn}`].filter(Boolean);

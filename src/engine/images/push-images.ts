@@ -75,7 +75,7 @@ export async function push(images: Images, request: PushRequest): Promise<void> 
 }
 
 /** An image's manifest as it is stored. */
-export async function manifestOf(images: Images, image: ImageRecord): Promise<Manifest> {
+async function manifestOf(images: Images, image: ImageRecord): Promise<Manifest> {
   const { content } = await images.stores();
   const { digest } = image.manifest;
   const manifest = parseManifest(await content.read(digest, manifestMax), digest, { name: image.id });

@@ -51,7 +51,7 @@ export async function checkLogin(images: Images, address: string, { credentials,
 }
 
 /** The host that references use: `https://index.docker.io/v1/` is docker.io's oldest name. */
-export function hostOf(address: string): string {
+function hostOf(address: string): string {
   const host = address.replace(/^https?:\/\//, "").split("/", 1)[0] ?? "";
   const { host: known } = parseReference(`${host === "" ? "docker.io" : host}/x`);
   return known === "registry-1.docker.io" ? "docker.io" : known;

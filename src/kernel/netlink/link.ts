@@ -58,7 +58,7 @@ export function changeLink({ index, flags, change }: LinkChange): NetlinkRequest
 }
 
 /** struct ifinfomsg: family and type 0, that is any. */
-export function interfaceInfo({ index, flags, change }: LinkChange): Uint8Array {
+function interfaceInfo({ index, flags, change }: LinkChange): Uint8Array {
   const info = new Uint8Array(16);
   const view = new DataView(info.buffer);
   view.setInt32(4, index, true);
