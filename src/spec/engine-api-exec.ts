@@ -35,7 +35,7 @@ export type ExecStartBody = ReturnType<typeof startBody>;
 /** @throws {OrlopError} unknown_field, bad_value: both name the field */
 export function parseExecCreate(value: unknown): ExecCreateBody {
   const body = createBody(value, "");
-  if (body.Cmd.length === 0 || body.Cmd[0] === "") throw wrong("Cmd", body.Cmd, "a command");
+  if (body.Cmd.length === 0) throw wrong("Cmd", body.Cmd, "a command");
   return body;
 }
 

@@ -54,6 +54,7 @@ describe("docker run --rm", () => {
     },
     { what: "a file that cannot be executed", words: ["host", "/etc/passwd"], code: 126, says: /permission denied/i },
     { what: "a directory", words: ["host", "/etc"], code: 126, says: /permission denied|is a directory/i },
+    { what: "no name at all", words: ["host", ""], code: 127, says: /exec: "": executable file not found in \$PATH/ },
     { what: "a program that does not exist", words: ["host", "no-such-program"], code: 127, says: /not found/ },
     { what: "a path that does not exist", words: ["host", "/no/such/program"], code: 127, says: /no such file/i },
   ]) {

@@ -149,6 +149,7 @@ describe("exit codes and messages are Docker's", () => {
       code: 127,
       says: /exec: "no-such-program": executable file not found in \$PATH/,
     },
+    { what: "no name at all", words: [""], code: 127, says: /exec: "": executable file not found in \$PATH/ },
     { what: "no such path", words: ["/no/such"], code: 127, says: /no such file or directory/ },
     { what: "not executable", words: ["/etc/passwd"], code: 126, says: /permission denied/ },
   ]) {

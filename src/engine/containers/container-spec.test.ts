@@ -74,6 +74,9 @@ test("another user than root has its capabilities bounded, and none in effect", 
 test("entrypoint and command are one line of words", () => {
   expect(specOf({ Entrypoint: ["sh", "-c"], Cmd: ["id"] }).process.args).toEqual(["sh", "-c", "id"]);
   expect(() => specOf({ Cmd: [] })).toThrow("no command specified");
+  expect(specOf({ Entrypoint: [""], Cmd: ["id"] }).process.args).toEqual(["id"]);
+  expect(() => specOf({ Entrypoint: [""], Cmd: [] })).toThrow("no command specified");
+  expect(specOf({ Cmd: [""] }).process.args).toEqual([""]);
 });
 
 describe("namespaces of the host", () => {

@@ -111,10 +111,15 @@ export function hostnameOf({ id, body, machine }: Pick<SpecInput, "id" | "body" 
   return host.NetworkMode === "host" || host.UTSMode === "host" ? machine.hostname : id.slice(0, 12);
 }
 
+/** `--entrypoint ""` takes the image's away. A command "" is one that is not found. */
+function isNone(entrypoint: readonly string[] | null): boolean {
+  return entrypoint?.length === 1 && entrypoint[0] === "";
+}
+
 function processOf(input: SpecInput, security: Security): Process {
   const { body, user } = input;
-  const args = [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
-  if (args.length === 0 || args[0] === "") throw OrlopError.of("no_command", {});
+  const args = [...(isNone(body.Entrypoint) ? [] : (body.Entrypoint ?? [])), ...(body.Cmd ?? [])];
+  if (args.length === 0) throw OrlopError.of("no_command", {});
   const [height, width] = body.HostConfig.ConsoleSize;
   return {
     terminal: body.Tty,
