@@ -21,6 +21,9 @@ import { type Match, Router } from "./router.ts";
 /** Sent with every answer, as Docker does: clients agree on a version by it. */
 const commonHeaders = { Server: "Orlop (linux)", "Api-Version": "1.51", Ostype: "linux" } as const;
 
+/** Whoever has asked for nothing for so long is not in the middle of something, as between an exec's creation and its start. */
+const QUIET_MS = 5000;
+
 export class ApiServer {
   readonly #engine: Engine;
   readonly #router: Router;
@@ -29,6 +32,7 @@ export class ApiServer {
   readonly #busy = new Set<Socket>();
   /** Connections that a route took over and has not done with, wherever they are now. */
   #taken = 0;
+  #servedAtMs = 0;
   readonly #runCommand: RunCommand | undefined;
   readonly #noteWork: (() => void) | undefined;
 
@@ -52,7 +56,7 @@ export class ApiServer {
     http.headersTimeout = 0;
     this.#listener = createListener({ allowHalfOpen: true }, (socket) => {
       this.#busy.add(socket);
-      socket.on("close", () => this.#busy.delete(socket));
+      socket.on("close", () => this.#hasServed(socket));
       http.emit("connection", socket);
     });
   }
@@ -65,9 +69,10 @@ export class ApiServer {
     });
   }
 
-  /** Whether no client is being served. */
+  /** Whether no client is being served, nor was just now: it may be about to ask for more, on a connection that it keeps. */
   get isIdle(): boolean {
-    return this.#busy.size === 0 && this.#taken === 0;
+    const isServing = this.#busy.size > 0 || this.#taken > 0;
+    return !isServing && performance.now() - this.#servedAtMs >= QUIET_MS;
   }
 
   /** Accepts no more; connections that wait in the socket's queue are the next engine's. */
@@ -92,6 +97,11 @@ export class ApiServer {
     return answerWith(reply, signal);
   }
 
+  #hasServed(socket: Socket): void {
+    this.#busy.delete(socket);
+    this.#servedAtMs = performance.now();
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const socket = request.socket as Socket;
     this.#busy.add(socket);
@@ -99,7 +109,7 @@ export class ApiServer {
     response.on("close", () => {
       this.#noteWork?.();
       left.abort();
-      if (!socket.destroyed) this.#busy.delete(socket);
+      if (!socket.destroyed) this.#hasServed(socket);
     });
     const reply = await this.#replyTo(request, left.signal);
     if (reply.kind === "hijack" && reply.webSocket !== undefined)
@@ -129,6 +139,7 @@ export class ApiServer {
     this.#taken++;
     await taken;
     this.#taken--;
+    this.#servedAtMs = performance.now();
   }
 
   #replyTo(request: IncomingMessage, signal: AbortSignal, upgrade?: Socket): Promise<Reply> {
