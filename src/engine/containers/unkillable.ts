@@ -107,7 +107,10 @@ function callName(number: number): string {
   return "";
 }
 
-/** v1 only: there SIGKILL waits for the thaw. The topmost group that was told to stand still. */
+/**
+ * v1 only: there SIGKILL waits for the thaw. The topmost group above that was told to stand still. Not the container's own: that one
+ * stands still for moments while it is cleared away, and every SIGKILL of ours lets it go.
+ */
 function frozenBy({ cgroups }: Machine, groupPath: string): string | undefined {
   const freezer = hierarchyOf(cgroups, "freezer");
   if (
@@ -116,7 +119,7 @@ function frozenBy({ cgroups }: Machine, groupPath: string): string | undefined {
   )
     return undefined;
   let found: string | undefined;
-  for (let at = groupPath; at !== "/" && at !== "."; at = dirname(at))
+  for (let at = dirname(groupPath); at !== "/" && at !== "."; at = dirname(at))
     if ((readText(`${freezer.mountPoint}${at}/freezer.self_freezing`) ?? "").trim() === "1") found = at;
   return found === undefined ? undefined : freezer.mountPoint + found;
 }
