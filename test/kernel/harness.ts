@@ -105,7 +105,7 @@ export function kernelTest(
   name: string,
   needs: readonly Need[],
   body: (scratch: Scratch) => void | Promise<void>,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): void {
   const missing = needs.filter((need) => !needTable[need].met());
   if (missing.length === 0) {
