@@ -4,7 +4,7 @@ import type { AttachedContainer } from "../client/attach.ts";
 import { type CliContext, command } from "./context.ts";
 import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { environmentOf } from "./key-values.ts";
-import { fromNextEngine } from "./lost-engine.ts";
+import { fromNextEngine, isLost } from "./lost-engine.ts";
 import { checkTerminal, openTerminal } from "./terminal-session.ts";
 
 export const exec = command({
@@ -81,10 +81,12 @@ export async function takePart(context: CliContext, id: string, part: Part): Pro
     const isPassed = context.passStream?.(request, { raw: part.tty, input: part.stdin });
     terminal?.follow();
     if ((await isPassed) !== true && (await follow(context, id, part)) === "detached") return 0;
+  } catch (error) {
+    if (!isLost(error)) throw error; // else the next engine knows how far it is
   } finally {
     terminal?.close();
   }
-  return exitOfExec(context, id, part);
+  return (await exitOfExec(context, id, part)) ?? takePart(context, id, part);
 }
 
 /** Its streams through this process. They pass through no engine, so they end with the exec, whatever becomes of the engine. */
@@ -94,11 +96,13 @@ async function follow(context: CliContext, id: string, part: Part): Promise<"end
   return Promise.race([passOutput(context, attached, part.tty), detached]);
 }
 
-/** The exit code of an exec whose stream has ended: the next engine knows it, where this one is lost. */
-export async function exitOfExec({ engine }: CliContext, id: string, { tty }: Part): Promise<number> {
+/** The exit code of an exec whose stream has ended: the next engine knows it, where this one is lost. undefined: it was not started,
+ *  and can be. */
+export async function exitOfExec({ engine }: CliContext, id: string, part: Part): Promise<number | undefined> {
   const { Running, ExitCode } = await fromNextEngine(() => engine.execs.inspect(id));
   if (ExitCode !== null) return ExitCode;
-  if (Running && tty) return 0; // left by the detach keys
+  if (Running && part.tty) return 0; // left by the detach keys
+  if (!Running && !part.stdin) return undefined; // no input that was read for it is missing
   const reason = Running ? `the command goes on as exec ${id}, its output is lost` : "the command was not started";
   throw OrlopError.of("engine_broke_off", { reason });
 }

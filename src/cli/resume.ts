@@ -5,7 +5,6 @@ import type { Resumable } from "./caller.ts";
 import { type CliContext, command } from "./context.ts";
 import { exitOfExec, takePart } from "./exec.ts";
 import { CommandFailure, exitCodeOf, StartFailure } from "./exit-code.ts";
-import { fromNextEngine } from "./lost-engine.ts";
 import { resumeSession } from "./session.ts";
 
 export const resume = command({
@@ -30,18 +29,10 @@ async function goOn(
   state: Resumable,
   passed: { readonly stdout: number; readonly stderr: number },
 ): Promise<number> {
-  if (state.kind === "exec") return resumeExec(context, state);
+  if (state.kind === "exec") return (await exitOfExec(context, state.id, state)) ?? takePart(context, state.id, state);
   const { containers } = context.engine;
   const start = () => containers.start(state.id).catch((error: unknown) => Promise.reject(new StartFailure(error)));
   return exitCodeOf(await resumeSession(context, { ...state, ...(state.starts ? { start } : {}) }, passed));
-}
-
-/** Its stream has ended, as it passes through no engine; or was never there: then it was not started, and can be. */
-async function resumeExec(context: CliContext, state: Extract<Resumable, { kind: "exec" }>): Promise<number> {
-  const { Running, ExitCode } = await fromNextEngine(() => context.engine.execs.inspect(state.id));
-  // Input that was read for it would be missing.
-  if (!Running && ExitCode === null && !state.stdin) return takePart(context, state.id, state);
-  return exitOfExec(context, state.id, state);
 }
 
 const conditions = ["not-running", "next-exit", "removed"] as const;

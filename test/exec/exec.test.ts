@@ -265,6 +265,23 @@ describe("over the engine's death", () => {
     await waitUntil(async () => (await again.inspect(long)).ExitCode === 9, waitMs, "the long one has ended");
   });
 
+  for (const [where, env] of Object.entries({
+    "in the engine": {},
+    "in a process of its own": { ORLOP_OWN_PROCESS: "1" },
+  }))
+    kernelTest(
+      `a command whose start the engine did not live to see is started by the next one, ${where}`,
+      needs,
+      async () => {
+        points.arm("step.gate", "stop");
+        const asked = product.run(["exec", "box", "sh", "-c", "echo once; exit 3"], { env });
+        await waitUntil(() => points.hasActed, waitMs, "it stands before its gate");
+        points.disarm();
+        process.kill(product.enginePid() ?? 0, "SIGKILL");
+        expect(await asked).toEqual({ exitCode: 3, stdout: "once\n", stderr: "" });
+      },
+    );
+
   kernelTest("one whose monitor is killed has ended, with 137", needs, async () => {
     const { execs } = product.engine;
     const config = { Cmd: ["sleep", "55"], AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false };
