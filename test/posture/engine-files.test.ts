@@ -38,7 +38,7 @@ afterAll(async () => {
   await product.stop();
   execFileSync("umount", [runDir]);
   rmSync(directory, { recursive: true, force: true });
-});
+}, setUpMs);
 
 /** Starts it, and gives what it says until this word. */
 async function saidUntil(word: string, name: string, ...run: string[]): Promise<string[]> {
@@ -77,7 +77,7 @@ for (const how of ["lease", "execute"])
       },
     );
 
-kernelTest("nor by one that shares its network", needs, async () => {
+kernelTest("nor by one that shares its network", [...needs, "nft"], async () => {
   await saidUntil("ready", "owner", "/bin/sh", "-c", "echo ready; exec sleep 1000");
   for (const how of ["lease", "execute"]) {
     const run = ["--network", "container:owner", "/hold-probe", how, ...ownFiles, "/tmp/its-own"];
@@ -90,7 +90,7 @@ kernelTest("nor by one that shares its network", needs, async () => {
 kernelTest("a container that fills its hosts file fills a disk, and not the machine's /run", needs, async () => {
   const free = (): number => statfsSync(runDir).bavail;
   const before = free();
-  await saidUntil("ready", "filler", "--rm", "/bin/sh", "-c", "echo ready; exec sleep 1000");
+  await saidUntil("ready", "filler", "--rm", "--network", "none", "/bin/sh", "-c", "echo ready; exec sleep 1000");
   const [pages, megabytes] = [1024, 16];
   for (const path of ownFiles)
     await product.ok("exec", "filler", "dd", "if=/dev/zero", `of=${path}`, "bs=1M", `count=${megabytes}`);
@@ -100,13 +100,8 @@ kernelTest("a container that fills its hosts file fills a disk, and not the mach
 });
 
 kernelTest("a device in the place of /etc/passwd is not opened on the machine", needs, async (scratch) => {
-  await saidUntil(
-    "ready",
-    "faker",
-    "/bin/sh",
-    "-c",
-    "rm /etc/passwd; mknod /etc/passwd c 1 3; echo ready; exec sleep 1000",
-  );
+  const script = "rm /etc/passwd; mknod /etc/passwd c 1 3; echo ready; exec sleep 1000";
+  await saidUntil("ready", "faker", "--network", "none", "/bin/sh", "-c", script);
   const { Id } = await product.engine.containers.inspect("faker");
   const device = join(product.stateDir, "containers", Id, "layers/root/upper/etc/passwd");
   const mark = join(scratch.directory, "mark");

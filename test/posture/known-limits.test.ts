@@ -25,10 +25,21 @@ beforeAll(async () => {
 afterAll(async () => {
   await product.stop();
   rmSync(directory, { recursive: true, force: true });
-});
+}, setUpMs);
 
 async function isOut(script: string, ...flags: string[]): Promise<boolean> {
-  const { stdout } = await product.run(["run", "--rm", "--rootfs", rootfs, ...flags, "/bin/sh", "-c", script]);
+  const { stdout } = await product.run([
+    "run",
+    "--rm",
+    "--network",
+    "none",
+    "--rootfs",
+    rootfs,
+    ...flags,
+    "/bin/sh",
+    "-c",
+    script,
+  ]);
   return stdout.split("\n").includes("out");
 }
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await product.stop();
   rmSync(directory, { recursive: true, force: true });
-});
+}, setUpMs);
 
 function startIn(path: string, ...flags: string[]) {
   const words = ["run", "--rm", "--network", "none", "--rootfs", rootfs, "--workdir", path, ...flags];
