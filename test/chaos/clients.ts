@@ -1,114 +1,13 @@
 /** Clients that do random things with objects of their own, one request after the other, and hold the engine to its answers. */
 
-import type { ContainerCreate } from "../../src/client/container-types.ts";
-import type { EngineClient } from "../../src/client/engine-client.ts";
 import { EngineError } from "../../src/client/engine-error.ts";
+import { contest } from "./contested.ts";
+import { keptContainers } from "./kept-containers.ts";
+import { restarting, services } from "./kept-services.ts";
+import { volumes } from "./kept-volumes.ts";
+import { containersNamed, isChaos, type Kind, removeUsers, type World } from "./kind.ts";
 import { Promised, Violation } from "./model.ts";
-import type { Random } from "./random.ts";
-
-export interface World {
-  readonly engine: EngineClient;
-  readonly random: Random;
-  readonly rootfs: string;
-  /** Of a registry that is there all the time. */
-  readonly image: string;
-  /** Turns true when it is time to end. */
-  readonly isOver: () => boolean;
-  /** Nobody answers: somebody has to start the supervisor. */
-  readonly revive: () => Promise<void>;
-}
-
-/** One kind of object: how it is made, taken away, and what else can be done with it. */
-interface Kind {
-  readonly make: (world: World, name: string) => Promise<unknown>;
-  readonly remove: (world: Pick<World, "engine">, name: string) => Promise<unknown>;
-  /** Each with the statuses that may refuse it although the object is there. */
-  readonly uses: readonly {
-    readonly ask: (world: World, name: string) => Promise<unknown>;
-    readonly refusals: readonly number[];
-  }[];
-  /** Names of all that are there. */
-  readonly list: (engine: EngineClient) => Promise<readonly string[]>;
-}
-
-const isChaos = (name: string): boolean => name.startsWith("chaos-");
-
-const scripts = ["exit 3", "echo said; sleep 0.2; exit 3", "while :; do echo line; sleep 0.05; done", "sleep 1000"];
-
-const containers: Kind = {
-  make: ({ engine, random, rootfs }, name) =>
-    engine.containers.create(
-      {
-        Cmd: ["/bin/sh", "-c", random.pick(scripts)],
-        StopTimeout: 0,
-        HostConfig: { Rootfs: rootfs, NetworkMode: "none" },
-      },
-      name,
-    ),
-  remove: ({ engine }, name) => engine.containers.remove(name, { force: true }),
-  uses: [
-    { ask: ({ engine }, name) => engine.containers.start(name), refusals: [] },
-    { ask: ({ engine }, name) => engine.containers.start(name), refusals: [] },
-    { ask: ({ engine }, name) => engine.containers.stop(name, 0), refusals: [] },
-    { ask: ({ engine }, name) => engine.containers.kill(name), refusals: [409] },
-    { ask: ({ engine }, name) => engine.containers.inspect(name), refusals: [] },
-    { ask: ({ engine }, name) => readLogs(engine, name), refusals: [] },
-  ],
-  list: async (engine) =>
-    (await engine.containers.list({ all: true }))
-      .flatMap(({ Names }) => Names.map((one) => one.slice(1)))
-      .filter((name) => isChaos(name)), // others are gone by themselves
-};
-
-const volumes: Kind = {
-  make: ({ engine, random }, name) =>
-    engine.volumes.create({
-      Name: name,
-      ...(random.next() < 0.5 ? {} : { DriverOpts: { type: "tmpfs", device: "tmpfs", o: "size=1m" } }),
-    }),
-  remove: removeVolume,
-  uses: [
-    { ask: ({ engine }, name) => engine.volumes.inspect(name), refusals: [] },
-    { ask: runWithVolume, refusals: [] },
-  ],
-  list: async (engine) => (await engine.volumes.list()).map(({ Name }) => Name),
-};
-
-/** With the containers that a request which was cut off has left: nobody else uses the volume. */
-async function removeVolume({ engine }: Pick<World, "engine">, name: string): Promise<void> {
-  await removeUsers(engine, { volume: [name] });
-  await engine.volumes.remove(name);
-}
-
-async function removeUsers(engine: EngineClient, filters: Readonly<Record<string, readonly string[]>>): Promise<void> {
-  for (const { Id } of await engine.containers.list({ all: true, filters }))
-    await engine.containers.remove(Id, { force: true }).catch((error: unknown) => {
-      if (!(error instanceof EngineError && (error.status === 404 || error.status === 409))) throw error;
-    });
-}
-
-/** A container that is gone afterwards, whatever becomes of this request. */
-async function runWithVolume({ engine, rootfs }: World, name: string): Promise<void> {
-  await runOnce(engine, {
-    Cmd: ["/bin/sh", "-c", "echo x >> /volume/file"],
-    HostConfig: { Rootfs: rootfs, NetworkMode: "none", AutoRemove: true, Binds: [`${name}:/volume`] },
-  });
-}
-
-/** Its exit code; undefined: it is gone, and nobody knows. */
-async function runOnce(engine: EngineClient, config: ContainerCreate): Promise<number | undefined> {
-  const { Id } = await engine.containers.create(config);
-  try {
-    const wait = await engine.containers.wait(Id, "removed");
-    await engine.containers.start(Id);
-    return (await wait.exit()).StatusCode;
-  } catch (error) {
-    // Killed with its monitor, or not started before an engine was: a `--rm` container is gone, and that says nothing of the volume.
-    if (!(error instanceof EngineError && error.status === 404 && error.message.startsWith("No such container")))
-      throw error;
-    return undefined;
-  }
-}
+import { runOnce } from "./run-once.ts";
 
 /** Containers that stay, for the sake of what is run in them. */
 const execs: Kind = {
@@ -125,15 +24,11 @@ const execs: Kind = {
     { ask: runExec, refusals: [409] },
     { ask: ({ engine }, name) => engine.containers.start(withExecs(name)), refusals: [] },
   ],
-  list: async (engine) =>
-    (await engine.containers.list({ all: true }))
-      .flatMap(({ Names }) => Names)
-      .filter((name) => name.startsWith("/with-"))
-      .map((name) => name.slice("/with-".length)),
+  list: (engine) => containersNamed(engine, "with-"),
 };
 
 /** A container whose first process is gone has ended within this time. */
-const endsMs = 5000;
+const endsMs = 60_000;
 
 const withExecs = (name: string): string => `with-${name}`;
 
@@ -176,7 +71,8 @@ const networks: Kind = {
     { ask: joinNetwork, refusals: [] },
     { ask: joinNetwork, refusals: [] },
   ],
-  list: async (engine) => (await engine.networks.list()).map(({ Name }) => Name).filter((name) => isChaos(name)),
+  list: async (engine) =>
+    (await engine.networks.list()).map(({ Name }) => Name).filter((name) => /^chaos-\d/.test(name)),
 };
 
 /** With the containers that a request which was cut off has left: nobody else is in the network. */
@@ -227,23 +123,23 @@ const tags: Kind = {
   list: async (engine) =>
     (await engine.images.list())
       .flatMap(({ RepoTags }) => RepoTags ?? [])
-      .filter((name) => name.startsWith("chaos-"))
+      .filter(isChaos)
       .map((name) => name.replace(/:1$/, "")),
 };
 
 export const kinds: Readonly<Record<string, Kind>> = {
-  container: containers,
+  container: keptContainers,
   exec: execs,
+  service: services,
+  restarting,
   network: networks,
   tag: tags,
   volume: volumes,
 };
 
-async function readLogs(engine: EngineClient, name: string): Promise<void> {
-  for await (const _ of await engine.containers.logs(name, { stdout: true, stderr: true, tail: "10" }));
-}
-
 const objectsEach = 3;
+/** So often a client joins in with what all fight for. */
+const contestShare = 0.1;
 
 /** Lives until the world is over; what was promised to it. @throws {Violation} */
 export async function runClient(world: World, number: number): Promise<ReadonlyMap<string, readonly Promised[]>> {
@@ -254,9 +150,21 @@ export async function runClient(world: World, number: number): Promise<ReadonlyM
     ]),
   );
   while (!world.isOver()) {
+    if (world.random.next() < contestShare) {
+      const answer = await contest(world);
+      world.count(`contested ${answer}`);
+      if (answer === "lost") await world.revive();
+      continue;
+    }
     const kindName = world.random.pick([...own.keys()]);
     const kind = kinds[kindName] as Kind;
-    const answer = await oneRequest(world, kind, world.random.pick(own.get(kindName) as Promised[]));
+    const answer = await oneRequest(world, kind, world.random.pick(own.get(kindName) as Promised[])).catch(
+      (error: unknown) => {
+        if (error instanceof Violation) error.message = `${kindName}: ${error.message}`;
+        throw error;
+      },
+    );
+    world.count(`${kindName} ${answer}`);
     if (answer === "lost") await world.revive();
   }
   return own;
@@ -267,5 +175,5 @@ function oneRequest(world: World, kind: Kind, object: Promised) {
   if (object.presence === "absent" || dice < 0.1) return object.ask("present", () => kind.make(world, object.name));
   if (dice < 0.3) return object.ask("absent", () => kind.remove(world, object.name));
   const { ask, refusals } = world.random.pick(kind.uses);
-  return object.use(() => ask(world, object.name), refusals);
+  return object.use(`use ${kind.uses.findIndex((use) => use.ask === ask)}`, () => ask(world, object.name), refusals);
 }

@@ -43,8 +43,8 @@ export class Promised {
     return "done";
   }
 
-  /** The request needs it to be there. `refusals`: what may be answered although it is. */
-  async use(request: () => Promise<unknown>, refusals: readonly number[]): Promise<Answered> {
+  /** The request needs it to be there. @param what it asks for @param refusals what may be answered although it is. */
+  async use(what: string, request: () => Promise<unknown>, refusals: readonly number[]): Promise<Answered> {
     const answer = await answered(request);
     if (answer.kind === "lost") return "lost";
     if (answer.kind === "done") {
@@ -59,7 +59,7 @@ export class Promised {
       return "refused";
     }
     if (!refusals.includes(answer.status))
-      throw new Violation(`${this.name}: status ${answer.status}: ${answer.message}`);
+      throw new Violation(`${this.name}: ${what}: status ${answer.status}: ${answer.message}`);
     return "refused";
   }
 }
