@@ -56,4 +56,19 @@ describe("an inflater", () => {
   ])("%s that is %s is refused", async (method, _, compressed) => {
     await expect(all(method, compressed, 64 * 1024, 64 * 1024)).rejects.toThrow(`the ${method} data is damaged`);
   });
+
+  test.each<[Method, Buffer]>([
+    ["gzip", gzipSync(text)],
+    ["zstd", zstdCompressSync(text)],
+  ])("%s: one that is closed ends what is under way and begins nothing more", async (method, compressed) => {
+    const inflater = openInflater(method);
+    const room = Buffer.alloc(1000);
+    const next = inflater.inflate(compressed, room).then(async ({ taken, made }) => {
+      const more = inflater.inflate(compressed.subarray(taken), room);
+      await expect(more).rejects.toThrow("a closed inflater was given more");
+      return made;
+    });
+    await inflater[Symbol.asyncDispose]();
+    expect(await next).toBeGreaterThan(0);
+  });
 });

@@ -72,6 +72,7 @@ class ZlibInflater implements Inflater {
   readonly #state = new Uint32Array(2);
   #writing: PromiseWithResolvers<void> | undefined;
   #fault: string | undefined;
+  #isClosed = false;
   /** Something is left that was not taken though there was room: what stands behind the data's end is not ours. */
   #isOver = false;
 
@@ -99,6 +100,7 @@ class ZlibInflater implements Inflater {
   }
 
   async #write(flush: number, input: Uint8Array, output: Uint8Array): Promise<void> {
+    if (this.#isClosed) throw new Error("a closed inflater was given more");
     this.#writing = Promise.withResolvers();
     this.#handle.write(flush, input, 0, input.length, output, 0, output.length);
     await this.#writing.promise;
@@ -108,6 +110,7 @@ class ZlibInflater implements Inflater {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true; // whoever waits for what is under way would begin the next: a thread that ends then takes the pool's memory along
     await this.#writing?.promise;
     this.#handle.close();
   }
