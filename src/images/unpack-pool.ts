@@ -1,7 +1,8 @@
 /**
  * Unpacks layers in threads of their own: each has several layers under way, so that one whose blob comes slowly holds up
  * nothing. The executor writes in a process of its own for each. Threads are started when there is work, and end when
- * there is none: an idle engine has none.
+ * there is none: an idle engine has none. What is small is unpacked in the engine's own thread, in less time than another
+ * takes to start.
  */
 import { availableParallelism } from "node:os";
 import { OrlopError } from "../base/errors.ts";
@@ -21,6 +22,9 @@ const threadsMax = availableParallelism() > 2 ? 2 : 1;
 const jobsMax = 4;
 /** Of blobs, between two times that what was written is sent on its way to the disk. */
 const betweenWritebacks = 32 << 20;
+
+/** Of blobs: less of them needs no thread. A few dozen pieces of a millisecond or two, between which the engine does what else there is. */
+const smallBytes = 8 << 20;
 
 /** Of a blob that comes, between two messages to the thread that reads it. */
 const betweenTold = 256 * 1024;
@@ -43,7 +47,9 @@ export interface UnpackPoolOptions {
 }
 
 interface Thread {
-  readonly worker: Worker;
+  /** undefined: the engine's own. */
+  readonly worker?: Worker;
+  send(order: UnpackOrder): void;
   readonly listeners: Map<number, (report: UnpackReport) => void>;
   /** Of the blobs that it has under way. */
   leftBytes: number;
@@ -53,6 +59,7 @@ export class UnpackPool {
   readonly #options: UnpackPoolOptions;
   readonly #threads: Thread[] = [];
   readonly #waiting: (() => void)[] = [];
+  #here: Promise<Thread> | undefined;
   #running = 0;
   #expecting = 0;
   #jobs = 0;
@@ -76,10 +83,10 @@ export class UnpackPool {
     }
   }
 
-  /** A layer is about to come: a thread starts meanwhile, which takes as long as a small layer. Ends when it is disposed of. */
-  expect(): Disposable {
+  /** So much is about to come: a thread starts meanwhile where it needs one. Ends when it is disposed of. */
+  expect(blobBytes: number): Disposable {
     this.#expecting++;
-    if (this.#threads.length === 0) this.#startThread();
+    if (this.#threads.length === 0 && blobBytes > smallBytes) this.#startThread();
     return {
       [Symbol.dispose]: () => {
         this.#expecting--;
@@ -90,12 +97,14 @@ export class UnpackPool {
 
   async #run({ blob, diffId, directory, onProgress, signal }: UnpackJob): Promise<UnpackedLayer> {
     const job = this.#jobs++;
-    const thread = this.#thread();
     const { sizeBytes } = blob;
+    const chosen = this.#thread(sizeBytes);
+    // no wait where there need be none: the next job is to see that this one has a thread
+    const thread = chosen instanceof Promise ? await chosen : chosen;
+    signal?.throwIfAborted();
     const isComing = "watch" in blob;
     const outcome = Promise.withResolvers<UnpackedLayer>();
-    const send = (order: UnpackOrder): void => thread.worker.postMessage(order);
-    const stop = (): void => send({ kind: "abort", job });
+    const stop = (): void => thread.send({ kind: "abort", job });
     let doneBytes = 0;
     const done = (bytes: number): void => {
       thread.leftBytes -= bytes - doneBytes;
@@ -113,13 +122,13 @@ export class UnpackPool {
     const { controlSocket, limits = defaultLayerLimits } = this.#options;
     const paths = isComing ? blob.paths : [blob.path];
     const availableBytes = isComing ? blob.availableBytes : sizeBytes;
-    send({ kind: "unpack", job, paths, sizeBytes, availableBytes, diffId, directory, controlSocket, limits });
+    thread.send({ kind: "unpack", job, paths, sizeBytes, availableBytes, diffId, directory, controlSocket, limits });
     signal?.addEventListener("abort", stop, { once: true });
     let toldBytes = availableBytes;
     const more = (bytes: number): void => {
       if (bytes - toldBytes < betweenTold && bytes < sizeBytes) return;
       toldBytes = bytes;
-      send({ kind: "more", job, availableBytes: bytes });
+      thread.send({ kind: "more", job, availableBytes: bytes });
     };
     using _watch = isComing ? blob.watch(more, stop) : undefined;
     try {
@@ -131,8 +140,12 @@ export class UnpackPool {
     }
   }
 
-  /** A new one while there may be more; else the one that has the least to do. */
-  #thread(): Thread {
+  /** The engine's own for what is small when no other is there; a new one while there may be more; else the one with the least to do. */
+  #thread(blobBytes: number): Thread | Promise<Thread> {
+    if (this.#threads.length === 0 && blobBytes <= smallBytes) {
+      this.#here ??= openHere();
+      return this.#here;
+    }
     const idle = this.#threads.find(({ listeners }) => listeners.size === 0);
     if (idle !== undefined) return idle;
     if (this.#threads.length < threadsMax) return this.#startThread();
@@ -140,9 +153,11 @@ export class UnpackPool {
   }
 
   #startThread(): Thread {
-    const thread: Thread = { worker: startWorker("images/unpack-worker.ts"), listeners: new Map(), leftBytes: 0 };
-    thread.worker.onmessage = ({ data }: MessageEvent<UnpackReport>) => thread.listeners.get(data.job)?.(data);
-    thread.worker.onerror = ({ message }) => {
+    const worker = startWorker("images/unpack-worker.ts");
+    const send = (order: UnpackOrder): void => worker.postMessage(order);
+    const thread: Thread = { worker, send, listeners: new Map(), leftBytes: 0 };
+    worker.onmessage = ({ data }: MessageEvent<UnpackReport>) => thread.listeners.get(data.job)?.(data);
+    worker.onerror = ({ message }) => {
       for (const [job, listen] of thread.listeners) listen({ kind: "failed", job, message });
     };
     this.#threads.push(thread);
@@ -175,9 +190,17 @@ export class UnpackPool {
 
   #endThreads(): void {
     if (this.#running > 0 || this.#expecting > 0) return;
-    for (const { worker } of this.#threads.splice(0)) worker.terminate();
+    for (const { worker } of this.#threads.splice(0)) worker?.terminate();
     this.#writtenBytes = 0;
   }
+}
+
+/** Its code is loaded when there is something to unpack: most commands of an engine are about something else. */
+async function openHere(): Promise<Thread> {
+  const { Unpacker } = await import("./unpacker.ts");
+  const listeners: Thread["listeners"] = new Map();
+  const unpacker = new Unpacker((report) => listeners.get(report.job)?.(report));
+  return { send: (order) => unpacker.take(order), listeners, leftBytes: 0 };
 }
 
 function errorOf({ code, message }: UnpackReport & { kind: "failed" }): Error {

@@ -18,6 +18,21 @@ import { startSupervisor } from "./supervisor-fixture.ts";
 
 const needs = ["root", "executor"] as const;
 
+/** Where layers are unpacked. */
+const sizes = { "a thread of its own": 1 << 30, "the engine's thread": 1000 } as const;
+type Place = keyof typeof sizes;
+
+/** How many threads of this process run a worker. */
+function workers(): number {
+  return readdirSync("/proc/self/task").filter((thread) => {
+    try {
+      return readFileSync(`/proc/self/task/${thread}/comm`, "utf8") === "Worker\n";
+    } catch {
+      return false; // it has ended
+    }
+  }).length;
+}
+
 /** A tar of these files. */
 function tarOf(scratch: Scratch, files: Readonly<Record<string, string | Buffer>>): Buffer {
   const folder = join(scratch.directory, "made");
@@ -28,7 +43,7 @@ function tarOf(scratch: Scratch, files: Readonly<Record<string, string | Buffer>
   return tar;
 }
 
-async function setUp(scratch: Scratch) {
+async function setUp(scratch: Scratch, place: Place = "a thread of its own") {
   const supervisor = await startSupervisor(scratch);
   const registry = await ScriptedRegistry.open();
   scratch.defer(() => registry[Symbol.asyncDispose]());
@@ -43,6 +58,8 @@ async function setUp(scratch: Scratch) {
     });
   const layers = await open();
   const pool = new UnpackPool({ controlSocket: join(supervisor.runDirectory, "control.sock") });
+  const expected = pool.expect(sizes[place]);
+  scratch.defer(() => expected[Symbol.dispose]());
   let unpacked = 0;
   const pull = async (tag: string, signal?: AbortSignal) => {
     using lease = puller.leases.open();
@@ -80,23 +97,26 @@ async function setUp(scratch: Scratch) {
   };
 }
 
-kernelTest(
-  "five layers, two threads, one directory each; a second pull unpacks nothing",
-  [...needs],
-  async (scratch) => {
-    const { registry, layers, pull, unpackedCount } = await setUp(scratch);
-    const tars = [1, 2, 3, 4, 5].map((i) => tarOf(scratch, { name: `layer ${i}`, data: randomBytes(3_000_000, i) }));
-    const image = registry.addImage("1", tars);
-    await Promise.all([pull("1"), pull("1")]);
-    await pull("1");
-    expect(unpackedCount()).toBe(5);
-    for (const [i, diffId] of image.layers.entries()) {
-      expect(readFileSync(join(layers.pathOf(diffId), "name"), "utf8")).toBe(`layer ${i + 1}`);
-      expect(readFileSync(join(layers.pathOf(diffId), "data")).equals(randomBytes(3_000_000, i + 1))).toBe(true);
-    }
-    expect(new Set<string>(await layers.list())).toEqual(new Set<string>(image.layers));
-  },
-);
+for (const place of Object.keys(sizes) as Place[])
+  kernelTest(
+    `five layers, one directory each, in ${place}; a second pull unpacks nothing`,
+    [...needs],
+    async (scratch) => {
+      const before = workers();
+      const { registry, layers, pull, unpackedCount } = await setUp(scratch, place);
+      const tars = [1, 2, 3, 4, 5].map((i) => tarOf(scratch, { name: `layer ${i}`, data: randomBytes(3_000_000, i) }));
+      const image = registry.addImage("1", tars);
+      await Promise.all([pull("1"), pull("1")]);
+      await pull("1");
+      expect(unpackedCount()).toBe(5);
+      for (const [i, diffId] of image.layers.entries()) {
+        expect(readFileSync(join(layers.pathOf(diffId), "name"), "utf8")).toBe(`layer ${i + 1}`);
+        expect(readFileSync(join(layers.pathOf(diffId), "data")).equals(randomBytes(3_000_000, i + 1))).toBe(true);
+      }
+      expect(new Set<string>(await layers.list())).toEqual(new Set<string>(image.layers));
+      expect(workers() > before).toBe(place === "a thread of its own");
+    },
+  );
 
 kernelTest(
   "a layer whose tar is another one is an exact error, and nothing usable is left",
@@ -192,17 +212,25 @@ kernelTest(
   },
 );
 
-kernelTest("a pull that is left stops its threads and leaves no half layer", [...needs], async (scratch) => {
-  const { registry, layers, pull, folder } = await setUp(scratch);
-  registry.addImage("1", [tarOf(scratch, { data: randomBytes(60_000_000, 1) })]);
-  const leaving = new AbortController();
-  const attempt = pull("1", leaving.signal).catch((error) => error.message);
-  while (readdirSync(join(folder, "new")).length === 0) await Bun.sleep(1);
-  leaving.abort(new Error("left"));
-  expect(await attempt).toBe("left");
-  expect(await layers.list()).toEqual([]);
-  expect(readdirSync(join(folder, "new"))).toEqual([]);
-});
+for (const place of Object.keys(sizes) as Place[])
+  kernelTest(
+    `a pull that is left stops what unpacks it in ${place} and leaves no half layer`,
+    [...needs],
+    async (scratch) => {
+      const { registry, layers, pull, folder } = await setUp(scratch, place);
+      // much to do, but small as it comes where it is to be done here
+      const isHere = place === "the engine's thread";
+      const data = tarOf(scratch, { data: isHere ? Buffer.alloc(60_000_000) : randomBytes(60_000_000, 1) });
+      registry.addImage("1", [isHere ? gzipSync(data) : data]);
+      const leaving = new AbortController();
+      const attempt = pull("1", leaving.signal).catch((error) => error.message);
+      while (readdirSync(join(folder, "new")).length === 0) await Bun.sleep(1);
+      leaving.abort(new Error("left"));
+      expect(await attempt).toBe("left");
+      expect(await layers.list()).toEqual([]);
+      expect(readdirSync(join(folder, "new"))).toEqual([]);
+    },
+  );
 
 kernelTest(
   "what a killed engine left half unpacked is removed when the next one opens",

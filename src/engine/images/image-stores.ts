@@ -9,6 +9,7 @@ import type { Leases } from "../../images/leases.ts";
 import { UnpackPool } from "../../images/unpack-pool.ts";
 import type { Executor } from "../../kernel/executor.ts";
 import { type Digest, hexOf } from "../../spec/digest.ts";
+import type { Descriptor } from "../../spec/oci-image.ts";
 import { LayerDirectories, type LayerFacts } from "../../storage/layer-directories.ts";
 import type { Places } from "../places.ts";
 
@@ -57,10 +58,10 @@ export class ImageStores {
     await Promise.all([this.content.sync(), this.layers.sync()]);
   }
 
-  /** Layers with these blobs may have to be unpacked soon: when one is not here, a thread gets ready for it. */
-  expectLayers(digests: readonly Digest[]): Disposable {
-    if (digests.every((digest) => this.content.hasNow(digest))) return { [Symbol.dispose]: () => undefined };
-    return this.#pool.expect();
+  /** These layers may have to be unpacked soon: where those that are not here are a thread's work, one gets ready for it. */
+  expectLayers(layers: readonly Pick<Descriptor, "digest" | "size">[]): Disposable {
+    const missing = layers.filter(({ digest }) => !this.content.hasNow(digest));
+    return this.#pool.expect(missing.reduce((sum, { size }) => sum + size, 0));
   }
 
   /**

@@ -76,9 +76,8 @@ async function pullAll(images: Images, request: PullRequest, brought: Brought): 
     lease,
     onEvent: (event) => {
       if (event.kind === "resolved") {
-        const digests = event.layers.map(({ digest }) => digest);
-        for (const digest of digests) brought.blobs.add(digest);
-        expected.use(stores.expectLayers(digests));
+        for (const { digest } of event.layers) brought.blobs.add(digest);
+        expected.use(stores.expectLayers(event.layers));
       }
       onStep(event);
     },
