@@ -10,7 +10,7 @@ export const networkCreate = command({
   summary: "Make a network",
   args: "NETWORK",
   flags: {
-    driver: { type: "text", short: "d", value: "DRIVER", default: "bridge", help: "bridge or macvlan" },
+    driver: { type: "text", short: "d", value: "DRIVER", default: "bridge", help: "bridge, macvlan or ipvlan" },
     subnet: {
       type: "list",
       value: "SUBNET",

@@ -8,8 +8,11 @@ import { CLONE_NEWNET } from "../kernel/linux.ts";
 import { addAddress } from "../kernel/netlink/address.ts";
 import {
   changeBridgePort,
+  createIpvlan,
   createMacvlan,
   createVeth,
+  type IpvlanFlag,
+  type IpvlanMode,
   joinBridge,
   linkUp,
   type MacvlanMode,
@@ -58,7 +61,8 @@ export type Plug =
       readonly bridgeIndex: number;
       readonly isolated: boolean;
     }
-  | { readonly kind: "macvlan"; readonly parentIndex: number; readonly mode: MacvlanMode };
+  | { readonly kind: "macvlan"; readonly parentIndex: number; readonly mode: MacvlanMode }
+  | { readonly kind: "ipvlan"; readonly parentIndex: number; readonly mode: IpvlanMode; readonly flag: IpvlanFlag };
 
 /** An empty namespace with loopback. Afterwards this plan's process is inside. */
 export function planNamespace(path: string): Step[] {
@@ -87,12 +91,21 @@ export function planNamespace(path: string): Step[] {
 
 /** A link into one network. The plan's process is inside the namespace before, and in the host's afterwards. */
 export function planLink(link: EndpointLink): Step[] {
-  return link.plug.kind === "bridge" ? planVeth(link, link.plug) : planMacvlan(link, link.plug);
+  return link.plug.kind === "bridge" ? planVeth(link, link.plug) : planBelow(link, link.plug);
 }
 
-function planMacvlan(link: EndpointLink, { parentIndex, mode }: Extract<Plug, { kind: "macvlan" }>): Step[] {
-  const { name } = link;
-  const index = FIRST_LINK_INDEX + link.number;
+/** A link of its own on one of the host's. */
+function planBelow(link: EndpointLink, plug: Exclude<Plug, { kind: "bridge" }>): Step[] {
+  const { name, mac, mtu } = link;
+  const common = { name, index: FIRST_LINK_INDEX + link.number, parent: plug.parentIndex, mtu };
+  const create =
+    plug.kind === "macvlan"
+      ? createMacvlan({ ...common, mac, mode: plug.mode })
+      : createIpvlan({ ...common, mode: plug.mode, flag: plug.flag });
+  const address =
+    plug.kind === "macvlan"
+      ? "a hardware address of its own"
+      : "addresses of its own, behind the same hardware address,";
   return [
     {
       op: "try-netlink",
@@ -101,11 +114,7 @@ function planMacvlan(link: EndpointLink, { parentIndex, mode }: Extract<Plug, { 
       why: "the parent link is found in the host's namespace",
     },
     repeatReports("1000", "as every host on that wire"),
-    ...planInside(
-      link,
-      createMacvlan({ name, index, mac: link.mac, parent: parentIndex, mode, mtu: link.mtu }),
-      `${name}: a hardware address of its own on the host's link`,
-    ),
+    ...planInside(link, create, `${name}: ${address} on the host's link`),
     backToHost(),
   ];
 }

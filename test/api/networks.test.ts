@@ -114,7 +114,7 @@ kernelTest(
       [{ Name: "bridge" }, 403, "operation is not permitted on predefined bridge network"],
       [{ Name: "a b" }, 400, 'invalid network name "a b"'],
       [{ Driver: "overlay" }, 404, "could not find plugin overlay in v1 plugin registry: plugin not found"],
-      [{ Driver: "ipvlan" }, 404, "could not find plugin ipvlan"],
+      [{ Driver: "ipvlan" }, 400, 'invalid network option parent ""'],
       [pool("10.213.240.0/33"), 400, 'invalid IPAM.Config[0].Subnet "10.213.240.0/33"'],
       [pool("10.213.240.1/24"), 400, "no bits behind its prefix, as in 10.213.240.0/24"],
       [pool("10.213.240.0/24", { Gateway: "10.213.241.1" }), 400, 'invalid Gateway "10.213.241.1"'],

@@ -33,10 +33,7 @@ export const networkErrors = {
   no_such_driver: row<{ driver: string }>(
     "not_found",
     (p) => `could not find plugin ${p.driver} in v1 plugin registry: plugin not found`,
-    (p) =>
-      p.driver === "ipvlan"
-        ? "Orlop has no ipvlan yet; the drivers are bridge and macvlan"
-        : "the drivers are bridge and macvlan",
+    () => "the drivers are bridge, macvlan and ipvlan",
   ),
   subnet_overlaps: row<{ subnet: string }>(
     "denied",
@@ -105,7 +102,13 @@ export const networkErrors = {
   no_such_link: row<{ name: string }>(
     "not_found",
     (p) => `this host has no link ${JSON.stringify(p.name)}`,
-    () => "the macvlan option parent must name a link that ip link shows",
+    () => "the network's option parent must name a link that ip link shows",
+  ),
+  no_such_link_kind: row<{ kind: string }>(
+    "unsupported",
+    (p) => `this kernel has no ${p.kind} links`,
+    (p) =>
+      `load the module (modprobe ${p.kind}), or use a kernel with CONFIG_${p.kind.toUpperCase()}; or a macvlan network`,
   ),
   link_not_running: row<{ target: string; link: string }>(
     "internal",

@@ -13,7 +13,7 @@ import type { HostNetwork } from "./host-network.ts";
 import { enterSandbox } from "./namespace-holder.ts";
 import { type Network, writtenAddress } from "./network.ts";
 import { parsed } from "./network-create.ts";
-import { macvlanOptionsOf } from "./network-options.ts";
+import { type ParentOptions, parentOptionsOf } from "./network-options.ts";
 import { type EndpointRecord, leadingEndpoint, type SandboxRecord } from "./sandbox-record.ts";
 import type { EndpointWish } from "./sandbox-wish.ts";
 
@@ -65,10 +65,10 @@ export class Endpoints {
         bridgeIndex: await host.bridgeIndex(network),
         isolated: !network.bridge.isOpen,
       };
-    const { parent, mode } = macvlanOptionsOf(network.record.options);
-    const link = (await host.survey()).links.find(({ name }) => name === parent);
-    if (link === undefined) throw OrlopError.of("no_such_link", { name: parent });
-    return { kind: "macvlan", parentIndex: link.index, mode };
+    const options = optionsOf(network);
+    const link = (await host.survey()).links.find(({ name }) => name === options.parent);
+    if (link === undefined) throw OrlopError.of("no_such_link", { name: options.parent });
+    return { ...options, parentIndex: link.index };
   }
 }
 
@@ -95,7 +95,7 @@ function makeEndpoint(
       id: newContainerId(),
       number,
       linkName,
-      mac: formatMac(mac),
+      mac: plug.kind === "ipvlan" ? "" : formatMac(mac), // it is the parent's
       addresses: addresses.map(writtenAddress),
       gateways: gateways.map(formatAddress),
       priority: settings.GwPriority,
@@ -118,11 +118,15 @@ function makeEndpoint(
 function foreseenPlug(network: Network, portName: string): EndpointLink["plug"] {
   if (network.record.driver === "bridge")
     return { kind: "bridge", portName, bridgeIndex: 0, isolated: !network.bridge.isOpen };
-  return { kind: "macvlan", parentIndex: 0, mode: macvlanOptionsOf(network.record.options).mode };
+  return { ...optionsOf(network), parentIndex: 0 };
 }
 
 function mtuOf(network: Network): number {
-  return network.record.driver === "bridge" ? network.bridge.mtu : macvlanOptionsOf(network.record.options).mtu;
+  return network.record.driver === "bridge" ? network.bridge.mtu : optionsOf(network).mtu;
+}
+
+function optionsOf({ record }: Network): ParentOptions {
+  return parentOptionsOf(record.driver === "ipvlan" ? "ipvlan" : "macvlan", record.options);
 }
 
 /** The default routes, through the endpoints that lead. */
@@ -136,8 +140,12 @@ export function planLeading(path: string, record: SandboxRecord): Step[] {
 }
 
 /** Of what was asked for of a link the kernel may not have everything. */
-export function explainRefusal(error: unknown): unknown {
-  if (!(error instanceof StepFailure) || error.step?.op !== "write") return error;
+export function explainRefusal(error: unknown, wishes: readonly EndpointWish[]): unknown {
+  if (!(error instanceof StepFailure)) return error;
+  const isOnParent = wishes.some(({ network }) => network.record.driver === "ipvlan");
+  if (error.step?.op === "netlink" && error.errno === "EOPNOTSUPP" && isOnParent)
+    return OrlopError.of("no_such_link_kind", { kind: "ipvlan" }, error);
+  if (error.step?.op !== "write") return error;
   const { path, data } = error.step;
   const setting = `sysctl ${path.replace("/proc/sys/", "").replaceAll("/", ".")}=${new TextDecoder().decode(data)}`;
   return OrlopError.of("setting_refused", { setting, reason: error.errno, started: "container" }, error);

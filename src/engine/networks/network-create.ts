@@ -17,7 +17,7 @@ import {
 import { bridgeNameOf, type LinkNames } from "../../network/link-names.ts";
 import { chooseSubnet4, chooseSubnet6 } from "../../network/subnets.ts";
 import type { NetworkCreateBody, PoolRequest } from "../../spec/engine-api-network.ts";
-import { bridgeOptionsOf, macvlanOptionsOf } from "./network-options.ts";
+import { bridgeOptionsOf, parentOptionsOf } from "./network-options.ts";
 import type { NetworkRecord, SubnetRecord } from "./network-record.ts";
 
 export interface SubnetSurroundings {
@@ -42,7 +42,7 @@ export function settleNetwork(body: NetworkCreateBody, around: NetworkSurroundin
   const linkName =
     driver === "bridge"
       ? bridgeOptionsOf(body.Options).bridgeName || bridgeNameOf(around.names, id)
-      : macvlanOptionsOf(body.Options).parent;
+      : parentOptionsOf(driver, body.Options).parent;
   const subnets = settleSubnets(body, around);
   if (driver === "bridge") checkRoutes(subnets, around.routes);
   return {
@@ -69,9 +69,9 @@ function checkRoutes(subnets: readonly SubnetRecord[], routes: readonly Subnet[]
   }
 }
 
-function driverOf({ Driver }: NetworkCreateBody): "bridge" | "macvlan" {
+function driverOf({ Driver }: NetworkCreateBody): "bridge" | "macvlan" | "ipvlan" {
   if (Driver === "bridge" || Driver === "") return "bridge";
-  if (Driver === "macvlan") return "macvlan";
+  if (Driver === "macvlan" || Driver === "ipvlan") return Driver;
   throw OrlopError.of("no_such_driver", { driver: Driver });
 }
 

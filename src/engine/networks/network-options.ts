@@ -2,7 +2,14 @@
 
 import { OrlopError } from "../../base/errors.ts";
 import { parseAddress } from "../../base/ip-address.ts";
-import { type MacvlanMode, macvlanModes } from "../../kernel/netlink/link.ts";
+import {
+  type IpvlanFlag,
+  type IpvlanMode,
+  ipvlanFlags,
+  ipvlanModes,
+  type MacvlanMode,
+  macvlanModes,
+} from "../../kernel/netlink/link.ts";
 
 export interface BridgeOptions {
   /** "": one made of the id. */
@@ -41,19 +48,36 @@ export function bridgeOptionsOf(options: Readonly<Record<string, string>>): Brid
   };
 }
 
-export interface MacvlanOptions {
-  readonly parent: string;
-  readonly mode: MacvlanMode;
-  readonly mtu: number;
-}
+/** Of networks whose containers are on a link of the host. */
+export type ParentOptions = { readonly parent: string; readonly mtu: number } & (
+  | { readonly kind: "macvlan"; readonly mode: MacvlanMode }
+  | { readonly kind: "ipvlan"; readonly mode: IpvlanMode; readonly flag: IpvlanFlag }
+);
 
 /** @throws {OrlopError} bad_value, unknown_field */
-export function macvlanOptionsOf(options: Readonly<Record<string, string>>): MacvlanOptions {
-  refuseOthers(options, ["parent", "macvlan_mode", MTU]);
-  const { parent = "", macvlan_mode: mode = "bridge" } = options;
+export function parentOptionsOf<K extends ParentOptions["kind"]>(
+  kind: K,
+  options: Readonly<Record<string, string>>,
+): Extract<ParentOptions, { kind: K }>;
+export function parentOptionsOf(kind: ParentOptions["kind"], options: Readonly<Record<string, string>>): ParentOptions {
+  refuseOthers(options, ["parent", MTU, ...(kind === "macvlan" ? ["macvlan_mode"] : ["ipvlan_mode", "ipvlan_flag"])]);
+  const { parent = "" } = options;
   if (!/^[^/\s]{1,15}$/.test(parent)) throw refuse("parent", parent, "a link of this host, e.g. -o parent=eth0");
-  if (!Object.hasOwn(macvlanModes, mode)) throw refuse("macvlan_mode", mode, Object.keys(macvlanModes).join(", "));
-  return { parent, mode: mode as MacvlanMode, mtu: mtuOf(options) };
+  const common = { parent, mtu: mtuOf(options) };
+  if (kind === "macvlan") return { kind, ...common, mode: oneOf(options, "macvlan_mode", macvlanModes, "bridge") };
+  const mode = oneOf(options, "ipvlan_mode", ipvlanModes, "l2");
+  return { kind, ...common, mode, flag: oneOf(options, "ipvlan_flag", ipvlanFlags, "bridge") };
+}
+
+function oneOf<T extends string>(
+  options: Readonly<Record<string, string>>,
+  name: string,
+  known: Readonly<Record<T, number>>,
+  otherwise: T,
+): T {
+  const value = options[name] ?? otherwise;
+  if (!Object.hasOwn(known, value)) throw refuse(name, value, Object.keys(known).join(", "));
+  return value as T;
 }
 
 function refuseOthers(options: Readonly<Record<string, string>>, known: readonly string[]): void {

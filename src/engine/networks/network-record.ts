@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Row } from "../../store/rows.ts";
 
-export type NetworkDriver = "bridge" | "macvlan" | "host" | "null";
+export type NetworkDriver = "bridge" | "macvlan" | "ipvlan" | "host" | "null";
 
 export interface NetworkRecord {
   readonly id: string;
@@ -18,7 +18,7 @@ export interface NetworkRecord {
   readonly ipamOptions: Readonly<Record<string, string>>;
   /** Each of its versions has at least one. */
   readonly subnets: readonly SubnetRecord[];
-  /** The bridge, or macvlan's parent; "" for none. */
+  /** The bridge, or the parent of macvlan and ipvlan; "" for none. */
   readonly linkName: string;
 }
 

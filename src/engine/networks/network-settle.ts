@@ -93,6 +93,12 @@ export function checkEndpoint(network: Network, settings: EndpointSettings): voi
   if (network.isDefault && Aliases.length > 0) throw OrlopError.of("alias_not_allowed", { network: network.name });
   if (MacAddress !== "" && parseMac(MacAddress) === undefined)
     throw OrlopError.of("bad_value", { what: "MacAddress", value: MacAddress, expected: "e.g. 02:42:0a:00:00:02" });
+  if (MacAddress !== "" && network.record.driver === "ipvlan")
+    throw OrlopError.of("bad_value", {
+      what: "MacAddress",
+      value: MacAddress,
+      expected: "none: ipvlan has its parent's",
+    });
   if (settings.Links.length > 0 && network.isClosed && !network.has(4))
     throw OrlopError.of("unknown_field", {
       field: `a link in ${network.name}, which has no IPv4 and whose containers may not talk to each other,`,

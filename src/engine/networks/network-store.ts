@@ -10,6 +10,7 @@ import { readText } from "../machine.ts";
 import { type HostNetwork, hasIpv6, routedSubnets } from "./host-network.ts";
 import { Network } from "./network.ts";
 import { type NetworkSurroundings, settleNetwork, settleSubnets } from "./network-create.ts";
+import { parentOptionsOf } from "./network-options.ts";
 import {
   builtInNetworks,
   DEFAULT_NETWORK,
@@ -151,6 +152,7 @@ export class NetworkStore {
     );
     if (rival !== undefined)
       throw OrlopError.of("link_in_use", { name: record.linkName, network: `network ${rival.name}` });
+    checkParent(record, [...this.#byId.values()]);
     // From here to the record nothing else may choose the same subnet.
     const network = this.#add(record);
     try {
@@ -169,6 +171,20 @@ export class NetworkStore {
     await this.#parts.store.apply({ remove: { kind: "network", id: network.id } });
     point("network.remove.recorded");
     if (network.record.driver === "bridge") await this.#parts.host.removeBridge(network);
+  }
+}
+
+/** The kernel has one mode for all ipvlan links of a parent: the last one that is made would change that of the others. */
+function checkParent(record: NetworkRecord, others: readonly Network[]): void {
+  for (const { name, record: other } of others) {
+    if (record.driver !== "ipvlan" || other.driver !== "ipvlan" || other.linkName !== record.linkName) continue;
+    const [own, its] = [parentOptionsOf("ipvlan", record.options), parentOptionsOf("ipvlan", other.options)];
+    if (own.mode !== its.mode || own.flag !== its.flag)
+      throw OrlopError.of("bad_value", {
+        what: "network option ipvlan_mode or ipvlan_flag",
+        value: `${own.mode} ${own.flag}`,
+        expected: `${its.mode} ${its.flag}, as the network ${name} has them on the same parent`,
+      });
   }
 }
 

@@ -50,7 +50,7 @@ export class SandboxChanges {
     } catch (error) {
       writeSandbox(runDir, record);
       await this.#removeEndpoint(record, endpoint);
-      throw explainRefusal(error);
+      throw explainRefusal(error, [wish]);
     }
     if (live.note(containerId, after)) await ports.republish(containerId, record, after);
   }

@@ -60,7 +60,7 @@ export class SandboxMaker {
       return record;
     } catch (error) {
       await this.remove(record).catch((reason: unknown) => log("warn", `sandbox ${record.id} is left`, reason));
-      throw explainRefusal(error);
+      throw explainRefusal(error, wishes);
     }
   }
 

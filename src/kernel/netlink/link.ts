@@ -27,6 +27,8 @@ const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
 const VETH_INFO_PEER = 1;
 const IFLA_MACVLAN_MODE = 1;
+const IFLA_IPVLAN_MODE = 1;
+const IFLA_IPVLAN_FLAGS = 2;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_BR_MCAST_SNOOPING = 23;
@@ -144,6 +146,23 @@ export interface MacvlanLink {
   readonly mtu: number;
 }
 
+/** IPVLAN_MODE_*. */
+export const ipvlanModes = { l2: 0, l3: 1, l3s: 2 } as const;
+export type IpvlanMode = keyof typeof ipvlanModes;
+/** IPVLAN_F_*: which of the parent's links may talk to each other, and how. */
+export const ipvlanFlags = { bridge: 0, private: 1, vepa: 2 } as const;
+export type IpvlanFlag = keyof typeof ipvlanFlags;
+
+/** As MacvlanLink, but with the parent's hardware address. */
+export interface IpvlanLink {
+  readonly name: string;
+  readonly index: number;
+  readonly parent: number;
+  readonly mode: IpvlanMode;
+  readonly flag: IpvlanFlag;
+  readonly mtu: number;
+}
+
 /** The host's namespace gets a number inside the one where this is sent. */
 export function nameHost(): NetlinkRequest {
   return {
@@ -153,23 +172,44 @@ export function nameHost(): NetlinkRequest {
 }
 
 /** Sent inside the container's namespace. */
-export function createMacvlan({ name, index, mac, parent, mode, mtu }: MacvlanLink): NetlinkRequest {
+export function createMacvlan(link: MacvlanLink): NetlinkRequest {
+  return createBelow(link, [attribute(IFLA_ADDRESS, link.mac)], "macvlan", [
+    attribute(IFLA_MACVLAN_MODE, macvlanModes[link.mode]),
+  ]);
+}
+
+/** Sent inside the container's namespace. EOPNOTSUPP where the kernel has no such links. */
+export function createIpvlan(link: IpvlanLink): NetlinkRequest {
+  return createBelow(link, [], "ipvlan", [
+    attribute(IFLA_IPVLAN_MODE, short(ipvlanModes[link.mode])),
+    attribute(IFLA_IPVLAN_FLAGS, short(ipvlanFlags[link.flag])),
+  ]);
+}
+
+/** A link that uses one of the host's. */
+function createBelow(
+  { name, index, parent, mtu }: Pick<MacvlanLink, "name" | "index" | "parent" | "mtu">,
+  own: readonly Uint8Array[],
+  kind: string,
+  data: readonly Uint8Array[],
+): NetlinkRequest {
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     payload: [
       interfaceInfo({ ...untouched, index }),
       attribute(IFLA_IFNAME, name),
-      attribute(IFLA_ADDRESS, mac),
+      ...own,
       ...(mtu === 0 ? [] : [attribute(IFLA_MTU, mtu)]),
       attribute(IFLA_LINK, parent),
       attribute(IFLA_LINK_NETNSID, HOST_NSID),
-      nested(IFLA_LINKINFO, [
-        attribute(IFLA_INFO_KIND, "macvlan"),
-        nested(IFLA_INFO_DATA, [attribute(IFLA_MACVLAN_MODE, macvlanModes[mode])]),
-      ]),
+      nested(IFLA_LINKINFO, [attribute(IFLA_INFO_KIND, kind), nested(IFLA_INFO_DATA, data)]),
     ],
   };
+}
+
+function short(value: number): Uint8Array {
+  return Uint8Array.of(value & 0xff, value >>> 8);
 }
 
 /** Before it is put up: it gets no IPv6 address by itself. An error where the kernel has no IPv6. */
