@@ -43,7 +43,7 @@ export function systemInfo(engine: Engine, apiMinor: number): unknown {
     CgroupVersion: String(machine.cgroupVersion),
     Plugins: {
       Volume: ["local"],
-      Network: ["bridge", "host", "null"],
+      Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
       Authorization: null,
       Log: ["json-file", "local", "none"],
     },

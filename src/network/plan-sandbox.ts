@@ -79,6 +79,12 @@ export function planNamespace(path: string): Step[] {
       why: "the namespace stays when this process ends, and can be joined by its name",
     },
     loopbackUp(),
+    {
+      op: "netlink",
+      protocol: NETLINK_ROUTE,
+      messages: encodeRequests([nameHost()]),
+      why: "links of the host are found from here by a number that is known: with the first pair of links the kernel would choose one",
+    },
     sysctl("ipv6/conf/default/accept_ra", "0", "no neighbour may tell a container where its routes lead"),
     // Its question whether somebody has the address is flooded to each container of the bridge, and a thousand are many.
     sysctl(
@@ -107,12 +113,6 @@ function planBelow(link: EndpointLink, plug: Exclude<Plug, { kind: "bridge" }>):
       ? "a hardware address of its own"
       : "addresses of its own, behind the same hardware address,";
   return [
-    {
-      op: "try-netlink",
-      protocol: NETLINK_ROUTE,
-      messages: encodeRequests([nameHost()]),
-      why: "the parent link is found in the host's namespace",
-    },
     repeatReports("1000", "as every host on that wire"),
     ...planInside(link, create, `${name}: ${address} on the host's link`),
     backToHost(),

@@ -7,7 +7,7 @@ import { waitUntil } from "../wait-until.ts";
 import { makeNeighbour, wire } from "./neighbourhood.ts";
 
 const needs: readonly Need[] = ["root", "product", "ip", "busybox"];
-const timeoutMs = 60_000;
+const timeoutMs = 90_000;
 
 kernelTest(
   "ipvlan: containers have addresses on the wire of a link of the host; a kernel without it is named as such",

@@ -28,7 +28,7 @@ kernelTest(
       repository,
       take: ["src", "test", "dist/test", "package.json", "tsconfig.json"],
       programs: ["bun", "ip", "nsenter", "unshare", "busybox"],
-      modules: ["overlay", "veth", "ipvlan"],
+      modules: ["overlay", "veth", "ipvlan", "nf_tables", "nft_chain_nat", "nft_nat"],
       script,
     });
     const { exitCode, output } = await runGuest(kernel, disk, { timeoutMs });
