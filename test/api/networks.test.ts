@@ -16,7 +16,7 @@ import { request } from "./engine-fixture.ts";
 
 const needs: readonly Need[] = ["root", "executor", "product", "nft", "ip", "busybox"];
 const readyMs = 10_000;
-const timeoutMs = 60_000;
+const timeoutMs = 180_000;
 
 interface Fixture {
   readonly product: Product;

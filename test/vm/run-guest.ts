@@ -57,7 +57,9 @@ export async function runGuest(kernel: GuestKernel, disk: GuestDisk, options: Gu
 }
 
 function startMachine(kernel: GuestKernel, disk: GuestDisk, { timeoutMs, words = [] }: GuestOptions): ChildProcess {
-  const append = ["console=ttyS0", "quiet", "panic=-1", "rdinit=/init", ...words].join(" ");
+  // no_timer_check: on a busy machine the emulated timer may be late, and the kernel would take it for a broken one and stop.
+  const own = ["console=ttyS0", "quiet", "panic=-1", "no_timer_check", "rdinit=/init"];
+  const append = [...own, ...words].join(" ");
   const machine = ["-M", "pc", "-accel", accelerator, "-cpu", "max", "-smp", "2", "-m", memory, "-no-reboot"];
   const boot = ["-kernel", kernel.image, "-initrd", disk.initramfs, "-append", append];
   // what the guest has written stays when the machine is killed, as the host's pages: a flush need not reach the host's disk
