@@ -88,7 +88,9 @@ kernelTest(
       const kib = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${supervisor}/status`, "utf8"))?.[1]);
       expect(kib).toBeLessThan(1024 + growthMaxKib);
       await removeAll(product);
-      // A supervisor that found an older one's netd watches it by a pidfd; its own is its child.
+      // A supervisor that found an older one's netd watches it by a pidfd; its own is its child. An engine that has had no network
+      // to do with would not want another one.
+      await product.ok("run", "--rm", "--network", "bridge", "--rootfs", rootfs, "/bin/true");
       const found = product.netdPid();
       if (found !== undefined) {
         process.kill(found, "SIGKILL");
