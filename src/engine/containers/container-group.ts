@@ -38,7 +38,7 @@ export class ContainerGroup {
     await this.#parts.executor.run(planThaw(this.#parts.machine.cgroups, this.path));
   }
 
-  /** All of them or none. @throws {OrlopError} update_failed, limit_unsupported */
+  /** All of them or none. @throws {OrlopError} update_failed, limit_unsupported, executor_lost */
   async changeLimits(before: CgroupLimits, after: CgroupLimits): Promise<void> {
     const plan = (from: CgroupLimits, to: CgroupLimits): Step[] =>
       planLimitChange(this.#parts.machine.cgroups, this.path, from, to);
@@ -48,6 +48,8 @@ export class ContainerGroup {
     } catch (error) {
       // One by one: those that were not written yet may be refused.
       for (const step of plan(after, before)) await this.#parts.executor.run([step]).catch(() => undefined);
+      // Who carries it out was killed: nothing was refused, and what has become of it is open.
+      if (error instanceof OrlopError && error.code === "executor_lost") throw error;
       throw OrlopError.of("update_failed", { id: this.#id, reason: (error as Error).message }, error);
     }
   }

@@ -335,6 +335,17 @@ test("a change that a --rm container's end overtakes does not write it down agai
   expect(engine.containers.all()).toEqual([]);
 });
 
+test("new limits that the kernel refuses are a conflict, those whose task was killed are not", async () => {
+  const container = await create();
+  await container.start();
+  const update = () =>
+    container.update(parseContainerUpdate({ Memory: 2 ** 26 })).catch((error: OrlopError) => error.code);
+  executor.run = (steps) => Promise.reject(new StepFailure(steps, 0, 16, ""));
+  expect(await update()).toBe("update_failed");
+  executor.run = () => Promise.reject(OrlopError.of("executor_lost", { reason: "somebody killed it" }));
+  expect(await update()).toBe("executor_lost");
+});
+
 test("folders without a record are removed", async () => {
   const id = "f".repeat(64);
   const container = await create();
