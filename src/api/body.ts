@@ -6,6 +6,8 @@ import { OrlopError } from "../base/errors.ts";
 
 /** posture.md, rule 9. */
 const JSON_MAX_BYTES = 4 * 1024 * 1024;
+/** As Go's parser, and so Docker, has it. */
+const NESTING_MAX = 10_000;
 
 /**
  * The request's JSON; undefined for an empty body.
@@ -26,11 +28,29 @@ export function parseJson(bytes: Uint8Array, contentType: string | undefined): u
   const type = contentType?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json")
     throw OrlopError.of("bad_value", { what: "Content-Type", value: type ?? "", expected: "application/json" });
+  if (isNestedDeeper(bytes, NESTING_MAX))
+    throw OrlopError.of("bad_json", { reason: `nested over ${NESTING_MAX} deep` });
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw OrlopError.of("bad_json", { reason: (error as Error).message }, error);
   }
+}
+
+/** Whatever looks at a value goes down into it: too deep, and the stack overflows there. */
+function isNestedDeeper(json: Uint8Array, most: number): boolean {
+  if (json.length <= most) return false;
+  let depth = 0;
+  let isText = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (byte === 0x22) isText = !isText;
+    else if (isText && byte === 0x5c)
+      i++; // what is escaped ends no text
+    else if (!isText && (byte === 0x5b || byte === 0x7b) && ++depth > most) return true;
+    else if (!isText && (byte === 0x5d || byte === 0x7d)) depth--;
+  }
+  return false;
 }
 
 /** Some clients (dockerode) send a body with an attach: it is none of the container's input. */

@@ -166,6 +166,8 @@ const wrongTexts: readonly string[] = [
   '{"HostConfig":{"__proto__":{"Privileged":true}}}',
   `${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`,
   `${"[".repeat(10_000)}${"]".repeat(10_000)}`,
+  `{"Image":"host","Cmd":["true"],"Labels":{"a":${'{"a":'.repeat(300_000)}1${"}".repeat(300_000)}}}`,
+  `{"Image":"host","Cmd":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}`,
   `{"Labels":{${Array.from({ length: 20_000 }, (_, i) => `"${i}":""`).join(",")}}}`,
   `{"Env":["${"x".repeat(3_900_000)}"]}`,
 ];
