@@ -15,6 +15,9 @@ const bun = join(root, "node_modules/.bin/bun");
 /** Where a test says nothing else: a bound for one that hangs, not a measure of a busy machine. */
 const testMs = 120_000;
 
+/** So long what a run said at last may take to come, once it has ended. */
+const reportMs = 5000;
+
 /** Cheap ones first, so that a plain mistake shows early. A folder that is not named here comes after these. */
 const firstFolders = ["src", "test", "test/conformance", "test/kernel"];
 
@@ -58,12 +61,19 @@ async function runFolder(folder: string): Promise<Tally> {
     stderr: "pipe", // bun's test report
     env: { ...process.env, NO_COLOR: "1" },
   });
+  const report = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let output = "";
-  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-    output += text;
-    process.stdout.write(text);
-  }
+  const read = async (): Promise<void> => {
+    for (let next = await report.read(); !next.done; next = await report.read()) {
+      output += next.value;
+      process.stdout.write(next.value);
+    }
+  };
+  // Not to its end alone: what a failed test left running may hold the pipe open for good.
+  const exited = child.exited.then(() => Bun.sleep(reportMs));
+  await Promise.race([read(), exited]);
   const tally = parseTally(output, await child.exited);
+  void report.cancel();
   console.log(`${folder}: ${formatTally(tally)} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
   return tally;
 }

@@ -1,4 +1,7 @@
-/** Asks a DNS server, and says what came back, as JSON on standard output: bun dns-client.ts HOST PORT tcp|udp [NAME TYPE]… */
+/**
+ * Asks a DNS server, and says what came back, as JSON on standard output: bun dns-client.ts HOST PORT tcp|udp [NAME TYPE]…
+ * What it exports a program uses that netd-resolvers.test.ts has in a text.
+ */
 
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -17,7 +20,7 @@ export interface DnsReply {
 }
 
 /** A question with an id; edns: what the client takes in one datagram. */
-function encodeQuery(id: number, name: string, type: keyof typeof types, edns = 0): Uint8Array {
+export function encodeQuery(id: number, name: string, type: keyof typeof types, edns = 0): Uint8Array {
   const labels = name.split(".").flatMap((label) => [label.length, ...Buffer.from(label, "latin1")]);
   const head = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, edns > 0 ? 1 : 0];
   const option = edns > 0 ? [0, 0, 41, edns >> 8, edns & 255, 0, 0, 0, 0, 0, 0] : [];
@@ -25,7 +28,7 @@ function encodeQuery(id: number, name: string, type: keyof typeof types, edns = 
 }
 
 /** Throws where a message is not well formed. */
-function decodeReply(message: Uint8Array): DnsReply {
+export function decodeReply(message: Uint8Array): DnsReply {
   const view = new DataView(message.buffer, message.byteOffset, message.length);
   const counts = [4, 6, 8, 10].map((at) => view.getUint16(at));
   let at = 12;

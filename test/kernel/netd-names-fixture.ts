@@ -2,6 +2,7 @@
 
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { ScopedNames } from "../../src/kernel/netd.ts";
@@ -17,15 +18,17 @@ export interface TestNamespace {
   run(...words: string[]): Promise<string>;
 }
 
-/** Loopback is up in it; it goes with the test. */
+/** Loopback is up in it; it goes with the test, and so does what still runs in it. */
 export async function openNamespace(scratch: Scratch): Promise<TestNamespace> {
   const script = "ip link set lo up; echo ready; exec sleep 1000";
   const holder = Bun.spawn(["unshare", "--net", "sh", "-c", script], { stdout: "pipe" });
+  const path = `/proc/${holder.pid}/ns/net`;
+  await holder.stdout.getReader().read();
+  const namespace = readlinkSync(path);
   scratch.defer(async () => {
-    holder.kill("SIGKILL");
+    for (const pid of inNamespace(namespace)) process.kill(pid, "SIGKILL");
     await holder.exited;
   });
-  await holder.stdout.getReader().read();
   const enter = ["nsenter", "-t", String(holder.pid), "--net", "--"];
   const run = async (...words: string[]): Promise<string> => {
     const program = Bun.spawn([...enter, ...words], { stdout: "pipe", stderr: "inherit" });
@@ -33,7 +36,7 @@ export async function openNamespace(scratch: Scratch): Promise<TestNamespace> {
   };
   return {
     pid: holder.pid,
-    path: `/proc/${holder.pid}/ns/net`,
+    path,
     run,
     async ask(port, protocol, ...asked) {
       const client = join(import.meta.dir, "dns-client.ts");
@@ -41,6 +44,19 @@ export async function openNamespace(scratch: Scratch): Promise<TestNamespace> {
       return JSON.parse(said) as DnsReply[];
     },
   };
+}
+
+function inNamespace(namespace: string): number[] {
+  const pids = readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0);
+  return pids.filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/ns/net`) === namespace;
+    } catch {
+      return false; // it has ended
+    }
+  });
 }
 
 /** A container that is called so, with these addresses ("10.0.0.1", or 16 bytes). */
