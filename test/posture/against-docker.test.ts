@@ -9,6 +9,7 @@ import { Dockerd } from "../dockerd.ts";
 import { kernelTest } from "../kernel/harness.ts";
 import { Product } from "../product.ts";
 import { factsScript, readFacts } from "./facts.ts";
+import { compileProbe } from "./probe.ts";
 
 const security = readFileSync(join(import.meta.dir, "../../docs/security.md"), "utf8");
 /** The table of docs/security.md: a difference is a row that begins with the fact's name. */
@@ -20,8 +21,7 @@ kernelTest(
   ["root", "product", "busybox", "overlay", "docker", "dockerd", "gcc"],
   async ({ directory, defer }) => {
     const rootfs = makeBusyboxRoot(directory);
-    const source = join(import.meta.dir, "facts-probe.c");
-    execFileSync("gcc", ["-static", "-O1", "-Wall", "-o", join(rootfs, "facts-probe"), source]);
+    compileProbe("facts-probe", rootfs);
     const product = new Product(directory);
     defer(() => product.stop());
     const ours = await product.run([

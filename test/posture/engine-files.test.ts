@@ -9,6 +9,7 @@ import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
+import { compileProbe } from "./probe.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-files-"));
@@ -20,15 +21,10 @@ const setUpMs = 60_000;
 const networks = ["doors-one", "doors-two"] as const;
 const ownFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"] as const;
 
-function compile(name: string, to: string): void {
-  const source = join(import.meta.dir, `${name}.c`);
-  execFileSync("gcc", ["-static", "-O1", "-Wall", "-Werror", "-o", join(to, name), source]);
-}
-
 beforeAll(async () => {
   makeBusyboxRoot(directory);
-  compile("hold-probe", rootfs);
-  compile("open-probe", directory);
+  compileProbe("hold-probe", rootfs);
+  compileProbe("open-probe", directory);
   mkdirSync(runDir);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "run", runDir]);
   await product.ok("info");

@@ -10,6 +10,7 @@ import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { type Bait, escapesWith } from "./escapes.ts";
+import { compileProbe } from "./probe.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc", "cgroup1"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-escape-"));
@@ -33,8 +34,7 @@ const bait: Bait = {
 beforeAll(async () => {
   makeBusyboxRoot(directory);
   execFileSync("mkdir", ["-p", bait.directory]);
-  const source = join(import.meta.dir, "escape-probe.c");
-  execFileSync("gcc", ["-static", "-O1", "-Wall", "-Werror", "-o", join(rootfs, "escape-probe"), source]);
+  compileProbe("escape-probe", rootfs);
   execFileSync("gcc", ["-static", "-x", "c", "-o", join(rootfs, "suid-id"), "-"], {
     input: '#include <stdio.h>\n#include <unistd.h>\nint main(void) { return printf("%d\\n", (int)geteuid()) < 0; }\n',
   });

@@ -1,7 +1,6 @@
 /** What a container that may trace processes gets hold of, when an exec comes into it: nothing with more rights than it has itself. */
 
 import { afterAll, beforeAll, expect } from "bun:test";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +8,7 @@ import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
+import { compileProbe } from "./probe.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-hunt-"));
@@ -19,8 +19,7 @@ const setUpMs = 60_000;
 
 beforeAll(async () => {
   makeBusyboxRoot(directory);
-  const source = join(import.meta.dir, "hunt-probe.c");
-  execFileSync("gcc", ["-static", "-O1", "-Wall", "-Werror", "-o", join(rootfs, "hunt-probe"), source]);
+  compileProbe("hunt-probe", rootfs);
   await product.ok("info");
 }, setUpMs);
 

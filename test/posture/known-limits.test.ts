@@ -1,13 +1,13 @@
 /** What docs/security.md says that a default container can do to others: it can, or the document is to be changed. */
 
 import { afterAll, beforeAll, expect } from "bun:test";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
+import { compileProbe } from "./probe.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-limits-"));
@@ -17,8 +17,7 @@ const setUpMs = 60_000;
 
 beforeAll(async () => {
   makeBusyboxRoot(directory);
-  const source = join(import.meta.dir, "escape-probe.c");
-  execFileSync("gcc", ["-static", "-O1", "-Wall", "-Werror", "-o", join(rootfs, "escape-probe"), source]);
+  compileProbe("escape-probe", rootfs);
   await product.ok("info");
 }, setUpMs);
 
