@@ -25,12 +25,9 @@ cd "$1"
 mount -t proc proc proc
 mount -t sysfs sys sys
 mount --rbind /sys/fs/cgroup sys/fs/cgroup
-mount -t tmpfs -o mode=755 dev dev
-for name in null zero full random urandom tty fuse; do [ ! -e /dev/$name ] || cp -a /dev/$name dev/; done
-mkdir dev/pts dev/shm source-of-clone
+mount -t devtmpfs dev dev
+mkdir -p dev/pts dev/shm source-of-clone
 mount -t devpts -o newinstance,ptmxmode=0666,gid=5,mode=620 devpts dev/pts
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=1777 shm dev/shm
 mount -t tmpfs -o mode=755 run run
 mount --bind "$2" source-of-clone

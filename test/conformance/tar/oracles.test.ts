@@ -16,6 +16,9 @@ const python = (format: string): string =>
   `import sys, tarfile
 with tarfile.open(sys.argv[1], "w", format=tarfile.${format}) as archive: archive.add(sys.argv[2], ".")`;
 
+/** It refuses names that the locale's character set has no room for, and a machine without a locale has ASCII. */
+const bsdtar = ["env", "LC_ALL=C.UTF-8", "bsdtar"] as const;
+
 interface Writer {
   readonly name: string;
   readonly longNames: boolean;
@@ -46,12 +49,12 @@ const writers: readonly Writer[] = [
   { name: "GNU tar, sparse 0.0", ...all, command: gnuTar("--format=pax", "-S", "--sparse-version=0.0", "--xattrs") },
   { name: "GNU tar, sparse 0.1", ...all, command: gnuTar("--format=pax", "-S", "--sparse-version=0.1", "--xattrs") },
   { name: "GNU tar, sparse 1.0", ...all, command: gnuTar("--format=pax", "-S", "--sparse-version=1.0", "--xattrs") },
-  { name: "bsdtar, pax", ...all, command: (a, t) => ["bsdtar", "--format=pax", "--xattrs", "-C", t, "-cf", a, "."] },
+  { name: "bsdtar, pax", ...all, command: (a, t) => [...bsdtar, "--format=pax", "--xattrs", "-C", t, "-cf", a, "."] },
   {
     name: "bsdtar, gnu",
     ...all,
     xattrs: false,
-    command: (a, t) => ["bsdtar", "--format=gnutar", "-C", t, "-cf", a, "."],
+    command: (a, t) => [...bsdtar, "--format=gnutar", "-C", t, "-cf", a, "."],
   },
   { name: "tarfile, pax", ...all, xattrs: false, command: (a, t) => ["python3", "-c", python("PAX_FORMAT"), a, t] },
   { name: "tarfile, gnu", ...all, xattrs: false, command: (a, t) => ["python3", "-c", python("GNU_FORMAT"), a, t] },
@@ -144,7 +147,7 @@ describe("the writer", () => {
         ours,
       ]);
       expect(Number(listed)).toBe(readTar(readFileSync(ours)).length);
-      execFileSync("bsdtar", ["-tf", ours]);
+      execFileSync("env", [...bsdtar.slice(1), "-tf", ours]);
     }),
   );
 
