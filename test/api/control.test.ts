@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { testWhere } from "../kernel/harness.ts";
 import { waitUntil } from "../wait-until.ts";
 import { begin, docker, messageOf, request, useProduct } from "./engine-fixture.ts";
 
@@ -38,7 +39,7 @@ async function lines(name: string): Promise<number> {
 
 const remove = (name: string) => ask("DELETE", `/containers/${name}?force=1`);
 
-test("paused it stands still, across the engine's death; unpaused it goes on", async () => {
+testWhere("docker")("paused it stands still, across the engine's death; unpaused it goes on", async () => {
   await counting("still");
   expect((await ask("POST", "/containers/still/pause")).status).toBe(204);
   expect((await inspect("still")).State).toMatchObject({ Status: "paused", Running: true, Paused: true });

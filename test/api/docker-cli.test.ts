@@ -1,9 +1,11 @@
 /** The docker command line on a real engine. */
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
+import { testWhere } from "../kernel/harness.ts";
 import { waitUntil } from "../wait-until.ts";
 import { docker, useProduct } from "./engine-fixture.ts";
 
+const test = testWhere("docker");
 const product = useProduct();
 const run = (...words: string[]) => docker(product(), words);
 

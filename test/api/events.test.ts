@@ -1,6 +1,7 @@
 /** Events as clients see them: Docker's actions, attributes and stream formats. */
 
 import { expect, test } from "bun:test";
+import { testWhere } from "../kernel/harness.ts";
 import { waitUntil } from "../wait-until.ts";
 import { docker, messageOf, open, request, useProduct } from "./engine-fixture.ts";
 
@@ -75,7 +76,7 @@ test("a life: create, attach, start, resize, kill, die, stop, start, restart, de
   expect(events[2]).toMatchObject({ status: "start", from: "host", Type: "container" });
 });
 
-test("a --rm container's events end with destroy; the engine's next life still knows them", async () => {
+testWhere("docker")("a --rm container's events end with destroy; the engine's next life still knows them", async () => {
   await docker(product(), ["run", "--rm", "--name", "short", "host", "sh", "-c", "exit 4"]);
   await product().ok("system", "stop");
   await product().ok("ps");
@@ -109,7 +110,7 @@ test("times that contradict, and unknown filters, are refused", async () => {
   );
 });
 
-test("docker events and orlop events show the same", async () => {
+testWhere("docker")("docker events and orlop events show the same", async () => {
   const since = String(Math.floor(Date.now() / 1000) - 1);
   await docker(product(), ["run", "--name", "shown", "-l", "x=y", "host", "true"]);
   await docker(product(), ["rm", "shown"]);

@@ -1,6 +1,7 @@
 /** Which containers are listed and pruned, and how large they are. */
 
 import { expect, test } from "bun:test";
+import { testWhere } from "../kernel/harness.ts";
 import { docker, messageOf, request, useProduct } from "./engine-fixture.ts";
 
 const product = useProduct();
@@ -99,7 +100,7 @@ test.each([
   expect([answer.status, messageOf(answer)]).toEqual([status, expect.stringContaining(message)]);
 });
 
-test("sizes are what a container wrote", async () => {
+testWhere("docker")("sizes are what a container wrote", async () => {
   await create("large", { Cmd: ["sh", "-c", "head -c 1234567 /dev/zero > /large"] });
   await ask("POST", "/containers/large/start");
   await ask("POST", "/containers/large/wait");
@@ -116,7 +117,7 @@ test("sizes are what a container wrote", async () => {
   expect(await prune()).toEqual({ count: 1, bytes: 1_234_567 });
 });
 
-test("prune takes what does not run, by age and labels", async () => {
+testWhere("docker")("prune takes what does not run, by age and labels", async () => {
   await create("kept", { Labels: { keep: "" } });
   await create("old");
   await create("running", { Cmd: ["sleep", "100"] });

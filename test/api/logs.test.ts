@@ -2,13 +2,14 @@
 
 import { expect, test } from "bun:test";
 import { AttachFrameDecoder } from "../../src/spec/attach-frame.ts";
+import { testWhere } from "../kernel/harness.ts";
 import { waitUntil } from "../wait-until.ts";
 import { docker, messageOf, request, useProduct } from "./engine-fixture.ts";
 
 const product = useProduct();
 const ask = (method: string, path: string, body?: unknown) => request(product(), method, path, body);
 
-test("details are the labels, variables and the tag that the log's options chose", async () => {
+testWhere("docker")("details are the labels, variables and the tag that the log's options chose", async () => {
   const options = ["labels=tier", "env=MODE", "tag={{.Name}}"].flatMap((option) => ["--log-opt", option]);
   const flags = ["--name", "tagged", "-l", "tier=front end", "-e", "MODE=fast", ...options];
   await docker(product(), ["run", ...flags, "host", "echo", "hello"]);

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { cpuPercent } from "../../src/cli/stats-row.ts";
 import type { StatsFrame } from "../../src/client/stats-types.ts";
+import { testWhere } from "../kernel/harness.ts";
 import { waitUntil } from "../wait-until.ts";
 import { docker, messageOf, open, request, useProduct } from "./engine-fixture.ts";
 
@@ -185,7 +186,7 @@ test("a container that does not run has a frame that says nothing", async () => 
   expect([missing.status, messageOf(missing)]).toEqual([404, "No such container: never"]);
 });
 
-test("docker stats and orlop stats show the same columns", async () => {
+testWhere("docker")("docker stats and orlop stats show the same columns", async () => {
   await start("shown", "sleep 100", { Memory: 64 * MiB, NetworkMode: "none" });
   const format = "{{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.NetIO}} {{.PIDs}}";
   const theirs = await docker(product(), ["stats", "--no-stream", "--format", format]);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { docker, messageOf, request, useProduct } from "../api/engine-fixture.ts";
+import { testWhere } from "../kernel/harness.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { busyboxLayer, tarOfFiles } from "./layer-tar.ts";
 
@@ -97,7 +98,7 @@ test("--pull always asks again, never does not; a platform that the image is not
   ]);
 });
 
-test("docker pulls and runs, by tag, by digest and by the id's beginning", async () => {
+testWhere("docker")("docker pulls and runs, by tag, by digest and by the id's beginning", async () => {
   const cli = (...words: string[]) => docker(product(), words, { env: { DOCKER_CONFIG: product().runDir } });
   const pulled = await cli("pull", name("1"));
   expect(pulled.stdout).toContain(`Status: Image is up to date for ${name("1")}`);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { docker, request, useProduct } from "../api/engine-fixture.ts";
+import { testWhere } from "../kernel/harness.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { busyboxLayer, tarOfFiles } from "./layer-tar.ts";
 
@@ -31,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => registry[Symbol.asyncDispose]());
 
-test("df adds up: what images have alone, what they share, and the blobs", async () => {
+testWhere("docker")("df adds up: what images have alone, what they share, and the blobs", async () => {
   await product().ok("run", "--name", "user", name("1"), "sh", "-c", "head -c 5000 /dev/zero >/made");
   const { body } = await request(product(), "GET", "/v1.41/system/df");
   const usage = JSON.parse(body);
