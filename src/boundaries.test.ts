@@ -21,6 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   engine: [...fed, ...parts],
   api: ["engine", "spec", "base", "platform"],
   client: ["base", "spec"],
+  library: ["client", "base", "spec"],
   command: ["base"],
   doctor: ["kernel", "base"],
   cli: ["client", "command", "base", "spec", "doctor"],
@@ -41,8 +42,8 @@ const useRules: readonly UseRule[] = [
   {
     what: "starts processes",
     pattern: /"node:child_process"|\bBun\.(spawn|spawnSync|\$)|from "bun"/,
-    // credential helpers run in the client, as the user; systemctl for the commands of `orlop service`
-    allowed: /^(kernel\/|client\/(launch|credential-helper|systemctl)\.ts$)/,
+    // credential helpers run in the client, as the user; systemctl for the commands of `orlop service`; a program's engine by `orlop`
+    allowed: /^(kernel\/|client\/(launch|credential-helper|systemctl)\.ts$|library\/start-engine\.ts$)/,
   },
   {
     what: "serves",
@@ -52,7 +53,7 @@ const useRules: readonly UseRule[] = [
   {
     what: "depends on Bun",
     pattern: /\bBun\.|from "bun(:[a-z]+)?"/,
-    allowed: /^(?!client\/|spec\/)/, // these two are plain ESM on node: APIs, so that they run anywhere
+    allowed: /^(?!client\/|library\/|spec\/)/, // these are plain ESM on node: APIs, so that they run anywhere
   },
   {
     what: "writes files",

@@ -1,10 +1,10 @@
 /** `orlop exec`: a further command in a running container. */
 import { OrlopError } from "../base/errors.ts";
 import type { AttachedContainer } from "../client/attach.ts";
+import { fromNextEngine, isLost } from "../client/lost-engine.ts";
 import { type CliContext, command } from "./context.ts";
 import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { environmentOf } from "./key-values.ts";
-import { fromNextEngine, isLost } from "./lost-engine.ts";
 import { checkTerminal, openTerminal } from "./terminal-session.ts";
 
 export const exec = command({

@@ -1,9 +1,9 @@
 /** Pulls an image for a command, with its progress on the given output. */
 
-import { parseReference } from "../spec/reference.ts";
+import { authFor } from "../client/registry-auth.ts";
+import { tagToPull } from "../client/tag-to-pull.ts";
 import type { Caller } from "./caller.ts";
 import type { CliContext } from "./context.ts";
-import { authFor } from "./registry-auth.ts";
 import { showProgress } from "./show-progress.ts";
 
 export interface PullFlags {
@@ -18,10 +18,9 @@ export async function pullImage(
   { platform, quiet }: PullFlags,
   where: 1 | 2,
 ): Promise<void> {
-  const { tag } = parseReference(image);
-  const isNamed = image.includes("@") || image.endsWith(`:${tag}`);
+  const tag = tagToPull(image);
   const messages = context.engine.images.pull(image, {
-    ...(isNamed ? {} : { tag: "latest" }),
+    ...(tag === undefined ? {} : { tag }),
     ...(platform === undefined ? {} : { platform }),
     ...(await authFor(image, context.env)),
   });

@@ -1,9 +1,9 @@
 /** `orlop pull`. */
 import { OrlopError } from "../base/errors.ts";
+import { authFor } from "../client/registry-auth.ts";
 import { familiarReference, parseReference } from "../spec/reference.ts";
 import { command } from "./context.ts";
 import { columnsOf, pullImage } from "./pull-image.ts";
-import { authFor } from "./registry-auth.ts";
 import { showProgress } from "./show-progress.ts";
 
 export const pull = command({

@@ -1,8 +1,9 @@
 /** `orlop search`. */
+
+import { authFor } from "../client/registry-auth.ts";
 import { command } from "./context.ts";
 import { formatTable } from "./format-table.ts";
 import { parseFilters } from "./key-filters.ts";
-import { authFor } from "./registry-auth.ts";
 
 export const search = command({
   name: "search",

@@ -1,5 +1,6 @@
 /** `ByteStream` over node:net: the default outside the CLI, which has a faster one. */
 import { createConnection, type Socket } from "node:net";
+import { OrlopError } from "../base/errors.ts";
 import { type Address, type ByteStream, Inflow } from "./byte-stream.ts";
 
 /** Connects with node:net. Rejects with the system's error (`code` "ENOENT", "ECONNREFUSED", …). */
@@ -21,8 +22,8 @@ function streamOf(socket: Socket): ByteStream {
   socket.on("data", (bytes: Uint8Array) => inflow.push(bytes));
   socket.on("end", () => inflow.end());
   socket.on("error", (error) => {
-    lost = error;
-    inflow.end(error);
+    lost = OrlopError.of("engine_broke_off", { reason: error.message }, error);
+    inflow.end(lost);
   });
   socket.on("close", () => inflow.end());
   return {
@@ -33,7 +34,7 @@ function streamOf(socket: Socket): ByteStream {
     write: (bytes) =>
       new Promise((resolve, reject) => {
         if (lost !== undefined) reject(lost);
-        else socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+        else socket.write(bytes, (error) => (error ? reject(lost ?? error) : resolve()));
       }),
     endWrite: () => void socket.end(),
     close: () => void socket.destroy(),
