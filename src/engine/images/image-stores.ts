@@ -1,7 +1,8 @@
 /** Where images lie on the disk, and who works there: blobs, unpacked layers, downloads, unpacking threads. */
 
-import { lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { ArrivingBlob } from "../../images/arriving-blob.ts";
 import { BlobFetcher } from "../../images/blob-fetcher.ts";
 import { ContentStore } from "../../images/content-store.ts";
@@ -124,9 +125,17 @@ export function bottomIn({ stateDir }: Places): string {
 /** Places for what every container has mounted: made in each one's own changes they were a fifth of its inodes. */
 const mountPoints = { directories: ["dev", "proc", "sys"], files: ["etc/hosts", "etc/hostname", "etc/resolv.conf"] };
 
-/** Programs take /.dockerenv for the sign of a container; Java 8 and others look for what is mounted in /etc/mtab. */
+/**
+ * Programs take /.dockerenv for the sign of a container; Java 8 and others look for what is mounted in /etc/mtab.
+ *
+ * Nobody but root gets as far as the layers: an image may have a program that makes whoever runs it root (set-user-id), and
+ * directories that everybody may write.
+ */
 export function makeBottom(places: Places): void {
   const path = bottomIn(places);
+  const layers = dirname(path);
+  mkdirSync(layers, { recursive: true, mode: 0o700 });
+  chmodSync(layers, 0o700); // an earlier version's were open to everybody
   const isThere = (name: string): boolean => lstatSync(`${path}/${name}`, { throwIfNoEntry: false }) !== undefined;
   for (const name of ["etc", ...mountPoints.directories])
     mkdirSync(`${path}/${name}`, { recursive: true, mode: 0o755 });
