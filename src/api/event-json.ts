@@ -1,6 +1,6 @@
 /** Events in the Engine API's spelling, and the three formats of their stream. */
 
-import type { EngineEvent } from "../engine/events/events.ts";
+import { attributesOf, type EngineEvent } from "../engine/events/events.ts";
 
 /** Content type → what stands before and behind each event's JSON (RFC 7464 for json-seq). */
 const formats = {
@@ -25,7 +25,9 @@ export function encodeEvent(event: EngineEvent, format: EventFormat): Uint8Array
   return encoder.encode(`${before}${eventJson(event)}${behind}`);
 }
 
-function eventJson({ type, action, id, attributes, timeNs }: EngineEvent): string {
+function eventJson(event: EngineEvent): string {
+  const { type, action, id, timeNs } = event;
+  const attributes = attributesOf(event);
   // Clients of before 1.22 read these, and Docker still sends them.
   const old =
     type === "container" || type === "image"

@@ -6,7 +6,7 @@
  */
 
 import { OrlopError } from "../base/errors.ts";
-import { rememberLast } from "../base/remember-last.ts";
+import { AccountLines } from "./account-lines.ts";
 
 /** The content of the two files; "" for one that is not there. */
 export interface Accounts {
@@ -28,18 +28,14 @@ export const ACCOUNT_FILE_MAX_BYTES = 10 * 1024 * 1024;
 
 /** 2^32-1 means "no id" to the kernel. */
 const ID_MAX = 2 ** 32 - 2;
+/** The kernel's. */
+const GROUPS_MAX = 65536;
 
 interface PasswdEntry {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
-}
-
-interface GroupEntry {
-  readonly name: string;
-  readonly gid: number;
-  readonly members: readonly string[];
 }
 
 /**
@@ -51,15 +47,21 @@ export function resolveUser(user: string, added: readonly string[], accounts: Ac
   const colon = user.indexOf(":");
   const userPart = colon < 0 ? user : user.slice(0, colon);
   const groupPart = colon < 0 ? undefined : user.slice(colon + 1);
-  const groups = parseGroup(accounts.group);
-  const entry = findUser(userPart === "" ? "0" : userPart, parsePasswd(accounts.passwd));
+  const { group } = accounts;
+  const entry = findUser(userPart === "" ? "0" : userPart, accounts.passwd);
   const hasGroup = groupPart !== undefined && groupPart !== "";
-  const gid = hasGroup ? findGroup(groupPart, groups) : entry.gid;
+  const gid = hasGroup ? findGroup(groupPart, group) : entry.gid;
   // A group that is named stands alone: membership counts only where the user's own groups are meant (as in runc).
-  const own =
-    hasGroup || entry.name === "" ? [] : groups.filter((group) => group.members.includes(entry.name)).map((g) => g.gid);
-  const more = added.map((name) => findGroup(name, groups));
-  return { uid: entry.uid, gid, additionalGids: [...new Set([gid, ...own, ...more])], home: entry.home };
+  const own = hasGroup ? [] : groupsOf(entry.name, group);
+  const more = added.map((name) => findGroup(name, group));
+  const additionalGids = [...new Set([gid, ...own, ...more])];
+  if (additionalGids.length > GROUPS_MAX)
+    throw OrlopError.of("bad_value", {
+      what: "group",
+      value: `${additionalGids.length} groups of ${user || "root"}`,
+      expected: `at most ${GROUPS_MAX}`,
+    });
+  return { uid: entry.uid, gid, additionalGids, home: entry.home };
 }
 
 /** Whether the answer can depend on the files at all: with numbers for both, only HOME and names could come from them. */
@@ -67,23 +69,35 @@ export function needsAccounts(user: string, added: readonly string[]): boolean {
   return !/^\d+:\d+$/.test(user) || added.some((name) => !isNumber(name));
 }
 
-function findUser(text: string, entries: readonly PasswdEntry[]): PasswdEntry {
-  if (isNumber(text)) {
-    const uid = parseId("user", text);
-    return entries.find((entry) => entry.uid === uid) ?? { name: "", uid, gid: 0, home: "/" };
+/** name:password:uid:gid:gecos:home:shell */
+function findUser(text: string, passwd: string): PasswdEntry {
+  const uid = isNumber(text) ? parseId("user", text) : undefined;
+  for (const lines = new AccountLines(passwd); lines.next(4); ) {
+    if (lines.is(0, "") || (uid === undefined ? !lines.is(0, text) : lines.number(2) !== uid)) continue;
+    const found = { name: lines.field(0), uid: lines.number(2), gid: lines.number(3), home: lines.field(5) || "/" };
+    if (isId(found.uid) && isId(found.gid)) return found;
   }
-  const entry = entries.find(({ name }) => name === text);
-  if (entry === undefined)
-    throw OrlopError.of("bad_value", { what: "user", value: text, expected: "a number, or a name in its /etc/passwd" });
-  return entry;
+  if (uid !== undefined) return { name: "", uid, gid: 0, home: "/" };
+  throw OrlopError.of("bad_value", { what: "user", value: text, expected: "a number, or a name in its /etc/passwd" });
 }
 
-function findGroup(text: string, entries: readonly GroupEntry[]): number {
+/** name:password:gid:member,member */
+function findGroup(text: string, group: string): number {
   if (isNumber(text)) return parseId("group", text);
-  const entry = entries.find(({ name }) => name === text);
-  if (entry === undefined)
-    throw OrlopError.of("bad_value", { what: "group", value: text, expected: "a number, or a name in its /etc/group" });
-  return entry.gid;
+  for (const lines = new AccountLines(group); lines.next(3); )
+    if (lines.is(0, text) && text !== "" && isId(lines.number(2))) return lines.number(2);
+  throw OrlopError.of("bad_value", { what: "group", value: text, expected: "a number, or a name in its /etc/group" });
+}
+
+function groupsOf(name: string, group: string): number[] {
+  const found: number[] = [];
+  for (const lines = new AccountLines(group); name !== "" && lines.next(4); )
+    if (lines.lists(3, name) && !lines.is(0, "") && isId(lines.number(2))) found.push(lines.number(2));
+  return found;
+}
+
+function isId(value: number): boolean {
+  return value <= ID_MAX;
 }
 
 function isNumber(text: string): boolean {
@@ -95,32 +109,4 @@ function parseId(what: string, text: string): number {
   if (!/^\d+$/.test(text) || id > ID_MAX)
     throw OrlopError.of("bad_value", { what, value: text, expected: `a number from 0 to ${ID_MAX}` });
   return id;
-}
-
-/** name:password:uid:gid:gecos:home:shell. A line that is not like this is skipped, as getpwent(3) does. */
-const parsePasswd = rememberLast((text: string): readonly PasswdEntry[] =>
-  fieldsOf(text).flatMap(([name = "", , uid = "", gid = "", , home = ""]) =>
-    name !== "" && isId(uid) && isId(gid) ? [{ name, uid: Number(uid), gid: Number(gid), home: home || "/" }] : [],
-  ),
-);
-
-/** name:password:gid:member,member */
-const parseGroup = rememberLast((text: string): readonly GroupEntry[] =>
-  fieldsOf(text).flatMap(([name = "", , gid = "", members = ""]) =>
-    name !== "" && isId(gid)
-      ? [{ name, gid: Number(gid), members: members.split(",").map((member) => member.trim()) }]
-      : [],
-  ),
-);
-
-function fieldsOf(text: string): string[][] {
-  return text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#") && !line.includes("\0"))
-    .map((line) => line.split(":"));
-}
-
-function isId(text: string): boolean {
-  return /^\d+$/.test(text) && Number(text) <= ID_MAX;
 }

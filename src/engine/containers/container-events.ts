@@ -40,5 +40,5 @@ export function publishContainerEvent(
   more: Readonly<Record<string, string>> = {},
 ): void {
   const image = body.Image === "" ? {} : { image: body.Image };
-  events.publish({ type: "container", action, id, attributes: { ...body.Labels, ...more, ...image, name } });
+  events.publish({ type: "container", action, id, attributes: { ...more, ...image, name }, labels: body.Labels });
 }

@@ -1,6 +1,6 @@
 /** Which events a client wants, by Docker's filters. Values of one key are alternatives, keys must all hold. */
 
-import type { EngineEvent } from "./events.ts";
+import { attributeOf, type EngineEvent } from "./events.ts";
 
 /** Docker's filter keys. Of plugin, node, service, secret and config there are no events. */
 export const eventFilterKeys = [
@@ -50,14 +50,15 @@ function isAction(action: string, wanted: string): boolean {
 }
 
 /** By id or its beginning, by name; a network's events name its container too. */
-function isAbout({ type, id, attributes }: EngineEvent, object: string, wanted: string): boolean {
-  if (type !== object) return attributes[object]?.startsWith(wanted) ?? false;
-  return id.startsWith(wanted) || attributes["name"] === wanted.replace(/^\//, "");
+function isAbout(event: EngineEvent, object: string, wanted: string): boolean {
+  if (event.type !== object) return attributeOf(event, object)?.startsWith(wanted) ?? false;
+  return event.id.startsWith(wanted) || attributeOf(event, "name") === wanted.replace(/^\//, "");
 }
 
 /** Of containers the image that they were made from. With or without its tag. */
-function isOfImage({ type, id, attributes }: EngineEvent, wanted: string): boolean {
-  const name = attributes[type === "image" ? "name" : "image"] ?? "";
+function isOfImage(event: EngineEvent, wanted: string): boolean {
+  const { type, id } = event;
+  const name = attributeOf(event, type === "image" ? "name" : "image") ?? "";
   const names = type === "image" ? [id, withoutTag(id), name, withoutTag(name)] : [name, withoutTag(name)];
   return (type === "image" || type === "container") && names.includes(wanted);
 }
@@ -66,8 +67,8 @@ function withoutTag(name: string): string {
   return name.replace(/:[^:/]*$/, "");
 }
 
-function hasLabel({ attributes }: EngineEvent, label: string): boolean {
+function hasLabel(event: EngineEvent, label: string): boolean {
   const equals = label.indexOf("=");
-  if (equals < 0) return Object.hasOwn(attributes, label);
-  return attributes[label.slice(0, equals)] === label.slice(equals + 1);
+  if (equals < 0) return attributeOf(event, label) !== undefined;
+  return attributeOf(event, label.slice(0, equals)) === label.slice(equals + 1);
 }

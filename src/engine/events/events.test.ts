@@ -1,10 +1,10 @@
 /** What is told, kept, and missed by nobody. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type EngineEvent, Events } from "./events.ts";
+import { attributesOf, type EngineEvent, Events } from "./events.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -85,6 +85,39 @@ test("a listener that does not keep up is broken off, others go on", async () =>
   for (let i = 0; i < 10_001; i++) publish(events, "more");
   expect(take(slow, 20_000)).rejects.toThrow("10000 events behind");
   expect(await take(events.read({ sinceNs: 1n, matches: all }, never), 1024)).toHaveLength(1024);
+});
+
+test("labels are told as attributes, kept once, and do not make the history large", async () => {
+  const events = new Events();
+  const labels = Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`label-${at}`, ""]));
+  const heap = (): number => {
+    Bun.gc(true);
+    return process.memoryUsage().heapUsed;
+  };
+  const before = heap();
+  const told = (id: number, own: typeof labels) =>
+    events.publish({
+      type: "container",
+      action: "exec_die",
+      id: String(id),
+      attributes: { name: "x", a: "own" },
+      labels: own,
+    });
+  for (let id = 0; id < 100; id++) told(id, labels);
+  for (let id = 0; id < 100; id++) told(id, { ...labels });
+  expect(heap() - before).toBeLessThan(64 * 1024 * 1024);
+  told(1, { a: "label", b: "label" });
+  const [last] = await Array.fromAsync(
+    events.read(
+      { untilNs: 1n << 62n, sinceNs: 1n, matches: ({ id, labels: { b } = {} }) => id === "1" && b !== undefined },
+      AbortSignal.timeout(100),
+    ),
+  );
+  expect(attributesOf(last as EngineEvent)).toEqual({ name: "x", a: "own", b: "label" });
+  const path = join(directory, "events.jsonl");
+  for (let id = 0; id < 100; id++) told(id, labels);
+  events.save(path);
+  expect(statSync(path).size).toBeLessThan(20 * 1024 * 1024);
 });
 
 test("the next engine has what this one kept", async () => {

@@ -13,8 +13,10 @@ export interface EngineEvent {
   readonly action: string;
   /** Id or name of the object; "" where no single one is meant (`prune`). */
   readonly id: string;
-  /** Docker's for this event; of containers and images the labels too. */
+  /** Docker's for this event. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Of a container or an image: told as attributes too, where none of these has the name. The object's own, never a copy: it may have very many. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Unix time; later for each event than for the one before. */
   readonly timeNs: bigint;
 }
@@ -27,13 +29,16 @@ export interface EventQuery {
   matches(event: EngineEvent): boolean;
 }
 
-/** So many are kept for `since`. */
+/** So many are kept for `since`, and no more than this altogether: an image may have megabytes of labels, and health checks each second. */
 const HISTORY_EVENTS = 1024;
+const HISTORY_BYTES = 16 * 1024 * 1024;
 /** A listener that is so far behind is broken off: better than events that are missing without a word. */
 const BEHIND_EVENTS = 10_000;
+const BEHIND_BYTES = 16 * HISTORY_BYTES;
 
 interface Listener {
   waiting: EngineEvent[];
+  waitingBytes: number;
   isLost: boolean;
   wake(): void;
 }
@@ -41,6 +46,7 @@ interface Listener {
 export class Events {
   readonly #listeners = new Set<Listener>();
   #history: EngineEvent[] = [];
+  #historyBytes = 0;
   #lastNs = 0n;
 
   /** How many listen now. */
@@ -54,8 +60,9 @@ export class Events {
     const told: EngineEvent = { ...event, timeNs: this.#lastNs };
     this.#keep(told);
     for (const listener of this.#listeners) {
-      if (listener.waiting.length < BEHIND_EVENTS) listener.waiting.push(told);
+      if (listener.waiting.length < BEHIND_EVENTS && listener.waitingBytes < BEHIND_BYTES) listener.waiting.push(told);
       else listener.isLost = true;
+      listener.waitingBytes += sizeOf(told, listener.waiting.at(-2));
       listener.wake();
     }
   }
@@ -66,7 +73,7 @@ export class Events {
    */
   async *read(query: EventQuery, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
     const { sinceNs, untilNs } = query;
-    const listener: Listener = { waiting: [], isLost: false, wake: () => undefined };
+    const listener: Listener = { waiting: [], waitingBytes: 0, isLost: false, wake: () => undefined };
     if (sinceNs !== undefined || untilNs !== undefined)
       listener.waiting = this.#history.filter(({ timeNs }) => timeNs >= (sinceNs ?? 0n));
     this.#listeners.add(listener);
@@ -75,9 +82,10 @@ export class Events {
     signal.addEventListener("abort", abort);
     try {
       while (!signal.aborted) {
-        if (listener.isLost) throw new Error(`a client was ${BEHIND_EVENTS} events behind`);
+        if (listener.isLost) throw new Error(`a client was ${listener.waiting.length} events behind`);
         const waiting = listener.waiting;
         listener.waiting = [];
+        listener.waitingBytes = 0;
         for (const event of waiting) {
           if (untilNs !== undefined && event.timeNs > untilNs) return;
           if (query.matches(event)) yield event;
@@ -98,8 +106,15 @@ export class Events {
 
   /** For the engine that comes next: an engine leaves when nobody needs it, and that is nothing a client should notice. */
   save(path: string): void {
-    const rows = this.#history.map((event) => JSON.stringify({ ...event, timeNs: String(event.timeNs) }));
-    writeFileSync(path, rows.join("\n"), { mode: 0o600 });
+    const rows: string[] = [];
+    let left = HISTORY_BYTES;
+    for (const event of this.#history.toReversed()) {
+      const row = JSON.stringify({ ...event, timeNs: String(event.timeNs) });
+      left -= row.length;
+      if (left < 0) break;
+      rows.push(row);
+    }
+    writeFileSync(path, rows.reverse().join("\n"), { mode: 0o600 });
   }
 
   /** Takes over what `save` left; what is broken is left out. */
@@ -119,8 +134,46 @@ export class Events {
 
   #keep(event: EngineEvent): void {
     this.#history.push(event);
-    if (this.#history.length >= 2 * HISTORY_EVENTS) this.#history = this.#history.slice(-HISTORY_EVENTS);
+    this.#historyBytes += sizeOf(event, this.#history.at(-2));
+    if (this.#history.length < 2 * HISTORY_EVENTS && this.#historyBytes < HISTORY_BYTES) return;
+    const newest = this.#history.slice(-HISTORY_EVENTS).reverse();
+    this.#historyBytes = 0;
+    const tooMany = newest.findIndex((one, at) => {
+      this.#historyBytes += sizeOf(one, newest[at - 1]);
+      return this.#historyBytes > HISTORY_BYTES / 2;
+    });
+    this.#history = (tooMany < 0 ? newest : newest.slice(0, tooMany)).reverse();
   }
+}
+
+/** What the event tells of its object, labels too. */
+export function attributesOf({ attributes, labels }: EngineEvent): Readonly<Record<string, string>> {
+  return { ...labels, ...attributes };
+}
+
+/** One of them. */
+export function attributeOf({ attributes, labels }: EngineEvent, name: string): string | undefined {
+  if (Object.hasOwn(attributes, name)) return attributes[name];
+  return labels !== undefined && Object.hasOwn(labels, name) ? labels[name] : undefined;
+}
+
+const ENTRY_BYTES = 64;
+const sizes = new WeakMap<object, number>();
+
+/** About as much memory as it takes, beside one that may have the same labels. */
+function sizeOf({ action, attributes, labels }: EngineEvent, beside: EngineEvent | undefined): number {
+  const isShared = labels === undefined || labels === beside?.labels;
+  return action.length + sizeOfAll(attributes) + (isShared ? 0 : sizeOfAll(labels));
+}
+
+function sizeOfAll(values: Readonly<Record<string, string>>): number {
+  let size = sizes.get(values);
+  if (size === undefined) {
+    size = ENTRY_BYTES;
+    for (const name in values) size += ENTRY_BYTES + name.length + (values[name]?.length ?? 0);
+    sizes.set(values, size);
+  }
+  return size;
 }
 
 /** setTimeout's longest. */

@@ -183,7 +183,7 @@ export class Images {
 
   /** Tells what happened to an image. id: its own, or its name where a registry is meant. */
   tell(action: string, id: string, name: string, labels: Readonly<Record<string, string>>): void {
-    this.#options.events.publish({ type: "image", action, id, attributes: { ...labels, name } });
+    this.#options.events.publish({ type: "image", action, id, attributes: { name }, labels });
   }
 
   tellPruned(reclaimedBytes: number): void {

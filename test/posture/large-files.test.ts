@@ -1,0 +1,59 @@
+/** What an image or a container can make large, and the engine reads or keeps: its memory stays within bounds. */
+
+import { afterAll, beforeAll, expect } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeBusyboxRoot } from "../busybox-root.ts";
+import { kernelTest, type Need } from "../kernel/harness.ts";
+import { nothingReady, Product } from "../product.ts";
+
+const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
+const directory = mkdtempSync(join(tmpdir(), "orlop-large-"));
+const product = new Product(directory, { env: nothingReady });
+const rootfs = join(directory, "rootfs");
+const setUpMs = 60_000;
+const fileBytes = 10 * 1024 * 1024;
+/** An engine that has read ten megabytes twice has a third of this. */
+const memoryMaxKib = 900 * 1024;
+
+beforeAll(async () => {
+  makeBusyboxRoot(directory);
+  await product.ok("info");
+}, setUpMs);
+
+afterAll(async () => {
+  await product.stop();
+  rmSync(directory, { recursive: true, force: true });
+}, setUpMs);
+
+/** The most that the engine ever had. */
+function engineMemoryKib(): number {
+  const status = readFileSync(`/proc/${product.enginePid()}/status`, "utf8");
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
+for (const [what, line] of [
+  ["entries that nobody means", "a::1:\n"],
+  ["lines of two bytes", "a\n"],
+  ["one line of colons", ":"],
+  ["members of a group", "x,"],
+] as const)
+  kernelTest(`accounts of ten megabytes: ${what}`, needs, async () => {
+    const content = `root:x:0:0::/:\ng:x:5:${line.repeat(fileBytes / line.length - 20)}`.slice(0, fileBytes - 1);
+    for (const name of ["passwd", "group"]) writeFileSync(join(rootfs, "etc", name), content);
+    const words = ["run", "--rm", "--network", "none", "--rootfs", rootfs, "--user", "root"];
+    expect(await product.ok(...words, "/bin/sh", "-c", "id -u")).toBe("0");
+    expect(engineMemoryKib()).toBeLessThan(memoryMaxKib);
+    for (const name of ["passwd", "group"]) rmSync(join(rootfs, "etc", name));
+  });
+
+kernelTest("thousands of labels, and many events that tell of them", needs, async () => {
+  const labels = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`label-${at}`, ""]));
+  const body = { Image: "", Cmd: ["/bin/sleep", "1000"], Labels: labels, HostConfig: { Rootfs: rootfs } };
+  const { Id } = await product.engine.containers.create(body);
+  await product.ok("start", Id);
+  for (let i = 0; i < 2000; i++) await product.engine.containers.top(Id, "");
+  expect(engineMemoryKib()).toBeLessThan(memoryMaxKib);
+  await product.ok("rm", "-f", Id);
+});
