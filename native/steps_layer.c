@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -28,6 +29,25 @@ static int set_time(int64_t mtime) {
   struct timespec times[2];
   set_times(times, mtime);
   return utimensat(layer.parent, layer.name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Of a node that we have just made. Whose container runs may have put a link in its place by now, and fchmodat(2) follows links:
+ * out of a volume even to the machine's files. */
+static int set_node_mode(struct task *task, mode_t kind, mode_t mode) {
+  char link[32];
+  struct stat stat;
+  int node = openat(layer.parent, layer.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (node < 0)
+    return -1;
+  int proc = private_proc(task), result = proc < 0 || fstat(node, &stat) < 0 ? -1 : 0;
+  if (result == 0 && (stat.st_mode & S_IFMT) != kind) {
+    errno = ESTALE;
+    result = -1;
+  }
+  snprintf(link, sizeof link, "self/fd/%d", node);
+  if (result == 0)
+    result = fchmodat(proc, link, mode, 0);
+  return close_after(node, result);
 }
 
 static int is_whiteout(const struct stat *stat) { return S_ISCHR(stat->st_mode) && stat->st_rdev == 0; }
@@ -165,8 +185,8 @@ int step_layer_node(struct task *task, union argument *arg) {
     result = mknodat(layer.parent, layer.name, kind | mode, device);
   if (result == 0)
     result = set_owner(arg[3].n, arg[4].n);
-  if (result == 0) /* not a link: we have just made it */
-    result = fchmodat(layer.parent, layer.name, mode, 0);
+  if (result == 0)
+    result = POINT("layer-node.made") < 0 ? -1 : set_node_mode(task, kind, mode);
   if (result == 0)
     result = set_time((int64_t)arg[5].n);
   return report_entry(task, result, arg[0].b);

@@ -81,6 +81,7 @@ export const unreachedPoints: Readonly<Record<string, Excuse>> = {
   "step.layer-file": layer,
   "step.layer-link": layer,
   "step.layer-node": layer,
+  "layer-node.made": copy,
   "step.layer-opaque": layer,
   "step.layer-shared-data": layer,
   "step.layer-symlink": layer,

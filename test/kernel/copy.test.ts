@@ -157,6 +157,11 @@ kernelTest(
   },
 );
 
+function isStopped(pid: number): Promise<void> {
+  const isNow = (): boolean => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return waitUntil(isNow, 5000, "the executor stops at its point");
+}
+
 // the executor stops before each of its steps in turn, and the container swaps a directory for a link out
 for (const [step, which] of [
   ["layer-parent", 1],
@@ -175,8 +180,7 @@ for (const [step, which] of [
       mkdirSync(join(directory, "outside"));
       const tar = archive({ path: "d/one", content: "1" }, { path: "d/two", content: "2" });
       const swap = async (pid: number): Promise<void> => {
-        const isStopped = (): boolean => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-        await waitUntil(isStopped, 5000, "the executor stops at its point");
+        await isStopped(pid);
         renameSync(join(root, "d"), join(root, "moved"));
         symlinkSync("../outside", join(root, "d"));
         process.kill(pid, "SIGCONT");
@@ -188,3 +192,32 @@ for (const [step, which] of [
       expect(existsSync(join(directory, "one"))).toBe(false);
     },
   );
+
+kernelTest(
+  "a node that becomes a link out before its mode is set changes nothing outside",
+  needs,
+  async ({ directory }) => {
+    const [root, outside] = [join(directory, "root"), join(directory, "outside")];
+    mkdirSync(root);
+    writeFileSync(outside, "", { mode: 0o600 });
+    const swap = async (pid: number): Promise<void> => {
+      await isStopped(pid);
+      renameSync(join(root, "pipe"), join(root, "moved"));
+      symlinkSync(outside, join(root, "pipe"));
+      process.kill(pid, "SIGCONT");
+    };
+    const tar = archive({ path: "pipe", kind: "fifo", mode: 0o6777 });
+    const copied = copy(tar, { root, env: { ORLOP_POINT: "layer-node.made:stop" }, onStart: swap });
+    const errno = await copied.catch((error: StreamedStepFailure) => error.errno);
+    expect([lstatSync(outside).mode & 0o7777, errno]).toEqual([0o600, "ESTALE"]);
+  },
+);
+
+kernelTest("nodes keep their mode, whatever the umask", needs, async ({ directory }) => {
+  const tar = archive(
+    { path: "pipe", kind: "fifo", mode: 0o1776, uid: 3, gid: 4 },
+    { path: "null", kind: "character", major: 1, minor: 3, mode: 0o666 },
+  );
+  await copy(tar, { root: directory });
+  expect(["pipe", "null"].map((name) => lstatSync(join(directory, name)).mode & 0o7777)).toEqual([0o1776, 0o666]);
+});
