@@ -12,7 +12,7 @@
 
 #include "monitor.h"
 
-enum { LOG_NONBLOCKING = 1 };
+enum { LOG_NONBLOCKING = 1, LAST_NOTICES_MOST = 3 };
 enum { ROTATE_RETRY = 1 << 20 }; /* bytes until a rotation that failed is tried again */
 
 uint8_t batch_buffer[BATCH_MAX] __attribute__((aligned(4096)));
@@ -132,19 +132,19 @@ void log_take(int stream, const uint8_t *bytes, size_t size) {
 }
 
 /* Writes whole records, or hands them to the log's own process; -1 with errno: they are lost. */
-static int put(struct log *log, uint8_t *bytes, size_t size, uint32_t records) {
+static int put(struct log *log, uint8_t *bytes, struct batch batch) {
   if (!log->nonblocking)
-    return log_file_append(&log->file, bytes, size);
-  if (!log_writer_put(log, bytes, size, records, log->rotate_next)) {
+    return batch.kind == RECORDS ? log_file_append(&log->file, bytes, batch.size)
+                                 : log_file_notice(&log->file, bytes, batch.size, batch.kind == LAST_NOTICE);
+  batch.rotate = log->rotate_next;
+  if (!log_writer_put(log, bytes, &batch)) {
     errno = log->writer.fd < 0 ? EPIPE : EAGAIN;
     return -1;
   }
   log->rotate_next = false;
-  log->file.size += size;
+  log->file.size += batch.size;
   return 0;
 }
-
-enum { NOTICE_MAX = 1024 };
 
 /* What is to be written can be; with lost records also the notice of them, or notices alone would fill the ring. */
 static bool has_room(const struct log *log) {
@@ -153,14 +153,15 @@ static bool has_room(const struct log *log) {
 }
 
 /* "orlop: 12 log records were lost: No space left on device", as a line of stderr. */
-static int tell_lost(struct log *log) {
+static int tell_lost(struct log *log, enum batch_kind kind) {
   uint8_t bytes[NOTICE_MAX];
   char text[128];
   const char *reason = log->lost_errno == EAGAIN ? "the disk is too slow" : strerror(log->lost_errno);
   int size = snprintf(text, sizeof text, "orlop: %llu log records were lost: %s", (unsigned long long)log->lost, reason);
   struct record record = {.stream = stream_names[1], .line = (const uint8_t *)text, .size = (size_t)size, .last = true};
   clock_gettime(CLOCK_REALTIME, &record.time);
-  if (put(log, bytes, log->encode(bytes, &record), 0) < 0)
+  uint32_t lost = log->lost < UINT32_MAX ? (uint32_t)log->lost : UINT32_MAX;
+  if (put(log, bytes, (struct batch){.size = (uint32_t)log->encode(bytes, &record), .records = lost, .kind = (uint8_t)kind}) < 0)
     return -1;
   log->lost = 0;
   return 0;
@@ -171,8 +172,8 @@ void log_flush(void) {
   if (log->batch_size == 0)
     return;
   errno = EAGAIN;
-  if (!has_room(log) || (log->lost > 0 && tell_lost(log) < 0) ||
-      put(log, batch_buffer, log->batch_size, log->batch_records) < 0) {
+  struct batch batch = {.size = (uint32_t)log->batch_size, .records = log->batch_records, .kind = RECORDS};
+  if (!has_room(log) || (log->lost > 0 && tell_lost(log, NOTICE) < 0) || put(log, batch_buffer, batch) < 0) {
     log->lost_errno = errno;
     log->lost += log->batch_records;
   } else if (!log->nonblocking) {
@@ -192,16 +193,26 @@ void log_finish(void) {
     if (log->line[index].used > 0)
       add_buffered(index, NULL, 0, false);
   log_flush();
-  if (log->lost > 0 && tell_lost(log) == 0 && !log->nonblocking)
+  log->finished = true;
+  if (log->nonblocking)
+    log_writer_ready(log);
+  if (log->lost > 0 && tell_lost(log, LAST_NOTICE) == 0 && !log->nonblocking)
     control_log_grew();
+  if (!log->nonblocking)
+    log_file_finish(&log->file);
 }
 
 void log_catch_up(void) {
   struct log *log = &monitor.log;
   log_writer_ready(log);
   control_log_grew();
-  if (log->lost > 0 && !log_writer_behind(log))
-    tell_lost(log);
+  if (log->lost == 0 || log_writer_behind(log))
+    return;
+  /* A disk that refused refuses this as well, until somebody makes room: the next output tries, or the end. */
+  if (log->finished && log->last_notices++ < LAST_NOTICES_MOST)
+    tell_lost(log, LAST_NOTICE);
+  else if (!log->finished && log->lost_errno == EAGAIN)
+    tell_lost(log, NOTICE);
 }
 
 bool log_behind(void) { return monitor.log.nonblocking && log_writer_behind(&monitor.log); }

@@ -10,7 +10,33 @@
 
 #include "monitor.h"
 
-enum { LOG_MODE = 0640 };
+enum { LOG_MODE = 0640, AHEAD_LEAST = 4 << 10, AHEAD_MOST = 1 << 20 };
+
+/* Makes the disk's room this file's beyond what is to be written, so that a disk that is full by then can still take the notice of
+ * how much was lost. -1 with errno: not even that is left. */
+static int reserve(struct log_file *file, size_t size) {
+  uint64_t need = size + NOTICE_MAX, ahead = file->size / 4;
+  if (file->size + need <= file->reserved)
+    return 0;
+  ahead = ahead < AHEAD_LEAST ? AHEAD_LEAST : ahead > AHEAD_MOST ? AHEAD_MOST : ahead;
+  for (uint64_t length = need + ahead;; length = need) {
+    if (fallocate(file->fd, FALLOC_FL_KEEP_SIZE, (off_t)file->size, (off_t)length) == 0) {
+      file->reserved = file->size + length;
+      return 0;
+    }
+    if (errno != ENOSPC && errno != EDQUOT)
+      break;
+    if (length == need)
+      return -1;
+  }
+  file->reserved = UINT64_MAX; /* this file system reserves nothing */
+  return 0;
+}
+
+void log_file_finish(struct log_file *file) {
+  if (file->reserved != UINT64_MAX && file->reserved > file->size + 2 * AHEAD_LEAST)
+    (void)!ftruncate(file->fd, (off_t)file->size);
+}
 
 /* A monitor that was killed while it wrote may have left half a record: only whole ones stay. */
 static int repair(struct log_file *file) {
@@ -44,12 +70,19 @@ int log_file_open(struct log_file *file, const char *path) {
     return -1;
   }
   file->size = (uint64_t)stat.st_size;
-  return repair(file);
+  if (repair(file) < 0)
+    return -1;
+  (void)reserve(file, 0); /* for the notice that nothing could be written */
+  return 0;
 }
 
 int log_file_append(struct log_file *file, const uint8_t *bytes, size_t size) {
+  return log_file_notice(file, bytes, size, false);
+}
+
+int log_file_notice(struct log_file *file, const uint8_t *bytes, size_t size, bool last) {
   size_t done = 0;
-  if (POINT("monitor.log.append") < 0)
+  if (POINT("monitor.log.append") < 0 || (!last && reserve(file, size) < 0))
     return -1;
   while (done < size) {
     ssize_t written = write(file->fd, bytes + done, size - done);
@@ -104,9 +137,11 @@ int log_file_rotate(struct log_file *file) {
     errno = error;
     return -1;
   }
+  log_file_finish(file);
   close(file->fd);
   file->fd = fd;
-  file->size = 0;
+  file->size = file->reserved = 0;
+  (void)reserve(file, 0);
   file->created = false; /* what was logged is worth keeping */
   return POINT("monitor.log.rotated") < 0 ? -1 : 0;
 }

@@ -19,9 +19,7 @@
 
 #include "monitor.h"
 
-/* What stands before a batch in the ring. */
-struct batch { uint32_t size, records, rotate; };
-
+/* Each batch stands in the ring, with its bytes behind it. */
 struct ring {
   _Atomic uint64_t head, tail;     /* bytes ever put and taken */
   _Atomic uint64_t inode, size;    /* of the file, when tail was stored */
@@ -62,7 +60,9 @@ static void write_batch(struct log_file *file) {
   ring_copy(ring->tail + sizeof batch, batch_buffer, batch.size, false);
   if (batch.rotate && file->size > 0)
     (void)log_file_rotate(file); /* on failure the old file goes on */
-  if (log_file_append(file, batch_buffer, batch.size) < 0) {
+  int result = batch.kind == RECORDS ? log_file_append(file, batch_buffer, batch.size)
+                                     : log_file_notice(file, batch_buffer, batch.size, batch.kind == LAST_NOTICE);
+  if (result < 0) {
     ring->lost_errno = errno;
     ring->lost += batch.records;
   }
@@ -82,6 +82,7 @@ _Noreturn static void writer_run(struct log_file *file, int socket) {
     }
     madvise(batch_buffer, sizeof batch_buffer, MADV_DONTNEED);
   } while (got > 0 || (got < 0 && errno == EINTR));
+  log_file_finish(file);
   _exit(0);
 }
 
@@ -119,13 +120,13 @@ bool log_writer_room(const struct log *log, size_t size) {
   return log->writer.fd >= 0 && ring->capacity - (ring->head - ring->tail) >= sizeof(struct batch) + size;
 }
 
-bool log_writer_put(struct log *log, uint8_t *bytes, size_t size, uint32_t records, bool rotate) {
-  struct batch batch = {(uint32_t)size, records, rotate};
-  if (!log_writer_room(log, size))
+bool log_writer_put(struct log *log, uint8_t *bytes, const struct batch *given) {
+  struct batch batch = *given;
+  if (!log_writer_room(log, batch.size))
     return false;
   ring_copy(ring->head, &batch, sizeof batch, true);
-  ring_copy(ring->head + sizeof batch, bytes, size, true);
-  ring->head += sizeof batch + size;
+  ring_copy(ring->head + sizeof batch, bytes, batch.size, true);
+  ring->head += sizeof batch + batch.size;
   nudge(log->writer.fd);
   return true;
 }

@@ -61,20 +61,28 @@ typedef size_t record_measure(const uint8_t *file, size_t size);
 record_measure measure_json_file, measure_local_file;
 
 /* The file records go to, and its rotation. */
+/* A notice takes no more. */
+enum { NOTICE_MAX = 1024 };
+
 enum { LOG_NAME_MAX = 200, NUMBERED_NAME_MAX = LOG_NAME_MAX + 12 };
 
 struct log_file {
   int dir, fd;
   char name[LOG_NAME_MAX];
   uint64_t size, max_size, rotate_at;
+  uint64_t reserved;       /* up to where the disk's room is this file's already */
   uint32_t max_files;
   bool created;            /* by this monitor, so that a failed start removes it */
   record_measure *measure;
 };
 
 int log_file_open(struct log_file *file, const char *path);
-/* Appends these bytes, whole records, or nothing of them: -1 with errno. */
+/* Appends these bytes, whole records, or nothing of them: -1 with errno. Room for a last notice stays. */
 int log_file_append(struct log_file *file, const uint8_t *bytes, size_t size);
+/* As log_file_append; the last one may use the room that is kept for it. */
+int log_file_notice(struct log_file *file, const uint8_t *bytes, size_t size, bool last);
+/* Nothing more comes: what is reserved goes back. */
+void log_file_finish(struct log_file *file);
 /* file → file.1 → file.2 …; the last one goes. On failure the old file is written on. */
 int log_file_rotate(struct log_file *file);
 void log_file_abandon(struct log_file *file);
@@ -85,6 +93,8 @@ struct line_buffer { uint32_t used; struct partial partial; bool cut; };
 struct log {
   bool on, nonblocking;
   bool rotate_next;        /* nonblocking: the next batch begins a new file */
+  bool finished;           /* no more output */
+  uint8_t last_notices;    /* so many were tried since */
   struct source writer;    /* nonblocking: the socket of the process that writes */
   struct log_file file;    /* nonblocking: as it will be once everything is written */
   record_encoder *encode;
@@ -111,11 +121,16 @@ struct span log_unfinished(int stream);
 /* Where the log ends now; 0, 0 without one. */
 void log_position(uint64_t *inode, uint64_t *offset);
 
+enum batch_kind { RECORDS, NOTICE, LAST_NOTICE };
+
+/* What goes to the file at once. A notice stands for as many records as it counts. */
+struct batch { uint32_t size, records; bool rotate; uint8_t kind; };
+
 /* log_writer.c: the process behind a nonblocking log. */
 int log_writer_start(struct log *log);
 bool log_writer_room(const struct log *log, size_t size);
 /* false: no room, nothing was taken. */
-bool log_writer_put(struct log *log, uint8_t *bytes, size_t size, uint32_t records, bool rotate);
+bool log_writer_put(struct log *log, uint8_t *bytes, const struct batch *batch);
 bool log_writer_behind(const struct log *log);
 /* Takes over what it says about lost records. */
 void log_writer_ready(struct log *log);

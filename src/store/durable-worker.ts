@@ -5,6 +5,7 @@
 
 import { type Database, openDatabase } from "../platform/sqlite.ts";
 import { type Change, Rows } from "./rows.ts";
+import { SpareRoom } from "./spare-room.ts";
 
 interface ChangeOrder {
   readonly sequence: number;
@@ -30,12 +31,14 @@ declare const self: Worker;
 
 let database: Database | undefined;
 let rows: Rows | undefined;
+let spare: SpareRoom | undefined;
 let queue: ChangeOrder[] = [];
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if ("open" in data) {
     database = openDatabase(data.open, "full");
     rows = new Rows(database);
+    spare = new SpareRoom(`${data.open}-spare`);
     return;
   }
   if ("close" in data) {
@@ -53,18 +56,30 @@ function commit(): void {
   queue = [];
   if (apply(batch) === undefined) acknowledge(batch);
   // One that cannot be made undoes them all: then each goes alone, so that only it fails.
-  else for (const order of batch) acknowledge([order], apply([order]));
+  else for (const order of batch) acknowledge([order], applyAlone(order)?.message);
+  spare?.takeSoon();
+}
+
+/** What takes something away may use the room that is kept for it. */
+function applyAlone(order: ChangeOrder): Error | undefined {
+  const error = apply([order]);
+  if (error === undefined || !isFull(error) || !order.changes.some((change) => "remove" in change)) return error;
+  return spare?.give() ? apply([order]) : error;
 }
 
 /** In one transaction; the reason when that failed, and nothing of it is done. */
-function apply(batch: readonly ChangeOrder[]): string | undefined {
+function apply(batch: readonly ChangeOrder[]): Error | undefined {
   try {
     if (rows === undefined) throw new Error("the database is not open");
     rows.applyAll(batch.flatMap((order) => order.changes));
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    return error as Error;
   }
+}
+
+function isFull(error: Error & { readonly code?: string }): boolean {
+  return error.code === "SQLITE_FULL" || error.code === "SQLITE_IOERR_SHMSIZE";
 }
 
 function acknowledge(batch: readonly { readonly sequence: number }[], error?: string): void {

@@ -1,5 +1,6 @@
 /** What one container has to do with volumes, from its restoration to its removal. Without volumes all of it is nothing. */
 
+import type { Change } from "../../store/rows.ts";
 import { anonymousOf, type MountPoint, volumesOf } from "../mounts/mount-point.ts";
 import type { Volumes } from "../volumes/volumes.ts";
 
@@ -48,9 +49,19 @@ export class ContainerVolumes {
     this.#volumes.tellMounts("unmount", this.#id, this.#mounts);
   }
 
-  /** Before its record goes. @param stay its anonymous volumes outlive it */
-  async detach(stay: boolean): Promise<void> {
-    if (this.#names.length > 0 && stay) await this.#volumes.keep(anonymousOf(this.#mounts));
+  /** What is to be written down together with its record's removal, of anonymous volumes that outlive it. */
+  get keeping(): Change[] {
+    return this.#names.length > 0 ? this.#volumes.keeping(anonymousOf(this.#mounts)) : [];
+  }
+
+  /** That is written down. */
+  kept(): void {
+    this.#volumes.kept(anonymousOf(this.#mounts));
+  }
+
+  /** Both at once, where its own record is kept elsewhere. */
+  async keep(): Promise<void> {
+    if (this.#names.length > 0) await this.#volumes.keep(anonymousOf(this.#mounts));
   }
 
   /** Once its record is gone: anonymous volumes that nobody else has go too, unless they stay. */

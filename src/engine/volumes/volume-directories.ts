@@ -65,6 +65,11 @@ export class VolumeDirectories {
     return gone;
   }
 
+  /** It was retired, and is the volume's after all. */
+  bringBack(name: string, gone: string): void {
+    renameSync(gone, join(this.root, name));
+  }
+
   /** What an earlier engine did not come to the end of: retired directories, and content that was never adopted. */
   leftovers(): string[] {
     return readdirSync(this.root).flatMap((name) => {

@@ -11,7 +11,7 @@ import {
   planVolumeMount,
   type VolumeOptions,
 } from "../../storage/local-volume.ts";
-import type { RecordStore, Row } from "../../store/rows.ts";
+import type { Change, RecordStore, Row } from "../../store/rows.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { MountPoint } from "../mounts/mount-point.ts";
 import { Volume } from "./volume.ts";
@@ -133,19 +133,22 @@ export class Volumes {
     const settled = Promise.withResolvers<void>();
     volume.state = "removing";
     volume.settled = settled.promise;
+    let gone: string | undefined;
     try {
       await volume.unmount();
-      const gone = await this.directories.retire(volume.name);
+      gone = await this.directories.retire(volume.name);
       point("volume.remove.retired");
       await this.#store.apply({ remove: { kind: "volume", id: volume.name } });
       point("volume.remove.recorded");
       this.#byName.delete(volume.name);
       this.#tell("destroy", volume.name);
-      if (gone !== undefined)
+      const data = gone;
+      if (data !== undefined)
         void this.#parts.background(`removing the data of volume ${volume.name}`, () =>
-          this.#parts.removeFiles([gone]),
+          this.#parts.removeFiles([data]),
         );
     } catch (error) {
+      if (gone !== undefined) this.directories.bringBack(volume.name, gone);
       volume.state = "ready";
       throw error;
     } finally {
@@ -205,16 +208,25 @@ export class Volumes {
     }
   }
 
-  /** Before a container goes whose anonymous volumes stay: they no longer depend on it. */
+  /** Before a container goes whose anonymous volumes stay: what to write down, so that they no longer depend on it. */
+  keeping(names: readonly string[]): Change[] {
+    return this.#ownedOf(names).map((volume) => ({ put: encodeVolume(withoutOwner(volume.record)) }));
+  }
+
+  /** That is written down. */
+  kept(names: readonly string[]): void {
+    for (const volume of this.#ownedOf(names)) volume.record = withoutOwner(volume.record);
+  }
+
+  /** For a container whose own record is kept elsewhere. */
   async keep(names: readonly string[]): Promise<void> {
-    const kept = names.flatMap((name) => {
-      const volume = this.#byName.get(name);
-      if (volume?.record.madeFor === undefined) return [];
-      const { madeFor: _, ...record } = volume.record;
-      volume.record = record;
-      return [{ put: encodeVolume(record) }];
-    });
-    if (kept.length > 0) await this.#store.apply(...kept);
+    const changes = this.keeping(names);
+    if (changes.length > 0) await this.#store.apply(...changes);
+    this.kept(names);
+  }
+
+  #ownedOf(names: readonly string[]): Volume[] {
+    return names.flatMap((name) => this.#byName.get(name) ?? []).filter(({ record }) => record.madeFor !== undefined);
   }
 
   /** What these volumes' options say, mounted in a mount namespace that ends with its task: of those that nobody uses. */
@@ -262,6 +274,10 @@ export class Volumes {
     log("warn", `there is data of a volume ${name} that nothing is written down of: it is a volume again`);
     await this.#make({ name, driver: "local", options: null, labels: null });
   }
+}
+
+function withoutOwner({ madeFor: _, ...record }: VolumeRecord): VolumeRecord {
+  return record;
 }
 
 /** As Docker names what nobody named. */

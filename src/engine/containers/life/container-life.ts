@@ -4,6 +4,7 @@
  */
 
 import { OrlopError } from "../../../base/errors.ts";
+import { log } from "../../../base/log.ts";
 import { Serial } from "../../../base/serial.ts";
 import type { ContainerCreateBody } from "../../../spec/engine-api-container.ts";
 import type { EngineParts } from "../../engine-parts.ts";
@@ -113,6 +114,15 @@ export class ContainerLife {
   async write(run: RunRecord, more: Pick<ContainerRecord, "restarts"> = {}): Promise<void> {
     this.record = { ...this.record, run, ...more };
     if (!this.isTransient) await this.store();
+  }
+
+  /** As `write`, of what its monitor knows too: where the disk takes nothing, life goes on, and the next engine asks the monitor. */
+  async note(run: RunRecord, more: Pick<ContainerRecord, "restarts"> = {}): Promise<void> {
+    try {
+      await this.write(run, more);
+    } catch (error) {
+      log("error", `what became of container ${this.id} could not be written down`, error);
+    }
   }
 
   async store(): Promise<void> {

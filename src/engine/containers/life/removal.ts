@@ -20,12 +20,7 @@ export class ContainerRemoval {
   async vanish(last: RunRecord, withVolumes = this.#life.isTransient): Promise<void> {
     const life = this.#life;
     const { parts, places, volumes } = life;
-    life.phase = "removing";
-    life.restarts.cancelTimer();
-    point("container.remove.begun");
-    await volumes.detach(!withVolumes);
-    await parts.storeOf(life.record).apply({ remove: { kind: "container", id: life.id } });
-    point("container.remove.recorded");
+    await this.#forgetRecord(!withVolumes);
     parts.forget(life.container);
     await volumes.leave(!withVolumes);
     this.#io.dismiss(this.#io.takeArrivals());
@@ -40,6 +35,33 @@ export class ContainerRemoval {
       if (cleared === undefined) await this.#clearAway(places.owned, clear);
       else if (await cleared) await parts.sweepFiles(places.owned);
     });
+  }
+
+  /** Where that fails (a full disk), the container is what it was before, says why, and can be removed again. */
+  async #forgetRecord(keepVolumes: boolean): Promise<void> {
+    const life = this.#life;
+    const { parts, volumes, phase } = life;
+    life.phase = "removing";
+    life.restarts.cancelTimer();
+    point("container.remove.begun");
+    try {
+      const gone = { remove: { kind: "container", id: life.id } } as const;
+      const store = parts.storeOf(life.record);
+      if (!keepVolumes) await store.apply(gone);
+      else if (life.isTransient) {
+        await volumes.keep();
+        await store.apply(gone);
+      } else {
+        await store.apply(...volumes.keeping, gone);
+        volumes.kept();
+      }
+    } catch (error) {
+      life.phase = phase;
+      const reason = `it could not be removed: ${(error as Error).message}`;
+      life.record = { ...life.record, run: { ...life.run, error: reason } };
+      throw error;
+    }
+    point("container.remove.recorded");
   }
 
   /** Of the last run: its networks, its group, and these folders. */

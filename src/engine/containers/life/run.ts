@@ -38,7 +38,7 @@ export class ContainerRun {
     life.isPaused = life.group.isFrozen();
     life.volumes.adopt();
     if (life.run.status !== "running")
-      await life.write({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
+      await life.note({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
     this.watch(process, groupPath);
     this.#health.watch(false);
   }
@@ -118,7 +118,7 @@ export class ContainerRun {
       return;
     }
     const { run, restarts } = life.restarts.afterEnd(ended);
-    await life.write(run, life.withRestarts(restarts));
+    await life.note(run, life.withRestarts(restarts));
     point("container.exit.recorded");
     if (restarts.isWaiting) point("container.restart.recorded");
     this.#tellEnd(ended);

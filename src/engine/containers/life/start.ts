@@ -179,7 +179,7 @@ export class ContainerStart {
         pid: started.pid,
         startedNs: String(started.startedNs),
       } as const;
-      await life.write(record, life.withRestarts({ isWaiting: false }));
+      await life.note(record, life.withRestarts({ isWaiting: false }));
       point("container.start.recorded");
       life.parts.networks.noteStart(life.container);
       life.tell("start");
@@ -240,13 +240,13 @@ export class ContainerStart {
     if (error.code !== "unkillable") this.#its.removal.clear(); // else that is under way
     if (error.code === "executor_lost" && life.restarts.isWaiting) {
       // What carries plans out was killed, which says nothing of this one: the container still waits for its start.
-      await life.write({ ...life.run, error: error.message }, life.withRestarts(laterStill(life.restarts.state)));
+      await life.note({ ...life.run, error: error.message }, life.withRestarts(laterStill(life.restarts.state)));
       life.restarts.schedule();
       return error;
     }
     const run = { ...life.run, exitCode, error: error.message };
     if (life.isTransient) await this.#its.removal.vanish(run);
-    else await life.write(run, life.withRestarts({ isWaiting: false }));
+    else await life.note(run, life.withRestarts({ isWaiting: false }));
     return error;
   }
 }
