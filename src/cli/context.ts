@@ -14,9 +14,9 @@ export interface CliContext extends Caller {
   readonly executor: string;
   /** How a supervisor is started; not in the engine itself, which has one. */
   readonly launch?: Launch;
-  /** A line on standard output. */
+  /** A line on standard output, without what a terminal would obey. */
   readonly print: (line: string) => Promise<void>;
-  /** A line on standard error. */
+  /** The same on standard error. */
   readonly warn: (line: string) => Promise<void>;
 }
 

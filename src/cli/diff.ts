@@ -1,5 +1,6 @@
 /** `orlop diff`. */
 import { command } from "./context.ts";
+import { printableLine } from "./printable.ts";
 
 const letters = { 0: "C", 1: "A", 2: "D" } as const;
 
@@ -12,7 +13,7 @@ export const diff = command({
   examples: ["orlop diff web"],
   async run({ args, engine, print }) {
     for (const { Kind, Path } of await engine.containers.changes(args[0] as string))
-      await print(`${letters[Kind]} ${Path}`);
+      await print(`${letters[Kind]} ${printableLine(Path)}`);
     return 0;
   },
 });

@@ -19,7 +19,7 @@ export const doctor = command({
     "It tries each thing in a process of its own, changes nothing, and starts no engine. The exit code is 1 when something is missing that Orlop needs (✗); what is marked ! works less well.",
   flags: { json: { type: "switch", help: "As JSON" } },
   examples: ["orlop doctor", "orlop doctor --json"],
-  async run({ flags, engine, places, executor, version, print, terminal }) {
+  async run({ flags, engine, places, executor, version, print, stdout, terminal }) {
     const findings = await examine({
       machine: thisMachine(executor),
       executor,
@@ -31,7 +31,7 @@ export const doctor = command({
     if (flags.json) await print(JSON.stringify(findings, undefined, 2));
     else {
       const coloured = (await terminal()).isTerminal(1);
-      for (const finding of findings) await print(render(finding, coloured));
+      for (const finding of findings) await stdout.write(`${render(finding, coloured)}\n`);
     }
     return findings.some((finding) => finding.level === "missing") ? 1 : 0;
   },

@@ -3,6 +3,7 @@
 import { parseCallerTime } from "./caller-time.ts";
 import { command } from "./context.ts";
 import { parseFilters } from "./key-filters.ts";
+import { printableLine } from "./printable.ts";
 
 export const events = command({
   name: "events",
@@ -32,7 +33,7 @@ export const events = command({
       ...(flags.until === undefined ? {} : { until: parseCallerTime(flags.until, "--until", now, context) }),
       ...(flags.filter.length === 0 ? {} : { filters: parseFilters(flags.filter) }),
     });
-    for await (const line of lines) await print(flags.format === "json" ? line : formatEvent(line));
+    for await (const line of lines) await print(flags.format === "json" ? line : printableLine(formatEvent(line)));
     return 0;
   },
 });

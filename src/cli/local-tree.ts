@@ -116,11 +116,14 @@ function* contentOf(path: Buffer, size: number): Generator<Uint8Array, void> {
   yield tarPadding(size);
 }
 
-/** Writes an archive's entries into a directory. Nothing is written through a link that came with the archive. */
+/**
+ * Writes an archive's entries into a directory. Nothing is written through a link that came with the archive. A directory is its
+ * maker's alone until everything is in it: who else may write there then could put links in the way of what still comes.
+ */
 export class LocalWriter implements TarSink {
   readonly #directory: string;
   readonly #rename: (path: string) => string;
-  readonly #times: [path: Buffer, seconds: number][] = [];
+  readonly #directories: { readonly place: Buffer; readonly mode: number; readonly seconds: number }[] = [];
   #fd: number | undefined;
   #place: Buffer | undefined;
   #entry: TarEntry | undefined;
@@ -158,14 +161,19 @@ export class LocalWriter implements TarSink {
       lutimesSync(place, seconds, seconds);
       return;
     }
-    chmodSync(place, entry.mode);
-    if (entry.kind === "directory") this.#times.push([place, seconds]);
-    else utimesSync(place, seconds, seconds);
+    if (entry.kind === "directory") this.#directories.push({ place, mode: entry.mode, seconds });
+    else {
+      chmodSync(place, entry.mode);
+      utimesSync(place, seconds, seconds);
+    }
   }
 
-  /** Directories get their times when everything in them is there. */
+  /** Directories get their modes and times when everything in them is there, the inner ones first. */
   end(): void {
-    for (const [place, seconds] of this.#times.reverse()) utimesSync(place, seconds, seconds);
+    for (const { place, mode, seconds } of this.#directories.reverse()) {
+      chmodSync(place, mode);
+      utimesSync(place, seconds, seconds);
+    }
   }
 
   #clean(path: ByteString): ByteString {
@@ -191,7 +199,7 @@ export class LocalWriter implements TarSink {
 
   #makeDirectory(place: Buffer): void {
     const stat = lstatSync(place, { throwIfNoEntry: false });
-    if (stat === undefined) mkdirSync(place);
+    if (stat === undefined) mkdirSync(place, { mode: 0o700 });
     else if (!stat.isDirectory()) throw OrlopError.of("no_overwrite_file", { path: place.toString() });
   }
 

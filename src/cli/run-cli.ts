@@ -9,6 +9,7 @@ import type { CliContext } from "./context.ts";
 import { CommandFailure, StartFailure, startExitCode } from "./exit-code.ts";
 import { globalFlags } from "./global-flags.ts";
 import { brokenPipeExitCode, isBrokenPipe } from "./output.ts";
+import { printable } from "./printable.ts";
 
 export type GlobalFlags = FlagValues<typeof globalFlags>;
 
@@ -69,8 +70,8 @@ function contextOf(flags: GlobalFlags, program: Program, caller: Caller): CliCon
     ...program.engineOf(flags),
     version: program.version,
     executor: program.executor,
-    print: (line) => caller.stdout.write(`${line}\n`),
-    warn: (line) => caller.stderr.write(`${line}\n`),
+    print: (line) => caller.stdout.write(`${printable(line)}\n`),
+    warn: (line) => caller.stderr.write(`${printable(line)}\n`),
   };
 }
 
@@ -84,7 +85,7 @@ async function report(error: unknown, failure: number, caller: Caller): Promise<
     (error instanceof Error && error.name === "EngineError");
   // Anything else is a fault of ours: then the stack says where.
   const text = expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
-  await caller.stderr.write(`orlop: ${text}\n`);
+  await caller.stderr.write(`orlop: ${printable(text)}\n`);
   return error instanceof StartFailure ? startExitCode(error, failure) : failure;
 }
 

@@ -3,6 +3,7 @@
 import { formatSize } from "../base/size.ts";
 import type { ProgressMessage } from "../client/image-types.ts";
 import type { Output } from "./output.ts";
+import { printable, printableLine } from "./printable.ts";
 
 /** Drawn at most so often. */
 const everyMs = 50;
@@ -27,8 +28,8 @@ export async function showProgress(
 }
 
 function textOf({ id, status = "", stream }: ProgressMessage): string {
-  if (stream !== undefined) return stream.trimEnd();
-  return id === undefined ? status : `${id}: ${status}`;
+  if (stream !== undefined) return printable(stream.trimEnd());
+  return printableLine(id === undefined ? status : `${id}: ${status}`);
 }
 
 class PlainProgress {
