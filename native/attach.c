@@ -12,7 +12,9 @@
 
 enum { STREAM_HEADER = 8 };
 
-static bool raw(void) { return monitor.stdio_flags & STDIO_TERMINAL; }
+static bool framed(const struct peer *peer) {
+  return ((monitor.stdio_flags & STDIO_TERMINAL) == 0) != ((peer->streams & TURNED_BIT) != 0);
+}
 
 void attach_forget(struct peer *peer) {
   if (peer->pending != NULL)
@@ -76,7 +78,7 @@ static void deliver(struct peer *peer, const uint8_t *head, size_t head_size, co
 static void deliver_output(struct peer *peer, int stream, const uint8_t *bytes, size_t size) {
   uint8_t head[STREAM_HEADER] = {(uint8_t)stream,       0,                     0,                    0,
                                  (uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
-  deliver(peer, head, raw() ? 0 : sizeof head, bytes, size);
+  deliver(peer, head, framed(peer) ? sizeof head : 0, bytes, size);
 }
 
 static bool wants(const struct peer *peer, int stream) {

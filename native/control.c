@@ -170,7 +170,7 @@ static bool take_greeting(struct peer *peer, uint8_t kind, struct span payload) 
     return given_begin(peer, payload);
   if (kind != F_ATTACH || !take_u8(&payload, &streams) || !take_u8(&payload, &flags) || payload.size != 0)
     return false;
-  if (streams > 7 || flags > 1)
+  if (streams > CLIENT_BITS || flags > 1)
     return false;
   attach_begin(peer, streams, flags == 1);
   return true;

@@ -26,7 +26,7 @@ bool given_begin(struct peer *peer, struct span payload) {
   struct span keys, input;
   if (!take_u8(&payload, &streams) || !take_bytes(&payload, &keys) || !take_bytes(&payload, &input))
     return false;
-  if (peer->passed < 0 || payload.size != 0 || streams > 7 || keys.size > KEYS_MAX)
+  if (peer->passed < 0 || payload.size != 0 || streams > CLIENT_BITS || keys.size > KEYS_MAX)
     return false;
   memcpy(peer->keys, keys.at, keys.size);
   peer->keys_count = (uint8_t)keys.size;

@@ -53,12 +53,25 @@ static int become_init(struct task *task, int pid_pipe, union argument *arg) {
   return (int)syscall(SYS_execveat, self, "", arg[0].l.at, arg[2].l.at, AT_EMPTY_PATH);
 }
 
+/* Until then the first process shows the supervisor's words, which are no business of the container's: the pipe ends as the init
+ * begins, and has a byte in it where that failed. */
+static void await_init(const int *begun) {
+  char byte;
+  ssize_t got;
+  close(begun[1]);
+  do
+    got = read(begun[0], &byte, 1);
+  while (got < 0 && errno == EINTR);
+  if (got != 0)
+    _exit(125);
+}
+
 /* argv: what the init is called; program, env: as for `exec`. */
 int step_init(struct task *task, union argument *arg) {
-  int pid_pipe[2];
+  int pid_pipe[2], begun[2];
   if (task->self < 0)
     return fail(task, EINVAL, "init without open-init");
-  if (pipe2(pid_pipe, O_CLOEXEC) < 0)
+  if (pipe2(pid_pipe, O_CLOEXEC) < 0 || pipe2(begun, O_CLOEXEC) < 0)
     return -1;
   block_signals();
   pid_t child = fork();
@@ -66,12 +79,15 @@ int step_init(struct task *task, union argument *arg) {
     return -1;
   if (child == 0) {
     take_terminal();
+    await_init(begun);
     return step_exec(task, &arg[1]);
   }
   if (write(pid_pipe[1], &child, sizeof child) != sizeof child)
     return -1;
   become_init(task, pid_pipe[0], arg);
-  return fail(task, errno, "the init");
+  int failure = errno;
+  (void)!write(begun[1], "", 1);
+  return fail(task, failure, "the init");
 }
 
 /* Until no child is left to reap. The program's wait status, or -1 while it runs. */

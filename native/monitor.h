@@ -22,6 +22,8 @@ enum {
 };
 
 enum { STDIN_BIT = 1, STDOUT_BIT = 2, STDERR_BIT = 4 };
+/* Of an attached client: it wants frames of what a terminal says, and none of what pipes do. */
+enum { TURNED_BIT = 8, CLIENT_BITS = 15 };
 enum { STDIO_KEEP_STDIN = 1, STDIO_TERMINAL = 2 };
 
 /* ── the loop's sources (monitor.c) ────────────────────────────────────────────────────────────────────────────── */

@@ -39,8 +39,8 @@ const healths = ["starting", "healthy", "unhealthy", "none"];
 export interface FilterSurroundings {
   /** Those that there are, for containers that were given one by its id. */
   readonly networks: readonly NamedNetwork[];
-  /** The image that is meant by a name or an id. */
-  readonly imageOf: (written: string) => Digest | undefined;
+  /** By the name or id of an image that is there: it, and those that were made from it. */
+  readonly families: ReadonlyMap<string, ReadonlySet<Digest>>;
 }
 
 /**
@@ -52,7 +52,7 @@ export function filterContainers(
   containers: readonly Container[],
   { all, limit, filters }: ListQuery,
   find: (reference: string) => Container,
-  { networks, imageOf }: FilterSurroundings,
+  { networks, families }: FilterSurroundings,
 ): Container[] {
   check(filters, "status", (status) => statuses.includes(status), statuses.join(", "));
   check(filters, "health", (health) => healths.includes(health), healths.join(", "));
@@ -73,7 +73,7 @@ export function filterContainers(
       holds(names, (name) => name.test(container.name) || name.test(`/${container.name}`)) &&
       holds(filters["status"], (status) => container.status === status) &&
       holds(filters["exited"], (code) => hasExitedWith(container, Number(code))) &&
-      holds(filters["ancestor"], (image) => isOf(container, image, imageOf(image))) &&
+      holds(filters["ancestor"], (image) => isOf(container, image, families.get(image))) &&
       holds(before, (other) => at > other) &&
       holds(since, (other) => at < other) &&
       holds(filters["health"], (health) => health === (container.health.current?.status ?? "none")) &&
@@ -95,7 +95,7 @@ function holds<T>(values: readonly T[] | undefined, test: (value: T) => boolean)
 
 function check(filters: Filters, key: string, isRight: (value: string) => boolean, expected: string): void {
   const wrong = filters[key]?.find((value) => !isRight(value));
-  if (wrong !== undefined) throw OrlopError.of("bad_value", { what: `${key} filter`, value: wrong, expected });
+  if (wrong !== undefined) throw OrlopError.of("bad_filter", { filter: `${key}=${wrong}`, expected });
 }
 
 function isTrue(text: string): boolean {
@@ -110,9 +110,10 @@ function hasExitedWith({ status, run }: Container, code: number): boolean {
   return status === "exited" && run.exitCode === code;
 }
 
-/** Of the image that the name means now: an older one of this name is another. */
-function isOf({ body, record }: Container, image: string, id: Digest | undefined): boolean {
-  return id === undefined ? isHostImage(image) && isHostImage(body.Image) : record.image?.id === id;
+/** Of the image that the name means now, or of one made from it: an older one of this name is another. */
+function isOf({ body, record }: Container, image: string, family: ReadonlySet<Digest> | undefined): boolean {
+  if (family === undefined) return isHostImage(image) && isHostImage(body.Image);
+  return record.image !== undefined && family.has(record.image.id);
 }
 
 export interface NamedNetwork {
@@ -163,6 +164,6 @@ function namePattern(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch (error) {
-    throw OrlopError.of("bad_value", { what: "name filter", value: text, expected: "a regular expression" }, error);
+    throw OrlopError.of("bad_filter", { filter: `name=${text}`, expected: "a regular expression" }, error);
   }
 }

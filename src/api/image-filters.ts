@@ -64,7 +64,7 @@ export function danglingOf(values: readonly string[] | undefined): boolean | und
   if (value === undefined) return undefined;
   const isTrue = ["1", "true", "t"].includes(value.toLowerCase());
   if (!isTrue && !["0", "false", "f"].includes(value.toLowerCase()))
-    throw OrlopError.of("bad_value", { what: "dangling filter", value, expected: "true or false" });
+    throw OrlopError.of("bad_filter", { filter: `dangling=${value}`, expected: "true or false" });
   return isTrue;
 }
 

@@ -48,9 +48,14 @@ test.each([
   () => filters("status")("{", "filters"),
   () => filters("status")("[]", "filters"),
   () => filters("status")('{"status":[1]}', "filters"),
-  () => filters("status")('{"shape":["round"]}', "filters"),
 ])("%p is refused", (parse) => {
   expect(parse).toThrow(/^invalid parameter/);
+});
+
+test("an unknown filter is refused in Docker's words", () => {
+  expect(() => filters("status", "name")('{"shape":["round"]}', "filters")).toThrow(
+    "invalid filter 'shape': expected status, name",
+  );
 });
 
 test("what is not carried out is refused by name", () => {

@@ -45,7 +45,7 @@ export function filters(...known: readonly string[]): ParseParameter<Filters> {
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse("a JSON object");
     return Object.fromEntries(
       Object.entries(value).map(([key, entry]) => {
-        if (!known.includes(key)) throw refuse(`filters among ${known.join(", ")}`);
+        if (!known.includes(key)) throw OrlopError.of("bad_filter", { filter: key, expected: known.join(", ") });
         const list = Array.isArray(entry) ? entry : Object.keys((entry ?? {}) as object);
         if (!list.every((item) => typeof item === "string")) throw refuse("texts in the lists");
         return [key, list];

@@ -44,8 +44,13 @@ test.each([
   expect(() => router.match(method, target)).toThrow("page not found");
 });
 
-test.each(["/v1.23/things/json", "/v1.52/things/json", "/v2.1/things/json"])("%s is of another version", (target) => {
-  expect(() => router.match("GET", target)).toThrow("is not supported");
+test.each([
+  ["/v1.23/things/json", "client version 1.23 is too old. Minimum supported API version is 1.24"],
+  ["/v0.9/things/json", "client version 0.9 is too old"],
+  ["/v1.52/things/json", "client version 1.52 is too new. Maximum supported API version is 1.51"],
+  ["/v2.1/things/json", "client version 2.1 is too new"],
+])("%s is of another version", (target, message) => {
+  expect(() => router.match("GET", target)).toThrow(message);
 });
 
 test("no two routes are the same, and each has its operation once", () => {

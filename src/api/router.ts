@@ -33,7 +33,7 @@ export class Router {
     }
   }
 
-  /** @throws {OrlopError} page_not_found, api_version; feature_missing, no_swarm: of Docker's operations those that are not here */
+  /** @throws {OrlopError} page_not_found, api_version_old, api_version_new; feature_missing, no_swarm: of Docker's operations those that are not here */
   match(method: string, target: string): Match {
     const mark = target.indexOf("?");
     const path = mark < 0 ? target : target.slice(0, mark);
@@ -56,8 +56,10 @@ export class Router {
 function minorOf(version: string | undefined): number {
   if (version === undefined) return API_MAX_MINOR;
   const [major, minor] = version.split(".").map(Number);
-  if (major !== 1 || minor === undefined || minor < API_MIN_MINOR || minor > API_MAX_MINOR)
-    throw OrlopError.of("api_version", { version, least: `1.${API_MIN_MINOR}`, most: `1.${API_MAX_MINOR}` });
+  if (major === 0 || (major === 1 && (minor ?? 0) < API_MIN_MINOR))
+    throw OrlopError.of("api_version_old", { version, least: `1.${API_MIN_MINOR}` });
+  if (major !== 1 || minor === undefined || minor > API_MAX_MINOR)
+    throw OrlopError.of("api_version_new", { version, most: `1.${API_MAX_MINOR}` });
   return minor;
 }
 

@@ -1,11 +1,13 @@
 /** Containers: made, listed, inspected, started, ended, removed. Translates only; `src/engine` decides. */
 
+import type { Engine } from "../engine/engine.ts";
+import { descendantsOf } from "../engine/images/descendants.ts";
+import type { ImageRecord } from "../engine/images/image-record.ts";
+import type { Digest } from "../spec/digest.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";
-
 import { parseContainerUpdate } from "../spec/engine-api-update.ts";
 import { parsePlatform } from "../spec/platform.ts";
-import { containerFilterKeys, filterContainers } from "./container-filters.ts";
-
+import { containerFilterKeys, type FilterSurroundings, filterContainers } from "./container-filters.ts";
 import { inspection, summary } from "./container-json.ts";
 import { createOfVersion } from "./create-version.ts";
 import { networkSettings, summaryNetworks, summaryPorts } from "./network-json.ts";
@@ -46,7 +48,7 @@ export const containerRoutes = [
       const networks = query.filters["network"] === undefined ? [] : await engine.networks.all();
       const found = filterContainers(newestFirst, query, find, {
         networks,
-        imageOf: (written) => engine.images.table.find(written)?.image.id,
+        families: await families(query.filters["ancestor"] ?? [], engine),
       });
       const nowMs = Date.now();
       const summaries = found.map(async (container) => {
@@ -183,6 +185,16 @@ export const containerRoutes = [
     },
   }),
 ];
+
+async function families(names: readonly string[], { images }: Engine): Promise<FilterSurroundings["families"]> {
+  const found = new Map<string, ReadonlySet<Digest>>();
+  const history = async (image: ImageRecord) => (await images.config(image)).history;
+  for (const name of names) {
+    const ancestor = images.table.find(name)?.image;
+    if (ancestor !== undefined) found.set(name, await descendantsOf(ancestor, { images: images.table.all(), history }));
+  }
+  return found;
+}
 
 /** dockerode sends what belongs into the query in the body too; what says the same twice is said once. */
 function withoutQuery(

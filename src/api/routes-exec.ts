@@ -32,7 +32,7 @@ export const execRoutes = [
     operation: "ExecStart",
     body: true,
     async handle({ params, body, engine, apiMinor }) {
-      const { Detach, ConsoleSize } = parseExecStart(body ?? {});
+      const { Detach, ConsoleSize, Tty } = parseExecStart(body ?? {});
       const exec = engine.containers.exec(params.id);
       exec.claim(has(apiMinor, "consoleSize") ? ConsoleSize : undefined);
       if (Detach) {
@@ -41,8 +41,8 @@ export const execRoutes = [
       }
       return {
         kind: "hijack",
-        contentType: streamType(exec.body.Tty, apiMinor),
-        take: (client) => startAttached(exec, client),
+        contentType: streamType(Tty, apiMinor),
+        take: (client) => startAttached(exec, client, Tty),
       };
     },
   }),
@@ -64,14 +64,18 @@ export const execRoutes = [
   }),
 ];
 
-/** The answer's head is gone by now: why it did not start is told where its output would be, as Docker does. */
-async function startAttached(exec: Exec, client: Duplex): Promise<void> {
-  const joining = new ExecClient(client);
+/**
+ * The answer's head is gone by now: why it did not start is told where its output would be, as Docker does.
+ *
+ * @param isRaw the client takes what comes without frames, whether there is a terminal or not
+ */
+async function startAttached(exec: Exec, client: Duplex, isRaw: boolean): Promise<void> {
+  const joining = new ExecClient(client, isRaw !== exec.body.Tty);
   try {
     await exec.start(joining);
   } catch (error) {
     const bytes = new TextEncoder().encode(`${error instanceof Error ? error.message : error}\r\n`);
-    joining.end(exec.body.Tty ? bytes : encodeAttachFrame(1, bytes));
+    joining.end(isRaw ? bytes : encodeAttachFrame(1, bytes));
     if (!(error instanceof OrlopError)) throw error;
   }
 }

@@ -119,12 +119,12 @@ function filterNetworks(networks: readonly Network[], given: Filters): Network[]
     given[key] === undefined || given[key].some((value) => test(value, network));
   const dangling = of("dangling", (value, network) => {
     if (!["true", "1", "false", "0"].includes(value))
-      throw OrlopError.of("bad_value", { what: "dangling filter", value, expected: "true or false" });
+      throw OrlopError.of("bad_filter", { filter: `dangling=${value}`, expected: "true or false" });
     return (value === "true" || value === "1") === (network.members.size === 0 && !isBuiltIn(network.name));
   });
   const type = of("type", (value, network) => {
     if (value !== "custom" && value !== "builtin")
-      throw OrlopError.of("bad_value", { what: "type filter", value, expected: "custom or builtin" });
+      throw OrlopError.of("bad_filter", { filter: `type=${value}`, expected: "custom or builtin" });
     return (value === "builtin") === isBuiltIn(network.name);
   });
   const tests = [

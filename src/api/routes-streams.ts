@@ -26,7 +26,7 @@ const condition: ParseParameter<WaitCondition> = (given, name) => {
 };
 
 const tail: ParseParameter<number | undefined> = (given, name) => {
-  if (given === undefined || given === "" || given === "all" || given === "-1") return undefined;
+  if (given === undefined || given === "" || given === "all" || /^-\d{1,9}$/.test(given)) return undefined;
   if (!/^\d{1,9}$/.test(given))
     throw OrlopError.of("bad_value", {
       what: `parameter ${name}`,
@@ -112,8 +112,7 @@ export const streamRoutes = [
     },
     handle({ params, query, engine, signal, apiMinor }) {
       const container = engine.containers.get(params.id);
-      if (!query.stdout && !query.stderr)
-        throw OrlopError.of("bad_value", { what: "streams", value: "", expected: "stdout=1, stderr=1 or both" });
+      if (!query.stdout && !query.stderr) throw OrlopError.of("no_stream", {});
       const { since, until, tail: lines, ...chosen } = query;
       const logs = container.logs(
         {

@@ -11,9 +11,9 @@ export const topRoutes = [
     path: "/containers/:id/top",
     operation: "ContainerTop",
     query: { ps_args: text },
-    handle({ params, query, engine }) {
+    async handle({ params, query, engine }) {
       const container = engine.containers.get(params.id);
-      const { titles, processes } = topOf(container, engine, query.ps_args ?? "-ef");
+      const { titles, processes } = await topOf(container, engine, query.ps_args ?? "-ef");
       return json({ Titles: titles, Processes: processes });
     },
   }),

@@ -11,8 +11,7 @@ export function foundJson({ name, description, stars, isOfficial }: FoundReposit
 /** @throws {OrlopError} bad_value */
 export function searchFilter(filters: Filters): (found: FoundRepository) => boolean {
   const stars = (filters["stars"] ?? []).map((text) => {
-    if (!/^\d{1,9}$/.test(text))
-      throw OrlopError.of("bad_value", { what: "stars filter", value: text, expected: "a number" });
+    if (!/^\d{1,9}$/.test(text)) throw OrlopError.of("bad_filter", { filter: `stars=${text}`, expected: "a number" });
     return Number(text);
   });
   const official = truthOf(filters, "is-official");
@@ -27,6 +26,6 @@ function truthOf(filters: Filters, key: string): boolean | undefined {
   const value = filters[key]?.[0];
   if (value === undefined) return undefined;
   if (!["1", "0", "true", "false"].includes(value))
-    throw OrlopError.of("bad_value", { what: `${key} filter`, value, expected: "true or false" });
+    throw OrlopError.of("bad_filter", { filter: `${key}=${value}`, expected: "true or false" });
   return value === "1" || value === "true";
 }

@@ -32,7 +32,7 @@ function truthOf(name: string, values: readonly string[]): boolean {
   const yes = words.has("true") || words.has("1");
   const no = words.has("false") || words.has("0");
   if (yes !== no) return yes;
-  throw OrlopError.of("bad_value", { what: `filter ${name}`, value: values.join(","), expected: "true or false" });
+  throw OrlopError.of("bad_filter", { filter: `${name}=${values.join()}`, expected: "true or false" });
 }
 
 function hasLabel({ record }: Volume, label: string): boolean {

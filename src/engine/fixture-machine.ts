@@ -14,12 +14,14 @@ export const testMachine: Machine = {
     v2: undefined,
   },
   cgroupVersion: 1,
+  memoryNodes: 1,
   cpus: 4,
   memoryBytes: 8 * 2 ** 30,
   hostname: "machine",
   kernelRelease: "6.1.0-18-amd64",
   storageDriver: "overlay",
   readyStarts: 4,
+  securityModules: [],
   lastCapability: 40,
 };
 

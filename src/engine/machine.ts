@@ -17,6 +17,8 @@ export interface Machine {
   /** Where limits are: 1 on hybrid machines too. */
   readonly cgroupVersion: 1 | 2;
   readonly cpus: number;
+  /** The highest number of one, and one. */
+  readonly memoryNodes: number;
   readonly memoryBytes: number;
   readonly hostname: string;
   /** As uname(2) gives it, e.g. "6.1.0-18-amd64". */
@@ -25,6 +27,8 @@ export interface Machine {
   readonly storageDriver: StorageDriver;
   /** How many starts of a kind are begun ahead at most: ORLOP_READY_STARTS. */
   readonly readyStarts: number;
+  /** Those that the kernel uses (lsm(7)). */
+  readonly securityModules: readonly string[];
   /** The highest capability that the kernel has. */
   readonly lastCapability: number;
 }
@@ -42,13 +46,25 @@ export function readMachine(): Machine {
     cgroups,
     cgroupVersion: isUnified(cgroups) ? 2 : 1,
     cpus: availableParallelism(),
+    memoryNodes: Number(/(\d+)\s*$/.exec(readText("/sys/devices/system/node/online") ?? "0")?.[1]) + 1,
     memoryBytes: totalmem(),
     hostname: hostname(),
     kernelRelease: release(),
     storageDriver: parseStorageDriver(process.env["ORLOP_STORAGE"]),
     readyStarts: parseReadyStarts(process.env["ORLOP_READY_STARTS"]),
+    securityModules: securityModules(),
     lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8")),
   };
+}
+
+function securityModules(): string[] {
+  const names = (readText("/sys/kernel/security/lsm") ?? "").trim().split(",");
+  // securityfs may not be mounted.
+  const found = [
+    readText("/sys/module/apparmor/parameters/enabled")?.startsWith("Y") ? "apparmor" : "",
+    readText("/sys/fs/selinux/enforce") === undefined ? "" : "selinux",
+  ];
+  return [...new Set([...names, ...found])].filter((name) => name !== "");
 }
 
 /** A small file's content; undefined when it is not there. */

@@ -134,14 +134,14 @@ export interface MonitorLink extends Disposable {
 }
 
 export interface AttachOptions {
-  /** 1 stdin, 2 stdout, 4 stderr. */
+  /** 1 stdin, 2 stdout, 4 stderr; 8: what a terminal says in frames, what pipes say without. */
   readonly streams: number;
   /** Begin with the unfinished line that the log does not have yet. */
   readonly partial?: boolean;
 }
 
 export interface GivenClient {
-  /** 1 stdin, 2 stdout, 4 stderr. */
+  /** As AttachOptions has it. */
   readonly streams: number;
   /** Empty: no keys detach. */
   readonly detachKeys: readonly number[];

@@ -123,7 +123,7 @@ export function encodeResize(rows: number, columns: number): Uint8Array {
   return encodeFrame(frameKind.RESIZE, payload);
 }
 
-/** streams: 1 stdin, 2 stdout, 4 stderr. flags: 1 = begin with the unfinished line that the log does not have yet. */
+/** streams: 1 stdin, 2 stdout, 4 stderr, 8 turned (see AttachOptions). flags: 1 = begin with the unfinished line that the log does not have yet. */
 export function encodeAttach(streams: number, flags: number): Uint8Array {
   return encodeFrame(frameKind.ATTACH, Uint8Array.of(streams, flags));
 }

@@ -35,16 +35,12 @@ const RTMAX = 64;
 /**
  * The number of "SIGTERM", "TERM", "term", "15", "SIGRTMIN+3" or "RTMAX-1".
  *
- * @throws {OrlopError} bad_value
+ * @throws {OrlopError} bad_signal
  */
 export function parseSignal(text: string): number {
   const number = /^\d{1,3}$/.test(text) ? Number(text) : numberOf(text.toUpperCase().replace(/^SIG/, ""));
   if (number !== undefined && number >= 1 && number <= RTMAX) return number;
-  throw OrlopError.of("bad_value", {
-    what: "signal",
-    value: text,
-    expected: `a name such as SIGTERM, TERM or SIGRTMIN+3, or a number from 1 to ${RTMAX}`,
-  });
+  throw OrlopError.of("bad_signal", { signal: text, most: RTMAX });
 }
 
 function numberOf(name: string): number | undefined {

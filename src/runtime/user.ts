@@ -78,7 +78,7 @@ function findUser(text: string, passwd: string): PasswdEntry {
     if (isId(found.uid) && isId(found.gid)) return found;
   }
   if (uid !== undefined) return { name: "", uid, gid: 0, home: "/" };
-  throw OrlopError.of("bad_value", { what: "user", value: text, expected: "a number, or a name in its /etc/passwd" });
+  throw OrlopError.of("no_such_user", { user: text });
 }
 
 /** name:password:gid:member,member */
@@ -86,7 +86,7 @@ function findGroup(text: string, group: string): number {
   if (isNumber(text)) return parseId("group", text);
   for (const lines = new AccountLines(group); lines.next(3); )
     if (lines.is(0, text) && text !== "" && isId(lines.number(2))) return lines.number(2);
-  throw OrlopError.of("bad_value", { what: "group", value: text, expected: "a number, or a name in its /etc/group" });
+  throw OrlopError.of("no_such_group", { group: text });
 }
 
 function groupsOf(name: string, group: string): number[] {

@@ -40,7 +40,7 @@ const hostName: Read<string> = (value, path) => {
 
 export const absolutePath: Read<string> = (value, path) => {
   const directory = text(value, path);
-  if (directory !== "" && !directory.startsWith("/")) throw wrong(path, directory, "an absolute path");
+  if (directory !== "" && !directory.startsWith("/")) throw OrlopError.of("bad_working_directory", { path: directory });
   return directory;
 };
 

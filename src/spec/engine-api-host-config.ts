@@ -147,8 +147,23 @@ export const consoleSize: Read<readonly [rows: number, columns: number]> = (valu
 /** Below 6 MiB the kernel may not even be able to start a program (Docker's limit). */
 export const memory: Read<number> = (value, path) => {
   const sizeBytes = whole(0)(value, path);
-  if (sizeBytes > 0 && sizeBytes < 6 * 1024 * 1024) throw wrong(path, sizeBytes, "at least 6291456 bytes (6 MiB)");
+  if (sizeBytes > 0 && sizeBytes < 6 * 1024 * 1024) {
+    const which = path.endsWith("Reservation") ? "reservation" : "limit";
+    throw OrlopError.of("bad_limit", {
+      ...{ reason: `Minimum memory ${which} allowed is 6MB`, what: path, value: `${sizeBytes} bytes` },
+    });
+  }
   return sizeBytes;
+};
+
+/** The executor, by its name and by Docker's for what it does in its place. */
+const runtimes = ["", "orlop", "runc", "io.containerd.runc.v2"] as const;
+
+const runtime: Read<(typeof runtimes)[number]> = (value, path) => {
+  const name = text(value, path);
+  const known = runtimes.find((one) => one === name);
+  if (known === undefined) throw OrlopError.of("unknown_runtime", { name: name.slice(0, 100) });
+  return known;
 };
 
 export const hostConfig = shape({
@@ -182,7 +197,8 @@ export const hostConfig = shape({
   CpuQuota: field(whole(-1), 0),
   CpusetCpus: field(text, ""),
   CpusetMems: field(text, ""),
-  PidsLimit: field(whole(-1), 0),
+  /** 0 and less: without limit. */
+  PidsLimit: field(whole(Number.MIN_SAFE_INTEGER), 0),
   BlkioWeight: field(whole(0, 1000), 0),
   BlkioWeightDevice: field(list(weightDevice), []),
   BlkioDeviceReadBps: field(list(throttleDevice), []),
@@ -219,7 +235,7 @@ export const hostConfig = shape({
   /** Kept for `inspect`: the client writes the file. */
   ContainerIDFile: field(text, ""),
   Annotations: field(table(text), {}),
-  Runtime: field(oneOf("", "orlop", "runc"), ""),
+  Runtime: field(runtime, ""),
   Isolation: field(oneOf("", "default"), ""),
   // Not carried out.
   Cgroup: none,

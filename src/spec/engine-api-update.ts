@@ -28,8 +28,8 @@ const update = shape({
   CpuQuota: change(whole(-1)),
   CpusetCpus: change(text),
   CpusetMems: change(text),
-  /** 0 and -1: without limit. */
-  PidsLimit: field<number | undefined>(whole(-1), undefined),
+  /** 0 and less: without limit. */
+  PidsLimit: field<number | undefined>(whole(Number.MIN_SAFE_INTEGER), undefined),
   RestartPolicy: field(policyChange, undefined),
   // Docker reads these and does nothing with them.
   CgroupParent: fixed,

@@ -126,7 +126,7 @@ test("a new name is taken at once, and the old one is free", async () => {
     ["first", 409, 'The container name "/first" is already in use'],
     ["second", 400, "same name as its current name"],
     ["", 400, "the container's new name"],
-    ["-x", 400, "invalid container name"],
+    ["-x", 400, "Invalid container name"],
   ] as const) {
     const answer = await ask("POST", `/containers/${Id}/rename?name=${name}`);
     expect([name, answer.status, messageOf(answer).includes(message)]).toEqual([name, status, true]);

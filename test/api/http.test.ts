@@ -33,7 +33,7 @@ test.each([
   ["GET", "/images/alpine/json", 404, "No such image: alpine"],
   ["POST", "/containers/none/wait?condition=someday", 400, 'invalid parameter condition "someday"'],
   ["GET", "/containers/json?limit=many", 400, 'invalid parameter limit "many"'],
-  ["GET", "/containers/json?filters=%7B%22shape%22%3A%5B%22round%22%5D%7D", 400, "invalid parameter filters"],
+  ["GET", "/containers/json?filters=%7B%22shape%22%3A%5B%22round%22%5D%7D", 400, "invalid filter 'shape'"],
 ] as const)("%s %s is %d", async (method, path, status, message) => {
   const answer = await ask(method, path);
   expect(answer.status).toBe(status);

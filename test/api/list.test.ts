@@ -88,13 +88,13 @@ test("a network is found by its name, its id and the id's beginning, however the
 });
 
 test.each([
-  [{ status: ["asleep"] }, 400, "invalid status filter"],
-  [{ health: ["fine"] }, 400, "invalid health filter"],
-  [{ exited: ["five"] }, 400, "invalid exited filter"],
-  [{ "is-task": ["maybe"] }, 400, "invalid is-task filter"],
-  [{ expose: ["99999"] }, 400, "invalid expose filter"],
+  [{ status: ["asleep"] }, 400, "invalid filter 'status="],
+  [{ health: ["fine"] }, 400, "invalid filter 'health="],
+  [{ exited: ["five"] }, 400, "invalid filter 'exited="],
+  [{ "is-task": ["maybe"] }, 400, "invalid filter 'is-task="],
+  [{ expose: ["99999"] }, 400, "invalid filter 'expose="],
   [{ before: ["nobody"] }, 404, "No such container: nobody"],
-  [{ name: ["("] }, 400, "invalid name filter"],
+  [{ name: ["("] }, 400, "invalid filter 'name="],
 ] as const)("%j is refused", async (filters, status, message) => {
   const answer = await ask("GET", `/containers/json?filters=${encodeURIComponent(JSON.stringify(filters))}`);
   expect([answer.status, messageOf(answer)]).toEqual([status, expect.stringContaining(message)]);

@@ -70,7 +70,7 @@ test("a user is looked up in the topmost layer that says anything", async () => 
   await product().ok("pull", "-q", name("2"));
   const outcome = await orlop("run", "--rm", "-u", "worker", name("2"), "id");
   expect(outcome.exitCode).toBe(125);
-  expect(outcome.stderr).toContain('invalid user "worker"');
+  expect(outcome.stderr).toContain("unable to find user worker: no matching entries in passwd file");
 });
 
 test("inspect and ps say which image it is, by name and id", async () => {

@@ -26,6 +26,56 @@ export const containerErrors = {
     (p) => `could not select device driver ${JSON.stringify(p.driver)} with capabilities: [${p.capabilities}]`,
     () => "name the device itself (--device)",
   ),
+  // Docker's words, which its clients show and look for.
+  bad_container_name: row<{ name: string }>(
+    "invalid",
+    (p) => `Invalid container name (${p.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+    () => "at least two of them",
+  ),
+  bad_working_directory: row<{ path: string }>(
+    "invalid",
+    (p) => `the working directory '${p.path}' is invalid, it needs to be an absolute path`,
+  ),
+  no_such_user: row<{ user: string }>(
+    "invalid",
+    (p) => `unable to find user ${p.user}: no matching entries in passwd file`,
+    () => "name one of the container's /etc/passwd, or a number",
+  ),
+  no_such_group: row<{ group: string }>(
+    "invalid",
+    (p) => `unable to find group ${p.group}: no matching entries in group file`,
+    () => "name one of the container's /etc/group, or a number",
+  ),
+  bad_signal: row<{ signal: string; most: number }>(
+    "invalid",
+    (p) => `invalid signal: ${p.signal}`,
+    (p) => `expected a name such as SIGTERM, TERM or SIGRTMIN+3, or a number from 1 to ${p.most}`,
+  ),
+  no_stream: row<object>(
+    "invalid",
+    () => "Bad parameters: you must choose at least one stream",
+    () => "stdout=1, stderr=1 or both",
+  ),
+  bad_detach_keys: row<{ keys: string }>(
+    "invalid",
+    (p) => `Invalid escape keys (${p.keys}) provided`,
+    () => "expected characters or ctrl-LETTER, separated by commas, at most 64 characters",
+  ),
+  bad_device: row<{ device: string; reason: string }>(
+    "invalid",
+    (p) => `error gathering device information while adding custom device ${JSON.stringify(p.device)}: ${p.reason}`,
+  ),
+  unknown_runtime: row<{ name: string }>(
+    "invalid",
+    (p) => `unknown or invalid runtime name: ${p.name}`,
+    () => "leave it out: the executor is the only one",
+  ),
+  bad_security_option: row<{ option: string }>(
+    "invalid",
+    (p) => `invalid --security-opt 2: ${JSON.stringify(p.option)}`,
+    () =>
+      "expected no-new-privileges, seccomp=unconfined, seccomp=PROFILE, apparmor=PROFILE, label=disable or systempaths=unconfined",
+  ),
   no_command: row<object>("invalid", () => "no command specified"),
   bind_source_missing: row<{ path: string }>(
     "invalid",
@@ -34,7 +84,7 @@ export const containerErrors = {
   container_running: row<{ id: string; name: string }>(
     "conflict",
     (p) =>
-      `cannot remove container "${p.name}": container is running: stop the container before removing or force remove`,
+      `cannot remove container "/${p.name}": container is running: stop the container before removing or force remove`,
   ),
   /** Docker's words, its status too; the reason is ours. */
   unkillable: row<{ doing: string; id: string; name: string; what: string; reason: string }>(
@@ -68,7 +118,7 @@ export const containerErrors = {
   ),
   container_paused_remove: row<{ id: string; name: string }>(
     "conflict",
-    (p) => `cannot remove container "${p.name}": container is paused and must be unpaused first`,
+    (p) => `cannot remove container "/${p.name}": container is paused and must be unpaused first`,
   ),
   pause_failed: row<{ id: string; reason: string }>(
     "unavailable",
@@ -131,6 +181,7 @@ export const containerErrors = {
     (p) => `${startFailures[p.started]}: chdir to ${JSON.stringify(p.path)}: ${p.reason}`,
     () => "choose another working directory (-w)",
   ),
+  ps_failed: row<{ reason: string }>("invalid", (p) => `ps: ${p.reason.replace(/^ps: /, "")}`),
   no_pid_column: row<object>(
     "invalid",
     () => "Couldn't find PID field in ps output",
@@ -160,7 +211,7 @@ export const containerErrors = {
   container_restarting_remove: row<{ id: string; name: string }>(
     "conflict",
     (p) =>
-      `cannot remove container "${p.name}": container is restarting: stop the container before removing or force remove`,
+      `cannot remove container "/${p.name}": container is restarting: stop the container before removing or force remove`,
   ),
 
   // ── execs ──

@@ -4,9 +4,9 @@ import { row } from "./row.ts";
 
 export const networkErrors = {
   no_such_network: row<{ reference: string }>("not_found", (p) => `network ${p.reference} not found`),
-  /** Of a create, where "not found" is the image's. */
+  /** Of a container's start. */
   no_network_to_join: row<{ network: string }>(
-    "invalid",
+    "not_found",
     (p) => `network ${p.network} not found`,
     () => "make it first (orlop network create), or see what there is: orlop network ls",
   ),

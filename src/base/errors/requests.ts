@@ -9,6 +9,17 @@ export const requestErrors = {
     (p) => `invalid ${p.what} ${JSON.stringify(p.value)}`,
     (p) => `expected ${p.expected}`,
   ),
+  /** Of a limit: what Docker says of it, then what was written. */
+  bad_limit: row<{ reason: string; what: string; value: string }>(
+    "invalid",
+    (p) => p.reason,
+    (p) => `${p.what} is ${p.value}`,
+  ),
+  bad_filter: row<{ filter: string; expected: string }>(
+    "invalid",
+    (p) => `invalid filter '${p.filter}'`,
+    (p) => `expected ${p.expected}`,
+  ),
   bad_json: row<{ reason: string }>("invalid", (p) => `the request body is not valid JSON: ${p.reason}`),
   body_too_large: row<{ limitBytes: number }>("invalid", (p) => `the request body is over ${p.limitBytes} bytes`),
   unknown_field: row<{ field: string }>(
@@ -16,10 +27,15 @@ export const requestErrors = {
     (p) => `${p.field} is not supported`,
     () => "leave it out; docs/status.md lists what is missing",
   ),
-  api_version: row<{ version: string; least: string; most: string }>(
+  api_version_old: row<{ version: string; least: string }>(
     "invalid",
-    (p) => `API version ${p.version} is not supported`,
-    (p) => `the supported ones are ${p.least} to ${p.most} (DOCKER_API_VERSION chooses one)`,
+    (p) =>
+      `client version ${p.version} is too old. Minimum supported API version is ${p.least}, please upgrade your client to a newer version`,
+  ),
+  api_version_new: row<{ version: string; most: string }>(
+    "invalid",
+    (p) => `client version ${p.version} is too new. Maximum supported API version is ${p.most}`,
+    () => "DOCKER_API_VERSION chooses another",
   ),
   origin_refused: row<{ origin: string }>("denied", (p) => `web pages (${p.origin}) may not use the engine`),
   page_not_found: row<{ path: string }>("not_found", () => "page not found"),

@@ -20,11 +20,10 @@ export function lookUpDevices(requests: readonly DeviceRequest[]): AskedDevice[]
 
 /** One node; of a directory every node below it. */
 function nodesAt(source: string, target: string): Device[] {
-  const refuse = (reason: string): OrlopError =>
-    OrlopError.of("bad_value", { what: "device", value: source, expected: `a device of this machine: ${reason}` });
+  const refuse = (reason: string): OrlopError => OrlopError.of("bad_device", { device: source, reason });
   if (!source.startsWith("/") || !target.startsWith("/")) throw refuse("paths must be absolute");
   const status = statSync(source, { throwIfNoEntry: false });
-  if (status === undefined) throw refuse("there is nothing of this name");
+  if (status === undefined) throw refuse("no such file or directory");
   // Elsewhere no directory is one of devices, and some are endless.
   if (status.isDirectory() && !/^\/dev(\/|$)/.test(normalize(source))) throw refuse("a directory must be one of /dev");
   const nodes = status.isDirectory() ? hostDevices(source) : [deviceAt(source)].filter((node) => node !== undefined);

@@ -27,6 +27,8 @@ import { containerSpec, shmSizeOf } from "./container-spec.ts";
 import { ownFilesOf } from "./own-files.ts";
 import { type Donations, noDonations } from "./sharing.ts";
 import { findBlockDevice } from "./spec-block-io.ts";
+import { limitWarnings } from "./spec-limits.ts";
+import { policyWarnings } from "./spec-security.ts";
 
 export interface StartPlan {
   readonly steps: readonly Step[];
@@ -103,7 +105,7 @@ export function planStart(
     spec,
     groupPath: groupPathOf(id, spec),
     root,
-    warnings: warningsOf(root.inMemory && !isTransient),
+    warnings: [...policyWarnings(host, machine), ...limitWarnings(host), ...warningsOf(root.inMemory && !isTransient)],
   };
 }
 

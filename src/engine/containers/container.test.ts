@@ -94,11 +94,11 @@ test("a name is taken at once, and free again after the removal", async () => {
 });
 
 test.each(["x", "-a", "a b", "../a"])("%j is no name", async (name) => {
-  await expect(create({}, name)).rejects.toThrow("invalid container name");
+  await expect(create({}, name)).rejects.toThrow("Invalid container name");
 });
 
 test("a request that cannot be carried out leaves nothing behind", async () => {
-  await expect(create({ User: "nobody-at-all" }, "web")).rejects.toThrow('invalid user "nobody-at-all"');
+  await expect(create({ User: "nobody-at-all" }, "web")).rejects.toThrow("unable to find user nobody-at-all");
   await expect(create({ Image: "alpine" })).rejects.toThrow("No such image: alpine:latest");
   expect(engine.containers.all()).toEqual([]);
   await create({}, "web");

@@ -72,7 +72,7 @@ export class Container {
     this.files = new ContainerFiles(parts, () => ({
       record: life.record,
       isRunning: life.isRunning,
-      tell: (action) => life.tell(action),
+      tell: (action, more) => life.tell(action, more),
       socket: life.places.socket,
       exclusively: (work) => life.queue.run(work),
       isAwaited: life.queue.isAwaited,

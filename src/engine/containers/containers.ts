@@ -193,12 +193,7 @@ export class Containers {
   #reserve(id: string, name: string): string {
     const wanted = name.startsWith("/") ? name.slice(1) : name;
     const chosen = wanted === "" ? inventName((one) => !this.#byName.has(one)) : wanted;
-    if (!isName(chosen))
-      throw OrlopError.of("bad_value", {
-        what: "container name",
-        value: name,
-        expected: "at least two of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
-      });
+    if (!isName(chosen)) throw OrlopError.of("bad_container_name", { name });
     const holder = this.#byName.get(chosen);
     if (holder !== undefined) throw OrlopError.of("name_in_use", { name: chosen, id: holder });
     this.#byName.set(chosen, id);

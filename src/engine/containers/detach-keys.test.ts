@@ -12,7 +12,7 @@ test.each([
 });
 
 test.each(["", "ctrl-", "ctrl-1", "ab", "a,,b"])("%j is refused", (text) => {
-  expect(() => parseDetachKeys(text)).toThrow("invalid detach keys");
+  expect(() => parseDetachKeys(text)).toThrow("Invalid escape keys");
 });
 
 /** Everything that went through, and whether the keys were found. */

@@ -8,20 +8,15 @@ export const defaultDetachKeys: readonly number[] = [0x10, 0x11];
 /**
  * "ctrl-p,ctrl-q", "ctrl-@", "a" as bytes.
  *
- * @throws {OrlopError} bad_value
+ * @throws {OrlopError} bad_detach_keys
  */
 export function parseDetachKeys(text: string): readonly number[] {
-  if (text.length > 64)
-    throw OrlopError.of("bad_value", { what: "detach keys", value: text, expected: "at most 64 characters" });
+  if (text.length > 64) throw OrlopError.of("bad_detach_keys", { keys: text });
   return text.split(",").map((key) => {
     const control = /^ctrl-([a-zA-Z@[\\\]^_])$/.exec(key)?.[1];
     if (control !== undefined) return control.toUpperCase().charCodeAt(0) & 0x1f;
     if (/^[\x20-\x7e]$/.test(key)) return key.charCodeAt(0);
-    throw OrlopError.of("bad_value", {
-      what: "detach keys",
-      value: text,
-      expected: "characters or ctrl-LETTER, separated by commas",
-    });
+    throw OrlopError.of("bad_detach_keys", { keys: text });
   });
 }
 

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import type { ProcessFacts } from "../../kernel/process-facts.ts";
 import { parseProcessFacts } from "../../kernel/process-facts.ts";
-import { parsePsArguments } from "./ps-arguments.ts";
+import { parsePsArguments, wordsForPs } from "./ps-arguments.ts";
 
 const full = "UID PID PPID C STIME TTY TIME CMD";
 const user = "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND";
@@ -27,21 +27,26 @@ test.each([
 ])("%j shows %s", (text, titles) => {
   expect(
     parsePsArguments(text)
-      .map(({ title }) => title)
+      ?.map(({ title }) => title)
       .join(" "),
   ).toBe(titles);
 });
 
-test.each([
-  ["-Z", 'ps option "-Z"'],
-  ["-p 1", 'ps option "-p"'],
-  ["--sort=rss", 'ps option "--sort=rss"'],
-  ["-o pid,nothing", 'ps column "nothing"'],
-  ["-o pid,constructor", 'ps column "constructor"'],
-  ["-o", 'ps column ""'],
-  ["-o comm", "Couldn't find PID field in ps output"],
-])("%j is refused", (text, says) => {
-  expect(() => parsePsArguments(text)).toThrow(says);
+test.each(["-Z", "-p 1", "--sort=rss", "-eLf", "axjf", "-o pid,wchan", "-o pid,constructor", "-o"])(
+  "%j is left to the machine's ps",
+  (text) => {
+    expect(parsePsArguments(text)).toBeUndefined();
+  },
+);
+
+test("a list without PID is refused", () => {
+  expect(() => parsePsArguments("-o comm")).toThrow("Couldn't find PID field in ps output");
+});
+
+test("no other column is called PID", () => {
+  expect(wordsForPs("-eo pid,wchan=WHERE --sort=rss")).toEqual(["-eo", "pid,wchan=WHERE", "--sort=rss"]);
+  for (const text of ["-o ppid=PID,wchan", "-o pid,wchan -o ppid= PID"])
+    expect(() => wordsForPs(text)).toThrow("another title than PID");
 });
 
 const stat = "7 (a (b) c) S 1 7 7 34817 9 4194304 1 0 0 0 250 50 0 0 20 0 3 0 1000 8192000 100 184467 1 1";
@@ -70,7 +75,7 @@ test.each([
   ["rss", "400"],
   ["user", "6=?"],
 ])("column %s says %s", (name, says) => {
-  const [, column] = parsePsArguments(`-o pid,${name}`);
+  const [, column] = parsePsArguments(`-o pid,${name}`) ?? [];
   const around = {
     nowMs: 100_000,
     bootMs: 0,

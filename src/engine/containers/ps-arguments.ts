@@ -1,4 +1,4 @@
-/** `docker top`'s ps arguments → columns. What is not carried out is refused by name. */
+/** The options of `ps` that `top` carries out itself: those that people use daily. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { bsdFormat, type Column, fullFormat, psColumns, shortFormat, userFormat } from "./ps-columns.ts";
@@ -7,27 +7,30 @@ import { bsdFormat, type Column, fullFormat, psColumns, shortFormat, userFormat 
  * Which processes are meant is clear without options (all of the container's): those that choose some more, as -e, are taken
  * and change nothing.
  *
- * @throws {OrlopError} bad_value for an option or column that is not known; no_pid_column, as Docker wants one
+ * @returns undefined: an option or a column is not among those made here
+ * @throws {OrlopError} no_pid_column, as Docker wants one
  */
-export function parsePsArguments(text: string): readonly Column[] {
+export function parsePsArguments(text: string): readonly Column[] | undefined {
   const columns: Column[] = [];
   let format = shortFormat;
-  const words = text.split(/\s+/).filter((word) => word !== "");
+  const words = wordsOf(text);
   while (words.length > 0) {
     const word = words.shift() as string;
     const long = /^--format(?:=(.*))?$/.exec(word);
     if (long !== null) {
-      columns.push(...parseColumns(long[1] ?? words.shift() ?? ""));
+      if (!takeColumns(columns, long[1] ?? words.shift() ?? "")) return undefined;
       continue;
     }
     const isDashed = word.startsWith("-");
     for (let letters = isDashed ? word.slice(1) : word; letters !== ""; letters = letters.slice(1)) {
       const letter = letters.charAt(0);
       if (letter === "o" || (letter === "O" && isDashed)) {
-        columns.push(...parseColumns(letters.length > 1 ? letters.slice(1) : (words.shift() ?? "")));
+        if (!takeColumns(columns, letters.length > 1 ? letters.slice(1) : (words.shift() ?? ""))) return undefined;
         break;
       }
-      format = formatOf(letter, isDashed, format, word);
+      const next = formatOf(letter, isDashed, format);
+      if (next === undefined) return undefined;
+      format = next;
     }
   }
   const chosen = columns.length > 0 ? columns : format;
@@ -35,32 +38,41 @@ export function parsePsArguments(text: string): readonly Column[] {
   return chosen;
 }
 
-function formatOf(letter: string, isDashed: boolean, format: readonly Column[], word: string): readonly Column[] {
+function formatOf(letter: string, isDashed: boolean, format: readonly Column[]): readonly Column[] | undefined {
   if (isDashed) {
     if (letter === "f" || letter === "F") return fullFormat;
-    if (["e", "A", "a", "d", "w", "x"].includes(letter)) return format;
-  } else {
-    if (letter === "u") return userFormat;
-    if (["a", "x"].includes(letter)) return format === shortFormat ? bsdFormat : format;
-    if (letter === "w") return format;
+    return ["e", "A", "a", "d", "w", "x"].includes(letter) ? format : undefined;
   }
-  throw OrlopError.of("bad_value", {
-    what: "ps option",
-    value: word,
-    expected: "-e, -A, -f, a, u, x, w, or -o with a list of columns",
-  });
+  if (letter === "u") return userFormat;
+  if (["a", "x"].includes(letter)) return format === shortFormat ? bsdFormat : format;
+  return letter === "w" ? format : undefined;
 }
 
-/** "pid,user=WHO". A header takes the rest of the list, as in ps(1). */
-function parseColumns(list: string): Column[] {
+/** "pid,user=WHO". A header takes the rest of the list, as in ps(1). @returns false: one is not known */
+function takeColumns(columns: Column[], list: string): boolean {
   const [names = "", ...header] = list.split("=");
-  const columns = names.split(",").map((name) => {
+  for (const name of names.split(",")) {
     const found = Object.hasOwn(psColumns, name) ? psColumns[name] : undefined;
-    if (found === undefined)
-      throw OrlopError.of("bad_value", { what: "ps column", value: name, expected: Object.keys(psColumns).join(", ") });
-    return found;
-  });
+    if (found === undefined) return false;
+    columns.push(found);
+  }
   const last = columns.at(-1);
   if (header.length > 0 && last !== undefined) columns[columns.length - 1] = { ...last, title: header.join("=") };
-  return columns;
+  return true;
+}
+
+/**
+ * As the machine's own `ps` gets them.
+ *
+ * @throws {OrlopError} bad_value: another column would have the title by which a process is known to be the container's
+ */
+export function wordsForPs(text: string): string[] {
+  const renamed = /(\S+)=\s*PID\b/.exec(text)?.[0];
+  if (renamed !== undefined)
+    throw OrlopError.of("bad_value", { what: "ps option", value: renamed, expected: "another title than PID" });
+  return wordsOf(text);
+}
+
+function wordsOf(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
 }

@@ -41,12 +41,22 @@ export function neededBy({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">
   return [...donors, ...HostConfig.Links.map((link) => link.split(":")[0] ?? "")];
 }
 
-/** Names become ids: what they mean stays when something is renamed. @throws {OrlopError} no_donor, ambiguous_id */
+/**
+ * Names become ids: what they mean stays when something is renamed. Whose network it is to have may come later, as any network.
+ *
+ * @throws {OrlopError} no_donor, ambiguous_id
+ */
 export function resolveDonors(body: ContainerCreateBody, find: (reference: string) => Container): ContainerCreateBody {
   if (!sharesAny(body)) return body;
   const resolved = kinds.flatMap((kind) => {
     const name = donorNameOf(body.HostConfig, kind);
-    return name === undefined ? [] : [[fields[kind], `${PREFIX}${donor(name, kind, find).id}`] as const];
+    if (name === undefined) return [];
+    try {
+      return [[fields[kind], `${PREFIX}${donor(name, kind, find).id}`] as const];
+    } catch (error) {
+      if (kind === "network" && error instanceof OrlopError && error.code === "no_donor") return [];
+      throw error;
+    }
   });
   return { ...body, HostConfig: { ...body.HostConfig, ...Object.fromEntries(resolved) } };
 }

@@ -6,7 +6,7 @@ import { limitsOf } from "./spec-limits.ts";
 
 const MiB = 2 ** 20;
 const limits = (fields: Record<string, unknown>) =>
-  limitsOf(hostConfig(fields, "HostConfig"), { cpus: 4 }, () => ({ major: 8, minor: 0 }));
+  limitsOf(hostConfig(fields, "HostConfig"), { cpus: 4, memoryNodes: 1 }, () => ({ major: 8, minor: 0 }));
 
 test.each([
   [{}, {}],
@@ -23,6 +23,7 @@ test.each([
   [{ CpuShares: 512, CpusetCpus: "0-1,3", CpusetMems: "0" }, { cpu: { shares: 512, cpus: "0-1,3", mems: "0" } }],
   [{ PidsLimit: 50 }, { pids: { limit: 50 } }],
   [{ PidsLimit: -1 }, {}],
+  [{ PidsLimit: -5 }, {}],
 ])("%j", (fields, expected) => {
   expect(limits(fields)).toEqual(expected);
 });
@@ -41,6 +42,7 @@ test.each([
   [{ CpusetCpus: "4" }, "CpusetCpus"],
   [{ CpusetCpus: "3-1" }, "CpusetCpus"],
   [{ CpusetMems: "all" }, "CpusetMems"],
+  [{ CpusetMems: "1" }, "CpusetMems"],
 ])("%j is refused by %s", (fields, name) => {
-  expect(() => limits(fields)).toThrow(`invalid HostConfig.${name}`);
+  expect(() => limits(fields)).toThrow(`: HostConfig.${name} is `);
 });

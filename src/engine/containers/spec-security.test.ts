@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { hostConfig } from "../../spec/engine-api-host-config.ts";
 import { testMachine } from "../fixture-machine.ts";
-import { parseSecurityOptions, securityOf } from "./spec-security.ts";
+import { parseSecurityOptions, policyWarnings, securityOf } from "./spec-security.ts";
 
 test.each([
   [[], { noNewPrivileges: false, seccomp: undefined, openPaths: false }],
@@ -18,13 +18,26 @@ test.each([
 });
 
 test.each([
-  ["apparmor=docker-default", 'HostConfig.SecurityOpt "apparmor=docker-default" is not supported'],
-  ["label=type:svirt", "is not supported"],
-  ["no-new-privileges=maybe", "invalid HostConfig.SecurityOpt"],
-  ["seccomp=", "invalid HostConfig.SecurityOpt"],
-  ["open sesame", "invalid HostConfig.SecurityOpt"],
+  ["writable-cgroups=true", 'HostConfig.SecurityOpt "writable-cgroups=true" is not supported'],
+  ["no-new-privileges=maybe", 'invalid --security-opt 2: "no-new-privileges=maybe"'],
+  ["seccomp=", "invalid --security-opt 2"],
+  ["apparmor=", "invalid --security-opt 2"],
+  ["open sesame", "invalid --security-opt 2"],
 ])("%s is refused", (option, message) => {
   expect(() => parseSecurityOptions([option])).toThrow(message);
+});
+
+test("an option for a security module that the machine has not is said to do nothing; where there is one it is refused", () => {
+  const asked = ["apparmor=unconfined", "label=disable", "label=type:svirt", "apparmor=docker-default"];
+  const host = hostConfig({ SecurityOpt: asked }, "HostConfig");
+  expect(policyWarnings(host, { securityModules: ["capability"] })).toEqual([
+    "This machine has no SELinux: the security option label=type:svirt does nothing.",
+    "This machine has no AppArmor: the security option apparmor=docker-default does nothing.",
+  ]);
+  expect(() => policyWarnings(host, { securityModules: ["apparmor"] })).toThrow(
+    'HostConfig.SecurityOpt "apparmor=docker-default" is not supported',
+  );
+  expect(() => policyWarnings(host, { securityModules: ["selinux"] })).toThrow('"label=type:svirt" is not supported');
 });
 
 const security = (fields: Record<string, unknown>) => securityOf(hostConfig(fields, "HostConfig"), 0, testMachine);

@@ -43,15 +43,22 @@ export function securityOf(host: HostConfig, uid: number, machine: SecurityMachi
 }
 
 interface SecurityOptions {
+  /** What is for a security module, as it was written. */
+  readonly policies: readonly Policy[];
   readonly noNewPrivileges: boolean;
   /** "unconfined", "builtin" or a profile's JSON. */
   readonly seccomp: string | undefined;
   readonly openPaths: boolean;
 }
 
+interface Policy {
+  readonly module: "apparmor" | "selinux";
+  readonly option: string;
+}
+
 /** Docker's SecurityOpt; an old way of writing has ":" in place of "=". */
 export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
-  let parsed: SecurityOptions = { noNewPrivileges: false, seccomp: undefined, openPaths: false };
+  let parsed: SecurityOptions = { noNewPrivileges: false, seccomp: undefined, openPaths: false, policies: [] };
   for (const option of options) {
     const [, key = "", value = ""] = /^([a-z-]+)(?:[=:]([\s\S]*))?$/.exec(option) ?? [];
     if (key === "no-new-privileges" && ["", "true", "false"].includes(value))
@@ -59,11 +66,34 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     else if (key === "seccomp" && value !== "") parsed = { ...parsed, seccomp: value };
     else if (key === "systempaths" && value === "unconfined") parsed = { ...parsed, openPaths: true };
     // Orlop has no AppArmor or SELinux policy: switching off what is not there is done by doing nothing.
-    else if (!((key === "apparmor" && value === "unconfined") || (key === "label" && value === "disable")))
-      throw refusal(option, key);
+    else if ((key === "apparmor" && value === "unconfined") || (key === "label" && value === "disable")) continue;
+    else if ((key === "apparmor" || key === "label") && value !== "")
+      parsed = {
+        ...parsed,
+        policies: [...parsed.policies, { module: key === "label" ? "selinux" : key, option: option.slice(0, 100) }],
+      };
+    else throw refusal(option, key);
   }
   return parsed;
 }
+
+/**
+ * Where the machine has not the security module that an option is for, there is nothing to do, and it is said.
+ *
+ * @throws {OrlopError} unknown_field: it has it
+ */
+export function policyWarnings(
+  { SecurityOpt }: HostConfig,
+  { securityModules }: Pick<Machine, "securityModules">,
+): string[] {
+  return parseSecurityOptions(SecurityOpt).policies.map(({ module, option }) => {
+    if (securityModules.includes(module))
+      throw OrlopError.of("unknown_field", { field: `HostConfig.SecurityOpt ${JSON.stringify(option)}` });
+    return `This machine has no ${moduleNames[module]}: the security option ${option} does nothing.`;
+  });
+}
+
+const moduleNames = { apparmor: "AppArmor", selinux: "SELinux" } as const;
 
 /** Whether its seccomp filter is neither the default nor none. */
 export function hasOwnFilter({ SecurityOpt }: HostConfig): boolean {
@@ -72,13 +102,9 @@ export function hasOwnFilter({ SecurityOpt }: HostConfig): boolean {
 }
 
 function refusal(option: string, key: string): OrlopError {
-  if (["apparmor", "label", "writable-cgroups", "credentialspec"].includes(key))
+  if (["writable-cgroups", "credentialspec"].includes(key))
     return OrlopError.of("unknown_field", { field: `HostConfig.SecurityOpt ${JSON.stringify(option.slice(0, 100))}` });
-  return OrlopError.of("bad_value", {
-    what: "HostConfig.SecurityOpt",
-    value: option.slice(0, 100),
-    expected: "no-new-privileges, seccomp=unconfined, seccomp=PROFILE, apparmor=unconfined or systempaths=unconfined",
-  });
+  return OrlopError.of("bad_security_option", { option: option.slice(0, 100) });
 }
 
 /** One object for each set of capabilities, so that its program is compiled once. */

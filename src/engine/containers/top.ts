@@ -1,7 +1,9 @@
-/** A container's processes, as `ps` on this machine would list them. Nothing found in the container is run for it. */
+/** A container's processes, as `ps` on this machine lists them. Nothing found in the container is run for it. */
 
 import { closeSync, openSync, readSync } from "node:fs";
+import { OrlopError } from "../../base/errors.ts";
 import { type ProcessFacts, parseProcessFacts } from "../../kernel/process-facts.ts";
+import { findPs, runPs } from "../../kernel/ps.ts";
 import type { Events } from "../events/events.ts";
 import { type Machine, readText } from "../machine.ts";
 import type { Container } from "./container.ts";
@@ -9,8 +11,9 @@ import { publishContainerEvent } from "./container-events.ts";
 import { groupPathOfRecord } from "./container-record.ts";
 import { mustAct } from "./container-state.ts";
 import { entriesIn, pidsIn } from "./group-processes.ts";
-import { parsePsArguments } from "./ps-arguments.ts";
-import type { PsSurroundings } from "./ps-columns.ts";
+import { parsePsArguments, wordsForPs } from "./ps-arguments.ts";
+import type { Column, PsSurroundings } from "./ps-columns.ts";
+import { parsePsOutput } from "./ps-output.ts";
 
 export interface ProcessList {
   readonly titles: readonly string[];
@@ -18,13 +21,19 @@ export interface ProcessList {
 }
 
 /**
- * What `top` answers.
+ * What `top` answers. What is not made here the machine's `ps` makes, where it has one.
  *
- * @throws {OrlopError} container_not_running; bad_value for an option of ps that is not carried out
+ * @throws {OrlopError} container_not_running; no_pid_column, bad_value, ps_failed for what neither knows
  */
-export function topOf(container: Container, { machine, events }: TopParts, psArguments: string): ProcessList {
+export async function topOf(
+  container: Container,
+  { machine, events }: TopParts,
+  psArguments: string,
+): Promise<ProcessList> {
   mustAct("top", container.status, container);
-  const list = listProcesses(machine, groupPathOfRecord(container.record), psArguments);
+  const columns = parsePsArguments(psArguments);
+  const pids = pidsIn(machine.cgroups, groupPathOfRecord(container.record));
+  const list = columns === undefined ? await askPs(pids, psArguments) : listProcesses(machine, pids, columns);
   publishContainerEvent(events, container.record, "top");
   return list;
 }
@@ -34,10 +43,23 @@ interface TopParts {
   readonly events: Events;
 }
 
-function listProcesses(machine: Machine, groupPath: string, psArguments: string): ProcessList {
-  const columns = parsePsArguments(psArguments);
+async function askPs(pids: readonly number[], psArguments: string): Promise<ProcessList> {
+  const program = findPs();
+  const words = wordsForPs(psArguments);
+  if (program === undefined)
+    throw OrlopError.of("bad_value", {
+      what: "ps option",
+      value: psArguments,
+      expected:
+        "-e, -A, -f, a, u, x, w, or -o with a list of columns: this machine has no ps, which knows more (procps)",
+    });
+  // Some options exclude that processes are named: then it lists all, and others' are left out.
+  const named = await runPs(program, [...words, `-q${pids.join()}`]).catch(() => undefined);
+  return parsePsOutput(named ?? (await runPs(program, words)), pids);
+}
+
+function listProcesses(machine: Machine, pids: readonly number[], columns: readonly Column[]): ProcessList {
   const around = surroundings(machine);
-  const pids = pidsIn(machine.cgroups, groupPath);
   const wordBytes = Math.min(WORDS_MAX_BYTES, Math.max(WORDS_MIN_BYTES, Math.floor(ALL_WORDS_BYTES / pids.length)));
   const processes = pids.flatMap((pid) => readProcess(pid, wordBytes) ?? []);
   return {

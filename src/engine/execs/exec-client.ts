@@ -10,13 +10,19 @@ import { descriptorOf, duplicate } from "../../platform/descriptors.ts";
 import { type AttachRequest, type Leaving, relay, streamsOf } from "../containers/attach-session.ts";
 import type { ContainerProcess } from "../containers/container-process.ts";
 
+/** The monitor's number for: frames where a terminal has none, none where pipes have them. */
+const TURNED = 8;
+
 export class ExecClient {
   readonly #stream: Duplex;
+  readonly #isTurned: boolean;
   /** Its connection, once that is nobody's stream any more. */
   #descriptor: number | undefined;
 
-  constructor(stream: Duplex) {
+  /** @param isTurned it wants its output framed otherwise than the exec's terminal, or none, says */
+  constructor(stream: Duplex, isTurned = false) {
     this.#stream = stream;
+    this.#isTurned = isTurned;
   }
 
   /**
@@ -30,7 +36,7 @@ export class ExecClient {
     over: Promise<void>,
   ): Promise<{ readonly session: Promise<Leaving> }> {
     const asked = { ...request, logs: false, stream: true };
-    const streams = streamsOf(asked);
+    const streams = streamsOf(asked) | (this.#isTurned ? TURNED : 0);
     await this.#isWritten();
     const descriptor = descriptorOf(this.#stream);
     if (descriptor === undefined) {

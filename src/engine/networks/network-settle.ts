@@ -1,4 +1,7 @@
-/** What a container asks of its networks, before there is one: what is known to be wrong is said at its creation. */
+/**
+ * What a container asks of its networks, before there is one: what is known to be wrong is said at its creation. A network may
+ * come later than the container: its start is what needs it.
+ */
 
 import { OrlopError } from "../../base/errors.ts";
 import { findNft } from "../../kernel/nft.ts";
@@ -32,7 +35,10 @@ export async function settleContainer(asked: ContainerCreateBody, parts: SettleP
   const { body, warnings } = withDefaultNetwork(asked);
   checkMode(body);
   const endpoints = endpointsOf(body);
-  for (const { network: name, settings } of endpoints) checkEndpoint(await findNetwork(name, parts), settings);
+  for (const { network: name, settings } of endpoints) {
+    const network = await findNetwork(name, parts);
+    if (network !== undefined) checkEndpoint(network, settings); // else its start looks for it again
+  }
   nameLinks(endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
   for (const text of body.HostConfig.Links) checkLink(text.split(":")[0] ?? "", parts);
   resolversOfBody(body);
@@ -40,13 +46,12 @@ export async function settleContainer(asked: ContainerCreateBody, parts: SettleP
   return { body, warnings: [...warnings, ...modeWarnings(body)] };
 }
 
-/** Of a create: that something is not found means the image there, which clients pull then. @throws {OrlopError} */
-async function findNetwork(name: string, parts: SettleParts): Promise<Network> {
+/** undefined: there is none yet. @throws {OrlopError} ambiguous_network */
+async function findNetwork(name: string, parts: SettleParts): Promise<Network | undefined> {
   try {
     return await parts.network(name);
   } catch (error) {
-    if (error instanceof OrlopError && error.code === "no_such_network")
-      throw OrlopError.of("no_network_to_join", { network: name }, error);
+    if (error instanceof OrlopError && error.code === "no_such_network") return undefined;
     throw error;
   }
 }

@@ -1,10 +1,12 @@
 /** What a container that starts asks of its networks, which are found already. */
 
+import { OrlopError } from "../../base/errors.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { EndpointSettings } from "../../spec/engine-api-network.ts";
 import { linkLocalsOf } from "./endpoint-options.ts";
 import type { Network } from "./network.ts";
 import type { AskedEndpoint } from "./network-mode.ts";
+import { checkEndpoint } from "./network-settle.ts";
 import type { NetworkStore } from "./network-store.ts";
 import type { WishInput } from "./port-table.ts";
 
@@ -23,14 +25,28 @@ export interface SandboxWish {
   readonly ports: Pick<WishInput, "bindings" | "exposed" | "publishAll">;
 }
 
-/** @throws {OrlopError} no_such_network, ambiguous_network */
+/** @throws {OrlopError} no_network_to_join, ambiguous_network; what a network cannot give that was made after its container */
 export async function endpointWishesOf(
   store: NetworkStore,
   asked: readonly AskedEndpoint[],
 ): Promise<readonly EndpointWish[]> {
   const wishes: EndpointWish[] = [];
-  for (const { network, settings } of asked) wishes.push({ network: await store.get(network), settings });
+  for (const { network: name, settings } of asked) {
+    const network = await joinable(store, name);
+    checkEndpoint(network, settings);
+    wishes.push({ network, settings });
+  }
   return wishes;
+}
+
+async function joinable(store: NetworkStore, network: string): Promise<Network> {
+  try {
+    return await store.get(network);
+  } catch (error) {
+    if (error instanceof OrlopError && error.code === "no_such_network")
+      throw OrlopError.of("no_network_to_join", { network }, error);
+    throw error;
+  }
 }
 
 export function portWishOf({ HostConfig }: ContainerCreateBody, exposed: readonly string[]): SandboxWish["ports"] {
