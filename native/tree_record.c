@@ -58,8 +58,15 @@ static uint8_t *put_text(uint8_t *at, const char *text, size_t size) {
   return put(put(at, &length, sizeof length), text, size);
 }
 
+/* File systems know times that 64 bits of nanoseconds do not: the nearest that they do. */
+static int64_t nanoseconds(struct statx_timestamp time) {
+  const int64_t most = INT64_MAX / 1000000000 - 1;
+  int64_t seconds = time.tv_sec > most ? most : time.tv_sec < -most ? -most : time.tv_sec;
+  return seconds * 1000000000 + time.tv_nsec;
+}
+
 int put_entry(const struct statx *stat, uint8_t flags, struct text path, struct text link, struct text place) {
-  uint64_t mtime = (uint64_t)(stat->stx_mtime.tv_sec * 1000000000 + stat->stx_mtime.tv_nsec);
+  uint64_t mtime = (uint64_t)nanoseconds(stat->stx_mtime);
   uint8_t *at = begin_record(R_ENTRY, 8 * 4 + 3 * 8 + 1 + 3 * 2 + path.size + link.size + place.size);
   if (at == NULL)
     return -1;

@@ -266,3 +266,18 @@ function stateOf(pid: number): string {
     return "";
   }
 }
+
+kernelTest(
+  "a time that nanoseconds of 64 bits do not hold is the nearest that they do",
+  needs,
+  async ({ directory }) => {
+    for (const [name, seconds] of [
+      ["late", 15_032_385_535],
+      ["early", -2_147_483_648],
+    ] as const)
+      execFileSync("touch", ["-d", `@${seconds}`, join(directory, name)]);
+    const nodes = nodesOf(await walkTree({ root: directory }));
+    const secondsOf = (name: string): bigint => (nodes.get(name)?.mtimeNs ?? 0n) / 1_000_000_000n;
+    expect([secondsOf("late"), secondsOf("early")]).toEqual([2n ** 63n / 1_000_000_000n - 1n, -2_147_483_648n]);
+  },
+);

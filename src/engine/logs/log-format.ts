@@ -70,12 +70,13 @@ function formatAttrs(attrs: Readonly<Record<string, string>>): string {
 let knownSecond = -1n;
 let knownText = "";
 
-/** RFC 3339 in UTC with all nine digits. */
+/** RFC 3339 in UTC with all nine digits. A file may be older than 1970. */
 export function formatTimeNs(timeNs: bigint): string {
-  const second = timeNs / 1_000_000_000n;
+  const fraction = ((timeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const second = (timeNs - fraction) / 1_000_000_000n;
   if (second !== knownSecond) {
     knownText = new Date(Number(second) * 1000).toISOString().slice(0, 19);
     knownSecond = second;
   }
-  return `${knownText}.${String(timeNs % 1_000_000_000n).padStart(9, "0")}Z`;
+  return `${knownText}.${String(fraction).padStart(9, "0")}Z`;
 }
