@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-large-"));
@@ -47,6 +48,20 @@ for (const [what, line] of [
     expect(engineMemoryKib()).toBeLessThan(memoryMaxKib);
     for (const name of ["passwd", "group"]) rmSync(join(rootfs, "etc", name));
   });
+
+kernelTest("a health check that says two gigabytes", needs, async () => {
+  const command = "head -c 2000000000 /dev/zero; echo more >&2; exit 3";
+  const flags = ["--health-cmd", command, "--health-interval", "1h", "--health-timeout", "10m", "--network", "none"];
+  const id = await product.ok("run", "-d", ...flags, "--rootfs", rootfs, "/bin/sleep", "1000");
+  const probes = async (): Promise<readonly unknown[]> => {
+    const { State } = (await product.engine.containers.inspect(id)) as { State: { Health?: { Log: unknown[] } } };
+    return State.Health?.Log ?? [];
+  };
+  await waitUntil(async () => (await probes()).length > 0, 100_000, "it has been probed");
+  expect((await probes())[0]).toMatchObject({ ExitCode: 3, Output: "\0".repeat(4096) });
+  expect(engineMemoryKib()).toBeLessThan(memoryMaxKib);
+  await product.ok("rm", "-f", id);
+});
 
 kernelTest("thousands of labels, and many events that tell of them", needs, async () => {
   const labels = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`label-${at}`, ""]));

@@ -174,7 +174,7 @@ function probeBody({ command }: HealthCheck) {
   };
 }
 
-/** Runs it to its end, as a client that reads its output and has no input. */
+/** Runs it to its end, as a client that has no input, and reads no more of its output than is kept: the rest is its monitor's to throw away. */
 async function runOf(exec: Exec, output: Output): Promise<number | undefined> {
   const decoder = new AttachFrameDecoder();
   const client = new Duplex({
@@ -182,6 +182,7 @@ async function runOf(exec: Exec, output: Output): Promise<number | undefined> {
     write(chunk: Uint8Array, _encoding, done) {
       for (const { bytes } of decoder.push(chunk)) output.add(bytes);
       done();
+      if (output.isFull) client.destroy();
     },
   });
   await exec.start(new ExecClient(client));
@@ -202,8 +203,14 @@ class Output {
   readonly #chunks: Uint8Array[] = [];
   #left = OUTPUT_MAX_BYTES;
 
+  get isFull(): boolean {
+    return this.#left === 0;
+  }
+
+  /** A copy of its own: a part of a chunk would keep the whole of it. */
   add(what: string | Uint8Array): void {
-    const bytes = Buffer.from(what).subarray(0, this.#left);
+    const bytes = Buffer.from((typeof what === "string" ? Buffer.from(what) : what).subarray(0, this.#left));
+    if (bytes.length === 0) return;
     this.#left -= bytes.length;
     this.#chunks.push(bytes);
   }
