@@ -2,6 +2,7 @@
 
 import { Database } from "bun:sqlite";
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
+import { OrlopError } from "../base/errors.ts";
 import { seeded } from "../base/point.ts";
 
 export type { Database };
@@ -14,8 +15,34 @@ export type Durability =
   /** A commit survives this process alone: for what lives in the run directory. */
   | "process";
 
-/** Opens a database, made when missing. Nobody but its owner reads it: records have what containers are given in confidence. */
+/**
+ * Opens a database, made when missing. Nobody but its owner reads it: records have what containers are given in confidence.
+ *
+ * @throws {OrlopError} records_unusable
+ */
 export function openDatabase(path: string, durability: Durability): Database {
+  try {
+    return open(path, durability);
+  } catch (error) {
+    if (isFull(error)) throw fullDisk(path, error);
+    throw OrlopError.of("records_unusable", { path, reason: String(error) }, error);
+  }
+}
+
+/** SQLite says "disk I/O error" where it cannot make the file of its shared index. */
+const fullCodes: ReadonlySet<string> = new Set(["SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "ENOSPC"]);
+
+/** Whether it failed because the disk is full. */
+export function isFull(error: unknown): boolean {
+  const { cause = error } = error as Error;
+  return cause instanceof Error && "code" in cause && fullCodes.has(String(cause.code));
+}
+
+export function fullDisk(path: string, error: unknown): OrlopError {
+  return OrlopError.of("records_unusable", { path, reason: "no space left on device" }, error);
+}
+
+function open(path: string, durability: Durability): Database {
   closeSync(openSync(path, "a", PRIVATE));
   // What an older engine left, too; SQLite gives what it makes beside a database the mode of that.
   for (const name of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(name)) chmodSync(name, PRIVATE);

@@ -1,7 +1,7 @@
 /** Both stores: what was acknowledged is there for the next one that opens the file. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../platform/sqlite.ts";
@@ -44,6 +44,17 @@ for (const [name, open] of stores) {
     await store.close();
   });
 }
+
+test("a change whose file cannot be opened says so, and the next one finds it", async () => {
+  const store = new DurableStore(join(directory, "db"));
+  renameSync(directory, `${directory}.away`);
+  const refused = await store.apply({ put: row("a") }).catch((error: unknown) => error);
+  renameSync(`${directory}.away`, directory);
+  expect(refused).toMatchObject({ name: "OrlopError", code: "records_unusable" });
+  await store.apply({ put: row("b") });
+  expect(store.load("container")).toEqual([row("b")]);
+  await store.close();
+});
 
 test("a hundred changes at once are all there", async () => {
   const store = new DurableStore(join(directory, "db"));

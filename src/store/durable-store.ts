@@ -3,6 +3,7 @@
  * because a sync on the main thread would stall every stream of every container for as long as the disk takes.
  */
 
+import { OrlopError } from "../base/errors.ts";
 import { openDatabase } from "../platform/sqlite.ts";
 import { startWorker } from "../platform/worker.ts";
 import type { Acknowledgement, Order } from "./durable-worker.ts";
@@ -73,7 +74,8 @@ export class DurableStore implements RecordStore {
       const waiting = this.#waiting.get(sequence);
       this.#waiting.delete(sequence);
       if (error === undefined) waiting?.resolve();
-      else waiting?.reject(new Error(`the change could not be stored: ${error}`));
+      else if (error.code !== undefined) waiting?.reject(OrlopError.again(error.code, error.message));
+      else waiting?.reject(new Error(`the change could not be stored: ${error.message}`));
     }
   }
 

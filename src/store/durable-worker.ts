@@ -3,7 +3,8 @@
  * (group commit): a hundred creates at once cost a few syncs, not a hundred.
  */
 
-import { type Database, openDatabase } from "../platform/sqlite.ts";
+import { type ErrorCode, OrlopError } from "../base/errors.ts";
+import { type Database, fullDisk, isFull, openDatabase } from "../platform/sqlite.ts";
 import { type Change, Rows } from "./rows.ts";
 import { SpareRoom } from "./spare-room.ts";
 
@@ -24,11 +25,19 @@ export type Order = { readonly open: string } | ChangeOrder | CloseOrder;
 /** These orders are on the disk; or, with an error, are not. */
 export interface Acknowledgement {
   readonly sequences: readonly number[];
-  readonly error?: string;
+  readonly error?: Failure;
+}
+
+export interface Failure {
+  /** Of an error that a user can do something about. */
+  readonly code?: ErrorCode;
+  readonly message: string;
 }
 
 declare const self: Worker;
 
+let path = "";
+/** Opened by the first change, and by the next one where that failed: a full disk may have room again. */
 let database: Database | undefined;
 let rows: Rows | undefined;
 let spare: SpareRoom | undefined;
@@ -36,9 +45,8 @@ let queue: ChangeOrder[] = [];
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if ("open" in data) {
-    database = openDatabase(data.open, "full");
-    rows = new Rows(database);
-    spare = new SpareRoom(`${data.open}-spare`);
+    path = data.open;
+    spare = new SpareRoom(`${path}-spare`);
     return;
   }
   if ("close" in data) {
@@ -56,7 +64,7 @@ function commit(): void {
   queue = [];
   if (apply(batch) === undefined) acknowledge(batch);
   // One that cannot be made undoes them all: then each goes alone, so that only it fails.
-  else for (const order of batch) acknowledge([order], applyAlone(order)?.message);
+  else for (const order of batch) acknowledge([order], applyAlone(order));
   spare?.takeSoon();
 }
 
@@ -70,7 +78,8 @@ function applyAlone(order: ChangeOrder): Error | undefined {
 /** In one transaction; the reason when that failed, and nothing of it is done. */
 function apply(batch: readonly ChangeOrder[]): Error | undefined {
   try {
-    if (rows === undefined) throw new Error("the database is not open");
+    database ??= openDatabase(path, "full");
+    rows ??= new Rows(database);
     rows.applyAll(batch.flatMap((order) => order.changes));
     return undefined;
   } catch (error) {
@@ -78,11 +87,15 @@ function apply(batch: readonly ChangeOrder[]): Error | undefined {
   }
 }
 
-function isFull(error: Error & { readonly code?: string }): boolean {
-  return error.code === "SQLITE_FULL" || error.code === "SQLITE_IOERR_SHMSIZE";
+function acknowledge(batch: readonly { readonly sequence: number }[], error?: Error): void {
+  const sequences = batch.map((order) => order.sequence);
+  self.postMessage({
+    sequences,
+    ...(error === undefined ? {} : { error: failureOf(error) }),
+  } satisfies Acknowledgement);
 }
 
-function acknowledge(batch: readonly { readonly sequence: number }[], error?: string): void {
-  const sequences = batch.map((order) => order.sequence);
-  self.postMessage({ sequences, ...(error === undefined ? {} : { error }) } satisfies Acknowledgement);
+function failureOf(error: Error): Failure {
+  const known = isFull(error) ? fullDisk(path, error) : error;
+  return known instanceof OrlopError ? { code: known.code, message: known.message } : { message: known.message };
 }

@@ -14,6 +14,11 @@ export const engineErrors = {
     () => "try again; it starts again by itself",
   ),
   remote_failure: row<{ reason: string }>("unavailable", (p) => p.reason),
+  records_unusable: row<{ path: string; reason: string }>(
+    "unavailable",
+    (p) => `the records in ${p.path} cannot be used: ${p.reason}`,
+    (p) => (p.reason.startsWith("no space") ? "make room on that file system" : "see: orlop doctor"),
+  ),
   executor_lost: row<{ reason: string }>("unavailable", (p) => `the executor ended the conversation: ${p.reason}`),
   resolver_refused: row<{ owner: string; errno: string }>(
     "internal",
