@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { OrlopError } from "../base/errors.ts";
 import type { Caller } from "./caller.ts";
+import { reasonOf } from "./file-failure.ts";
 
 /** To a file, which is there only when it is whole, or to standard output, unless that is a terminal. */
 export async function writeArchive(
@@ -42,10 +43,6 @@ export async function* readArchive(file: string | undefined, caller: Caller): As
   try {
     for await (const piece of createReadStream(file, { highWaterMark: 256 * 1024 })) yield piece as Uint8Array;
   } catch (error) {
-    throw OrlopError.of(
-      "file_unreadable",
-      { what: "the archive", path: file, reason: (error as Error).message },
-      error,
-    );
+    throw OrlopError.of("file_unreadable", { what: "the archive", path: file, reason: reasonOf(error) }, error);
   }
 }

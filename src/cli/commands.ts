@@ -1,9 +1,11 @@
 /** Every command of `orlop`, each loaded when it is called. The order is the order of help and docs. */
 import type { Group } from "../command/table.ts";
+import { absentCommands, absentImageCommands, absentSystemCommands } from "./absent-commands.ts";
 import type { CliContext } from "./context.ts";
 
 export const orlop: Group<CliContext> = {
   summary: "Containers as with Docker, with no daemon to set up.",
+  absent: absentCommands,
   commands: {
     run: () => import("./run.ts").then((file) => file.run),
     create: () => import("./create.ts").then((file) => file.create),
@@ -78,6 +80,7 @@ export const orlop: Group<CliContext> = {
     },
     image: {
       summary: "Manage images: the same commands under Docker's longer names",
+      absent: absentImageCommands,
       commands: {
         pull: () => import("./pull.ts").then((file) => file.pull),
         push: () => import("./push.ts").then((file) => file.push),
@@ -125,6 +128,7 @@ export const orlop: Group<CliContext> = {
     },
     system: {
       summary: "Manage Orlop itself",
+      absent: absentSystemCommands,
       commands: {
         events: () => import("./events.ts").then((file) => file.events),
         info: () => import("./info.ts").then((file) => file.info),

@@ -17,8 +17,9 @@ const steps: readonly ExplainedStep[] = [
 ];
 
 test("a plan names each side, numbers its steps, and gives each its reason and calls", () => {
-  const text = renderPlan({ steps, warnings: [] }, styleFor(false));
-  expect(text).toStartWith("On the host: the executor\n\n  1. mkdir: the monitor listens here\n     · mkdir(");
+  const text = renderPlan({ steps, warnings: [] }, "orlop run host bash", styleFor(false));
+  expect(text).toStartWith('What "orlop run host bash" would have Linux do, in 4 steps\n\nNothing of this was done.');
+  expect(text).toContain("\n\nOn the host: the executor\n\n  1. mkdir: the monitor listens here\n     · mkdir(");
   expect(text).toContain(
     "\n\nIn the container: its first process, before it becomes the program\n\n  3. overlay: reads",
   );
@@ -27,13 +28,13 @@ test("a plan names each side, numbers its steps, and gives each its reason and c
 
 test("nothing is wider than 100 columns, and there are no escapes unless on a terminal", () => {
   for (const text of [
-    renderPlan({ steps, warnings: [] }, styleFor(false)),
+    renderPlan({ steps, warnings: [] }, "orlop run host bash", styleFor(false)),
     renderLayers(steps, "orlop run --rm -it host bash", styleFor(false)),
   ]) {
     for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
     expect(text).not.toContain("\x1b");
   }
-  expect(renderPlan({ steps, warnings: [] }, styleFor(true))).toContain("\x1b[1mOn the host");
+  expect(renderPlan({ steps, warnings: [] }, "orlop run host bash", styleFor(true))).toContain("\x1b[1mOn the host");
 });
 
 test("the layers show each call of the plan under the layer it belongs to", () => {
@@ -50,6 +51,10 @@ test("the layers show each call of the plan under the layer it belongs to", () =
 });
 
 test("what is in the way is said first", () => {
-  const text = renderPlan({ steps, warnings: ["somebody drops what is forwarded"] }, styleFor(false));
-  expect(text).toStartWith("Note: somebody drops what is forwarded\n\nOn the host: the executor");
+  const text = renderPlan(
+    { steps, warnings: ["somebody drops what is forwarded"] },
+    "orlop run host bash",
+    styleFor(false),
+  );
+  expect(text).toContain("in 4 steps\n\nNote: somebody drops what is forwarded\n\nNothing of this");
 });

@@ -28,8 +28,16 @@ const sides = {
   container: "In the container: its first process, before it becomes the program",
 } as const;
 
-export function renderPlan({ steps, warnings }: ExplainedPlan, style: Style): string {
-  const lines = warnings.flatMap((warning) => [style.bold(wrap(`Note: ${warning}`, widthColumns)), ""]);
+const howToRead = `Nothing of this was done. Each step has its name, the reason why it is there, and behind · the system calls that it
+becomes. A step whose name begins with "try-" may fail: some kernels or settings do not have what it asks for.
+"orlop explain" alone tells the ideas behind it.`;
+
+/** @param commandLine  what is explained */
+export function renderPlan({ steps, warnings }: ExplainedPlan, commandLine: string, style: Style): string {
+  const title = `What "${commandLine}" would have Linux do, in ${steps.length} steps`;
+  const lines = [style.bold(wrap(title, widthColumns)), ""];
+  lines.push(...warnings.flatMap((warning) => [style.bold(wrap(`Note: ${warning}`, widthColumns)), ""]));
+  lines.push(wrap(howToRead.replaceAll("\n", " "), widthColumns), "");
   let side: ExplainedStep["side"] | undefined;
   for (const [at, step] of steps.entries()) {
     if (step.side !== side) lines.push(...(side === undefined ? [] : [""]), style.bold(sides[step.side]), "");

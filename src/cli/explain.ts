@@ -31,9 +31,10 @@ export const explain = command({
       return 0;
     }
     const style = styleFor((await context.terminal()).isTerminal(1));
-    await stdout.write(
-      args.length === 0 ? renderLayers(plan.steps, `orlop ${words.join(" ")}`, style) : renderPlan(plan, style),
-    );
+    const commandLine = `${words[0] === "orlop" ? "" : "orlop "}${words.join(" ")}`;
+    const text =
+      args.length === 0 ? renderLayers(plan.steps, commandLine, style) : renderPlan(plan, commandLine, style);
+    await stdout.write(text);
     return 0;
   },
 });

@@ -1,6 +1,7 @@
 /** `KEY=VALUE` flags and files of them: environment, labels, options. */
 import { readFileSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
+import { reasonOf } from "./file-failure.ts";
 
 /** Reads a file that a flag names. */
 export type ReadFile = (path: string, flag: string) => string;
@@ -13,16 +14,6 @@ export const readFlagFile: ReadFile = (path, flag) => {
     throw OrlopError.of("file_unreadable", { what: flag, path, reason: reasonOf(error) }, error);
   }
 };
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const words: Record<string, string> = {
-    ENOENT: "no such file",
-    EACCES: "permission denied",
-    EISDIR: "it is a directory",
-  };
-  return words[code] ?? (error instanceof Error ? error.message : String(error));
-}
 
 /** Labels and the like: a key without `=` has an empty value. The last of equal keys wins. */
 export function parseKeyValues(texts: readonly string[], flag: string): Record<string, string> {

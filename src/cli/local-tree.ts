@@ -23,6 +23,7 @@ import { OrlopError } from "../base/errors.ts";
 import { type ByteString, byteStringOf, bytesOf, displayOf, type TarEntry, type TarKind } from "../spec/tar-entry.ts";
 import type { TarSink } from "../spec/tar-reader.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../spec/tar-writer.ts";
+import { reasonOf } from "./file-failure.ts";
 
 const pieceBytes = 256 * 1024;
 
@@ -59,11 +60,7 @@ function read<T>(path: Buffer, look: () => T): T {
   try {
     return look();
   } catch (error) {
-    throw OrlopError.of(
-      "file_unreadable",
-      { what: "cp", path: path.toString(), reason: (error as Error).message },
-      error,
-    );
+    throw OrlopError.of("file_unreadable", { what: "cp", path: path.toString(), reason: reasonOf(error) }, error);
   }
 }
 

@@ -51,6 +51,7 @@ async function passwordFromInput(): Promise<string> {
 async function ask(stderr: { write(text: string): Promise<void> }, question: string): Promise<string> {
   await stderr.write(question);
   for await (const line of console) return line.trim();
+  await stderr.write("\n"); // standard input has ended
   return "";
 }
 

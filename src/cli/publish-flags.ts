@@ -34,7 +34,11 @@ export function parsePublished(publish: readonly string[], expose: readonly stri
 function parsePublish(text: string): (readonly [key: string, binding: PortBinding])[] {
   const match = /^(?:(\[[^\]]*\]|[^:]*):)??(?:([^:]*):)?([^:]+)$/.exec(text);
   const refuse = (): OrlopError =>
-    OrlopError.of("bad_value", { what: "--publish", value: text, expected: "[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]" });
+    OrlopError.of("bad_value", {
+      what: "--publish",
+      value: text,
+      expected: "[[ADDRESS:]PORT:]PORT[/PROTOCOL], the machine's port first, both up to 65535",
+    });
   if (match === null) throw refuse();
   const [, bracketed = "", hostText = "", containerText = ""] = match;
   const address = bracketed.replace(/^\[(.*)\]$/, "$1");

@@ -36,7 +36,7 @@ export async function runCli(argv: readonly string[], program: Program, caller: 
       await caller.stdout.write(`orlop ${program.version}\n`);
       return 0;
     }
-    const found = await findCommand(orlop, flags.help ? ["--help"] : args, "orlop");
+    const found = await findCommand(orlop, flags.help ? ["--help"] : withHelp(args), "orlop");
     if (found.kind === "command") failure = found.command.failure;
     if (found.kind === "group" || !found.command.inEngine) caller.needOwnProcess();
     const action = found.kind === "command" ? found.command.prepare(found.rest, found.path) : undefined;
@@ -48,6 +48,11 @@ export async function runCli(argv: readonly string[], program: Program, caller: 
     if (error instanceof NotHere) throw error;
     return report(error, failure, caller);
   }
+}
+
+/** `orlop help run` is `orlop run --help`. */
+function withHelp(args: readonly string[]): readonly string[] {
+  return args[0] === "help" ? [...args.slice(1), "--help"] : args;
 }
 
 async function showHelp(found: Found<CliContext>, caller: Caller): Promise<number> {

@@ -7,6 +7,7 @@ import { type ContainerFlags, containerConfig, type Streams, streamsOf } from ".
 import { type CliContext, command } from "./context.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
 import { exitCodeOf, StartFailure } from "./exit-code.ts";
+import { withFlagName } from "./flag-of-field.ts";
 import { runFlags } from "./run-flags.ts";
 import { runSession } from "./session.ts";
 import { checkTerminal } from "./terminal-session.ts";
@@ -102,7 +103,7 @@ async function createPulling(
     return await create();
   } catch (error) {
     const isMissing = error instanceof EngineError && error.status === 404 && Image !== "";
-    if (!isMissing || flags.pull !== "missing") throw error;
+    if (!isMissing || flags.pull !== "missing") throw withFlagName(error);
     context.needOwnProcess();
     if (!flags.quiet) await context.warn(`Unable to find image '${withTag(Image)}' locally`);
     await pull();

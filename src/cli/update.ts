@@ -3,6 +3,7 @@ import { OrlopError } from "../base/errors.ts";
 import type { ContainerChange } from "../client/container-types.ts";
 import { command } from "./context.ts";
 import { forEachContainer } from "./each.ts";
+import { withFlagName } from "./flag-of-field.ts";
 import { parseCpus } from "./limit-flags.ts";
 
 import { parseRestartPolicy } from "./restart-flag.ts";
@@ -51,10 +52,11 @@ export const update = command({
     const change: ContainerChange = Object.fromEntries(
       Object.entries(fields).filter(([, value]) => value !== undefined),
     );
-    if (Object.keys(change).length === 0)
-      throw OrlopError.of("bad_value", { what: "update", value: args.join(" "), expected: "something to change" });
+    if (Object.keys(change).length === 0) throw OrlopError.of("nothing_to_change", {});
     return forEachContainer(args, context, async (name) => {
-      const { Warnings } = await context.engine.containers.update(name, change);
+      const { Warnings } = await context.engine.containers.update(name, change).catch((error: unknown) => {
+        throw withFlagName(error);
+      });
       for (const warning of Warnings ?? []) await context.warn(`orlop: warning: ${warning}`);
     });
   },

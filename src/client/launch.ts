@@ -59,7 +59,7 @@ async function startSupervisor(launch: Launch, host: string): Promise<"started" 
   const { code, said } = await outcomeOf(child);
   if (code === 0) return "started";
   if (code === lockedExitCode) return "locked";
-  const reason = said === "" ? `the supervisor ended with ${code}` : said;
+  const reason = said === "" ? `the supervisor ended with ${code}` : said.replace(/^orlop: /, "");
   throw OrlopError.of("engine_unreachable", { host, reason });
 }
 

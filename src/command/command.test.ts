@@ -77,6 +77,16 @@ test("an unknown command names the nearest one; a name from Object's prototype i
   await expect(findCommand(program, ["constructor"], "orlop")).rejects.toThrow(
     '"orlop constructor" is not a command: see: orlop --help',
   );
+  await expect(findCommand(program, ["container", "constructor"], "orlop")).rejects.toThrow(
+    '"orlop container constructor" is not a command: see: orlop container --help',
+  );
+});
+
+test("a name that is known to be missing says what to do instead", async () => {
+  const lacking = { ...program, absent: { kil: "do it by hand" } };
+  await expect(findCommand(lacking, ["kil", "x"], "orlop")).rejects.toThrow(
+    "orlop kil is not supported: do it by hand; docs/status.md lists what is missing",
+  );
 });
 
 test("listing walks into groups", async () => {

@@ -150,8 +150,10 @@ function setSwitch(values: Values, key: string, flag: Flag, text: string | undef
 function setValue(values: Values, key: string, flag: Flag, text: string, name: string): void {
   switch (flag.type) {
     case "text":
-      if (flag.choices !== undefined && !flag.choices.includes(text))
-        throw OrlopError.of("bad_value", { what: name, value: text, expected: `one of ${flag.choices.join(", ")}` });
+      if (flag.choices !== undefined && !flag.choices.includes(text)) {
+        const expected = `${flag.choices.length > 1 ? "one of " : ""}${flag.choices.join(", ")}`;
+        throw OrlopError.of("bad_value", { what: name, value: text, expected });
+      }
       values[key] = text;
       return;
     case "list":

@@ -9,6 +9,8 @@ export type Loader<Context> = () => Promise<Command<Context>>;
 export interface Group<Context> {
   readonly summary: string;
   readonly commands: Table<Context>;
+  /** Names that are no commands here and that people try, each with what to do instead. */
+  readonly absent?: Readonly<Record<string, string>>;
 }
 
 export type Table<Context> = Readonly<Record<string, Loader<Context> | Group<Context>>>;
@@ -26,7 +28,7 @@ export type Found<Context> =
 /**
  * Finds the command that the words name; a group alone (or with `--help`) is found as the group.
  *
- * @throws {OrlopError} unknown_command
+ * @throws {OrlopError} unknown_command, feature_missing
  */
 export async function findCommand<Context>(
   group: Group<Context>,
@@ -36,18 +38,19 @@ export async function findCommand<Context>(
   const [name, ...rest] = words;
   if (name === undefined || name.startsWith("-")) return { kind: "group", group, path, rest: words };
   const entry = Object.hasOwn(group.commands, name) ? group.commands[name] : undefined;
-  if (entry === undefined)
-    throw OrlopError.of("unknown_command", {
-      command: `${path} ${name}`,
-      nearest: withPath(path, nearest(name, Object.keys(group.commands))),
-    });
   const inner = `${path} ${name}`;
+  if (entry === undefined) {
+    const instead = group.absent !== undefined && Object.hasOwn(group.absent, name) ? group.absent[name] : undefined;
+    if (instead !== undefined) throw OrlopError.of("feature_missing", { feature: inner, instead });
+    const near = nearest(name, Object.keys(group.commands));
+    throw OrlopError.of("unknown_command", {
+      command: inner,
+      group: path,
+      nearest: near === undefined ? undefined : `${path} ${near}`,
+    });
+  }
   if (typeof entry !== "function") return findCommand(entry, rest, inner);
   return { kind: "command", command: await entry(), path: inner, rest };
-}
-
-function withPath(path: string, name: string | undefined): string | undefined {
-  return name === undefined ? undefined : `${path} ${name}`;
 }
 
 /** Every command below a group with its path, in the table's order: for docs and completion. */

@@ -36,6 +36,14 @@ export interface TransportOptions {
   readonly userAgent: string;
 }
 
+/** What the codes of fetch's errors mean, where its own words say less. */
+const reasons: Readonly<Record<string, string>> = {
+  ConnectionRefused: "nobody listens there (connection refused)",
+  ECONNREFUSED: "nobody listens there (connection refused)",
+  ENOTFOUND: "no name server knows this host (ENOTFOUND)",
+  EAI_AGAIN: "no name server answered for this host (EAI_AGAIN)",
+};
+
 /** The connection failed before an answer: mostly worth another attempt. */
 export class ConnectionFault extends Error {
   /** Somebody speaks TLS there, but not somebody we trust. */
@@ -46,9 +54,10 @@ export class ConnectionFault extends Error {
   constructor(cause: unknown) {
     const { code, message } = cause as { code?: unknown; message?: unknown };
     super(
-      String(message ?? cause)
-        .split("\n")[0]
-        ?.slice(0, 200),
+      reasons[String(code)] ??
+        String(message ?? cause)
+          .split("\n")[0]
+          ?.slice(0, 200),
       { cause },
     );
     this.isRefusal = code === "ERR_PROXY_TUNNEL" && /: 4\d\d /.test(String(message));

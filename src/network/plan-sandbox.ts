@@ -83,14 +83,14 @@ export function planNamespace(path: string): Step[] {
       op: "netlink",
       protocol: NETLINK_ROUTE,
       messages: encodeRequests([nameHost()]),
-      why: "links of the host are found from here by a number that is known: with the first pair of links the kernel would choose one",
+      why: "this namespace's number for the host's namespace: it is chosen here, so that it need not be asked for",
     },
     sysctl("ipv6/conf/default/accept_ra", "0", "no neighbour may tell a container where its routes lead"),
     // Its question whether somebody has the address is flooded to each container of the bridge, and a thousand are many.
     sysctl(
       "ipv6/conf/default/dad_transmits",
       "0",
-      "nobody else has the link-local address: it is made of the hardware's",
+      "no search for another owner of its link-local address: that is made of its hardware address, which nobody else has",
     ),
   ];
 }
@@ -126,7 +126,7 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
     // An hour: whom it wants to hear is said at once, and a bridge loses nothing. What is said is flooded to everybody.
     repeatReports(
       "3600000",
-      "what it says of multicast is not said again within seconds to each container of the network",
+      "its multicast memberships are reported once, and not again within seconds to every container of the network",
     ),
     ...planInside(
       link,

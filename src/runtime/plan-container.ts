@@ -84,13 +84,13 @@ export function planContainer(input: ContainerPlanInput): Step[] {
     slaves,
     ...(isNew(linux, "network") ? [loopbackUp()] : []),
     ...frame.make,
-    { op: "ready", why: "its root's own directories are made meanwhile" },
+    { op: "ready", why: "wait here until the directories of its root are made" },
   ];
   const { below, above, enter } = planRoot(input, linux, frame);
   const second: Step[] = [
     ...below,
     ...(above.length === 0 ? enter : []),
-    { op: "ready", why: "so far it is as others of its kind: what was asked for and its program are next" },
+    { op: "ready", why: "up to here it is like every container of its kind; what makes it this one comes next" },
   ];
   const third: Step[] = [
     ...above,
@@ -133,7 +133,7 @@ const slaves: Step = {
   op: "propagation",
   path: "/",
   flags: MS_REC | MS_SLAVE,
-  why: "what is mounted here stays here; what the host unmounts goes here too",
+  why: "what is mounted in here stays in here; what the host unmounts is unmounted in here too",
 };
 
 function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Step {

@@ -48,9 +48,20 @@ export function planFrame(input: ContainerPlanInput): FramePlan {
   if (isNew(linux, "user") || tops.length < places.length || !inside.every(isOwn) || !furnish.every(staysInside))
     return { prepare: [], make: [], takeIn: [], others: mounts, devices, late };
   return {
-    prepare: [{ op: "mkdir", path: framePoint, mode: 0o700, why: "a place that each container covers for itself" }],
+    prepare: [
+      {
+        op: "mkdir",
+        path: framePoint,
+        mode: 0o700,
+        why: "an empty directory that each container mounts over in its own namespace",
+      },
+    ],
     make: [
-      { op: "root", path: framePoint, why: "what every container has is made beside its root, which comes later" },
+      {
+        op: "root",
+        path: framePoint,
+        why: "/proc, /dev and /sys are the same in every container: they are made here, and moved into its root later",
+      },
       ...planMounts(inside, groupViewOf(input)),
       ...furnish,
     ],

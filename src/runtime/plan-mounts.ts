@@ -84,12 +84,12 @@ function planFileSystem(mount: Mount): Step {
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  "/proc": "its own processes, by its own PID namespace",
-  "/dev": "its own devices: an empty place for the few it gets",
+  "/proc": "a /proc that shows only the processes of its own PID namespace",
+  "/dev": "an empty /dev for the few devices that it gets",
   "/dev/pts": "its own terminals, with none of the host's",
   "/dev/shm": "POSIX shared memory of its own, bounded",
   "/dev/mqueue": "POSIX message queues of its IPC namespace",
-  "/sys": "the kernel's objects as its network namespace has them, to be read",
+  "/sys": "a read-only /sys, which shows the links of its own network namespace",
 };
 
 function reasonFor(mount: Mount): string {
@@ -184,7 +184,7 @@ function planCgroupView(mount: Mount, { layout, path }: GroupView): Step[] {
     set: attributes | readonly,
     clear: 0,
     propagation: MS_PRIVATE,
-    why: "its own control group, to be looked at",
+    why: "its own control group, for reading only",
   });
   if (layout.v2 !== undefined && isUnified(layout)) return [bind(layout.v2.mountPoint + path, mount.destination)];
   if (layout.v1.length === 0) return [];

@@ -79,7 +79,9 @@ export function planNamespaces(linux: Linux, targets: readonly NamespaceTarget[]
     : [];
   const maps = made.includes("user") ? planMaps(linux) : [];
   const awaitMaps: Step[] =
-    maps.length === 0 ? [] : [{ op: "await", why: "who is who is not known until the id maps are written" }];
+    maps.length === 0
+      ? []
+      : [{ op: "await", why: "wait here until the id maps are written: before that it has no user ids" }];
   // JavaScript's | is signed; clone3 takes the low 32 bits without sign.
   return { flags: flags >>> 0, targets: targets.map(holdTarget), join, unshareCgroup, awaitMaps, writeMaps: maps };
 }

@@ -17,7 +17,7 @@ const UNLIMITED = (1n << 64n) - 1n;
 /** Everything about the process that needs no right it is about to lose, and the terminal or pipes. */
 export function planProcess(process: Process, host: HostFacts, id: string): Step[] {
   return [
-    { op: "keyring", name: id, why: "a session keyring of its own: keys of who started it stay out of reach" },
+    { op: "keyring", name: id, why: "a session keyring of its own: the keys of whoever started it stay out of reach" },
     ...planLimits(process, host),
     ...planStdio(process, true),
     ...planPlace(process, true),
@@ -48,15 +48,17 @@ export function planRights(
   // What nobody has here cannot be given: "all" is all that there is.
   const mask = (set: keyof CapabilitySets) => capabilityMask(capabilities[set] ?? []) & host.capabilities;
   const filter = planSeccomp(linux, host);
-  const wait: Step[] = gate ? [{ op: "gate", why: "until it is connected: attached clients, network" }] : [];
+  const wait: Step[] = gate
+    ? [{ op: "gate", why: "wait here until its attached clients and its network are connected" }]
+    : [];
   const identity: Step[] = [
-    { op: "bounding", mask: mask("bounding"), why: "rights that no program in it can ever get back" },
+    { op: "bounding", mask: mask("bounding"), why: "these capabilities no program in it can ever get back" },
     {
       op: "user",
       uid: user.uid,
       gid: user.gid,
       groups: (user.additionalGids ?? []).map(String),
-      why: "who it is; the groups of who started it go",
+      why: "the user that it runs as; the groups of whoever started it are given up",
     },
     {
       op: "capabilities",

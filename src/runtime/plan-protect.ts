@@ -10,7 +10,7 @@ export function planProtect(spec: RuntimeSpec): Step[] {
   const { readonlyPaths = [], maskedPaths = [] } = spec.linux ?? {};
   return [
     ...readonlyPaths.map(
-      (path): Step => ({ op: "root-readonly", path, why: `${about(path)}: to be read, not changed` }),
+      (path): Step => ({ op: "root-readonly", path, why: `${about(path)}: it can be read, and not changed` }),
     ),
     ...(seeded("golden.masks") ? [] : maskedPaths).map(
       (path): Step => ({ op: "root-mask", path, why: `${about(path)}: none of the container's business` }),

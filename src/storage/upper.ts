@@ -69,7 +69,12 @@ export function planUpper(upper: Upper): { readonly prepare: Step[]; readonly mo
   if (upper.kind !== "tmpfs") return { prepare: [], mount: [] };
   return {
     prepare: [
-      { op: "mkdir", path: upper.mountPoint, mode: 0o700, why: "a place that each container covers for itself" },
+      {
+        op: "mkdir",
+        path: upper.mountPoint,
+        mode: 0o700,
+        why: "an empty directory that each container mounts over in its own namespace",
+      },
     ],
     mount: [
       {
@@ -143,7 +148,7 @@ function planOverlay(upper: Upper, { name, lowers, shown, target }: OverlayInput
     upper: `${base}/upper`,
     work: `${base}/work`,
     options: upper.kind === "directory" && upper.volatile ? ["volatile"] : [],
-    why: `${shown} to be changed at will: nothing of it reaches the host`,
+    why: `${shown} can be changed at will: nothing of it reaches the host`,
   };
   return upper.kind === "directory" ? { prepare: made, mount: [overlay] } : { prepare: [], mount: [...made, overlay] };
 }

@@ -30,7 +30,11 @@ export const fileErrors = {
   ),
   // Not 404: the docker CLI would take it for the image's and pull.
   no_lender: row<{ container: string }>("invalid", (p) => `No such container: ${p.container}`),
-  bad_mode: row<{ mode: string }>("invalid", (p) => `invalid mode: ${p.mode}`),
+  bad_mode: row<{ mode: string }>(
+    "invalid",
+    (p) => `invalid mode: ${p.mode}`,
+    () => "expected ro or rw, and where there is more to say nocopy, z, Z or a propagation such as rslave, with commas",
+  ),
   volume_over_file: row<{ path: string }>(
     "invalid",
     (p) => `cannot mount volume over existing file, file exists ${p.path}`,

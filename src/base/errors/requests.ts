@@ -54,10 +54,10 @@ export const requestErrors = {
   ),
 
   // ── the command line ──
-  unknown_command: row<{ command: string; nearest: string | undefined }>(
+  unknown_command: row<{ command: string; group: string; nearest: string | undefined }>(
     "invalid",
     (p) => `${JSON.stringify(p.command)} is not a command`,
-    (p) => (p.nearest === undefined ? "see: orlop --help" : `did you mean ${JSON.stringify(p.nearest)}?`),
+    (p) => (p.nearest === undefined ? `see: ${p.group} --help` : `did you mean ${JSON.stringify(p.nearest)}?`),
   ),
   unknown_flag: row<{ flag: string; command: string; nearest: string | undefined }>(
     "invalid",
@@ -80,6 +80,11 @@ export const requestErrors = {
     "invalid",
     (p) => `${p.first} and ${p.second} exclude each other`,
     () => "leave one of them out",
+  ),
+  nothing_to_change: row<object>(
+    "invalid",
+    () => "no limit is given",
+    () => "say what to change, e.g. --memory 512m; see: orlop update --help",
   ),
   image_needed: row<object>(
     "invalid",

@@ -164,7 +164,14 @@ function mountPlaces(places: Places): MountPlaces {
 /** Where the layers of mounted images are put together. */
 function planPart(mounts: readonly MountPoint[], places: Places): Step[] {
   if (!mounts.some(({ type }) => type === "image")) return [];
-  return [{ op: "mkdir", path: partPlace(places), mode: 0o700, why: "a place that each container covers for itself" }];
+  return [
+    {
+      op: "mkdir",
+      path: partPlace(places),
+      mode: 0o700,
+      why: "an empty directory that each container mounts over in its own namespace",
+    },
+  ];
 }
 
 /** `-v` makes a directory of a source that is missing; `--mount` refuses. */

@@ -14,9 +14,9 @@ import type { Donations } from "./sharing.ts";
 
 /** The engine writes these when the addresses are known (`network-files.ts`). */
 const networkFiles: readonly OwnFile[] = [
-  { path: "/etc/hosts", mode: 0o644, content: undefined, why: "its own name leads to itself, in its networks" },
+  { path: "/etc/hosts", mode: 0o644, content: undefined, why: "its own name leads to its own addresses" },
   { path: "/etc/hostname", mode: 0o644, content: undefined, why: "its own name, for programs that read the file" },
-  { path: "/etc/resolv.conf", mode: 0o644, content: undefined, why: "whom it asks for names" },
+  { path: "/etc/resolv.conf", mode: 0o644, content: undefined, why: "the name servers that it asks" },
 ];
 
 /** A step of more is no frame; a machine that keeps a list of the world's advertisers there has it for itself. */
@@ -101,5 +101,5 @@ const resolvConf = (content: string): OwnFile => ({
   path: "/etc/resolv.conf",
   mode: 0o644,
   content,
-  why: "whom it asks for names",
+  why: "the name servers that it asks",
 });

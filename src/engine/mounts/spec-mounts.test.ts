@@ -129,7 +129,7 @@ const bind = (BindOptions: object, more: object = {}) => ({
 test.each([
   [{ Binds: [""] }, "invalid volume specification: ''"],
   [{ Binds: ["/a:/b:ro:x"] }, "invalid volume specification: '/a:/b:ro:x'"],
-  [{ Binds: ["ab:/b:sticky"] }, "invalid mode: sticky"],
+  [{ Binds: ["ab:/b:sticky"] }, "invalid mode: sticky: expected ro or rw"],
   [{ Binds: ["ab:/b:ro,rw"] }, "invalid mode: ro,rw"],
   [
     { Binds: ["a:b"] },
