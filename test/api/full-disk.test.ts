@@ -112,7 +112,11 @@ kernelTest(
     machine.disk.fill();
     for (const path of ["/containers/kept", "/containers/kept?v=1", "/volumes/named"]) {
       const refused = await machine.ask("DELETE", path);
-      expect([path, refused.status, messageOf(refused)]).toEqual([path, 503, expect.stringContaining("no space left on device")]);
+      expect([path, refused.status, messageOf(refused)]).toEqual([
+        path,
+        503,
+        expect.stringContaining("no space left on device"),
+      ]);
     }
     const { State } = await machine.inspect("kept");
     expect([State.Status, State.ExitCode, State.Error]).toEqual([
