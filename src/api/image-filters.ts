@@ -3,16 +3,13 @@
 import { OrlopError } from "../base/errors.ts";
 import { parseTime } from "../base/point-in-time.ts";
 import type { ImageRecord, NameRecord } from "../engine/images/image-record.ts";
-import type { ImageTable } from "../engine/images/image-table.ts";
+import type { ImageRow, ImageTable } from "../engine/images/image-table.ts";
 import { familiarName, familiarReference, parseReference } from "../spec/reference.ts";
 import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
-export interface FoundImage {
-  readonly image: ImageRecord;
-  /** Those that the filter lets through. */
-  readonly names: readonly NameRecord[];
-}
+/** Of the names those that the filter lets through. */
+export type FoundImage = ImageRow;
 
 /** Newest first, by the time that their configuration has. */
 export function filterImages(table: ImageTable, filters: Filters): FoundImage[] {
@@ -23,9 +20,9 @@ export function filterImages(table: ImageTable, filters: Filters): FoundImage[] 
     ?.map((text) => Number(parseTime(text, "until filter", Date.now())) * 1000)
     .reduce((a, b) => Math.min(a, b));
   const wantsDangling = danglingOf(filters["dangling"]);
-  const found = table.all().map((image) => {
-    const all = table.namesOf(image.id);
-    return { image, all, names: patterns === undefined ? all : all.filter((name) => matches(name, patterns)) };
+  const found = table.rows().map(({ image, names: all, platforms }) => {
+    const names = patterns === undefined ? all : all.filter((name) => matches(name, patterns));
+    return { image, all, names, platforms };
   });
   return found
     .filter(
@@ -37,7 +34,7 @@ export function filterImages(table: ImageTable, filters: Filters): FoundImage[] 
         (since === undefined || createdMsOf(image) > since) &&
         (until === undefined || createdMsOf(image) < until),
     )
-    .map(({ image, names }) => ({ image, names }))
+    .map(({ image, names, platforms }) => ({ image, names, platforms }))
     .sort((a, b) => createdMsOf(b.image) - createdMsOf(a.image));
 }
 

@@ -2,7 +2,7 @@
 
 import { arch } from "node:os";
 import { hostCommand, hostImageId } from "../engine/images/host-image.ts";
-import { contentBytesOf, type ImageRecord, type NameRecord } from "../engine/images/image-record.ts";
+import { contentBytesOf, type ImageRecord, layerBytesOf, type NameRecord } from "../engine/images/image-record.ts";
 import type { Removal } from "../engine/images/remove-image.ts";
 import type { ContainerDefaults, ImageConfig } from "../spec/oci-image.ts";
 import { familiarReference, parseReference } from "../spec/reference.ts";
@@ -62,6 +62,8 @@ function shownNames(names: readonly NameRecord[]): { readonly tags: string[]; re
 export interface SummaryInput {
   readonly image: ImageRecord;
   readonly names: readonly NameRecord[];
+  /** All that are here. */
+  readonly platforms: readonly ImageRecord[];
   /** -1: not counted. */
   readonly containers: number;
   readonly sharedBytes: number;
@@ -70,7 +72,9 @@ export interface SummaryInput {
   readonly more?: object;
 }
 
-export function imageSummary({ image, names, containers, sharedBytes, apiMinor, more }: SummaryInput): object {
+export function imageSummary(input: SummaryInput): object {
+  const { image, names, platforms, containers, sharedBytes, apiMinor, more } = input;
+  const bytes = layerBytesOf(platforms);
   const { tags, digests } = shownNames(names);
   // clients before 1.43 take an empty list for an image that is not to be shown
   const nothing = !has(apiMinor, "noName") && names.length === 0;
@@ -80,8 +84,8 @@ export function imageSummary({ image, names, containers, sharedBytes, apiMinor, 
     RepoTags: nothing ? ["<none>:<none>"] : tags,
     RepoDigests: nothing ? ["<none>@<none>"] : digests,
     Created: Math.floor(Date.parse(image.created ?? "1970-01-01T00:00:00Z") / 1000) || 0,
-    Size: contentBytesOf(image),
-    ...(has(apiMinor, "virtualSize") ? {} : { VirtualSize: contentBytesOf(image) }),
+    Size: bytes,
+    ...(has(apiMinor, "virtualSize") ? {} : { VirtualSize: bytes }),
     SharedSize: sharedBytes,
     Labels: Object.keys(image.labels).length === 0 ? null : image.labels,
     Containers: containers,

@@ -21,6 +21,9 @@ export class PushMessages {
     if (step.kind === "begun") {
       for (const { digest } of step.layers) this.#layers.add(digest);
       for (const digest of this.#layers) this.#say(digest, "Preparing");
+    } else if (step.kind === "alone") {
+      const aux = { manifestPushedInsteadOfIndex: true, originalIndex: step.index, selectedManifest: step.manifest };
+      this.#send({ progressDetail: {}, aux });
     } else if (step.kind === "pushed") {
       const { tag, digest, sizeBytes } = step;
       this.#send({ status: `${tag}: digest: ${digest} size: ${sizeBytes}` });

@@ -190,8 +190,10 @@ async function families(names: readonly string[], { images }: Engine): Promise<F
   const found = new Map<string, ReadonlySet<Digest>>();
   const history = async (image: ImageRecord) => (await images.config(image)).history;
   for (const name of names) {
-    const ancestor = images.table.find(name)?.image;
-    if (ancestor !== undefined) found.set(name, await descendantsOf(ancestor, { images: images.table.all(), history }));
+    const family = new Set<Digest>();
+    for (const ancestor of images.table.allOf(name))
+      for (const one of await descendantsOf(ancestor, { images: images.table.all(), history })) family.add(one);
+    if (family.size > 0) found.set(name, family);
   }
   return found;
 }

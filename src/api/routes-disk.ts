@@ -32,9 +32,7 @@ async function imagesPart(engine: Engine, apiMinor: number): Promise<object> {
     LayersSize: layerBytes,
     // Orlop's own: the blobs as they came lie beside the unpacked layers
     BlobsSize: blobBytes,
-    Images: images.map(({ image, sharedBytes, containers }) =>
-      imageSummary({ image, names: engine.images.table.namesOf(image.id), containers, sharedBytes, apiMinor }),
-    ),
+    Images: images.map((usage) => imageSummary({ ...usage, apiMinor })),
   };
 }
 

@@ -3,7 +3,6 @@
 import { OrlopError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { commit } from "../engine/images/commit.ts";
-import { checkPlatform } from "../engine/images/image-platform.ts";
 import { importImage } from "../engine/images/import-image.ts";
 import { loadImages } from "../engine/images/load.ts";
 import { chooseImages, saveImages } from "../engine/images/save.ts";
@@ -97,12 +96,7 @@ export const imageArchiveRoutes = [
 function saveReply(engine: Engine, names: readonly string[], wanted: Platform | undefined): Reply {
   if (names.length === 0)
     throw OrlopError.of("bad_value", { what: "names", value: "", expected: "at least one image" });
-  const chosen = chooseImages(engine.images, names);
-  for (const {
-    image,
-    names: [name = image.id],
-  } of chosen)
-    checkPlatform(name, image.platform, wanted);
+  const chosen = chooseImages(engine.images, names, wanted);
   return { kind: "stream", contentType: "application/x-tar", chunks: saveImages(engine.images, chosen) };
 }
 

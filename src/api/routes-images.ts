@@ -3,9 +3,10 @@
 import { OrlopError } from "../base/errors.ts";
 import { usageOfImages } from "../engine/disk-usage.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
-import { manifestsOf, targetOf } from "../engine/images/image-manifests.ts";
-import { checkPlatform } from "../engine/images/image-platform.ts";
+import { targetDescriptor } from "../engine/images/image-manifests.ts";
+import { checkPlatform, imageFor } from "../engine/images/image-platform.ts";
 import type { ImageRecord } from "../engine/images/image-record.ts";
+import { targetOf } from "../engine/images/image-table.ts";
 import type { Images } from "../engine/images/images.ts";
 import { pruneImages } from "../engine/images/prune-images.ts";
 import { pull, tagsOf } from "../engine/images/pull-images.ts";
@@ -18,13 +19,13 @@ import { formatReference, parseReference } from "../spec/reference.ts";
 import { parseRegistryAuth } from "../spec/registry-credentials.ts";
 import { createdMsOf, danglingOf, filterImages, showsHost } from "./image-filters.ts";
 import { historyOf, hostInspection, hostSummary, imageInspection, imageSummary, removalJson } from "./image-json.ts";
-import { manifestsJson } from "./image-manifests-json.ts";
-import { platformSince } from "./platform-parameter.ts";
+import { rowsByTarget, withManifests } from "./image-manifests-json.ts";
+import { platformOf, platformSince } from "./platform-parameter.ts";
 import { progressReply } from "./progress-reply.ts";
 import { pruneChoiceOf, pruneFilterKeys } from "./prune-filters.ts";
 import { allTagsEnd, PullMessages } from "./pull-messages.ts";
 import { PushMessages } from "./push-messages.ts";
-import { filters, flag, refused, text, textList, whole } from "./query.ts";
+import { filters, flag, text, textList, whole } from "./query.ts";
 import { json } from "./reply.ts";
 import { route } from "./route.ts";
 import { importReply } from "./routes-image-archives.ts";
@@ -92,17 +93,21 @@ export const imageRoutes = [
       const usage = isShared ? (await usageOfImages(engine.images)).images : [];
       const showsManifests = query.manifests && has(apiMinor, "listedManifests");
       const images = [];
-      for (const { image, names } of found)
+      for (const row of showsManifests ? found.flatMap(rowsByTarget) : found) {
+        const { image, names, platforms } = row;
+        const users = platforms.flatMap(({ id }) => engine.images.users.usersOf(id));
         images.push(
           imageSummary({
             image,
             names,
-            containers: has(apiMinor, "countedContainers") ? engine.images.users.usersOf(image.id).length : -1,
+            platforms,
+            containers: has(apiMinor, "countedContainers") ? users.length : -1,
             sharedBytes: usage.find((one) => one.image.id === image.id)?.sharedBytes ?? -1,
             apiMinor,
-            ...(showsManifests && { more: await withManifests(engine.images, image) }),
+            ...(showsManifests && { more: await withManifests(engine.images, image, names[0]?.target) }),
           }),
         );
+      }
       return json(showsHost(filters) ? [...images, hostSummary] : images);
     },
   }),
@@ -120,13 +125,14 @@ export const imageRoutes = [
           value: query.platform ?? "",
           expected: "none where manifests are asked for",
         });
-      checkPlatform(params.name, platformHere(engine.images, params.name), wanted);
-      if (isHostImage(params.name)) return json(hostInspection);
+      const image = chosenImage(engine.images, params.name, wanted);
+      if (image === undefined) return json(hostInspection);
       const { table } = engine.images;
-      const image = table.get(params.name);
       const config = await engine.images.config(image);
-      const target = async () => ({ Descriptor: await targetOf(engine.images, image) });
-      const more = showsManifests ? await withManifests(engine.images, image) : await target();
+      const target = table.find(params.name)?.name?.target ?? targetOf(table, image);
+      const more = showsManifests
+        ? await withManifests(engine.images, image, target)
+        : { Descriptor: await targetDescriptor(engine.images, image, target) };
       const shown = has(apiMinor, "imageDescriptor") ? { more } : {};
       return json(imageInspection({ image, config, names: table.namesOf(image.id), apiMinor, ...shown }));
     },
@@ -138,10 +144,9 @@ export const imageRoutes = [
     query: { platform: text },
     async handle({ params, query, engine, apiMinor }) {
       const wanted = platformSince("historyPlatform", apiMinor, query.platform);
-      checkPlatform(params.name, platformHere(engine.images, params.name), wanted);
-      if (isHostImage(params.name)) return json([]);
+      const image = chosenImage(engine.images, params.name, wanted);
+      if (image === undefined) return json([]);
       const { table } = engine.images;
-      const image = table.get(params.name);
       return json(historyOf(image, await engine.images.config(image), table.namesOf(image.id)));
     },
   }),
@@ -167,16 +172,15 @@ export const imageRoutes = [
       const { host, repository, tag } = named;
       const isOne = query.tag !== undefined && tag !== undefined;
       const references = isOne ? [{ host, repository, tag }] : tagsHere(engine.images, named);
-      for (const reference of wanted === undefined ? [] : references) {
-        const name = formatReference(reference);
-        checkPlatform(name, platformHere(engine.images, name), wanted);
-      }
+      if (wanted !== undefined)
+        for (const reference of references) chosenImage(engine.images, formatReference(reference), wanted);
+      const given = { ...(wanted && { platform: wanted }), ...(credentials && { credentials }) };
       return progressReply(async (send) => {
         send({ status: `The push refers to repository [${host}/${repository}]` });
         for (const reference of references) {
           const messages = new PushMessages(send);
           const onStep = messages.take.bind(messages);
-          await push(engine.images, { reference, onStep, signal, ...(credentials && { credentials }) });
+          await push(engine.images, { reference, onStep, signal, ...given });
         }
       });
     },
@@ -222,23 +226,20 @@ export const imageRoutes = [
     method: "DELETE",
     path: "/images/*name",
     operation: "ImageDelete",
-    query: { force: flag, noprune: flag, platforms: refused },
-    async handle({ params, query, engine }) {
-      const request = { written: params.name, force: query.force };
+    query: { force: flag, noprune: flag, platforms: textList },
+    async handle({ params, query, engine, apiMinor }) {
+      const platforms = has(apiMinor, "removedPlatforms") ? query.platforms.map(platformOf) : [];
+      const request = { written: params.name, force: query.force, platforms };
       return json(removalJson(await removeImage(engine.images, request)));
     },
   }),
 ];
 
-/** What an image's names lead to, and all that this names. */
-async function withManifests(images: Images, image: ImageRecord): Promise<object> {
-  const { target, manifests } = await manifestsOf(images, image);
-  return { Descriptor: target, Manifests: manifestsJson(manifests, images) };
-}
-
-/** @throws {OrlopError} no_such_image */
-function platformHere({ table }: Images, written: string): Platform {
-  return isHostImage(written) ? hostPlatform() : table.get(written).platform;
+/** undefined: the machine itself. @throws {OrlopError} no_such_image, platform_mismatch */
+function chosenImage({ table }: Images, written: string, wanted: Platform | undefined): ImageRecord | undefined {
+  if (!isHostImage(written)) return imageFor(table, written, wanted);
+  checkPlatform(written, hostPlatform(), wanted);
+  return undefined;
 }
 
 /** `fromImage` and `tag`, which may be a digest, as one reference. */

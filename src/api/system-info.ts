@@ -34,7 +34,7 @@ export function systemInfo(engine: Engine, apiMinor: number): unknown {
     ContainersRunning: running,
     ContainersPaused: paused,
     ContainersStopped: all.length - running - paused,
-    Images: engine.images.table.all().length + 1, // `host`, of which nothing is stored
+    Images: engine.images.table.rows().length + 1, // `host`, of which nothing is stored
     Driver: "overlay",
     DriverStatus: [["Backing Filesystem", fileSystemOf(places.stateDir)]],
     DockerRootDir: places.stateDir,

@@ -79,6 +79,7 @@ export const changes = {
   expectedCommits: change(49, "SystemInfo", "the commits' Expected is gone"),
   bridgeFilters: change(50, "SystemInfo", "BridgeNfIptables and BridgeNfIp6tables are gone"),
   leanImage: change(50, "ImageInspect", "Config has what the image says; before, every field of a container's"),
+  removedPlatforms: change(50, "ImageDelete", "platforms is read; before, it is ignored"),
   countedContainers: change(51, "ImageList", "Containers are counted; before, -1"),
 } as const satisfies Record<string, Change>;
 

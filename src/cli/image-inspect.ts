@@ -8,7 +8,7 @@ export const imageInspect = command({
   args: "IMAGE...",
   flags: {
     format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each image" },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform that the images must be for" },
+    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Which platform of each image" },
   },
   inEngine: true,
   examples: ["orlop image inspect debian"],

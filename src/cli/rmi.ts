@@ -13,7 +13,11 @@ export const rmi = command({
       help: "Even if a stopped container uses it, or it has names in several repositories",
     },
     noPrune: { type: "switch", help: "Does nothing: there are no intermediate images" },
-    platform: { type: "later", takesValue: true, help: "" },
+    platform: {
+      type: "list",
+      value: "OS/ARCHITECTURE",
+      help: "Only what is here for this platform; the names stay while another one is here",
+    },
   },
   inEngine: true,
   examples: ["orlop rmi debian:12", "orlop rmi -f $(orlop images -q --filter dangling=true)"],
@@ -21,7 +25,7 @@ export const rmi = command({
     let exitCode = 0;
     for (const name of args)
       try {
-        for (const { Untagged, Deleted } of await engine.images.remove(name, flags.force))
+        for (const { Untagged, Deleted } of await engine.images.remove(name, flags.force, flags.platform))
           await print(Untagged === undefined ? `Deleted: ${Deleted}` : `Untagged: ${Untagged}`);
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;

@@ -8,7 +8,11 @@ export const save = command({
   args: "IMAGE...",
   flags: {
     output: { type: "text", short: "o", value: "FILE", help: "File to write instead of standard output" },
-    platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform that the images must be for" },
+    platform: {
+      type: "text",
+      value: "OS/ARCHITECTURE",
+      help: "Only this platform of each image; without it all that are here",
+    },
   },
   examples: ["orlop save -o web.tar web:1 web:2", "orlop save web | ssh other orlop load"],
   async run({ args, flags, ...context }) {

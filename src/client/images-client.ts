@@ -75,8 +75,11 @@ export class ImagesClient {
     return this.#engine.done({ method: "POST", path: pathOf(name, "tag"), query: { repo, tag } });
   }
 
-  remove(name: string, force: boolean): Promise<readonly RemovedImage[]> {
-    return this.#engine.json({ method: "DELETE", path: `/images/${encodeURIComponent(name)}`, query: { force } });
+  /** platforms: of the image these alone; none: all of it */
+  remove(name: string, force: boolean, platforms: readonly string[] = []): Promise<readonly RemovedImage[]> {
+    const chosen = platforms.map((platform) => JSON.stringify(parsePlatform(platform)));
+    const path = `/images/${encodeURIComponent(name)}${encodeQuery({ force: force ? 1 : 0 })}${repeated("platforms", chosen)}`;
+    return this.#engine.json({ method: "DELETE", path });
   }
 
   prune(filters: Filters): Promise<ImagePruned> {

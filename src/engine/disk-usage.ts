@@ -6,13 +6,13 @@ import type { Container } from "./containers/container.ts";
 import type { ContainerSize } from "./containers/container-size.ts";
 import type { Containers } from "./containers/containers.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { contentBytesOf, type ImageRecord } from "./images/image-record.ts";
+import { type ImageRecord, layerBytesOf } from "./images/image-record.ts";
+import type { ImageRow } from "./images/image-table.ts";
 import type { Images } from "./images/images.ts";
 import type { Volume } from "./volumes/volume.ts";
 import type { Volumes } from "./volumes/volumes.ts";
 
-export interface ImageUsage {
-  readonly image: ImageRecord;
+export interface ImageUsage extends ImageRow {
   readonly bytes: number;
   /** Of that, in layers that other images have too. */
   readonly sharedBytes: number;
@@ -28,10 +28,10 @@ export interface ImagesUsage {
 }
 
 export async function usageOfImages(images: Images): Promise<ImagesUsage> {
-  const all = images.table.all();
+  const all = images.table.rows();
   const counts = new Map<Digest, { readonly bytes: number; users: number }>();
-  for (const { layers } of all)
-    for (const [diffId, bytes] of distinctLayers(layers)) {
+  for (const { platforms } of all)
+    for (const [diffId, bytes] of distinctLayers(platforms)) {
       const known = counts.get(diffId) ?? { bytes, users: 0 };
       known.users++;
       counts.set(diffId, known);
@@ -39,22 +39,22 @@ export async function usageOfImages(images: Images): Promise<ImagesUsage> {
   const { content } = await images.stores();
   const blobs = await content.list();
   return {
-    images: all.map((image) => ({
-      image,
-      bytes: contentBytesOf(image),
-      sharedBytes: [...distinctLayers(image.layers)].reduce(
+    images: all.map((row) => ({
+      ...row,
+      bytes: layerBytesOf(row.platforms),
+      sharedBytes: [...distinctLayers(row.platforms)].reduce(
         (sum, [diffId, bytes]) => sum + ((counts.get(diffId)?.users ?? 0) > 1 ? bytes : 0),
         0,
       ),
-      containers: images.users.usersOf(image.id).length,
+      containers: row.platforms.flatMap(({ id }) => images.users.usersOf(id)).length,
     })),
     layerBytes: [...counts.values()].reduce((sum, { bytes }) => sum + bytes, 0),
     blobBytes: blobs.reduce((sum, { size }) => sum + size, 0),
   };
 }
 
-function distinctLayers(layers: ImageRecord["layers"]): Map<Digest, number> {
-  return new Map(layers.map(({ diffId, contentBytes }) => [diffId, contentBytes]));
+function distinctLayers(platforms: readonly ImageRecord[]): Map<Digest, number> {
+  return new Map(platforms.flatMap(({ layers }) => layers.map(({ diffId, contentBytes }) => [diffId, contentBytes])));
 }
 
 export function usageOfContainers(

@@ -27,7 +27,7 @@ export function chooseManifest(index: Index, wanted: Platform, name: string): De
 }
 
 /** BuildKit puts statements about an image beside it, as manifests for the platform unknown/unknown. */
-function isAttestation(descriptor: Descriptor): boolean {
+export function isAttestation(descriptor: Descriptor): boolean {
   return descriptor.platform?.os === "unknown" || attestedBy(descriptor) !== undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Push: an image's blobs, then its manifest under a tag. Nothing names what is not there yet. */
+/** Push: blobs, then the manifests that name them, then what goes under a tag. Nothing names what is not there yet. */
 import { OrlopError } from "../base/errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Descriptor, Index, Manifest } from "../spec/oci-image.ts";
@@ -13,7 +13,8 @@ const uploadsMax = 5;
 export interface PushOptions {
   readonly session: RegistrySession;
   readonly store: ContentStore;
-  readonly manifest: Manifest;
+  /** Each behind what it names; the last one goes under the tag. */
+  readonly documents: readonly (Manifest | Index)[];
   readonly tag: string;
   /** A repository on the same host that a blob is known to be in. */
   readonly mountFrom?: (digest: Digest) => string | undefined;
@@ -27,11 +28,12 @@ export type PushEvent =
 
 /** @throws {OrlopError} blob_unknown, registry_* */
 export async function pushImage(options: PushOptions): Promise<void> {
-  const { manifest, signal } = options;
+  const { documents, signal } = options;
   const stop = new AbortController();
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   // a layer can be there twice; it is sent once
-  const blobs = new Map([...manifest.layers, manifest.config].map((blob) => [blob.digest, blob]));
+  const needed = documents.flatMap((one) => (one.kind === "index" ? [] : [...one.layers, one.config]));
+  const blobs = new Map(needed.map((blob) => [blob.digest, blob]));
   const waiting = [...blobs.values()];
   const work = async (): Promise<void> => {
     for (let blob = waiting.shift(); blob !== undefined; blob = waiting.shift()) await pushBlob(options, blob, both);
@@ -45,7 +47,10 @@ export async function pushImage(options: PushOptions): Promise<void> {
   const failed = (await Promise.allSettled(workers)).some(({ status }) => status === "rejected");
   signal?.throwIfAborted();
   if (failed) throw stop.signal.reason;
-  await putManifest(options.session, manifest, options.tag, signal);
+  for (const document of documents) {
+    const name = document === documents.at(-1) ? options.tag : document.digest;
+    await putManifest(options.session, document, name, signal);
+  }
 }
 
 async function pushBlob(options: PushOptions, blob: Descriptor, signal: AbortSignal): Promise<void> {

@@ -334,6 +334,7 @@ const trials: Readonly<Record<ChangeName, Trial>> = {
     before: true,
     since: false,
   },
+  removedPlatforms: { ask: status("DELETE", () => "/images/none:1?platforms=a/b/c/d/e"), before: 404, since: 400 },
   countedContainers: { ask: async (api) => (await ofBox(api))?.["Containers"], before: -1, since: 1 },
 };
 

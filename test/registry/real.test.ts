@@ -1,7 +1,7 @@
 /** Debian's docker-registry and skopeo: what we push they read, what they push we read, byte for byte. */
 import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -38,7 +38,7 @@ async function storeImage(puller: Puller, layers: readonly Buffer[]): Promise<Ma
 
 function tarOf(files: Readonly<Record<string, Buffer>>): Buffer {
   const folder = mkdtempSync(join(tmpdir(), "orlop-tar-"));
-  for (const [name, bytes] of Object.entries(files)) Bun.write(join(folder, name), bytes);
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
   const tar = execFileSync("tar", ["-C", folder, "-c", "."], { maxBuffer: 64 << 20 });
   rmSync(folder, { recursive: true });
   return tar;
@@ -59,7 +59,7 @@ async function setUp(options: DockerRegistryOptions = {}) {
     pushImage({
       session: puller.registries.session({ host: registry.host, repository }, who.credentials),
       store: puller.store,
-      manifest,
+      documents: [manifest],
       tag,
       onEvent: (event) => events.push(event),
       ...(mountFrom === undefined ? {} : { mountFrom }),

@@ -79,6 +79,11 @@ export const imageErrors = {
     (p) =>
       `image with reference ${p.reference} was found but does not provide the specified platform (${p.wanted}): it is for ${p.actual}`,
   ),
+  several_platforms: row<{ name: string; platforms: string }>(
+    "conflict",
+    (p) => `multiple matching manifests found but no specific platform requested: ${p.name} is here for ${p.platforms}`,
+    () => "name one with --platform, or pull the other platforms of its index too",
+  ),
   // Docker's words: its clients and tests look for "conflict: unable to …".
   image_name_used: row<{ name: string; container: string; image: string }>(
     "conflict",

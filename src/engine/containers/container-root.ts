@@ -13,7 +13,7 @@ import { chooseUpper, copyOf, type StorageDriver } from "../../storage/upper.ts"
 import type { ContainerImage } from "../images/container-image.ts";
 import { isHostImage } from "../images/host-image.ts";
 import { bottomIn, layerDirectory } from "../images/image-stores.ts";
-import { withTag } from "../images/image-table.ts";
+import { withTag } from "../images/image-words.ts";
 import { type Places, partPlace } from "../places.ts";
 
 /** What is below the container's changes. */

@@ -1,67 +1,61 @@
-/** The one way in which an image comes to be: its layers are unpacked, then it is written down, with its names. */
+/** The one way in which images come to be: their layers are unpacked, then they are written down, with their names. */
 
 import { createHash } from "node:crypto";
 import { point } from "../../base/point.ts";
 import type { ArrivingBlob } from "../../images/arriving-blob.ts";
 import type { Lease } from "../../images/leases.ts";
 import { type Digest, digestOfHex } from "../../spec/digest.ts";
-import { type Descriptor, type ImageConfig, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
+import { type Descriptor, type ImageConfig, type Index, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
 import { parseImageConfig, parseManifest } from "../../spec/oci-image-parse.ts";
 import type { Reference } from "../../spec/reference.ts";
 import { keepBudget } from "./budget.ts";
-import type { ImageLayer, ImageRecord, NameRecord } from "./image-record.ts";
+import type { ImageForm, ImageLayer, ImageRecord } from "./image-record.ts";
 import type { ImageStores, UnpackOptions } from "./image-stores.ts";
-import { nameKey } from "./image-table.ts";
 import type { Images } from "./images.ts";
+import { changesFor } from "./new-platforms.ts";
+import { reclaimForms } from "./reclaim.ts";
 
 export interface NewImage {
-  /** In the content store, and all that it names; the caller holds a lease on them. */
-  readonly manifest: Manifest;
-  readonly config: ImageConfig;
-  /** Indexes that led to the manifest, in the store. */
-  readonly indexes?: readonly Digest[];
+  /** One for each platform. In the content store, and all that they name; the caller holds a lease on them. */
+  readonly platforms: readonly { readonly manifest: Manifest; readonly config: ImageConfig }[];
+  /** Indexes that led to them, in the store, the outermost first. */
+  readonly indexes?: readonly Index[];
   readonly names: readonly Reference[];
-  /** See NameRecord; by default the manifest. */
-  readonly target?: Digest;
+  /** What the names lead to. */
+  readonly target: Digest;
 }
 
 /**
- * Adds an image, or gives names to the one that is there.
+ * Adds what came of an image, or gives names to what is there. Other platforms of the same index stay.
  *
- * @returns the image, durable
+ * @returns one for each that was given, durable
  * @throws {OrlopError} what is wrong with a layer
  */
-export async function addImage(images: Images, { manifest, config, ...given }: NewImage): Promise<ImageRecord> {
+export async function addImage(images: Images, given: NewImage): Promise<readonly ImageRecord[]> {
   const stores = await images.stores();
   using lease = stores.layerLeases.open();
-  lease.hold(config.diffIds);
-  const layers = await Promise.all(manifest.layers.map((layer, i) => layerOf(stores, layer, config.diffIds[i])));
-  const before = images.table.image(config.digest);
-  const image: ImageRecord = {
-    id: config.digest,
-    configBytes: config.raw.length,
-    manifest: { mediaType: manifest.mediaType, digest: manifest.digest, sizeBytes: manifest.raw.length },
-    indexes: [...new Set([...(given.indexes ?? []), ...keptIndexes(before, manifest.digest)])],
-    layers,
-    platform: config.platform,
-    ...(config.created === undefined ? {} : { created: config.created }),
-    labels: config.config.Labels ?? {},
-    addedMs: before?.addedMs ?? Date.now(),
-    usedMs: before?.usedMs ?? 0,
-  };
-  const target = given.target ?? manifest.digest;
-  const names = given.names.map(
-    (name): NameRecord => ({ reference: nameKey(name), image: image.id, target, taggedMs: Date.now() }),
+  lease.hold(given.platforms.flatMap(({ config }) => config.diffIds));
+  const came = await Promise.all(
+    given.platforms.map(async ({ manifest, config }) => ({
+      manifest,
+      config,
+      layers: await Promise.all(manifest.layers.map((layer, i) => layerOf(stores, layer, config.diffIds[i]))),
+    })),
   );
   point("images.add.whole");
-  await images.commit({ putImages: [image], putNames: names });
-  await keepBudget(images, image.id);
-  return image;
-}
-
-/** What another tag's index is to a push of that tag, as long as the manifest is the same. */
-function keptIndexes(before: ImageRecord | undefined, manifest: Digest): readonly Digest[] {
-  return before?.manifest.digest === manifest ? before.indexes : [];
+  let added: readonly ImageRecord[] = [];
+  let left: readonly ImageForm[] = [];
+  await images.commit(() => {
+    const { changes, ...rest } = changesFor(images.table, { ...given, came });
+    ({ added, left } = rest);
+    return changes;
+  });
+  if (left.length > 0) await reclaimForms(images, left);
+  await keepBudget(
+    images,
+    added.map(({ id }) => id),
+  );
+  return added;
 }
 
 /** Unpacked when it is not, with what is known of it. */
@@ -109,5 +103,6 @@ export async function addMadeImage(images: Images, { config, layers, names, leas
   await content.put(raw);
   const manifest = parseManifest(raw, digest, { name: "the new image" });
   if (manifest.kind !== "manifest") throw new Error("a manifest was written");
-  return addImage(images, { manifest, config: parsed, names });
+  const [image] = await addImage(images, { platforms: [{ manifest, config: parsed }], names, target: digest });
+  return image as ImageRecord;
 }

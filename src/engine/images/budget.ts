@@ -6,7 +6,7 @@ import type { Digest } from "../../spec/digest.ts";
 import { usageOfImages } from "../disk-usage.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
-import { endImage } from "./remove-image.ts";
+import { endPlatforms } from "./remove-image.ts";
 
 const variable = "ORLOP_IMAGE_BUDGET";
 
@@ -16,8 +16,8 @@ export function budgetOf(environment: Readonly<Record<string, string | undefined
   return text === undefined || text === "" ? undefined : parseSize(text, variable);
 }
 
-/** Evicts until the images fit. What a container uses stays, and so does the image that just came. */
-export async function keepBudget(images: Images, newest: Digest): Promise<void> {
+/** Evicts until the images fit. What a container uses stays, and so does what just came. */
+export async function keepBudget(images: Images, newest: readonly Digest[]): Promise<void> {
   const budget = images.budgetBytes;
   if (budget === undefined) return;
   for (;;) {
@@ -25,7 +25,7 @@ export async function keepBudget(images: Images, newest: Digest): Promise<void> 
     if (layerBytes + blobBytes <= budget) return;
     const oldest = images.table
       .all()
-      .filter(({ id }) => id !== newest && images.users.usersOf(id).length === 0)
+      .filter(({ id }) => !newest.includes(id) && images.users.usersOf(id).length === 0)
       .reduce<ImageRecord | undefined>(
         (first, one) => (first === undefined || usedAt(one) < usedAt(first) ? one : first),
         undefined,
@@ -35,7 +35,7 @@ export async function keepBudget(images: Images, newest: Digest): Promise<void> 
       return;
     }
     log("info", `image ${oldest.id} goes: images take more than ${variable}`);
-    await endImage(images, oldest);
+    await endPlatforms(images, [oldest]);
   }
 }
 

@@ -1,23 +1,31 @@
 /**
- * What an image's index names: the same image for other platforms, statements about it, and how much of each is here. An image that
- * came without an index has its own manifest alone.
+ * What a name's target leads to: of an index all that it names (the same image for other platforms, statements about it), and how
+ * much of each is here. A manifest is its own and only one.
  */
 
 import { OrlopError } from "../../base/errors.ts";
 import { attestedBy } from "../../images/choose-manifest.ts";
 import type { ContentStore } from "../../images/content-store.ts";
+import type { Lease } from "../../images/leases.ts";
 import type { Digest } from "../../spec/digest.ts";
-import type { Descriptor, Index, Manifest } from "../../spec/oci-image.ts";
+import { type Descriptor, type Index, type Manifest, mediaTypes } from "../../spec/oci-image.ts";
 import { manifestMax, parseManifest } from "../../spec/oci-image-parse.ts";
-import type { ImageRecord } from "./image-record.ts";
+import { formUnder, type ImageRecord } from "./image-record.ts";
+import { targetOf } from "./image-table.ts";
 import type { Images } from "./images.ts";
 import { blobsOf } from "./reclaim.ts";
 
+/** An index, in an index, in an index, as for a pull. */
+const depthMax = 3;
+
 export interface ImageManifests {
-  /** See targetOf. */
   readonly target: Descriptor;
   /** Those that are here first; each part in the index's order. */
   readonly manifests: readonly ImageManifest[];
+  /** The target, where it is an index, and the indexes in it that are here, each behind the one that names it. */
+  readonly indexes: readonly Index[];
+  /** Everything that the target leads to is here. */
+  readonly isWhole: boolean;
 }
 
 export interface ImageManifest {
@@ -30,67 +38,91 @@ export interface ImageManifest {
   readonly attests?: string;
   /** Containers can run from it: it is unpacked. */
   readonly image?: ImageRecord;
+  readonly document?: Manifest;
 }
 
-/** An index that is not whole any more is told of as far as it goes: `system check` repairs it. */
-export async function manifestsOf(images: Images, image: ImageRecord): Promise<ImageManifests> {
+/**
+ * An index that is not whole any more is told of as far as it goes: `system check` repairs it.
+ *
+ * @param image  one that the target leads to
+ * @param lease  the caller's: what is said to be here stays as long as it lasts
+ */
+export async function manifestsOf(
+  images: Images,
+  image: ImageRecord,
+  lease: Lease,
+  target = targetOf(images.table, image),
+): Promise<ImageManifests> {
+  const { content } = await images.stores();
+  lease.hold([...blobsOf(image), target]);
+  const walk: Walk = { content, lease, indexes: [], entries: [], seen: new Set() };
+  const own = ownDescriptor(image, target);
+  const top = target === own.digest ? undefined : await documentHere(content, target);
+  if (top?.kind === "index") await follow(walk, top, 1);
+  else walk.entries.push({ ...own, platform: image.platform });
+  const found = await Promise.all(walk.entries.map((entry) => lookAt(images, walk, entry)));
+  const described = walk.indexes[0] === undefined ? own : descriptorOf(walk.indexes[0]);
+  const manifests = [...found.filter(({ isHere }) => isHere), ...found.filter(({ isHere }) => !isHere)];
+  return { target: described, manifests, indexes: walk.indexes, isWhole: found.every(({ isHere }) => isHere) };
+}
+
+/** The target alone. */
+export async function targetDescriptor(images: Images, image: ImageRecord, target: Digest): Promise<Descriptor> {
   const { content, leases } = await images.stores();
   using lease = leases.open();
-  lease.hold(blobsOf(image));
-  const indexes = new Map<Digest, Index>();
-  for (const digest of image.indexes) {
-    const document = await documentHere(content, digest);
-    if (document?.kind === "index") indexes.set(digest, document);
-  }
-  const top = indexes.get(indexOf(images, image) ?? image.id);
-  const target = descriptorOf(image, top);
-  const entries = top === undefined ? [{ ...target, platform: image.platform }] : [...entriesOf(top, indexes)];
-  const records = new Map(images.table.all().map((one) => [one.manifest.digest, one]));
-  const found = await Promise.all(entries.map((entry) => lookAt(content, entry, records.get(entry.digest))));
-  return { target, manifests: [...found.filter(({ isHere }) => isHere), ...found.filter(({ isHere }) => !isHere)] };
+  lease.hold([target]);
+  const own = ownDescriptor(image, target);
+  const top = target === own.digest ? undefined : await documentHere(content, target);
+  return top?.kind === "index" ? descriptorOf(top) : own;
 }
 
-/** What the image's names lead to: the index, or its manifest where there is none. */
-export async function targetOf(images: Images, image: ImageRecord): Promise<Descriptor> {
-  const digest = indexOf(images, image);
-  const document = digest === undefined ? undefined : await documentHere((await images.stores()).content, digest);
-  return descriptorOf(image, document?.kind === "index" ? document : undefined);
+function ownDescriptor(image: ImageRecord, target: Digest): Descriptor {
+  const { mediaType, digest, sizeBytes } = formUnder(image, target).manifest;
+  return { mediaType, digest, size: sizeBytes };
 }
 
-function descriptorOf({ manifest }: ImageRecord, index: Index | undefined): Descriptor {
-  const { mediaType, digest } = index ?? manifest;
-  return { mediaType, digest, size: index?.raw.length ?? manifest.sizeBytes };
+interface Walk {
+  readonly content: ContentStore;
+  readonly lease: Lease;
+  readonly indexes: Index[];
+  /** What the indexes name and is none. */
+  readonly entries: Descriptor[];
+  /** A stranger's index could name another ten thousand times. */
+  readonly seen: Set<Digest>;
 }
 
-/** The index that the newest of its tags leads to, or of its names without a tag; without a name, the one that it came with. */
-function indexOf({ table }: Images, { id, indexes }: ImageRecord): Digest | undefined {
-  const names = table.namesOf(id).toSorted((a, b) => b.taggedMs - a.taggedMs);
-  const [name] = [...names.filter(({ reference }) => !reference.includes("@")), ...names];
-  return name === undefined ? indexes[0] : indexes.find((digest) => digest === name.target);
-}
-
-/** What an index names, and the indexes in it, each once: a stranger's could name one ten thousand times. */
-function* entriesOf(index: Index, indexes: Map<Digest, Index>): Generator<Descriptor> {
-  indexes.delete(index.digest);
+async function follow(walk: Walk, index: Index, depth: number): Promise<void> {
+  walk.indexes.push(index);
   for (const entry of index.manifests) {
-    const inner = indexes.get(entry.digest);
-    if (inner === undefined) yield entry;
-    else yield* entriesOf(inner, indexes);
+    const isIndex = entry.mediaType === mediaTypes.ociIndex || entry.mediaType === mediaTypes.dockerIndex;
+    if (isIndex && walk.seen.has(entry.digest)) continue;
+    walk.seen.add(entry.digest);
+    walk.lease.hold([entry.digest]);
+    const inner = isIndex && depth < depthMax ? await documentHere(walk.content, entry.digest) : undefined;
+    if (inner?.kind === "index") await follow(walk, inner, depth + 1);
+    else walk.entries.push(entry);
   }
 }
 
-async function lookAt(content: ContentStore, descriptor: Descriptor, image?: ImageRecord): Promise<ImageManifest> {
+async function lookAt(images: Images, { content, lease }: Walk, descriptor: Descriptor): Promise<ImageManifest> {
   const attests = attestedBy(descriptor);
+  const [image] = images.table.imagesUnder(descriptor.digest);
   const common = { descriptor, ...(attests === undefined ? {} : { attests }), ...(image && { image }) };
   const document = await documentHere(content, descriptor.digest);
   if (document?.kind !== "manifest") return { ...common, isHere: false, contentBytes: 0 };
   const digests = new Set([document.config, ...document.layers].map(({ digest }) => digest));
+  lease.hold([...digests]);
   const sizes = await Promise.all([...digests].map((digest) => content.sizeOf(digest)));
   return {
     ...common,
     isHere: sizes.every((size) => size !== undefined),
     contentBytes: sizes.reduce<number>((sum, size) => sum + (size ?? 0), document.raw.length),
+    document,
   };
+}
+
+function descriptorOf({ mediaType, digest, raw }: Index): Descriptor {
+  return { mediaType, digest, size: raw.length };
 }
 
 /** undefined: it is not here, or no longer what its name says. */

@@ -1,22 +1,59 @@
-/** Each image here is for one platform: what comes of an index is the part that was chosen. Who asks for another is told so. */
+/** Which of an image's platforms is meant. Who asks for one that is not here is told which there are. */
 
 import { OrlopError } from "../../base/errors.ts";
-import { formatPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
-import { withTag } from "./image-table.ts";
+import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
+import type { ImageRecord } from "./image-record.ts";
+import type { ImageTable } from "./image-table.ts";
+import { withTag } from "./image-words.ts";
+
+interface OfPlatform {
+  readonly platform: Platform;
+}
+
+/** The one that suits a machine (mostly this one) best; where none does, the first. */
+export function bestOf<T extends OfPlatform>(images: readonly T[], wanted: Platform = hostPlatform()): T {
+  const [first] = images;
+  if (first === undefined) throw new Error("there is always one");
+  return nearest(images, wanted) ?? first;
+}
+
+function nearest<T extends OfPlatform>(images: readonly T[], wanted: Platform): T | undefined {
+  const distance = ({ platform }: T): number => platformDistance(platform, wanted) ?? Number.POSITIVE_INFINITY;
+  const best = images.reduce<T | undefined>(
+    (found, one) => (found === undefined || distance(one) < distance(found) ? one : found),
+    undefined,
+  );
+  return best === undefined || distance(best) === Number.POSITIVE_INFINITY ? undefined : best;
+}
 
 /**
  * @param written what the client called the image
- * @param wanted  undefined: whatever there is
- * @throws {OrlopError} platform_mismatch
+ * @param wanted  undefined: the one that it means first of all
+ * @throws {OrlopError} no_such_image, platform_mismatch
  */
-export function checkPlatform(written: string, offered: Platform, wanted: Platform | undefined): void {
-  if (wanted !== undefined && platformDistance(offered, wanted) === undefined) throw mismatch(written, offered, wanted);
+export function imageFor(table: ImageTable, written: string, wanted: Platform | undefined): ImageRecord {
+  const image = table.get(written);
+  return wanted === undefined ? image : among(table.allOf(written), written, wanted);
 }
 
-export function mismatch(written: string, offered: Platform, wanted: Platform): OrlopError {
+/** @throws {OrlopError} platform_mismatch */
+export function among(images: readonly ImageRecord[], written: string, wanted: Platform): ImageRecord {
+  const found = nearest(images, wanted);
+  if (found !== undefined) return found;
+  const platforms = images.map(({ platform }) => platform);
+  throw mismatch(written, platforms, wanted);
+}
+
+/** @throws {OrlopError} platform_mismatch */
+export function checkPlatform(written: string, offered: Platform, wanted: Platform | undefined): void {
+  if (wanted !== undefined && platformDistance(offered, wanted) === undefined)
+    throw mismatch(written, [offered], wanted);
+}
+
+export function mismatch(written: string, offered: readonly Platform[], wanted: Platform): OrlopError {
   return OrlopError.of("platform_mismatch", {
     reference: withTag(written),
     wanted: formatPlatform(wanted),
-    actual: formatPlatform(offered),
+    actual: offered.map(formatPlatform).join(", "),
   });
 }

@@ -18,16 +18,23 @@ export interface ImageLayer {
   readonly hidesEtc: boolean;
 }
 
-export interface ImageRecord {
+/** An image as it came. Compressed in another way, or described in another, it has another manifest, and the same id. */
+export interface ImageForm {
+  readonly manifest: { readonly mediaType: string; readonly digest: Digest; readonly sizeBytes: number };
+  /** Indexes that lead to the manifest: kept as they are, so that a push can send the same. */
+  readonly indexes: readonly Digest[];
+  /** The lowest first. */
+  readonly layers: readonly ImageLayer[];
+}
+
+/** For one platform; a name can lead to several of them. */
+export interface ImageRecord extends ImageForm {
   /** The digest of its configuration. */
   readonly id: Digest;
   /** Of that configuration. */
   readonly configBytes: number;
-  readonly manifest: { readonly mediaType: string; readonly digest: Digest; readonly sizeBytes: number };
-  /** Indexes that led to the manifest: kept as they are, so that a push can send the same. */
-  readonly indexes: readonly Digest[];
-  /** The lowest first. */
-  readonly layers: readonly ImageLayer[];
+  /** Other forms of it that names lead to. */
+  readonly others?: readonly ImageForm[];
   readonly platform: Platform;
   /** As the configuration has it: RFC 3339. */
   readonly created?: string;
@@ -37,13 +44,14 @@ export interface ImageRecord {
   readonly usedMs: number;
 }
 
-/** A name with a tag or a digest, and the image that it leads to. */
+/** A name with a tag or a digest, and what it leads to. */
 export interface NameRecord {
   /** Whole: `docker.io/library/alpine:3.20`, `docker.io/library/alpine@sha256:…`. */
   readonly reference: string;
-  readonly image: Digest;
-  /** What a registry's tag led to when it was pulled: an index or a manifest. */
+  /** An index as it came, of whose platforms any number is here; or a manifest. */
   readonly target: Digest;
+  /** What it means where no platform is asked for: of those that are here the one that suits this machine best. */
+  readonly image: Digest;
   readonly taggedMs: number;
 }
 
@@ -64,6 +72,29 @@ export function decodeName(row: Row): NameRecord {
   return JSON.parse(row.record) as NameRecord;
 }
 
-export function contentBytesOf({ layers }: ImageRecord): number {
+export function contentBytesOf({ layers }: Pick<ImageForm, "layers">): number {
   return layers.reduce((sum, layer) => sum + layer.contentBytes, 0);
+}
+
+/** Of an image's platforms together: layers that several have count once. */
+export function layerBytesOf(platforms: readonly ImageRecord[]): number {
+  if (platforms.length === 1) return contentBytesOf(platforms[0] as ImageRecord);
+  const sizes = platforms.flatMap(({ layers }) =>
+    layers.map(({ diffId, contentBytes }) => [diffId, contentBytes] as const),
+  );
+  return [...new Map(sizes).values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+export function formsOf(image: ImageRecord): readonly ImageForm[] {
+  return [image, ...(image.others ?? [])];
+}
+
+/** What a name can lead to and mean this form. */
+export function targetsOf({ manifest, indexes }: ImageForm): readonly Digest[] {
+  return [manifest.digest, ...indexes];
+}
+
+/** The form that a name with this target means. */
+export function formUnder(image: ImageRecord, target: Digest): ImageForm {
+  return formsOf(image).find((form) => targetsOf(form).includes(target)) ?? image;
 }

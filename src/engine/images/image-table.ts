@@ -1,17 +1,30 @@
-/** All images and their names, in memory: found by name, id or the beginning of an id. Changes are the caller's to store. */
+/**
+ * All images and their names, in memory: found by name, id or the beginning of an id. Changes are the caller's to store.
+ * A name leads to every image that its target, mostly an index, names and that is here: one for each platform.
+ */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { Digest } from "../../spec/digest.ts";
-import { formatReference, parseReference, type Reference } from "../../spec/reference.ts";
-import type { ImageRecord, NameRecord } from "./image-record.ts";
+import { bestOf } from "./image-platform.ts";
+import { formsOf, type ImageRecord, type NameRecord, targetsOf } from "./image-record.ts";
+import { idPattern, wholeName, withTag } from "./image-words.ts";
 
-const idPattern = /^(?:sha256:)?([0-9a-f]{1,64})$/;
+/** What a list shows as one image. */
+export interface ImageRow {
+  /** What it means where no platform is asked for. */
+  readonly image: ImageRecord;
+  readonly names: readonly NameRecord[];
+  /** That image first. */
+  readonly platforms: readonly ImageRecord[];
+}
 
 export class ImageTable {
   readonly #images = new Map<Digest, ImageRecord>();
   readonly #names = new Map<string, NameRecord>();
-  /** The names of each image, in the order in which they were given. */
-  readonly #namesOf = new Map<Digest, Set<string>>();
+  /** The names that mean each image first of all, in the order in which they were given. */
+  readonly #ownNames = new Map<Digest, Set<string>>();
+  readonly #imagesUnder = new Map<Digest, Set<Digest>>();
+  readonly #namesUnder = new Map<Digest, Set<string>>();
 
   /** Oldest first. */
   all(): ImageRecord[] {
@@ -31,36 +44,93 @@ export class ImageTable {
     return this.#names.get(reference);
   }
 
+  /** Those that mean this image where no platform is asked for. */
+  ownNamesOf(id: Digest): NameRecord[] {
+    return this.#namesIn(this.#ownNames.get(id));
+  }
+
+  /** Every name that leads to an image, those that mean it first of all before the others. */
   namesOf(id: Digest): NameRecord[] {
-    return [...(this.#namesOf.get(id) ?? [])].flatMap((reference) => this.#names.get(reference) ?? []);
+    const image = this.#images.get(id);
+    const targets = image === undefined ? [] : formsOf(image).flatMap(targetsOf);
+    return [...new Set([...this.ownNamesOf(id), ...targets.flatMap((target) => this.namesUnder(target))])];
+  }
+
+  /** The names whose target this is. */
+  namesUnder(target: Digest): NameRecord[] {
+    return this.#namesIn(this.#namesUnder.get(target));
+  }
+
+  /** The images that an index or a manifest leads to. */
+  imagesUnder(target: Digest): ImageRecord[] {
+    return [...(this.#imagesUnder.get(target) ?? [])].flatMap((id) => this.#images.get(id) ?? []);
+  }
+
+  /** What a name leads to, the image that it means first of all in front. */
+  platformsOf({ image, target }: NameRecord): ImageRecord[] {
+    const first = this.#images.get(image);
+    return [...new Set([...(first === undefined ? [] : [first]), ...this.imagesUnder(target)])];
+  }
+
+  /** An image and what comes with it in a list: the other platforms of its names, or of its index where it has none. */
+  platformsWith(image: ImageRecord): ImageRecord[] {
+    const own = this.ownNamesOf(image.id);
+    if (own.length > 0) return [...new Set([image, ...own.flatMap((name) => this.platformsOf(name))])];
+    if (this.namesOf(image.id).length > 0) return [image];
+    const beside = this.imagesUnder(topOf(image)).filter(({ id }) => this.namesOf(id).length === 0);
+    return [...new Set([image, ...beside])];
+  }
+
+  /** What a list shows. A platform that a name leads to is shown with the one that the name means first of all. */
+  rows(): ImageRow[] {
+    const nameless = new Map<Digest, ImageRecord[]>();
+    const rows = this.all().flatMap((image): ImageRow[] => {
+      const names = this.ownNamesOf(image.id);
+      if (names.length > 0) return [{ image, names, platforms: this.platformsWith(image) }];
+      if (this.namesOf(image.id).length === 0)
+        nameless.set(topOf(image), [...(nameless.get(topOf(image)) ?? []), image]);
+      return [];
+    });
+    for (const platforms of nameless.values()) {
+      const image = bestOf(platforms);
+      rows.push({ image, names: [], platforms: [...new Set([image, ...platforms])] });
+    }
+    return rows;
   }
 
   putImage(record: ImageRecord): void {
+    const before = this.#images.get(record.id);
+    if (before !== undefined) this.#forgetTargets(before);
     this.#images.set(record.id, record);
+    for (const target of formsOf(record).flatMap(targetsOf)) add(this.#imagesUnder, target, record.id);
   }
 
   putName(record: NameRecord): void {
     this.removeName(record.reference);
     this.#names.set(record.reference, record);
-    const names = this.#namesOf.get(record.image) ?? new Set();
-    this.#namesOf.set(record.image, names.add(record.reference));
+    add(this.#ownNames, record.image, record.reference);
+    add(this.#namesUnder, record.target, record.reference);
   }
 
   removeName(reference: string): void {
     const old = this.#names.get(reference);
     if (old === undefined) return;
     this.#names.delete(reference);
-    this.#namesOf.get(old.image)?.delete(reference);
+    remove(this.#ownNames, old.image, reference);
+    remove(this.#namesUnder, old.target, reference);
   }
 
+  /** With the names that mean it first of all. */
   removeImage(id: Digest): void {
-    for (const { reference } of this.namesOf(id)) this.removeName(reference);
-    this.#namesOf.delete(id);
+    for (const { reference } of this.ownNamesOf(id)) this.removeName(reference);
+    const old = this.#images.get(id);
+    if (old !== undefined) this.#forgetTargets(old);
     this.#images.delete(id);
   }
 
   /**
-   * What a client's words mean, Docker's order: a whole id, a name, the beginning of an id.
+   * What a client's words mean, Docker's order: a whole id, a name, the beginning of an id. An index's or a manifest's digest
+   * does for an id too.
    *
    * @returns the image, and the name when it was found by one; undefined when there is none
    * @throws {OrlopError} ambiguous_id, bad_reference
@@ -68,17 +138,27 @@ export class ImageTable {
   find(written: string): { readonly image: ImageRecord; readonly name?: NameRecord } | undefined {
     const digits = idPattern.exec(written)?.[1];
     if (digits?.length === 64) {
-      const image = this.#images.get(`sha256:${digits}` as Digest);
-      return image === undefined ? undefined : { image };
+      const digest = `sha256:${digits}` as Digest;
+      return this.#byDigest(this.#images.has(digest) ? [digest] : [], [digest]);
     }
     const name = written.startsWith("sha256:") ? undefined : this.#names.get(wholeName(written));
     const named = name === undefined ? undefined : this.#images.get(name.image);
     if (name !== undefined && named !== undefined) return { image: named, name };
     if (digits === undefined) return undefined;
-    const matches = this.all().filter(({ id }) => id.startsWith(digits, "sha256:".length));
-    if (matches.length > 1) throw OrlopError.of("ambiguous_id", { prefix: written });
-    const [image] = matches;
-    return image === undefined ? undefined : { image };
+    const startsSo = (digest: Digest): boolean => digest.startsWith(digits, "sha256:".length);
+    const ids = [...this.#images.keys()].filter(startsSo);
+    const targets = ids.length > 0 ? [] : [...this.#imagesUnder.keys()].filter(startsSo);
+    if (Math.max(ids.length, targets.length) > 1) throw OrlopError.of("ambiguous_id", { prefix: written });
+    return this.#byDigest(ids, targets);
+  }
+
+  #byDigest(ids: readonly Digest[], targets: readonly Digest[]): { readonly image: ImageRecord } | undefined {
+    const found = [
+      ...ids.flatMap((id) => this.#images.get(id) ?? []),
+      ...targets.flatMap((one) => this.imagesUnder(one)),
+    ];
+    if (found.length === 0) return undefined;
+    return { image: ids.length > 0 ? (found[0] as ImageRecord) : bestOf(found) };
   }
 
   /** @throws {OrlopError} no_such_image, ambiguous_id, bad_reference */
@@ -87,21 +167,42 @@ export class ImageTable {
     if (found === undefined) throw OrlopError.of("no_such_image", { reference: withTag(written) });
     return found.image;
   }
+
+  /** Every image that a client's words lead to: all the platforms of a name or of an image in a list. */
+  allOf(written: string): ImageRecord[] {
+    const found = this.find(written);
+    if (found === undefined) return [];
+    return found.name === undefined ? this.platformsWith(found.image) : this.platformsOf(found.name);
+  }
+
+  #namesIn(references: Iterable<string> = []): NameRecord[] {
+    return [...references].flatMap((reference) => this.#names.get(reference) ?? []);
+  }
+
+  #forgetTargets(image: ImageRecord): void {
+    for (const target of formsOf(image).flatMap(targetsOf)) remove(this.#imagesUnder, target, image.id);
+  }
 }
 
-/** The key of a name: with a digest the tag beside it means nothing, as in Docker. */
-export function nameKey(reference: Reference): string {
-  const { host, repository, digest } = reference;
-  return digest === undefined ? formatReference(reference) : formatReference({ host, repository, digest });
+/** What an image in a list leads to: what the newest of its tags does, or of its names; what it came with where it has none. */
+export function targetOf(table: ImageTable, image: ImageRecord): Digest {
+  const names = table.ownNamesOf(image.id).toSorted((a, b) => b.taggedMs - a.taggedMs);
+  const [name] = [...names.filter(({ reference }) => !reference.includes("@")), ...names];
+  if (name !== undefined) return name.target;
+  return table.namesOf(image.id).length > 0 ? image.manifest.digest : topOf(image);
 }
 
-function wholeName(written: string): string {
-  return nameKey(parseReference(written));
+/** What leads to it from above. */
+function topOf({ indexes, manifest }: ImageRecord): Digest {
+  return indexes[0] ?? manifest.digest;
 }
 
-/** As Docker names an image in its messages. */
-export function withTag(written: string): string {
-  if (idPattern.test(written)) return written;
-  const name = written.slice(written.lastIndexOf("/") + 1);
-  return name.includes(":") || name.includes("@") ? written : `${written}:latest`;
+function add<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  sets.set(key, (sets.get(key) ?? new Set()).add(value));
+}
+
+function remove<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  set?.delete(value);
+  if (set?.size === 0) sets.delete(key);
 }

@@ -20,10 +20,20 @@ import { budgetOf } from "./budget.ts";
 import type { ContainerImage } from "./container-image.ts";
 import { isHostImage, withHostDefaults } from "./host-image.ts";
 import { withImageDefaults } from "./image-defaults.ts";
-import { checkPlatform } from "./image-platform.ts";
-import { decodeImage, decodeName, encodeImage, encodeName, type ImageRecord, type NameRecord } from "./image-record.ts";
+import { bestOf, checkPlatform, imageFor } from "./image-platform.ts";
+import {
+  decodeImage,
+  decodeName,
+  encodeImage,
+  encodeName,
+  formUnder,
+  type ImageForm,
+  type ImageRecord,
+  type NameRecord,
+} from "./image-record.ts";
 import { ImageStores } from "./image-stores.ts";
-import { ImageTable, withTag } from "./image-table.ts";
+import { ImageTable } from "./image-table.ts";
+import { withTag } from "./image-words.ts";
 import type { ImageUsers } from "./reclaim.ts";
 import { RegistrySettings } from "./registry-settings.ts";
 
@@ -66,7 +76,13 @@ export class Images {
     this.users = options.users;
     this.registrySettings = new RegistrySettings(options.environment);
     for (const row of options.store.load("image")) this.table.putImage(decodeImage(row));
-    for (const row of options.store.load("tag")) this.table.putName(decodeName(row));
+    for (const row of options.store.load("tag")) this.table.putName(this.#suited(decodeName(row)));
+  }
+
+  /** Engines of before had a name mean what was pulled last. */
+  #suited(name: NameRecord): NameRecord {
+    const platforms = this.table.platformsOf(name);
+    return platforms.length < 2 ? name : { ...name, image: bestOf(platforms).id };
   }
 
   /** See budget.ts. @throws {OrlopError} bad_value */
@@ -140,10 +156,11 @@ export class Images {
     use: (image: ContainerImage) => void = () => undefined,
   ): Promise<{ readonly body: ContainerCreateBody; readonly image?: ContainerImage }> {
     const isMachine = body.HostConfig.Rootfs !== "" || body.Image === "" || isHostImage(body.Image);
-    const image = isMachine ? undefined : this.table.get(body.Image);
-    const offered = image?.platform ?? hostPlatform();
-    checkPlatform(body.Image, offered, platform);
-    if (image === undefined) return { body: withHostDefaults(body) };
+    if (isMachine) {
+      checkPlatform(body.Image, hostPlatform(), platform);
+      return { body: withHostDefaults(body) };
+    }
+    const image = imageFor(this.table, body.Image, platform);
     const { config } = await this.config(image);
     if (this.table.image(image.id) === undefined || this.leaving.has(image.id))
       throw OrlopError.of("no_such_image", { reference: withTag(body.Image) });
@@ -158,11 +175,16 @@ export class Images {
     return { body: withImageDefaults(body, config), image: used };
   }
 
-  /** Writes changes down, then makes them, then tells other tools (index.json). One after the other. */
-  commit(changes: ImageChanges): Promise<void> {
+  /**
+   * Writes changes down, then makes them, then tells other tools (index.json). One after the other.
+   *
+   * @param plan asked when every change before is made
+   */
+  commit(plan: () => ImageChanges): Promise<void> {
     return this.#commits.run(async () => {
       point("images.change.begun");
       const stores = await this.stores();
+      const changes = plan();
       if ((changes.putImages ?? []).length > 0) await stores.sync();
       point("images.change.synced");
       const going = new Set((changes.removeImages ?? []).map(({ id }) => id));
@@ -191,13 +213,21 @@ export class Images {
     this.#options.events.publish({ type: "image", action: "prune", id: "", attributes });
   }
 
-  /** One entry for each name; an image without one is there all the same. */
+  /**
+   * One entry for each name; an image without one is there all the same. A name's entry is the manifest that it means first of
+   * all, not its index: what that names need not be here, and other tools would look for it.
+   */
   #indexEntries() {
-    return this.table.all().flatMap(({ id, manifest, platform }) => {
-      const { mediaType, digest, sizeBytes } = manifest;
-      const entry = { mediaType, digest, size: sizeBytes, platform };
-      const tags = this.table.namesOf(id).filter(({ reference }) => !reference.includes("@"));
-      return tags.length === 0 ? [entry] : tags.map(({ reference }) => ({ ...entry, name: reference }));
+    return this.table.all().flatMap((image) => {
+      const entryOf = ({ manifest: { mediaType, digest, sizeBytes } }: ImageForm) => ({
+        mediaType,
+        digest,
+        size: sizeBytes,
+        platform: image.platform,
+      });
+      const tags = this.table.ownNamesOf(image.id).filter(({ reference }) => !reference.includes("@"));
+      const named = tags.map(({ reference, target }) => ({ ...entryOf(formUnder(image, target)), name: reference }));
+      return tags.length === 0 ? [entryOf(image)] : named;
     });
   }
 }

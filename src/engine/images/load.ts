@@ -4,7 +4,7 @@
  */
 
 import { OrlopError } from "../../base/errors.ts";
-import { chooseManifest } from "../../images/choose-manifest.ts";
+import { chooseManifest, isAttestation } from "../../images/choose-manifest.ts";
 import { ImageArchive } from "../../images/image-archive.ts";
 import { describeLayer } from "../../images/layer-blob.ts";
 import type { Lease } from "../../images/leases.ts";
@@ -16,7 +16,7 @@ import { parseReference, type Reference } from "../../spec/reference.ts";
 import { addImage, addMadeImage } from "./add-image.ts";
 import { dockerEntriesOf } from "./docker-entries.ts";
 import { EarlyLayers } from "./early-layers.ts";
-import { mismatch } from "./image-platform.ts";
+import { bestOf, mismatch } from "./image-platform.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 
@@ -26,7 +26,7 @@ export interface LoadedImage {
 }
 
 /**
- * @param wanted of what is in it, this alone; undefined: this machine's where there is a choice, and whatever there is otherwise
+ * @param wanted of what is in it, this platform alone; undefined: all of them
  * @throws {OrlopError} platform_mismatch, bad_image_archive, bad_manifest, bad_tar, digest_mismatch, unsupported_compression …
  */
 export async function loadImages(
@@ -53,9 +53,7 @@ class Loader {
   readonly images: Images;
   readonly archive: ImageArchive;
   readonly lease: Lease;
-  /** What is chosen from an index. */
-  readonly platform: Platform;
-  readonly #wanted: Platform | undefined;
+  readonly wanted: Platform | undefined;
   /** One that was not wanted. */
   #other: ImageConfig | undefined;
 
@@ -63,21 +61,20 @@ class Loader {
     this.images = images;
     this.archive = archive;
     this.lease = lease;
-    this.platform = wanted ?? hostPlatform();
-    this.#wanted = wanted;
+    this.wanted = wanted;
   }
 
   /** Whether an image is of the platform that was asked for. */
   offers(config: ImageConfig): boolean {
-    const isIt = this.#wanted === undefined || platformDistance(config.platform, this.#wanted) !== undefined;
+    const isIt = this.wanted === undefined || platformDistance(config.platform, this.wanted) !== undefined;
     if (!isIt) this.#other = config;
     return isIt;
   }
 
   /** Why no image came of the archive: they are for other platforms, or for this reason. */
   nothing(reason: string): OrlopError {
-    if (this.#other === undefined) return OrlopError.of("bad_image_archive", { reason });
-    return mismatch(this.#other.digest, this.#other.platform, this.platform);
+    if (this.#other === undefined || this.wanted === undefined) return OrlopError.of("bad_image_archive", { reason });
+    return mismatch(this.#other.digest, [this.#other.platform], this.wanted);
   }
 }
 
@@ -98,12 +95,23 @@ async function loadLayout(loader: Loader): Promise<LoadedImage[]> {
   }
   const loaded: LoadedImage[] = [];
   for (const { descriptor, names: own } of byManifest.values()) {
-    const { manifest, indexes } = findManifest(descriptor, loader, []);
-    const config = configOf(manifest, loader.archive);
-    if (!loader.offers(config)) continue;
-    const all = own.size > 0 ? [...own.values()] : (names.get(config.digest) ?? []);
-    for (const { digest: layer } of manifest.layers) await checkLayer(layer, loader);
-    const image = await addImage(loader.images, { manifest, config, indexes, names: all, target: descriptor.digest });
+    const { manifests, indexes } = await imagesUnder(descriptor, loader);
+    const platforms = manifests.map((manifest) => {
+      const config = configOf(manifest, loader.archive);
+      return { manifest, config, platform: config.platform };
+    });
+    const wanted = platforms.filter(({ config }) => loader.offers(config));
+    if (wanted.length === 0) continue;
+    const offered = loader.wanted === undefined ? wanted : [bestOf(wanted, loader.wanted)];
+    const given = offered.map(({ config }) => names.get(config.digest) ?? []).find((list) => list.length > 0) ?? [];
+    const all = own.size > 0 ? [...own.values()] : given;
+    const added = await addImage(loader.images, {
+      platforms: offered,
+      indexes,
+      names: all,
+      target: descriptor.digest,
+    });
+    const image = bestOf(added, loader.wanted);
     loader.images.tell("load", image.id, image.id, image.labels);
     loaded.push({ image, names: all });
   }
@@ -111,20 +119,39 @@ async function loadLayout(loader: Loader): Promise<LoadedImage[]> {
   return loaded;
 }
 
-/** Down to the manifest for this platform. */
-function findManifest(
-  { digest }: Descriptor,
+/** The images that are in the archive: an index can be there as it came, and not all that it names. */
+async function imagesUnder(
+  descriptor: Descriptor,
   loader: Loader,
-  above: readonly Index[],
-): { readonly manifest: Manifest; readonly indexes: readonly Digest[] } {
-  if (above.length > 3) throw OrlopError.of("bad_image_archive", { reason: "its indexes are nested over 3 deep" });
-  const document = parseManifest(documentOf(digest, loader.archive), digest, { name: digest });
-  if (document.kind === "index") {
-    const next = chooseManifest(document, loader.platform, digest);
-    return findManifest(next, loader, [...above, document]);
+): Promise<{ readonly manifests: readonly Manifest[]; readonly indexes: readonly Index[] }> {
+  const indexes: Index[] = [];
+  const found = [...new Map(findManifests(descriptor, loader, indexes).map((one) => [one.digest, one])).values()];
+  const whole: Manifest[] = [];
+  for (const manifest of found) if (isImage(manifest) && (await isWhole(manifest, loader))) whole.push(manifest);
+  if (whole.length > 0) return { manifests: whole, indexes };
+  for (const manifest of found) {
+    checkIsImage(manifest, manifest.digest);
+    configOf(manifest, loader.archive);
+    for (const { digest } of manifest.layers) await checkLayer(digest, loader);
   }
-  checkIsImage(document, digest);
-  return { manifest: document, indexes: above.map((index) => index.digest) };
+  return { manifests: found, indexes };
+}
+
+/** @param indexes gets those on the way, the outermost first */
+function findManifests({ digest }: Descriptor, loader: Loader, indexes: Index[], depth = 0): Manifest[] {
+  if (depth > 3) throw OrlopError.of("bad_image_archive", { reason: "its indexes are nested over 3 deep" });
+  const document = parseManifest(documentOf(digest, loader.archive), digest, { name: digest });
+  if (document.kind === "manifest") return [document];
+  if (indexes.some((index) => index.digest === digest)) return [];
+  indexes.push(document);
+  const inside = document.manifests.filter((entry) => !isAttestation(entry) && isIn(entry, loader));
+  // nothing of it: the one that would be chosen is what is missing
+  const followed = inside.length > 0 ? inside : [chooseManifest(document, loader.wanted ?? hostPlatform(), digest)];
+  return followed.flatMap((entry) => findManifests(entry, loader, indexes, depth + 1));
+}
+
+function isIn({ digest }: Descriptor, { archive }: Loader): boolean {
+  return archive.document(pathOf(digest)) !== undefined;
 }
 
 function configOf(manifest: Manifest, archive: ImageArchive) {
@@ -133,15 +160,39 @@ function configOf(manifest: Manifest, archive: ImageArchive) {
 }
 
 function documentOf(digest: Digest, archive: ImageArchive): Uint8Array {
-  const document = archive.document(`blobs/sha256/${hexOf(digest)}`);
+  const document = archive.document(pathOf(digest));
   if (document === undefined) throw missing(digest);
   return document;
 }
 
-async function checkLayer(digest: Digest, { images, archive }: Loader): Promise<void> {
+function isImage(manifest: Manifest): boolean {
+  try {
+    checkIsImage(manifest, manifest.digest);
+    return true;
+  } catch (error) {
+    if (error instanceof OrlopError) return false;
+    throw error;
+  }
+}
+
+/** Its configuration is in the archive, and its layers are there or here. */
+async function isWhole({ config, layers }: Manifest, loader: Loader): Promise<boolean> {
+  if (!isIn(config, loader)) return false;
+  for (const { digest } of layers) if (!(await isHere(digest, loader))) return false;
+  return true;
+}
+
+async function isHere(digest: Digest, { images, archive }: Loader): Promise<boolean> {
   const { content } = await images.stores();
-  const isThere = archive.blob(`blobs/sha256/${hexOf(digest)}`) !== undefined;
-  if (!isThere && (await content.sizeOf(digest)) === undefined) throw missing(digest);
+  return archive.blob(pathOf(digest)) !== undefined || (await content.sizeOf(digest)) !== undefined;
+}
+
+async function checkLayer(digest: Digest, loader: Loader): Promise<void> {
+  if (!(await isHere(digest, loader))) throw missing(digest);
+}
+
+function pathOf(digest: Digest): string {
+  return `blobs/sha256/${hexOf(digest)}`;
 }
 
 function missing(digest: Digest): OrlopError {

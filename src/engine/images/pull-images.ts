@@ -2,7 +2,7 @@
 
 import { OrlopError } from "../../base/errors.ts";
 import type { ArrivingBlob } from "../../images/arriving-blob.ts";
-import { type PullEvent, type PulledImage, pullImage } from "../../images/pull.ts";
+import { type PullEvent, pullImage } from "../../images/pull.ts";
 import type { Digest } from "../../spec/digest.ts";
 import type { Descriptor } from "../../spec/oci-image.ts";
 import type { Platform } from "../../spec/platform.ts";
@@ -11,7 +11,7 @@ import type { Credentials } from "../../spec/registry-credentials.ts";
 import { addImage, layerOf } from "./add-image.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { ImageStores } from "./image-stores.ts";
-import { nameKey } from "./image-table.ts";
+import { nameKey } from "./image-words.ts";
 import type { Images } from "./images.ts";
 import { reclaimPull } from "./reclaim.ts";
 
@@ -33,7 +33,7 @@ export interface Pulled {
   readonly image: ImageRecord;
   /** What the reference leads to at the registry. */
   readonly digest: Digest;
-  /** The reference meant this image before. */
+  /** The reference led to this image before. */
   readonly isUpToDate: boolean;
 }
 
@@ -91,13 +91,15 @@ async function pullAll(images: Images, request: PullRequest, brought: Brought): 
     ...(signal && { signal }),
   });
   const known = images.table.name(nameKey(reference));
-  const isUpToDate = known?.image === pulled.config.digest && known.target === pulled.target.digest;
-  const image = await addImage(images, {
-    ...pulled,
-    indexes: indexesOf(pulled),
+  const before = known === undefined ? [] : images.table.platformsOf(known);
+  const isUpToDate = known?.target === pulled.target.digest && before.some(({ id }) => id === pulled.config.digest);
+  const added = await addImage(images, {
+    platforms: [pulled],
+    indexes: pulled.documents.filter((document) => document.kind === "index"),
     names: namesOf(reference, pulled.target.digest),
     target: pulled.target.digest,
   });
+  const image = added[0] as ImageRecord;
   images.tell("pull", familiarReference(reference), familiarName(reference), image.labels);
   return { image, digest: pulled.target.digest, isUpToDate };
 }
@@ -137,11 +139,6 @@ async function unpack(stores: ImageStores, { layer, diffId, onStep, arriving, si
   await layerOf(stores, layer, diffId, { onProgress, signal, ...(arriving && { arriving }) });
   if (arriving !== undefined) await arriving.verified; // a layer that was here may be told of when its blob is too
   onStep({ kind: "extracted", layer, wasHere });
-}
-
-/** Every document above the manifest. */
-function indexesOf({ documents }: PulledImage): Digest[] {
-  return documents.filter(({ kind }) => kind === "index").map(({ digest }) => digest);
 }
 
 /** Docker's: the tag that was pulled, and always the digest. */

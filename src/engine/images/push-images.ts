@@ -1,24 +1,32 @@
-/** `push`: an image's blobs and manifest to the registry of its name. */
+/** `push`: what a name leads to, to the registry of that name. */
 
 import { OrlopError } from "../../base/errors.ts";
+import type { Lease } from "../../images/leases.ts";
 import { type PushEvent, pushImage } from "../../images/push.ts";
 import type { Digest } from "../../spec/digest.ts";
-import type { Descriptor, Manifest } from "../../spec/oci-image.ts";
+import type { Descriptor, Index, Manifest } from "../../spec/oci-image.ts";
 import { manifestMax, parseManifest } from "../../spec/oci-image-parse.ts";
+import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
 import { familiarName, familiarReference, parseReference, type Reference } from "../../spec/reference.ts";
 import type { Credentials } from "../../spec/registry-credentials.ts";
-import type { ImageRecord, NameRecord } from "./image-record.ts";
-import { nameKey } from "./image-table.ts";
+import { manifestsOf } from "./image-manifests.ts";
+import { among } from "./image-platform.ts";
+import { formUnder, type ImageRecord } from "./image-record.ts";
+import { nameKey } from "./image-words.ts";
 import type { Images } from "./images.ts";
 import { blobsOf } from "./reclaim.ts";
 
 export type PushStep =
   | { readonly kind: "begun"; readonly layers: readonly Descriptor[] }
   | (PushEvent & { readonly mountedFrom?: string })
+  /** Of the index that the name leads to not all is here. */
+  | { readonly kind: "alone"; readonly manifest: Descriptor; readonly index: Descriptor }
   | { readonly kind: "pushed"; readonly tag: string; readonly digest: Digest; readonly sizeBytes: number };
 
 export interface PushRequest {
   readonly reference: Reference & { readonly tag: string };
+  /** This one alone. */
+  readonly platform?: Platform;
   readonly credentials?: Credentials;
   readonly onStep: (step: PushStep) => void;
   readonly signal?: AbortSignal;
@@ -36,23 +44,21 @@ export function tagsHere(images: Images, { host, repository }: Reference): (Refe
   return tags;
 }
 
-/** @throws {OrlopError} name_not_here, registry_* */
+/** @throws {OrlopError} name_not_here, platform_mismatch, several_platforms, registry_* */
 export async function push(images: Images, request: PushRequest): Promise<void> {
   const { reference, credentials, onStep, signal } = request;
-  const name = images.table.name(nameKey(reference));
-  const image = name === undefined ? undefined : images.table.image(name.image);
-  if (image === undefined) throw OrlopError.of("name_not_here", { name: familiarReference(reference) });
   const { content, leases } = await images.stores();
   using lease = leases.open();
-  lease.hold(blobsOf(image));
-  const manifest = await manifestOf(images, image);
-  onStep({ kind: "begun", layers: manifest.layers });
+  const chosen = await choose(images, request, lease);
+  const { image, documents } = chosen;
+  const layers = documents.flatMap((one) => (one.kind === "index" ? [] : one.layers));
+  onStep({ kind: "begun", layers });
   const registries = await images.registrySettings.registries();
   const others = repositoriesByBlob(images, reference);
   await pushImage({
     session: registries.session(reference, credentials),
     store: content,
-    manifest,
+    documents,
     tag: reference.tag,
     mountFrom: (digest) => others.get(digest),
     onEvent: (event) => {
@@ -61,23 +67,56 @@ export async function push(images: Images, request: PushRequest): Promise<void> 
     },
     ...(signal && { signal }),
   });
-  const { digest, sizeBytes } = image.manifest;
+  const { mediaType, digest, raw } = documents.at(-1) as Manifest | Index;
   const { host, repository, tag } = reference;
-  const byDigest: NameRecord = {
-    reference: nameKey({ host, repository, digest }),
-    image: image.id,
-    target: digest,
-    taggedMs: Date.now(),
-  };
-  await images.commit({ putNames: [byDigest] });
+  const byDigest = nameKey({ host, repository, digest });
+  await images.commit(() => ({
+    putNames: [{ reference: byDigest, image: image.id, target: digest, taggedMs: Date.now() }],
+  }));
   images.tell("push", familiarReference(reference), familiarName(reference), image.labels);
-  onStep({ kind: "pushed", tag, digest, sizeBytes });
+  const manifest = { mediaType, digest, size: raw.length };
+  if (chosen.insteadOf !== undefined) onStep({ kind: "alone", manifest, index: chosen.insteadOf });
+  onStep({ kind: "pushed", tag, digest, sizeBytes: raw.length });
+}
+
+interface Chosen {
+  /** What the new name by digest means first of all. */
+  readonly image: ImageRecord;
+  readonly documents: readonly (Manifest | Index)[];
+  /** Not all of this index is here. */
+  readonly insteadOf?: Descriptor;
+}
+
+/** The index where all that it names is here; else this machine's platform of it, or the only one (moby's rule). */
+async function choose(images: Images, { reference, platform }: PushRequest, lease: Lease): Promise<Chosen> {
+  const { table } = images;
+  const name = table.name(nameKey(reference));
+  const image = name === undefined ? undefined : table.image(name.image);
+  const written = familiarReference(reference);
+  if (name === undefined || image === undefined) throw OrlopError.of("name_not_here", { name: written });
+  const here = table.platformsOf(name);
+  const { target, indexes, manifests, isWhole } = await manifestsOf(images, image, lease, name.target);
+  if (platform === undefined && isWhole && indexes.length > 0) {
+    const documents = manifests.flatMap(({ document }) => document ?? []);
+    return { image, documents: [...documents, ...indexes.toReversed()] };
+  }
+  const isOurs = platformDistance(image.platform, hostPlatform()) !== undefined;
+  if (platform === undefined && here.length > 1 && !isOurs)
+    throw OrlopError.of("several_platforms", { name: written, platforms: here.map(shownPlatform).join(", ") });
+  const one = platform === undefined ? image : among(here, written, platform);
+  const documents = [await manifestOf(images, one, name.target)];
+  const isPart = platform === undefined && indexes.length > 0;
+  return { image: one, documents, ...(isPart && { insteadOf: target }) };
+}
+
+function shownPlatform({ platform }: ImageRecord): string {
+  return formatPlatform(platform);
 }
 
 /** An image's manifest as it is stored. */
-async function manifestOf(images: Images, image: ImageRecord): Promise<Manifest> {
+async function manifestOf(images: Images, image: ImageRecord, target: Digest): Promise<Manifest> {
   const { content } = await images.stores();
-  const { digest } = image.manifest;
+  const { digest } = formUnder(image, target).manifest;
   const manifest = parseManifest(await content.read(digest, manifestMax), digest, { name: image.id });
   if (manifest.kind !== "manifest") throw OrlopError.of("internal", { reason: `${digest} is an index` });
   return manifest;
@@ -90,8 +129,7 @@ function repositoriesByBlob(images: Images, { host, repository }: Reference): Ma
     const other = parseReference(name.reference);
     // what has a digest in that repository was pulled from there or pushed to it
     if (other.host !== host || other.repository === repository || other.digest === undefined) continue;
-    const image = images.table.image(name.image);
-    for (const digest of image === undefined ? [] : blobsOf(image)) found.set(digest, other.repository);
+    for (const digest of images.table.platformsOf(name).flatMap(blobsOf)) found.set(digest, other.repository);
   }
   return found;
 }

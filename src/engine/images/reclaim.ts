@@ -2,7 +2,7 @@
 
 import type { Digest } from "../../spec/digest.ts";
 import type { ContainerImage } from "./container-image.ts";
-import type { ImageRecord } from "./image-record.ts";
+import { formsOf, type ImageForm, type ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 
 /** Who uses images: the engine's containers. */
@@ -19,8 +19,12 @@ export interface Reclaimed {
 }
 
 /** Everything that an image has in the content store. */
-export function blobsOf({ id, manifest, indexes, layers }: ImageRecord): Digest[] {
-  return [id, manifest.digest, ...indexes, ...layers.map(({ digest }) => digest)];
+export function blobsOf(image: ImageRecord): Digest[] {
+  return [image.id, ...new Set(formsOf(image).flatMap(blobsOfForm))];
+}
+
+function blobsOfForm({ manifest, indexes, layers }: ImageForm): Digest[] {
+  return [manifest.digest, ...indexes, ...layers.map(({ digest }) => digest)];
 }
 
 /** What must stay. */
@@ -39,6 +43,11 @@ function needsOf(images: Images): { blobs: Set<Digest>; layers: Set<Digest> } {
 export async function reclaimImages(images: Images, removed: readonly ImageRecord[]): Promise<Reclaimed> {
   const layers = new Map(removed.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer.contentBytes])));
   return reclaim(images, { blobs: removed.flatMap(blobsOf), layers: [...layers.keys()] }, layers);
+}
+
+/** Frees what only these forms of images had that are still here in another form, whose unpacked layers are the same. */
+export async function reclaimForms(images: Images, forms: readonly ImageForm[]): Promise<void> {
+  await reclaim(images, { blobs: forms.flatMap(blobsOfForm), layers: [] }, new Map());
 }
 
 /** Frees what a pull brought that did not end well, its unfinished downloads included. The caller's leases have ended. */
