@@ -3,9 +3,17 @@
 import { encodeBare, encodeHello, FRAME_MAX, FrameError, frameKind } from "./frame.ts";
 import { type ArgumentKind, type Step, stepTable } from "./step.ts";
 
+/** Plans that were encoded before anybody asked (`plan-mould.ts`). */
+const encoded = new WeakMap<readonly Step[], Uint8Array>();
+
 /** A whole conversation's opening: HELLO, every step numbered by its place, END. */
 export function encodePlan(steps: readonly Step[]): Uint8Array {
-  return encodePart(steps, 0, true);
+  return encoded.get(steps) ?? encodePart(steps, 0, true);
+}
+
+/** @param bytes what `encodePlan` gives for these steps, which nobody changes any more */
+export function rememberEncoded(steps: readonly Step[], bytes: Uint8Array): void {
+  encoded.set(steps, bytes);
 }
 
 /** The beginning of a plan, whose rest is not known yet: HELLO and these steps. */

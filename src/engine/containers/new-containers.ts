@@ -10,9 +10,10 @@ import { chooseMounts, prepareVolumes, unmakeVolumes, withoutMaking } from "../m
 import type { ChosenMount, MountedImage, MountPoint } from "../mounts/mount-point.ts";
 import type { ForeseenNetworks } from "../networks/network-foresee.ts";
 import { Container } from "./container.ts";
-import { planStart, type StartPlan } from "./container-plan.ts";
+import type { StartPlan } from "./container-plan.ts";
 import { exposedPortsOf, neverRun } from "./container-record.ts";
 import { stopSignalOf } from "./container-spec.ts";
+import { PlanMoulds } from "./plan-moulds.ts";
 import type { ReadyStart } from "./ready-start.ts";
 import { ReadyStarts } from "./ready-starts.ts";
 import { dependsOnOthers, resolveDonors } from "./sharing.ts";
@@ -49,6 +50,7 @@ export class NewContainers {
   readonly #parts: EngineParts;
   readonly #register: Register;
   readonly readyStarts: ReadyStarts;
+  readonly #moulds = new PlanMoulds();
   /** Images of containers that are not recorded yet. */
   readonly #making = new Map<string, readonly MountedImage[]>();
 
@@ -136,7 +138,7 @@ export class NewContainers {
     const origin = { body, ...(image && { image }) };
     const mounts = chooseMounts(origin, this.#parts, (other) => this.#lend(other));
     const container = { name, ...origin, mounts };
-    return { mounts, plan: ready?.planOf(container) ?? planStart(id, container, this.#parts) };
+    return { mounts, plan: ready?.planOf(container) ?? this.#moulds.planOf(id, container, this.#parts) };
   }
 
   /** The mounts of a container that VolumesFrom names. @throws {OrlopError} no_lender, ambiguous_id */

@@ -80,6 +80,14 @@ export function resolversOfBody({ HostConfig }: Pick<ContainerCreateBody, "HostC
   return resolversOf({ host: hostResolvers(), servers: Dns, search: DnsSearch, options: DnsOptions });
 }
 
+/** What `resolversOfBody` finds wrong, without a look at the machine. @throws {OrlopError} bad_value */
+export function checkResolvers({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): void {
+  const { Dns, DnsSearch, DnsOptions } = HostConfig;
+  resolversOf({ host: noResolvers, servers: Dns, search: DnsSearch, options: DnsOptions });
+}
+
+const noResolvers: Resolvers = { servers: [], search: [], options: [] };
+
 /** Whether it can ask none of them itself: then the embedded server does, on the host. */
 export function needsEmbeddedServer({ servers }: Resolvers): boolean {
   return servers.length > 0 && servers.every(isLoopback);

@@ -11,7 +11,7 @@ import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { EndpointSettings } from "../../spec/engine-api-network.ts";
 import { endpointOptionsOf, linkLocalsOf, nameLinks } from "./endpoint-options.ts";
 import type { Network } from "./network.ts";
-import { resolversOfBody } from "./network-files.ts";
+import { checkResolvers } from "./network-files.ts";
 import { checkMode, endpointsOf, networkModeOf } from "./network-mode.ts";
 
 export interface Settled {
@@ -41,7 +41,7 @@ export async function settleContainer(asked: ContainerCreateBody, parts: SettleP
   }
   nameLinks(endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
   for (const text of body.HostConfig.Links) checkLink(text.split(":")[0] ?? "", parts);
-  resolversOfBody(body);
+  checkResolvers(body);
   for (const text of body.HostConfig.ExtraHosts) parseExtraHost(text);
   return { body, warnings: [...warnings, ...modeWarnings(body)] };
 }

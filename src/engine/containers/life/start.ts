@@ -217,7 +217,8 @@ export class ContainerStart {
     }
     const network = await parts.networks.attach(container);
     const begin = waits ? ContainerProcess.spawn : ContainerProcess.spawnThrough;
-    return begin(parts.executor, [...network, ...plan.steps], places.socket);
+    // the very list, where nothing is to be put before it: it may be encoded already
+    return begin(parts.executor, network.length === 0 ? plan.steps : [...network, ...plan.steps], places.socket);
   }
 
   /** undefined where what was ready has ended meanwhile. */

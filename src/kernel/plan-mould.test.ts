@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { encodePlan } from "./plan.ts";
+import { PlanMould, renamed } from "./plan-mould.ts";
+import type { Step } from "./step.ts";
+
+const one = "0123456789ab".padEnd(64, "c");
+const other = "ba9876543210".padEnd(64, "d");
+
+const planOf = (id: string): Step[] => [
+  { op: "mkdir", path: `/c/${id}/${id}`, mode: 0o700, why: "" },
+  { op: "hostname", name: id.slice(0, 12), why: "" },
+  { op: "file", path: "/f", mode: 0o644, data: Buffer.from(`${id.slice(0, 12)}\0${id}`), why: "" },
+  { op: "exec", argv: ["true", id], env: [`HOSTNAME=${id.slice(0, 12)}x`], why: "" },
+  { op: "umask", mask: 0o22, why: "" },
+];
+
+test("a cast plan is the plan for the other id, as steps and as bytes", () => {
+  const cast = new PlanMould(one, planOf(one)).cast(other);
+  expect(cast).toEqual(planOf(other));
+  expect(Buffer.compare(encodePlan(cast), encodePlan(planOf(other)))).toBe(0);
+});
+
+test("a mould is wrong where another plan differs in more than the id", () => {
+  const mould = new PlanMould(one, planOf(one));
+  expect(mould.gives(other, planOf(other))).toBe(true);
+  expect(mould.gives(other, [...planOf(other), { op: "umask", mask: 0, why: "" }])).toBe(false);
+  expect(mould.gives(other, planOf(one))).toBe(false);
+});
+
+test("what was put in is not looked at again", () => {
+  const twisted = `${"e".repeat(52)}0123456789ab`;
+  expect(renamed(`a ${one} b`, { from: one, to: twisted })).toBe(`a ${twisted} b`);
+});
