@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,9 @@ _Noreturn static void become_engine(void) {
   supervisor_lock_engine(engine.is.places);
   supervisor_restore_signals();
   signal(SIGPIPE, SIG_DFL);
+  /* JavaScriptCore's last compiler takes ten times as much work into its hands before it pays: requests that come by the hundred never
+   * do, a loop over an archive soon does. Our own words: BUN_* of whoever started us is not kept. */
+  setenv("BUN_JSC_thresholdForFTLOptimizeAfterWarmUp", "640000", 1);
   execv(engine.is.argv[0], engine.is.argv);
   failing_exec(engine.is.argv[0], errno);
 }
