@@ -58,8 +58,8 @@ static bool take_argument(struct span *p, char letter, union argument *argument,
 }
 
 static const struct step_kind *find_step(const uint8_t *name, size_t size) {
-  for (const struct step_kind *kind = step_kinds; kind->name != NULL; kind++)
-    if (strlen(kind->name) == size && memcmp(kind->name, name, size) == 0)
+  for (const struct step_kind *kind = step_kinds; size > 0 && kind->name != NULL; kind++)
+    if (kind->name[0] == name[0] && strlen(kind->name) == size && memcmp(kind->name, name, size) == 0)
       return kind;
   return NULL;
 }

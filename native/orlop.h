@@ -122,6 +122,7 @@ struct task {
   int targets[TARGETS_MAX]; /* pidfds of the processes whose namespaces are joined, in the order of `target` */
   unsigned target_count;
   uint64_t clone_flags;     /* CLONE_NEW* of `spawn` */
+  bool is_one_shot;         /* the plan comes by another way than the answers go */
   bool in_child;
   bool gone;                /* GO came before the gate was reached */
   bool joins_pid;           /* the child's steps join a PID namespace: it will fork again */
@@ -145,6 +146,10 @@ void child_kill(struct task *task);
 bool child_failure(struct task *task, struct channel_message *report);
 /* Carries one decoded step out; as its step_function. */
 int step_run(struct task *task, struct decoded_step *step);
+/* Closes what the last `write` left open for the next one. */
+void write_done(void);
+/* The same of `root-mknod` and `root-symlink`. */
+void fill_done(void);
 /* Closes what `target` opened. */
 void targets_close(struct task *task);
 /* errno and "format": a failure that errno alone does not explain. Always -1. */

@@ -63,8 +63,30 @@ static int write_once(const char *path, struct span data) {
   return close_after(fd, (size_t)written == data.size ? 0 : -1);
 }
 
+/* The file of the last `write`, for the next one: a group's device rules are a dozen lines for two files. */
+static struct { int fd; char path[PATH_MAX]; } written = {.fd = -1};
+
+void write_done(void) {
+  if (written.fd >= 0)
+    close(written.fd);
+  written.fd = -1;
+}
+
 int step_write(struct task *task, union argument *arg) {
-  return write_once(arg[0].s, arg[1].b) < 0 ? fail(task, errno, "%s", arg[0].s) : 0;
+  struct span data = arg[1].b;
+  size_t size = strlen(arg[0].s);
+  bool again = written.fd >= 0 && strcmp(written.path, arg[0].s) == 0;
+  if (!again) {
+    write_done();
+    if (size >= sizeof written.path)
+      return fail(task, ENAMETOOLONG, "%.200s", arg[0].s);
+    written.fd = open(arg[0].s, O_WRONLY | O_CLOEXEC);
+    memcpy(written.path, arg[0].s, size + 1);
+  }
+  ssize_t done = written.fd < 0 ? -1 : again ? pwrite(written.fd, data.at, data.size, 0) : write(written.fd, data.at, data.size);
+  if (done >= 0 && (size_t)done != data.size)
+    errno = EIO;
+  return (size_t)done == data.size ? 0 : fail(task, errno, "%s", arg[0].s);
 }
 
 /* What is not there or not allowed is a warning: VALUE with the errno, decimal. Its meaning is the engine's to say. */
@@ -184,6 +206,21 @@ static int lift(struct removal *removal, int directory, const char *name) {
   return faccessat(removal->top, lifted, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
+/* Removes what is no directory, or an empty one; one that is missing is fine. ENOTEMPTY: more is to be done. */
+static int remove_simple(int parent, const char *name, bool is_directory) {
+  if (!is_directory && (unlinkat(parent, name, 0) == 0 || errno == ENOENT))
+    return 0;
+  if (!is_directory && errno != EISDIR)
+    return -1;
+  if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+    return 0;
+  if (is_directory && errno == ENOTDIR) /* it is another one by now */
+    return unlinkat(parent, name, 0);
+  if (errno == EEXIST) /* some file systems' word for it */
+    errno = ENOTEMPTY;
+  return -1;
+}
+
 /* Removes what is in a directory: by descriptor, no links followed, no mount crossed. */
 static int remove_inside(int directory, struct removal *removal, int depth) {
   DIR *list = fdopendir(directory);
@@ -194,10 +231,10 @@ static int remove_inside(int directory, struct removal *removal, int depth) {
   while (result == 0 && (errno = 0, entry = readdir(list)) != NULL) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
       continue;
-    if (unlinkat(directory, entry->d_name, 0) == 0 || errno == ENOENT)
+    if (remove_simple(directory, entry->d_name, entry->d_type == DT_DIR) == 0)
       continue;
     struct place place;
-    int child = errno == EISDIR ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    int child = errno == ENOTEMPTY ? openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
     if (child < 0) {
       result = -1;
     } else if (place_of(child, &place) < 0) {
@@ -224,9 +261,9 @@ static int remove_inside(int directory, struct removal *removal, int depth) {
 
 int remove_tree(int parent, const char *name) {
   struct removal removal = {.top = -1};
-  if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+  if (remove_simple(parent, name, false) == 0)
     return 0;
-  int directory = errno == EISDIR ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  int directory = errno == ENOTEMPTY ? openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
   if (directory < 0)
     return -1;
   if (place_of(directory, &removal.place) < 0 || (removal.top = fcntl(directory, F_DUPFD_CLOEXEC, 3)) < 0)

@@ -142,17 +142,45 @@ int step_root_mkdir(struct task *task, union argument *arg) {
   return 0;
 }
 
+/* The directory of the last node or link, for the next one: /dev has a dozen. Nothing is mounted between two such steps. */
+static struct { int fd; char path[PATH_MAX]; } filled = {.fd = -1};
+
+void fill_done(void) {
+  if (filled.fd >= 0)
+    close(filled.fd);
+  filled.fd = -1;
+}
+
+/* As root_parent; kept open. */
+static int fill_parent(struct task *task, const char *path, char name[NAME_MAX + 1]) {
+  const char *slash = strrchr(path, '/');
+  size_t size = slash == NULL ? 0 : (size_t)(slash + 1 - path), rest = strlen(path) - size;
+  bool again = filled.fd >= 0 && size > 0 && strlen(filled.path) == size && memcmp(filled.path, path, size) == 0;
+  if (again && rest > 0 && rest <= NAME_MAX && path[size] != '.') {
+    memcpy(name, path + size, rest + 1);
+    return filled.fd;
+  }
+  fill_done();
+  filled.fd = root_parent(task, path, name);
+  filled.path[0] = 0;
+  if (size < sizeof filled.path) {
+    memcpy(filled.path, path, size);
+    filled.path[size] = 0;
+  }
+  return filled.fd;
+}
+
 /* target: the link's text; path: where it is made. */
 int step_root_symlink(struct task *task, union argument *arg) {
   char name[NAME_MAX + 1];
   struct stat stat;
-  int parent = root_parent(task, arg[1].s, name);
+  int parent = fill_parent(task, arg[1].s, name);
   if (parent < 0)
     return -1;
   int made = symlinkat(arg[0].s, parent, name);
   if (made < 0 && errno == EEXIST && fstatat(parent, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(stat.st_mode))
     made = unlinkat(parent, name, 0) < 0 ? -1 : symlinkat(arg[0].s, parent, name);
-  return close_after(parent, made);
+  return made;
 }
 
 /* A copy of the host's node at `path`, if it is the device we mean: a container must never get another one's. Its mount is
@@ -185,18 +213,17 @@ int step_root_mknod(struct task *task, union argument *arg) {
   char name[NAME_MAX + 1];
   dev_t device = makedev((unsigned)arg[3].n, (unsigned)arg[4].n);
   mode_t mode = (mode_t)arg[2].n;
-  int parent = root_parent(task, arg[0].s, name);
+  int parent = fill_parent(task, arg[0].s, name);
   if (parent < 0)
     return -1;
   if (mknodat(parent, name, (mode_t)arg[1].n | mode, device) < 0) {
     bool refused = errno == EPERM && arg[7].s[0] != 0;
-    return close_after(parent, refused ? bind_node(task, parent, name, arg, device) : -1);
+    return refused ? bind_node(task, parent, name, arg, device) : -1;
   }
   /* the mode without the umask; the node is new, so its name is ours. chown first: it clears nothing of a device */
   if (fchownat(parent, name, (uid_t)arg[5].n, (gid_t)arg[6].n, AT_SYMLINK_NOFOLLOW) < 0 ||
       fchmodat(parent, name, mode, 0) < 0)
-    return close_after(parent, -1);
-  close(parent);
+    return -1;
   return 0;
 }
 

@@ -1,6 +1,7 @@
 /* One plan: reads frames from a connection, carries each step out, answers. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "steps.h"
 
 /* All steps of one child together. A default container needs about 30 KiB. */
-enum { PARCEL_MAX = 16 << 20, DRAIN_PATIENCE_MS = 10 * 1000 };
+enum { PARCEL_MAX = 16 << 20, DRAIN_PATIENCE_MS = 10 * 1000, HEAP_KEPT = 1 << 20 };
 
 /* What to do after a frame. */
 enum verdict { GO_ON, PLAN_DONE, PLAN_FAILED };
@@ -28,6 +29,10 @@ int fail(struct task *task, int error, const char *format, ...) {
 int step_run(struct task *task, struct decoded_step *step) {
   task->step = step->number;
   task->detail[0] = 0;
+  if (step->kind->run != step_write)
+    write_done();
+  if (step->kind->run != step_root_mknod && step->kind->run != step_root_symlink)
+    fill_done();
 #ifdef ORLOP_POINTS
   char point[64];
   snprintf(point, sizeof point, "step.%s", step->kind->name);
@@ -88,6 +93,17 @@ static uint64_t steps_of(const struct decoded_step *step) {
   return step->kind->run == step_spawn ? step->argument[2].n : step->argument[0].n;
 }
 
+/* Whoever sent the plan is dead: its steps that are here already must not be carried out, for its successor may be clearing
+ * away what it finds of them at this moment. */
+static bool sender_left(struct task *task) {
+  struct pollfd peer = {.fd = task->conn};
+  if (task->is_one_shot || poll(&peer, 1, 0) <= 0 || (peer.revents & (POLLHUP | POLLERR)) == 0)
+    return false;
+  task->step = NO_STEP;
+  fail(task, ECONNRESET, "the other side left first");
+  return true;
+}
+
 static int take_step(struct task *task, struct span payload) {
   struct decoded_step step;
   task->detail[0] = 0;
@@ -102,7 +118,7 @@ static int take_step(struct task *task, struct span payload) {
   if (is_continue && (collecting || task->child <= 0))
     return fail(task, EINVAL, "continue comes behind spawn and its steps");
   if (!collecting && !is_spawn && !is_continue)
-    return step_run(task, &step);
+    return sender_left(task) ? -1 : step_run(task, &step);
   if ((is_spawn || is_continue) && steps_of(&step) > PARCEL_MAX)
     return fail(task, E2BIG, "%s of %llu steps", step.kind->name, (unsigned long long)steps_of(&step));
   task->parcel.head = is_spawn || is_continue ? task->parcel.used : task->parcel.head;
@@ -110,7 +126,9 @@ static int take_step(struct task *task, struct span payload) {
   task->joins_pid |= joins_pid_namespace(&step);
   if (parcel_add(&task->parcel, payload) < 0)
     return -1;
-  return task->parcel.awaited == 0 ? hand_over(task) : 0;
+  if (task->parcel.awaited > 0)
+    return 0;
+  return sender_left(task) ? -1 : hand_over(task);
 }
 
 /* The plan stops here: say why, and undo what has a life of its own. */
@@ -155,13 +173,6 @@ static enum verdict take_frame(struct task *task, uint8_t kind, struct span payl
   }
 }
 
-/* Whoever sent the plan is dead: its steps that are here already must not be carried out, for its successor may be clearing
- * away what it finds of them at this moment. */
-static bool sender_left(int conn) {
-  struct pollfd peer = {.fd = conn};
-  return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 /* Until END, a failure, or the other side's leaving. */
 static enum verdict take_plan(struct task *task, struct inbox *box, int in) {
   bool greeted = false;
@@ -176,8 +187,6 @@ static enum verdict take_plan(struct task *task, struct inbox *box, int in) {
         return protocol_error(task, ECONNRESET, "the plan ended before END");
       continue;
     }
-    if (kind == F_STEP && in == task->conn && sender_left(in))
-      return protocol_error(task, ECONNRESET, "the other side left first");
     enum verdict verdict = take_frame(task, kind, payload, &greeted);
     if (verdict != GO_ON)
       return verdict;
@@ -195,15 +204,17 @@ static void drain_plan(int in) {
 
 static int serve(int in, int out) {
   struct task task = {
-      .conn = out, .channel = -1, .step = NO_STEP, .root = -1, .proc = -1, .empty = -1,
+      .conn = out, .is_one_shot = in != out, .channel = -1, .step = NO_STEP, .root = -1, .proc = -1, .empty = -1,
       .self = -1, .home = -1, .child_pidfd = -1};
   struct inbox box = {0};
+  mallopt(M_TRIM_THRESHOLD, HEAP_KEPT); /* each directory that is read takes 32 KiB and gives them back */
   if (slots_open(&task.slots) < 0)
     return 1;
   if (take_plan(&task, &box, in) == PLAN_FAILED) {
     drain_plan(in);
     return 1;
   }
+  write_done();
   slots_free(&task.slots); /* a monitor keeps nothing of the plan */
   parcel_free(&task.parcel);
   send_frame(task.conn, F_DONE, NULL, 0);
