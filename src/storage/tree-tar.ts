@@ -17,6 +17,10 @@ export interface TreeTarOptions {
 /** From so many bytes of holes on a file is written as sparse: not every reader knows them, and below it hardly matters. */
 export const sparseMinBytes = 16 << 20;
 
+/** A container may make a million files with two names each, at the end of four thousand bytes of directories. */
+const namesMaxBytes = 128 << 20;
+const nameBytes = 100;
+
 const kindOf: Readonly<Record<number, TarKind>> = {
   [S_IFREG]: "file",
   [S_IFDIR]: "directory",
@@ -47,8 +51,9 @@ type Piece = Uint8Array | number;
 export class TreeTar {
   readonly #options: TreeTarOptions;
   #pieces: Piece[] = [];
-  /** The first name of a file that has several. */
+  /** The first name of a file that has several; where they were too many or too long, the others are files of their own. */
   readonly #names = new Map<string, string>();
+  #namesLeft = namesMaxBytes;
   #node: TreeNode | undefined;
   #name: string | undefined;
   #xattrs: [ByteString, Uint8Array][] = [];
@@ -151,8 +156,11 @@ export class TreeTar {
   #firstName(node: TreeNode): string | undefined {
     if (node.links < 2 || (node.mode & S_IFMT) === S_IFDIR) return undefined;
     const first = this.#names.get(node.identity);
-    if (first === undefined) this.#names.set(node.identity, this.#name as string);
-    return first;
+    if (first !== undefined) return first;
+    const name = this.#name as string;
+    this.#namesLeft -= name.length + nameBytes;
+    if (this.#namesLeft >= 0) this.#names.set(node.identity, name);
+    return undefined;
   }
 
   #isBelowOpaque(path: string): boolean {

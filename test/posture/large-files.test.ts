@@ -63,6 +63,17 @@ kernelTest("a health check that says two gigabytes", needs, async () => {
   await product.ok("rm", "-f", id);
 });
 
+kernelTest("changes whose paths are hundreds of megabytes", needs, async () => {
+  const deep = `i=0; while [ $i -lt 16 ]; do mkdir ${"d".repeat(250)}; cd ${"d".repeat(250)}; i=$((i+1)); done`;
+  const script = `cd /tmp; ${deep}; seq 1 60000 | xargs touch; echo made; sleep 1000`;
+  const id = await product.ok("run", "-d", "--network", "none", "--rootfs", rootfs, "/bin/sh", "-c", script);
+  await waitUntil(async () => (await product.ok("logs", id)) === "made", 60_000, "it has made its files");
+  const { exitCode, stderr } = await product.run(["diff", id]);
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining("bytes altogether")]);
+  expect(engineMemoryKib()).toBeLessThan(memoryMaxKib);
+  await product.ok("rm", "-f", id);
+});
+
 kernelTest("thousands of labels, and many events that tell of them", needs, async () => {
   const labels = Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`label-${at}`, ""]));
   const body = { Image: "", Cmd: ["/bin/sleep", "1000"], Labels: labels, HostConfig: { Rootfs: rootfs } };

@@ -105,5 +105,10 @@ export const fileErrors = {
     (p) => `the changes of container ${p.name} lie in memory, where only its own processes see them`,
     () => "keep Orlop's state (--root) on a file system that overlay can write to",
   ),
+  changes_too_many: row<{ name: string; limitBytes: number }>(
+    "unsupported",
+    (p) => `the paths that container ${p.name} changed are longer than ${p.limitBytes} bytes altogether`,
+    () => "see to it with `orlop export`, or remove what the container made",
+  ),
   duplicate_mount: row<{ target: string }>("invalid", (p) => `Duplicate mount point: ${p.target}`),
 } as const;

@@ -52,6 +52,8 @@ export interface PutOptions {
 
 /** So long a client that copies may keep others waiting and send nothing. */
 const COPY_IDLE_MS = 5000;
+/** They are told sorted, in one answer. */
+const CHANGES_MAX_BYTES = 128 * 1024 * 1024;
 
 export class ContainerFiles {
   readonly #parts: EngineParts;
@@ -140,14 +142,22 @@ export class ContainerFiles {
     }
   }
 
-  /** Everything that is not as the image has it, by path. @throws {OrlopError} changes_in_memory */
+  /** Everything that is not as the image has it, by path. @throws {OrlopError} changes_in_memory, changes_too_many */
   async changes(): Promise<Change[]> {
     const changes: Change[] = [];
+    let left = CHANGES_MAX_BYTES;
     for (const { layer, batches } of this.changedLayers(false))
       for await (const records of batches)
         for (const record of records) {
           const change = record.kind === "entry" ? changeOf(record.node) : undefined;
-          if (change !== undefined) changes.push({ ...change, path: `${layer.place}/${change.path}` });
+          if (change === undefined) continue;
+          changes.push({ ...change, path: `${layer.place}/${change.path}` });
+          left -= change.path.length;
+          if (left < 0)
+            throw OrlopError.of("changes_too_many", {
+              name: this.#source().record.name,
+              limitBytes: CHANGES_MAX_BYTES,
+            });
         }
     return changes.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
