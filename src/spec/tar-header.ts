@@ -3,7 +3,7 @@
  *
  * Source: POSIX pax(1) "ustar Interchange Format"; GNU tar manual "Basic Tar Format".
  */
-import { type ByteString, byteStringOf, type Extent } from "./tar-entry.ts";
+import type { ByteString, Extent } from "./tar-entry.ts";
 
 export const blockSize = 512;
 
@@ -28,7 +28,7 @@ export interface RawHeader {
 }
 
 /** Reads one header block. The caller has already seen that it is not all zeros. */
-export function decodeHeader(block: Uint8Array): RawHeader {
+export function decodeHeader(block: Buffer): RawHeader {
   checkSum(block);
   const magic = latin1(block, 257, 8);
   const gnu = magic === "ustar  \0";
@@ -87,12 +87,12 @@ export function decodeGnuRealSize(block: Uint8Array): number {
   return size(block, 483, 12, "sparse file size");
 }
 
-function latin1(block: Uint8Array, at: number, length: number): ByteString {
-  return byteStringOf(block.subarray(at, at + length));
+function latin1(block: Buffer, at: number, length: number): ByteString {
+  return block.toString("latin1", at, at + length) as ByteString;
 }
 
 /** A field that ends at its first NUL or at its full length. */
-function text(block: Uint8Array, at: number, length: number): ByteString {
+function text(block: Buffer, at: number, length: number): ByteString {
   let end = at;
   while (end < at + length && block[end] !== 0) end++;
   return latin1(block, at, end - at);

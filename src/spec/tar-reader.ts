@@ -31,7 +31,8 @@ export class TarReader {
   readonly #sink: TarSink;
   /** Of the archive, for error messages. */
   #offset = 0;
-  readonly #block = new Uint8Array(blockSize);
+  /** A header that came in several pieces. */
+  readonly #block = Buffer.alloc(blockSize);
   #blockUsed = 0;
   /** Content of an extension, while `#collecting` says which. */
   #collected: Uint8Array[] = [];
@@ -59,10 +60,11 @@ export class TarReader {
 
   /** Takes the next piece of the archive. @throws {OrlopError} bad_tar; what the sink throws passes through */
   write(chunk: Uint8Array): void {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     try {
       let at = 0;
-      while (at < chunk.length) {
-        const taken = this.#take(at === 0 ? chunk : chunk.subarray(at));
+      while (at < bytes.length) {
+        const taken = this.#take(bytes, at);
         at += taken;
         this.#offset += taken;
       }
@@ -86,27 +88,32 @@ export class TarReader {
     return OrlopError.of("bad_tar", { reason: error.message, offset: this.#offset });
   }
 
-  /** Uses up a part of `chunk`, at least one byte; how many. */
-  #take(chunk: Uint8Array): number {
-    if (this.#left > 0) return this.#takeContent(chunk);
+  /** Uses up a part of `bytes` from `at` on, at least one byte; how many. */
+  #take(bytes: Buffer, at: number): number {
+    const size = bytes.length - at;
+    if (this.#left > 0) return this.#takeContent(bytes, at);
     if (this.#padding > 0) {
-      const taken = Math.min(this.#padding, chunk.length);
+      const taken = Math.min(this.#padding, size);
       this.#padding -= taken;
       return taken;
     }
-    const taken = Math.min(blockSize - this.#blockUsed, chunk.length);
-    this.#block.set(chunk.subarray(0, taken), this.#blockUsed);
+    if (this.#blockUsed === 0 && size >= blockSize) {
+      this.#takeBlock(bytes.subarray(at, at + blockSize));
+      return blockSize;
+    }
+    const taken = Math.min(blockSize - this.#blockUsed, size);
+    bytes.copy(this.#block, this.#blockUsed, at, at + taken);
     this.#blockUsed += taken;
     if (this.#blockUsed === blockSize) {
       this.#blockUsed = 0;
-      this.#takeBlock();
+      this.#takeBlock(this.#block);
     }
     return taken;
   }
 
-  #takeContent(chunk: Uint8Array): number {
-    const taken = Math.min(this.#left, chunk.length);
-    const piece = taken === chunk.length ? chunk : chunk.subarray(0, taken);
+  #takeContent(bytes: Buffer, at: number): number {
+    const taken = Math.min(this.#left, bytes.length - at);
+    const piece = bytes.subarray(at, at + taken);
     this.#left -= taken;
     if (this.#collecting !== undefined) this.#collect(piece);
     else if (this.#passing) this.#content?.pass(piece, this.#sink);
@@ -114,41 +121,41 @@ export class TarReader {
     return taken;
   }
 
-  #takeBlock(): void {
+  #takeBlock(block: Buffer): void {
     if (this.#collecting === "gnu-extents") {
-      this.#moreGnuExtents();
-    } else if (isZero(this.#block)) {
+      this.#moreGnuExtents(block);
+    } else if (isZero(block)) {
       if (this.#pending()) throw new TarFault("an extended header has no entry");
       this.#zeroBlocks++;
     } else {
       if (this.#zeroBlocks > 1) throw new TarFault("there is something behind the archive's end");
       if (this.#zeroBlocks > 0) throw new TarFault("a block of zeros stands between entries");
-      this.#takeHeader(decodeHeader(this.#block));
+      this.#takeHeader(decodeHeader(block), block);
     }
   }
 
-  #takeHeader(raw: RawHeader): void {
+  #takeHeader(raw: RawHeader, block: Buffer): void {
     const extension = extensionOf(raw);
     if (extension !== undefined) {
       this.#extension(extension, raw.size);
       return;
     }
     this.#raw = raw;
-    if (raw.type === "S") this.#beginGnuSparse(raw);
+    if (raw.type === "S") this.#beginGnuSparse(raw, block);
     else this.#begin();
   }
 
-  #beginGnuSparse(raw: RawHeader): void {
+  #beginGnuSparse(raw: RawHeader, block: Buffer): void {
     if (!raw.gnu) throw new TarFault("a sparse entry without GNU's magic");
-    this.#realSize = decodeGnuRealSize(this.#block);
-    const { extents, more } = decodeGnuExtents(this.#block, false);
+    this.#realSize = decodeGnuRealSize(block);
+    const { extents, more } = decodeGnuExtents(block, false);
     this.#extents = extents;
     if (more) this.#collecting = "gnu-extents";
     else this.#announce("file", this.#realSize, extents, raw.size);
   }
 
-  #moreGnuExtents(): void {
-    const { extents, more } = decodeGnuExtents(this.#block, true);
+  #moreGnuExtents(block: Buffer): void {
+    const { extents, more } = decodeGnuExtents(block, true);
     this.#extents = [...(this.#extents ?? []), ...extents];
     if (this.#extents.length > extentsMax) throw new TarFault(`a sparse file has over ${extentsMax} extents`);
     if (more) return;
@@ -254,7 +261,7 @@ function paddingOf(size: number): number {
 }
 
 function isZero(block: Uint8Array): boolean {
-  return block.every((byte) => byte === 0);
+  return block[0] === 0 && block.every((byte) => byte === 0);
 }
 
 function untilNul(data: Uint8Array): ByteString {
