@@ -19,6 +19,7 @@ struct layer {
   bool is_file;
   mode_t mode;
   uint64_t size, written;       /* written: up to which offset */
+  uint64_t sent;                /* up to which offset the disk has begun to write */
   int64_t mtime;
 };
 extern struct layer layer;
@@ -29,6 +30,8 @@ extern struct layer layer;
 int begin_entry(struct task *task, struct span path);
 /* Completes the last file: its size (a hole at the end), what writing or chown took from its mode, its time. */
 int finish_entry(void);
+/* Content came: the disk begins to write a large file before it is whole, so that the sync at the layer's end is short. */
+void send_content(void);
 /* The directory that `path` (its first `size` bytes) names below the layer's. The caller closes it. */
 int walk_to(struct task *task, const char *path, size_t size);
 int open_directory(int parent, const char *name);

@@ -23,6 +23,7 @@ const struct step_kind step_kinds[] = {
     {"socket-option", "nnnnb", step_socket_option},
     {"unmount", "s", step_unmount},
     {"keep-open", "l", step_keep_open},
+    {"write-back", "snnn", step_write_back},
     {"shared-memory", "n", step_shared_memory},
     {"taken", "", step_taken},
     {"layer", "s", step_layer},

@@ -32,6 +32,8 @@ step_function step_root_mask, step_root_readonly, step_root_attributes;
 step_function step_root_copy;
 /* steps_identity.c */
 step_function step_bounding, step_user, step_capabilities, step_no_new_privileges, step_seccomp;
+/* steps_writeback.c */
+step_function step_write_back;
 /* steps_shared.c */
 step_function step_shared_memory, step_taken;
 /* The bytes at `at` of the memory; false (EFAULT) where there are none. */

@@ -95,7 +95,7 @@ int step_layer_file(struct task *task, union argument *arg) {
   layer.mode = (mode_t)arg[1].n & 07777;
   layer.mtime = (int64_t)arg[4].n;
   layer.size = arg[5].n;
-  layer.written = 0;
+  layer.written = layer.sent = 0;
   layer.is_file = true;
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   layer.fd = openat(layer.parent, layer.name, flags, layer.mode & 0777);
@@ -124,6 +124,7 @@ static int write_content(struct task *task, uint64_t offset, struct span data) {
   }
   if (offset > layer.written)
     layer.written = offset;
+  send_content();
   return 0;
 }
 

@@ -19,6 +19,7 @@ import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 import type { Descriptor } from "../spec/oci-image.ts";
 import { SyncedDirectory, syncDirectory } from "../store/synced-directory.ts";
 import { Ingest } from "./ingest.ts";
+import { type OpenPlan, Writeback } from "./writeback.ts";
 
 const readPieceBytes = 1 << 20;
 /** Of files in `ingest` whose digest is not known yet: nobody can go on with them. */
@@ -33,20 +34,22 @@ export class ContentStore {
   readonly root: string;
   readonly #blobs: SyncedDirectory;
   readonly #ingest: string;
+  readonly #openPlan: OpenPlan | undefined;
   #streams = 0;
   readonly #puts = new Map<Digest, Promise<void>>();
   /** index.json as it is. */
   #index = "";
 
-  private constructor(root: string) {
+  private constructor(root: string, openPlan: OpenPlan | undefined) {
     this.root = root;
+    this.#openPlan = openPlan;
     this.#blobs = new SyncedDirectory(join(root, "blobs", "sha256"));
     this.#ingest = join(root, "ingest");
   }
 
-  /** Opens the layout in this directory, and makes it when there is none. */
-  static async open(root: string): Promise<ContentStore> {
-    const store = new ContentStore(root);
+  /** Opens the layout in this directory, and makes it when there is none. openPlan: see Writeback. */
+  static async open(root: string, openPlan?: OpenPlan): Promise<ContentStore> {
+    const store = new ContentStore(root, openPlan);
     await mkdir(store.#blobs.path, { recursive: true, mode: 0o700 });
     await mkdir(store.#ingest, { recursive: true, mode: 0o700 });
     for (const name of await readdir(store.#ingest))
@@ -132,17 +135,19 @@ export class ContentStore {
     let size = 0;
     try {
       await using file = await open(path, "wx", 0o600);
+      await using writeback = new Writeback(path, this.#openPlan);
       for await (const bytes of source) {
         hash.update(bytes);
         for (let done = 0; done < bytes.length; )
           done += (await file.write(bytes, done, bytes.length - done, size + done)).bytesWritten;
         size += bytes.length;
+        writeback.written(size);
         onWritten(path, size);
       }
       const digest = digestOfHex(hash.digest("hex"));
       hold(digest);
       if ((await this.sizeOf(digest)) === undefined) {
-        await file.sync();
+        await writeback.sync(file);
         await rename(path, this.pathOf(digest));
         this.#blobs.changed();
       }
@@ -166,6 +171,7 @@ export class ContentStore {
         file,
         hash,
         offset: size,
+        openPlan: this.#openPlan,
       });
     } catch (error) {
       await file.close();

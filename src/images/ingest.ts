@@ -5,6 +5,7 @@ import { OrlopError } from "../base/errors.ts";
 import { point, seeded } from "../base/point.ts";
 import { type Digest, digestOfHex } from "../spec/digest.ts";
 import type { SyncedDirectory } from "../store/synced-directory.ts";
+import { type OpenPlan, Writeback } from "./writeback.ts";
 
 /** What came and is not in the file yet. */
 const unwrittenMax = 1 << 20;
@@ -17,11 +18,13 @@ export interface IngestState {
   readonly file: FileHandle;
   readonly hash: Hash;
   readonly offset: number;
+  readonly openPlan: OpenPlan | undefined;
 }
 
 /** What was written stays when it is closed without `commit`: a later one goes on. */
 export class Ingest implements AsyncDisposable {
   readonly #state: IngestState;
+  readonly #writeback: Writeback;
   #hash: Hash;
   #offset: number;
   #written: number;
@@ -33,6 +36,7 @@ export class Ingest implements AsyncDisposable {
 
   constructor(state: IngestState) {
     this.#state = state;
+    this.#writeback = new Writeback(state.path, state.openPlan);
     this.#hash = state.hash;
     this.#offset = this.#written = state.offset;
   }
@@ -77,6 +81,7 @@ export class Ingest implements AsyncDisposable {
           pieces = rest(pieces, bytesWritten);
         }
         for (const piece of written) release(piece);
+        this.#writeback.written(this.#written);
         this.onWritten(this.#written);
       }
     } catch (error) {
@@ -107,7 +112,7 @@ export class Ingest implements AsyncDisposable {
       throw OrlopError.of("digest_mismatch", { what, expected: blob.digest, actual });
     }
     point("blob.received");
-    await file.sync();
+    await this.#writeback.sync(file);
     point("blob.synced");
     await rename(path, target);
     point("blob.renamed");
@@ -116,6 +121,7 @@ export class Ingest implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writing; // what came stays for the next attempt
+    await this.#writeback[Symbol.asyncDispose]();
     await this.#state.file.close();
   }
 }

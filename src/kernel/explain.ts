@@ -103,6 +103,10 @@ const explanations = {
   "netlink-list": (s) => [`socket(AF_NETLINK, SOCK_RAW, ${s.protocol})`, "sendto(NLM_F_DUMP)", "recvmsg()"],
   "keep-open": (s) => s.paths.map((path) => `open(${quote(path)}, O_WRONLY|O_NOFOLLOW|O_NONBLOCK)`),
   unmount: (s) => [`umount2(${quote(s.path)}, MNT_DETACH|UMOUNT_NOFOLLOW)`, `unlink(${quote(s.path)})`],
+  "write-back": (s) => [
+    `open(${quote(s.path)}, O_RDONLY)`,
+    BigInt(s.sync) === 1n ? "fsync()" : `sync_file_range(${s.offset}, ${s.size}, SYNC_FILE_RANGE_WRITE)`,
+  ],
   "shared-memory": (s) => ['memfd_create("orlop-layer")', `ftruncate(${s.size})`, "mmap(PROT_READ, MAP_SHARED)"],
   taken: () => [],
   layer: (s) => [`open(${quote(s.path)}, O_RDONLY|O_DIRECTORY|O_NOFOLLOW)`, "umask(0)"],

@@ -61,6 +61,8 @@ export const stepTable = {
   unmount: { path: "s" },
   /** Keep these files open for writing as long as the monitor lives: meanwhile nobody can lease or execute them, which would keep everybody else from writing (fcntl(2), F_SETLEASE; ETXTBSY). */
   "keep-open": { paths: "l" },
+  /** Of a file that somebody writes: the disk begins to write this part, and nobody waits for it (sync_file_range(2)). sync: 1 = all of it is on the disk (fsync(2)). */
+  "write-back": { path: "s", offset: "n", size: "n", sync: "n" },
 
   // ── host side: unpacking a layer ───────────────────────────────────────────────────────────────────────────────────
   // Paths and names are bytes, relative to the layer's directory, and must be clean: no empty part, no dots. Directories

@@ -133,6 +133,14 @@ test.each(taskPoints)("a task is killed at %s", async (point) => {
   await expectWhole(name);
 });
 
+test("the task that waits for the disk is killed: the pull does without it", async () => {
+  const { name } = addImage();
+  points.arm("step.write-back", "kill");
+  await product.ok("pull", name);
+  expect(points.hasActed).toBe(true);
+  await expectWhole(name);
+});
+
 test("in the middle of a download: not more than 8 MiB come again", async () => {
   const { name, digest } = addImage();
   const blob = registry.blobs.get(digest) as Buffer;

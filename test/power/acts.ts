@@ -21,22 +21,28 @@ const fillerBytes = 600_000;
 /** SQLite begins its log again from the start once it has 1000 pages of 4 KiB. */
 const fillers = 10;
 
+/** Of a file whose blob and content are on their way to the disk before they are whole. */
+const largeBytes = 9 << 20;
+
 /** @param layers gets what is in each layer, by diff id */
 export function planActs(registry: ScriptedRegistry, layers: Map<string, Files>): Act[] {
   const name = (tag: string): string => `${registry.host}/a:${tag}`;
   const image = (tag: string): Fact => `image ${name(tag)}`;
-  const layer = (i: number): Buffer => {
+  const layer = (i: number, firstBytes = 600_000): Buffer => {
     const files = Object.fromEntries(
-      Array.from({ length: 12 }, (_, n) => [`d${n % 3}/f${n}`, randomBytes(n === 0 ? 600_000 : 3000 * n, i * 100 + n)]),
+      Array.from({ length: 12 }, (_, n) => [
+        `d${n % 3}/f${n}`,
+        randomBytes(n === 0 ? firstBytes : 3000 * n, i * 100 + n),
+      ]),
     );
     const tar = tarOfFiles(files);
     layers.set(digestOf(tar), files);
     return tar;
   };
-  const [shared, ...others] = [1, 2, 3].map(layer) as [Buffer, Buffer, Buffer];
+  const [shared, ...others] = [1, 2, 3].map((i) => layer(i)) as [Buffer, Buffer, Buffer];
   registry.addImage("1", [shared, others[0] as Buffer]);
   registry.addImage("2", [shared, others[1] as Buffer]);
-  registry.addImage("3", [layer(4)]);
+  registry.addImage("3", [layer(4, largeBytes)]);
   const archives = new Map<string, Uint8Array>();
 
   const pull = (tag: string): Act => ({

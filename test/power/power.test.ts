@@ -20,7 +20,7 @@ import { type Kills, recordWork } from "./work.ts";
 const states = Number(process.env["ORLOP_POWER_STATES"] ?? 40);
 const killed = Number(process.env["ORLOP_POWER_KILLS"] ?? 4);
 const seed = Number(process.env["ORLOP_POWER_SEED"] ?? 1);
-const diskBytes = 48 << 20;
+const diskBytes = 80 << 20;
 
 const modes: readonly (readonly [string, Kills | undefined])[] = [
   ["", undefined],

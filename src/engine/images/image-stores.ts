@@ -8,7 +8,9 @@ import { BlobFetcher } from "../../images/blob-fetcher.ts";
 import { ContentStore } from "../../images/content-store.ts";
 import type { Leases } from "../../images/leases.ts";
 import { UnpackPool } from "../../images/unpack-pool.ts";
+import { connectUnix } from "../../kernel/connect-unix.ts";
 import type { Executor } from "../../kernel/executor.ts";
+import { PlanStream } from "../../kernel/plan-stream.ts";
 import { type Digest, hexOf } from "../../spec/digest.ts";
 import type { Descriptor } from "../../spec/oci-image.ts";
 import { LayerDirectories, type LayerFacts } from "../../storage/layer-directories.ts";
@@ -38,7 +40,9 @@ export class ImageStores {
     const removeTree = async (path: string): Promise<void> => {
       await executor.run([{ op: "remove", path, why: "a layer's files, which nothing needs any more" }]);
     };
-    const content = await ContentStore.open(`${places.stateDir}/content`);
+    const openPlan = async (): Promise<PlanStream> =>
+      new PlanStream(await connectUnix(`${places.runDir}/control.sock`));
+    const content = await ContentStore.open(`${places.stateDir}/content`, openPlan);
     const spread = async (path: string): Promise<void> => {
       await executor.run([{ op: "spread", path, why: "what a removed layer leaves free is in no new one's way" }]);
     };

@@ -1,0 +1,64 @@
+/**
+ * A large file's way to the disk. It begins while the file is written, so that the sync at its end is short; and the executor
+ * waits for the disk, not a thread of the pool, which has as many as processors and decompresses layers meanwhile.
+ */
+import type { FileHandle } from "node:fs/promises";
+import type { PlanStream } from "../kernel/plan-stream.ts";
+
+/** A connection to a fresh task. */
+export type OpenPlan = () => Promise<PlanStream>;
+
+/** What is sent on its way at a time; a smaller file needs no task. */
+const pieceBytes = 8 << 20;
+const why = "what is written meanwhile goes to the disk, so that the sync at the end is short";
+
+export class Writeback implements AsyncDisposable {
+  readonly #path: string;
+  readonly #openPlan: OpenPlan | undefined;
+  #plan: Promise<PlanStream> | undefined;
+  #sentBytes = 0;
+
+  /** @param openPlan without one, all is written at the sync, in this process */
+  constructor(path: string, openPlan: OpenPlan | undefined) {
+    this.#path = path;
+    this.#openPlan = openPlan;
+  }
+
+  /** So many bytes are in the file. */
+  written(sizeBytes: number): void {
+    const offset = Math.min(this.#sentBytes, sizeBytes);
+    if (this.#openPlan === undefined || sizeBytes - offset < pieceBytes) return;
+    this.#sentBytes = sizeBytes;
+    this.#plan ??= this.#openPlan();
+    this.#plan
+      .then((plan) => {
+        plan.add({ op: "write-back", why, path: this.#path, offset, size: sizeBytes - offset, sync: 0 });
+        plan.send();
+      })
+      .catch(() => undefined); // `sync` does without
+  }
+
+  /** Settles when the whole file is on the disk. */
+  async sync(file: FileHandle): Promise<void> {
+    if (this.#plan !== undefined && (await this.#syncByPlan(this.#plan))) return;
+    await file.sync();
+  }
+
+  /** False when it failed, for whatever reason: an error of the disk is told to each that has the file open. */
+  async #syncByPlan(opening: Promise<PlanStream>): Promise<boolean> {
+    this.#plan = undefined;
+    try {
+      const plan = await opening;
+      plan.add({ op: "write-back", why: "the file is whole", path: this.#path, offset: 0, size: 0, sync: 1 });
+      await plan.end();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const plan = await this.#plan?.catch(() => undefined);
+    await plan?.abandon();
+  }
+}
