@@ -208,8 +208,8 @@ export const refusals: readonly { readonly row: string; readonly flags: readonly
 export const testedElsewhere: Readonly<Record<string, string>> = {
   "rule 4: exec into a container": "kernel/steps-namespace.test.ts",
   "rule 7: layers": "kernel/layers.test.ts",
-  "rule 7: manifests and digests": "registry/hostile.test.ts",
-  "rule 8: credentials stay with the host they are for": "registry/hostile.test.ts",
+  "rule 7: manifests and digests": "registry/hostile-content.test.ts",
+  "rule 8: credentials stay with the host they are for": "registry/hostile-hosts.test.ts",
 };
 
 export const pendingRows: readonly string[] = [

@@ -56,7 +56,7 @@ export const faults: readonly SeededFault[] = [
   },
   {
     kind: "registry",
-    file: "test/registry/hostile.test.ts",
+    file: "test/registry/hostile-content.test.ts",
     test: "about the content",
     env: seeded("registry.digest"),
     notices: /this should have failed/,
