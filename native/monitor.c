@@ -3,32 +3,24 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "monitor.h"
 
-enum { EVENTS_MAX = 16, KEPT_BYTES = 8 << 10, TERMINAL_BYTES_MAX = 128 << 10, LISTEN_BACKLOG = 64 };
+enum { EVENTS_MAX = 16, KEPT_BYTES = 8 << 10, TERMINAL_BYTES_MAX = 128 << 10 };
 /* After something happened, and then nothing for this long, pages are given back once; then no timeout is left. */
 enum { SETTLE_MS = 1000 };
 
 struct monitor monitor;
 uint8_t burst_buffer[BURST_MAX] __attribute__((aligned(4096)));
-
-static void source_clear(struct source *source, enum source_kind kind, uint16_t index) {
-  *source = (struct source){.fd = -1, .armed = NOT_ARMED, .kind = (uint16_t)kind, .index = index};
-}
 
 struct monitor *monitor_of(struct task *task) {
   struct monitor *m = &monitor;
@@ -83,62 +75,10 @@ int open_parent(const char *path, char *name, size_t size) {
   return open(slash == NULL ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* ── sources ───────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-void source_arm(struct source *source, int events) {
-  if (source->fd < 0 || source->armed == events)
-    return;
-  int op = source->armed == NOT_ARMED ? EPOLL_CTL_ADD : events == NOT_ARMED ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-  struct epoll_event event = {.events = (uint32_t)events, .data.u64 = (uint64_t)source->kind << 32 | source->index};
-  if (epoll_ctl(monitor.epoll, op, source->fd, &event) == 0)
-    source->armed = events;
-}
-
-/* Taken out by hand: a duplicate that the child still has would keep it in. */
-void source_close(struct source *source) {
-  if (source->fd < 0)
-    return;
-  source_arm(source, NOT_ARMED);
-  close(source->fd);
-  source->fd = -1;
-  source->armed = NOT_ARMED;
-}
-
 static void close_fd(int *fd) {
   if (*fd >= 0)
     close(*fd);
   *fd = -1;
-}
-
-/* ── listening ─────────────────────────────────────────────────────────────────────────────────────────────────── */
-
-/* A socket that a dead monitor left is replaced. Bound through the directory's descriptor: sun_path is short. */
-int step_listen(struct task *task, union argument *arg) {
-  struct monitor *m = monitor_of(task);
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (m->listener.fd >= 0)
-    return fail(task, EINVAL, "listen");
-  m->listen_dir = open_parent(arg[0].s, m->listen_name, sizeof m->listen_name);
-  if (m->listen_dir < 0)
-    return fail(task, errno, "%.200s", arg[0].s);
-  m->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (m->listener.fd < 0)
-    return -1;
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%.63s", m->listen_dir, m->listen_name);
-  unlinkat(m->listen_dir, m->listen_name, 0);
-  mode_t mask = umask(0177);
-  int bound = bind(m->listener.fd, (struct sockaddr *)&address, sizeof address);
-  int error = errno;
-  umask(mask);
-  if (bound < 0)
-    return fail(task, error, "%.200s", arg[0].s);
-  return listen(m->listener.fd, LISTEN_BACKLOG);
-}
-
-static void stop_listening(void) {
-  if (monitor.listener.fd >= 0)
-    unlinkat(monitor.listen_dir, monitor.listen_name, 0);
-  source_close(&monitor.listener);
 }
 
 /* ── output ────────────────────────────────────────────────────────────────────────────────────────────────────── */
@@ -262,7 +202,7 @@ static void container_exited(void) {
   log_finish();
   (void)POINT("monitor.exit.logged");
   exit_record_write(&m->record, m->status, m->ended, control_any());
-  stop_listening(); /* before EXITED: the next monitor of this container may listen at once */
+  monitor_stop_listening(); /* before EXITED: the next monitor of this container may listen at once */
   if (!log_behind())
     tell_exit();
 }
@@ -279,7 +219,7 @@ static void log_written(void) {
 
 void monitor_abandon(struct task *task) {
   struct monitor *m = task->monitor;
-  stop_listening();
+  monitor_stop_listening();
   log_file_abandon(&m->log.file);
   exit_record_abandon(&m->record);
   (void)POINT("monitor.abandoned");
@@ -336,39 +276,6 @@ static void arm_all(void) {
   attach_arm();
 }
 
-/* Where the program's own unchanging pages are mapped; found once, because looking would map more of them. */
-static struct span program_parts[4];
-static int program_part_count;
-
-static int find_program(struct dl_phdr_info *info, size_t size, void *unused) {
-  (void)size, (void)unused;
-  for (int i = 0; i < info->dlpi_phnum && program_part_count < 4; i++) {
-    const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-    uintptr_t start = (uintptr_t)(info->dlpi_addr + part->p_vaddr) & ~(uintptr_t)4095;
-    if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0)
-      program_parts[program_part_count++] = (struct span){(uint8_t *)start, part->p_memsz};
-  }
-  return 1;
-}
-
-/* Nothing to do: what bursts touched goes back to the kernel. */
-static void trim(void) {
-  madvise(burst_buffer, sizeof burst_buffer, MADV_DONTNEED);
-  madvise(batch_buffer, sizeof batch_buffer, MADV_DONTNEED);
-  if (monitor.input_size == 0)
-    madvise(input_buffer, sizeof input_buffer, MADV_DONTNEED);
-  attach_trim();
-  monitor.touched = 0;
-}
-
-/* Waits with the program itself unmapped: it is mapped again from the one sealed copy, 64 KiB around each place that is touched.
- * So the last calls before the wait touch two places alone, this one and syscall(). */
-static __attribute__((noinline)) int wait_unmapped(int epoll, struct epoll_event *events, int timeout) {
-  for (int i = 0; i < program_part_count; i++)
-    syscall(SYS_madvise, program_parts[i].at, program_parts[i].size, MADV_DONTNEED);
-  return (int)syscall(SYS_epoll_pwait, epoll, events, EVENTS_MAX, timeout, NULL, 8);
-}
-
 static void wait_and_dispatch(int timeout) {
   struct epoll_event events[EVENTS_MAX];
   int memory = oom_patience(&monitor.oom);
@@ -377,8 +284,8 @@ static void wait_and_dispatch(int timeout) {
   int settle = monitor.touched > KEPT_BYTES ? 0 : SETTLE_MS;
   int count = epoll_wait(monitor.epoll, events, EVENTS_MAX, to_trim ? settle : memory >= 0 ? memory : timeout);
   if (count == 0 && to_trim) {
-    trim();
-    count = wait_unmapped(monitor.epoll, events, timeout);
+    monitor_trim();
+    count = monitor_wait_unmapped(events, EVENTS_MAX, timeout);
   }
   monitor.active = true;
   for (int i = 0; i < count && !monitor.failed; i++)
@@ -394,7 +301,7 @@ static void adopt(struct task *task, struct inbox *box) {
   m->pidfd.fd = task->child_pidfd;
   if ((task->clone_flags & CLONE_NEWNS) != 0)
     hold_mounts();
-  dl_iterate_phdr(find_program, NULL);
+  monitor_find_program();
   signal(SIGPIPE, SIG_IGN);
   prctl(PR_SET_NAME, "orlop-monitor");
   for (int i = 0; i < 3; i++)

@@ -26,7 +26,7 @@ enum { STDIN_BIT = 1, STDOUT_BIT = 2, STDERR_BIT = 4 };
 enum { TURNED_BIT = 8, CLIENT_BITS = 15 };
 enum { STDIO_KEEP_STDIN = 1, STDIO_TERMINAL = 2 };
 
-/* ── the loop's sources (monitor.c) ────────────────────────────────────────────────────────────────────────────── */
+/* ── the loop's sources (monitor_source.c) ───────────────────────────────────────────────────────────────────────── */
 
 enum source_kind { SOURCE_CHANNEL = 1, SOURCE_PIDFD, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_INPUT, SOURCE_PEER, SOURCE_WRITER, SOURCE_OOM };
 
@@ -34,10 +34,13 @@ enum source_kind { SOURCE_CHANNEL = 1, SOURCE_PIDFD, SOURCE_LISTENER, SOURCE_OUT
 enum { NOT_ARMED = -1 };
 struct source { int fd, armed; uint16_t kind, index; };
 
+void source_clear(struct source *source, enum source_kind kind, uint16_t index);
 /* Asks for these events; NOT_ARMED takes it out, so that not even a hang-up is reported. */
 void source_arm(struct source *source, int events);
 /* Takes it out, closes it, and sets fd to -1. */
 void source_close(struct source *source);
+/* Nobody new comes in: the socket goes. */
+void monitor_stop_listening(void);
 
 /* ── the log (log.c, log_file.c, log_json.c, log_local.c) ──────────────────────────────────────────────────────── */
 
@@ -291,6 +294,12 @@ extern uint8_t burst_buffer[BURST_MAX], batch_buffer[BATCH_MAX], input_buffer[BU
 
 /* The monitor of this plan; made by the first step that needs it. */
 struct monitor *monitor_of(struct task *task);
+/* monitor_memory.c. Before the first wait: where the program lies. */
+void monitor_find_program(void);
+void monitor_trim(void);
+/* As epoll_wait on the loop's descriptors; the program's pages are given back meanwhile. */
+int monitor_wait_unmapped(struct epoll_event *events, int most, int timeout);
+
 uint64_t unix_time_ns(void);
 int64_t monotonic_ms(void);
 
