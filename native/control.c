@@ -2,6 +2,7 @@
  * closed: an engine that does not read must not hold up the container. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -100,9 +101,15 @@ static void become_control(struct peer *peer) {
   peer->log_grown = monitor.log.on && monitor.log.file.size > 0; /* it may have read the log before it came */
 }
 
-/* The container's init; one that has ended is no error. */
+static bool has_left(const struct peer *peer) {
+  struct pollfd end = {.fd = peer->source.fd, .events = POLLRDHUP};
+  return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+/* The container's init; one that has ended is no error. A SIGKILL is answered behind the end. So an engine that died before its own
+ * was read here has told nobody, and the next one may have said meanwhile that the container runs: it is not carried out then. */
 static void send_signal(struct peer *peer, uint32_t number) {
-  if (monitor.state == EXITED)
+  if (monitor.state == EXITED || (number == SIGKILL && has_left(peer)))
     return;
   if (syscall(SYS_pidfd_send_signal, monitor.pidfd.fd, (int)number, NULL, 0) < 0 && errno != ESRCH)
     say_failed(peer, NO_STEP, errno, "signal");

@@ -63,3 +63,21 @@ export function parseProcessFacts(stat: string, status: string, cmdline: string)
     isLocked: sizeKib("VmLck") > 0,
   };
 }
+
+/** Linux, include/linux/sched.h: it is being taken apart. */
+const PF_EXITING = 0x4;
+/** Bit of SIGKILL in a set of signals. */
+const SIGKILL_BIT = 1n << 8n;
+
+/**
+ * Whether a process will not run any further, though it may be there for a while: SIGKILL is pending (one that waits for a disk does
+ * not see it yet), it is being taken apart, or it has ended.
+ *
+ * @param stat the text of /proc/PID/stat. @param status that of /proc/PID/status. "": it is gone
+ */
+export function isEnding(stat: string, status: string): boolean {
+  const [state = "", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const flags = Number(fields[9 - 4]); // the state is the third
+  const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)].map(([, bits]) => BigInt(`0x${bits}`));
+  return !/^[^ZX]/.test(state) || (flags & PF_EXITING) !== 0 || pending.some((bits) => (bits & SIGKILL_BIT) !== 0n);
+}

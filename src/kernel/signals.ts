@@ -2,6 +2,9 @@
 
 import { OrlopError } from "../base/errors.ts";
 
+/** The one that no process can ignore. */
+export const SIGKILL = 9;
+
 /** SIGHUP is 1. */
 const names = [
   ...[

@@ -143,6 +143,41 @@ kernelTest(
 );
 
 kernelTest(
+  "what an engine killed before it died does not count as running: a start waits for its end",
+  needs,
+  async (scratch) => {
+    const machine = new Machine(scratch);
+    await machine.product.ok("ps");
+    using disk = new FrozenDisk(scratch.directory);
+    await machine.run("killed", writing, { Binds: [`${disk.path}:/disk`] });
+    const { Pid } = await machine.state("killed");
+    await waitUntil(() => existsSync(`${disk.path}/file`), waitMs, "it writes");
+    disk.freeze();
+    await waitUntil(() => stateOf(Pid) === "D", waitMs, "it waits in the kernel");
+    const kill = machine.ask("POST", "/containers/killed/kill").catch(() => undefined);
+    await waitUntil(
+      () => /^ShdPnd:\s+0*1..$/m.test(readFileSync(`/proc/${Pid}/status`, "utf8")),
+      waitMs,
+      "it is killed",
+    );
+    await machine.loseEngine();
+    await kill;
+
+    const late = await machine.ask("POST", "/containers/killed/start");
+    expect([late.status, messageOf(late)]).toEqual([500, expect.stringContaining(`process ${Pid} (sh) is in state D`)]);
+    const start = machine.ask("POST", "/containers/killed/start");
+    await Bun.sleep(300); // it waits
+    disk.thaw();
+    expect((await start).status).toBe(204);
+    const { Status, Pid: next } = await machine.state("killed");
+    expect(Status).toBe("running");
+    expect(next).not.toBe(Pid);
+    expect((await machine.ask("POST", "/containers/killed/kill")).status).toBe(204);
+  },
+  testMs,
+);
+
+kernelTest(
   "a process that outlives its container keeps it from starting, says why, and is cleared away with the disk's return",
   needs,
   async (scratch) => {

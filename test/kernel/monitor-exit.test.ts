@@ -13,6 +13,7 @@ import { kernelTest } from "./harness.ts";
 import {
   attach,
   beginMonitor,
+  connectControl,
   isGone,
   monitorOf,
   startMonitor,
@@ -136,6 +137,33 @@ kernelTest(
     await untilGone(monitor);
     expect(isGone(pid)).toBe(true);
     expect(readdirSync(scratch.directory).sort()).toEqual(["run", "state"]);
+  },
+);
+
+kernelTest(
+  "a SIGKILL whose engine died before it was read is not carried out; another signal is",
+  ["root", "executor"],
+  async (scratch) => {
+    const script = "trap 'exit 7' HUP; while :; do sleep 0.01; done";
+    const connection = await beginMonitor(scratch, { argv: ["sh", "-c", script], log });
+    connection.send(encodeBare("GO"));
+    const { pid } = await connection.next("STARTED");
+    const monitor = monitorOf(pid);
+    const dying = connectControl(scratch.directory);
+    await dying.next("STATUS");
+    process.kill(monitor, "SIGSTOP");
+    dying.send(encodeSignal(9));
+    await new Promise<void>((resolve) =>
+      dying.socket
+        .end(resolve)
+        .resume()
+        .once("close", () => resolve()),
+    );
+    dying.socket.destroy();
+    process.kill(monitor, "SIGCONT");
+    const next = connectControl(scratch.directory);
+    next.send(encodeSignal(1));
+    expect((await connection.next("EXITED")).status).toBe(7 << 8);
   },
 );
 

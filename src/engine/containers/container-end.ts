@@ -2,12 +2,11 @@
 
 import type { CgroupLayout } from "../../kernel/cgroup/layout.ts";
 import { memoryEventsFile, parseOomKills } from "../../kernel/cgroup/memory-events.ts";
+import { SIGKILL } from "../../kernel/signals.ts";
 import { readText } from "../machine.ts";
 import type { End } from "./container-process.ts";
 import type { RunRecord } from "./container-record.ts";
 import { exitStatusOf } from "./exit-status.ts";
-
-const SIGKILL = 9;
 
 /**
  * The record of `run` once it ended like this.

@@ -5,6 +5,7 @@ import { Duplex } from "node:stream";
 import { formatDuration } from "../../base/duration.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
+import { SIGKILL } from "../../kernel/signals.ts";
 import { AttachFrameDecoder } from "../../spec/attach-frame.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { Exec } from "../execs/exec.ts";
@@ -36,7 +37,6 @@ export interface HealthSource {
 
 /** As much of a probe's output is kept (Docker's). */
 const OUTPUT_MAX_BYTES = 4096;
-const SIGKILL = 9;
 
 export class ContainerHealth {
   readonly #source: HealthSource;

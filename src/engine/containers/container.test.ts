@@ -63,6 +63,7 @@ const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve)
 const monitor = (index = 0) => executor.monitors[index] ?? expect.unreachable("no monitor was started");
 
 test("created, running, exited: each state knows what can be done in it", async () => {
+  executor.pid = process.pid; // one that is there
   const container = await create();
   expect(container.status).toBe("created");
   expect(() => container.kill("KILL")).toThrow("is not running");

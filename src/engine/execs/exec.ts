@@ -5,6 +5,7 @@ import { OrlopError } from "../../base/errors.ts";
 import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
+import { SIGKILL } from "../../kernel/signals.ts";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
 import type { Leaving } from "../containers/attach-session.ts";
 import { type ContainerAction, publishContainerEvent } from "../containers/container-events.ts";
@@ -33,7 +34,6 @@ export interface ExecHost {
 
 export type ExecStatus = "created" | "starting" | "running" | "exited";
 
-const SIGKILL = 9;
 const LOST_PATIENCE_MS = 1000;
 const never = new Promise<never>(() => undefined);
 

@@ -3,6 +3,7 @@
 import { settlesWithin } from "../../../base/in-time.ts";
 import { log } from "../../../base/log.ts";
 import { point } from "../../../base/point.ts";
+import { SIGKILL } from "../../../kernel/signals.ts";
 import { countOomKills, recordOfEnd } from "../container-end.ts";
 import type { ContainerHealth } from "../container-health.ts";
 import type { ContainerIo } from "../container-io.ts";
@@ -40,6 +41,7 @@ export class ContainerRun {
     if (life.run.status !== "running")
       await life.note({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
     this.watch(process, groupPath);
+    if (life.mustEnd) process.signal(SIGKILL); // somebody asked while its monitor did not answer
     this.#health.watch(false);
   }
 

@@ -5,7 +5,9 @@ import type { OrlopError } from "../../../base/errors.ts";
 import { settlesWithin } from "../../../base/in-time.ts";
 import { log } from "../../../base/log.ts";
 import { point } from "../../../base/point.ts";
+import { isEnding } from "../../../kernel/process-facts.ts";
 import type { Step } from "../../../kernel/step.ts";
+import { readText } from "../../machine.ts";
 import { networkModeOf } from "../../networks/network-mode.ts";
 import { GROUP_FILE } from "../../places.ts";
 import type { ContainerExecs } from "../container-execs.ts";
@@ -79,12 +81,27 @@ export class ContainerStart {
   start(): Promise<boolean> {
     const life = this.#life;
     return life.queue.run(async () => {
+      await this.#letEnd();
       if (!life.mustAct("start")) return false;
       life.restarts.cancelTimer();
       if (life.record.restarts !== undefined) life.record = { ...life.record, restarts: noRestarts };
       await this.#startNow();
       return true;
     });
+  }
+
+  /**
+   * One that was killed does not run, though its end is not told yet. An engine that has died may have killed it, and nobody knows.
+   * @throws {OrlopError} unkillable
+   */
+  async #letEnd(): Promise<void> {
+    const life = this.#life;
+    const directory = `/proc/${life.run.pid}`;
+    if (!life.isRunning || life.isPaused) return;
+    const isKilled =
+      life.mustEnd || isEnding(readText(`${directory}/stat`) ?? "", readText(`${directory}/status`) ?? "");
+    if (isKilled && !(await settlesWithin(life.ended, PATIENCE_MS)))
+      throw await unkillable(life, "start", "what ran before has not ended");
   }
 
   /** By its restart policy, unless it was stopped, started or removed meanwhile. A start that fails ends the restarting, one that was cut off does not. */

@@ -3,14 +3,13 @@
 import { OrlopError } from "../../../base/errors.ts";
 import { settlesWithin } from "../../../base/in-time.ts";
 import { point } from "../../../base/point.ts";
-import { parseSignal } from "../../../kernel/signals.ts";
+import { parseSignal, SIGKILL } from "../../../kernel/signals.ts";
 import { groupPathOfRecord } from "../container-record.ts";
 import { stopSignalOf } from "../container-spec.ts";
 import { explainUnkillable } from "../unkillable.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerPause } from "./pause.ts";
 
-const SIGKILL = 9;
 /** Docker's. */
 const STOP_SECONDS = 10;
 /** So long its end may take after a SIGKILL, and clearing away before the next start: then the caller is told why. */
@@ -89,10 +88,10 @@ export class ContainerStop {
   /** @param ends it is to end by this */
   async #signal(number: number, ends = number === SIGKILL || number === stopSignalOf(this.#life.body)): Promise<void> {
     const life = this.#life;
+    if (number === SIGKILL && life.isRunning) life.mustEnd = true;
     if (life.process === undefined) return;
     life.process.signal(number);
     life.tell("kill", { signal: String(number) });
-    if (number === SIGKILL) life.mustEnd = true;
     if (ends && (life.isPaused || (number === SIGKILL && life.group.isFrozen()))) await this.#pause.thaw();
   }
 }
