@@ -144,7 +144,7 @@ describe("top", () => {
     expect((await product.run(["top", "seen", "-o", "pid,nonsense"])).stderr).toContain(
       "unknown user-defined format specifier",
     );
-    expect(await product.ok("top", "seen", "--forest")).toMatch(/^PID +TTY +TIME +CMD\n/);
+    expect(await product.ok("top", "seen", "-e", "--forest")).toMatch(/^PID +TTY +TIME +CMD\n.* sleep\n.*_ sleep$/);
     expect((await product.run(["top", "seen", "-o", "comm"])).stderr).toContain("Couldn't find PID field in ps output");
     await product.ok("kill", "seen");
     await waitUntil(
