@@ -37,11 +37,11 @@ async function imagesPart(engine: Engine, apiMinor: number): Promise<object> {
 }
 
 async function containersPart(engine: Engine, apiMinor: number): Promise<object> {
-  const used = await usageOfContainers(engine.containers);
+  const newestFirst = (await usageOfContainers(engine.containers)).toReversed();
   const nowMs = Date.now();
   return {
     Containers: await Promise.all(
-      used.map(async ({ container, size }) =>
+      newestFirst.map(async ({ container, size }) =>
         summary(container, nowMs, {
           networkSettings: await summaryNetworks(container, engine),
           ports: summaryPorts(container, engine),

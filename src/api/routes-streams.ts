@@ -62,6 +62,8 @@ function attaching(container: Container, { detachKeys, ...query }: AttachQuery):
     // Only what a person types is looked at: a program's input may hold any bytes.
     detachKeys: container.body.Tty ? keys : [],
   };
+  // Who asks for no stream gets none, and is not kept.
+  if (!query.stdin && !query.stdout && !query.stderr) return async (client) => void client.end();
   return (client) => container.attach(request, client);
 }
 

@@ -21,8 +21,4 @@ export const absentCommands = {
   config: onThisMachineAlone,
 } as const;
 
-export const absentSystemCommands = {
-  prune: "name what is to go: orlop container prune, image prune, network prune, volume prune",
-} as const;
-
 export const absentImageCommands = { build } as const;

@@ -1,7 +1,9 @@
 /** Every command of `orlop`, each loaded when it is called. The order is the order of help and docs. */
 import type { Group } from "../command/table.ts";
-import { absentCommands, absentImageCommands, absentSystemCommands } from "./absent-commands.ts";
+import { absentCommands, absentImageCommands } from "./absent-commands.ts";
 import type { CliContext } from "./context.ts";
+
+const aliases = { list: "ls", remove: "rm" } as const;
 
 export const orlop: Group<CliContext> = {
   summary: "Containers as with Docker, with no daemon to set up.",
@@ -64,6 +66,7 @@ export const orlop: Group<CliContext> = {
         update: () => import("./update.ts").then((file) => file.update),
         rm: () => import("./rm.ts").then((file) => file.rm),
         ls: () => import("./ps.ts").then((file) => file.ps),
+        port: () => import("./port.ts").then((file) => file.port),
         logs: () => import("./logs.ts").then((file) => file.logs),
         stats: () => import("./stats.ts").then((file) => file.stats),
         attach: () => import("./attach.ts").then((file) => file.attach),
@@ -77,6 +80,7 @@ export const orlop: Group<CliContext> = {
         inspect: () => import("./inspect.ts").then((file) => file.inspect),
         prune: () => import("./container-prune.ts").then((file) => file.containerPrune),
       },
+      aliases: { list: "ls", ps: "ls", remove: "rm" },
     },
     image: {
       summary: "Manage images: the same commands under Docker's longer names",
@@ -94,6 +98,7 @@ export const orlop: Group<CliContext> = {
         inspect: () => import("./image-inspect.ts").then((file) => file.imageInspect),
         prune: () => import("./image-prune.ts").then((file) => file.imagePrune),
       },
+      aliases,
     },
     network: {
       summary: "Manage networks",
@@ -106,6 +111,7 @@ export const orlop: Group<CliContext> = {
         rm: () => import("./network-rm.ts").then((file) => file.networkRm),
         prune: () => import("./network-prune.ts").then((file) => file.networkPrune),
       },
+      aliases,
     },
     volume: {
       summary: "Manage volumes: data that outlives containers",
@@ -116,6 +122,7 @@ export const orlop: Group<CliContext> = {
         rm: () => import("./volume-rm.ts").then((file) => file.volumeRm),
         prune: () => import("./volume-prune.ts").then((file) => file.volumePrune),
       },
+      aliases,
     },
     service: {
       summary: "Have systemd start Orlop",
@@ -128,11 +135,11 @@ export const orlop: Group<CliContext> = {
     },
     system: {
       summary: "Manage Orlop itself",
-      absent: absentSystemCommands,
       commands: {
         events: () => import("./events.ts").then((file) => file.events),
         info: () => import("./info.ts").then((file) => file.info),
         df: () => import("./system-df.ts").then((file) => file.systemDf),
+        prune: () => import("./system-prune.ts").then((file) => file.systemPrune),
         check: () => import("./system-check.ts").then((file) => file.systemCheck),
         stop: () => import("./system-stop.ts").then((file) => file.systemStop),
       },

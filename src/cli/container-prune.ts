@@ -3,6 +3,7 @@ import { formatSize } from "../base/size.ts";
 import { confirm } from "./confirm.ts";
 import { command } from "./context.ts";
 import { parseFilters } from "./key-filters.ts";
+import { pruneContainers } from "./prune-parts.ts";
 
 export const containerPrune = command({
   name: "prune",
@@ -14,16 +15,10 @@ export const containerPrune = command({
   inEngine: true,
   examples: ["orlop container prune", "orlop container prune -f --filter until=24h"],
   async run({ flags, ...context }) {
-    const { engine, print } = context;
     const filters = parseFilters(flags.filter);
     if (!flags.force && !(await confirm("This will remove all stopped containers.", context))) return 0;
-    const { ContainersDeleted, SpaceReclaimed } = await engine.containers.prune(filters);
-    if (ContainersDeleted !== null && ContainersDeleted.length > 0) {
-      await print("Deleted Containers:");
-      for (const id of ContainersDeleted) await print(id);
-      await print("");
-    }
-    await print(`Total reclaimed space: ${formatSize(SpaceReclaimed)}`);
+    const freed = await pruneContainers(context, filters);
+    await context.print(`Total reclaimed space: ${formatSize(freed)}`);
     return 0;
   },
 });

@@ -3,6 +3,7 @@ import { formatSize } from "../base/size.ts";
 import { confirm } from "./confirm.ts";
 import { command } from "./context.ts";
 import { parseFilters } from "./key-filters.ts";
+import { pruneImages } from "./prune-parts.ts";
 
 export const imagePrune = command({
   name: "prune",
@@ -15,18 +16,11 @@ export const imagePrune = command({
   inEngine: true,
   examples: ["orlop image prune", "orlop image prune -af --filter until=240h"],
   async run({ flags, ...context }) {
-    const { engine, print } = context;
-    const filters = { ...parseFilters(flags.filter), dangling: [String(!flags.all)] };
+    const filters = parseFilters(flags.filter);
     const which = flags.all ? "images without at least one container associated to them" : "dangling images";
     if (!flags.force && !(await confirm(`This will remove all ${which}.`, context))) return 0;
-    const { ImagesDeleted, SpaceReclaimed } = await engine.images.prune(filters);
-    if (ImagesDeleted !== null && ImagesDeleted.length > 0) {
-      await print("Deleted Images:");
-      for (const { Untagged, Deleted } of ImagesDeleted)
-        await print(Untagged === undefined ? `deleted: ${Deleted}` : `untagged: ${Untagged}`);
-      await print("");
-    }
-    await print(`Total reclaimed space: ${formatSize(SpaceReclaimed)}`);
+    const freed = await pruneImages(context, filters, flags.all);
+    await context.print(`Total reclaimed space: ${formatSize(freed)}`);
     return 0;
   },
 });

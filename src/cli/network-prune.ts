@@ -2,6 +2,7 @@
 import { confirm } from "./confirm.ts";
 import { command } from "./context.ts";
 import { parseFilters } from "./key-filters.ts";
+import { pruneNetworks } from "./prune-parts.ts";
 
 export const networkPrune = command({
   name: "prune",
@@ -13,12 +14,9 @@ export const networkPrune = command({
   inEngine: true,
   examples: ["orlop network prune"],
   async run({ flags, ...context }) {
-    const { engine, print } = context;
     const warning = "This will remove all custom networks not used by at least one container.";
     if (!flags.force && !(await confirm(warning, context))) return 0;
-    const { NetworksDeleted } = await engine.networks.prune(parseFilters(flags.filter));
-    const names = NetworksDeleted ?? [];
-    if (names.length > 0) await print(`Deleted Networks:\n${names.join("\n")}\n`);
+    await pruneNetworks(context, parseFilters(flags.filter));
     return 0;
   },
 });

@@ -35,7 +35,7 @@ export const ps = command({
       ...(flags.filter.length === 0 ? {} : { filters: parseFilters(flags.filter) }),
     });
     const now = Date.now();
-    const rows = containers.map((container) => rowOf(container, flags.noTrunc, now));
+    const rows = containers.map((container) => containerRow(container, flags.noTrunc, now));
     if (flags.quiet) for (const row of rows) await print(row.ID);
     else if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));
     else
@@ -61,7 +61,7 @@ export const ps = command({
 const titles = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
 
 /** One container as Docker's CLI shows it; the names are those of its `--format json`. */
-function rowOf(container: ContainerSummary, whole: boolean, nowMs: number) {
+export function containerRow(container: ContainerSummary, whole: boolean, nowMs: number) {
   const command = whole || container.Command.length <= 20 ? container.Command : `${container.Command.slice(0, 19)}…`;
   return {
     ID: whole ? container.Id : container.Id.slice(0, 12),

@@ -3,6 +3,7 @@ import { formatSize } from "../base/size.ts";
 import type { DiskUsage } from "../client/system-client.ts";
 import { command } from "./context.ts";
 import { formatTable } from "./format-table.ts";
+import { verboseUsage } from "./system-df-verbose.ts";
 
 export const systemDf = command({
   name: "df",
@@ -11,13 +12,15 @@ export const systemDf = command({
 for pushes and for repairs (orlop system check).`,
   flags: {
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print it" },
-    verbose: { type: "later", short: "v", takesValue: false, help: "" },
+    verbose: { type: "switch", short: "v", help: "Each image, container and volume" },
   },
   inEngine: true,
-  examples: ["orlop system df"],
+  examples: ["orlop system df", "orlop system df -v"],
   async run({ flags, engine, print, stdout }) {
-    const rows = rowsOf(await engine.system.diskUsage());
-    if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));
+    const usage = await engine.system.diskUsage();
+    const rows = rowsOf(usage);
+    if (flags.verbose) await stdout.write(verboseUsage(usage, Date.now()));
+    else if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));
     else
       await stdout.write(
         formatTable(

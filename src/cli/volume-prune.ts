@@ -3,6 +3,7 @@ import { formatSize } from "../base/size.ts";
 import { confirm } from "./confirm.ts";
 import { command } from "./context.ts";
 import { parseFilters } from "./key-filters.ts";
+import { pruneVolumes } from "./prune-parts.ts";
 
 export const volumePrune = command({
   name: "prune",
@@ -15,14 +16,11 @@ export const volumePrune = command({
   inEngine: true,
   examples: ["orlop volume prune", "orlop volume prune -af --filter label!=keep"],
   async run({ flags, ...context }) {
-    const { engine, print } = context;
     const which = flags.all ? "all volumes that no container has" : "the volumes without a name that no container has";
     if (!flags.force && !(await confirm(`This will remove ${which}.`, context))) return 0;
     const all = flags.all ? { all: ["true"] } : {};
-    const { VolumesDeleted, SpaceReclaimed } = await engine.volumes.prune({ ...parseFilters(flags.filter), ...all });
-    const names = VolumesDeleted ?? [];
-    if (names.length > 0) await print(`Deleted Volumes:\n${names.join("\n")}\n`);
-    await print(`Total reclaimed space: ${formatSize(SpaceReclaimed)}`);
+    const freed = await pruneVolumes(context, { ...parseFilters(flags.filter), ...all });
+    await context.print(`Total reclaimed space: ${formatSize(freed)}`);
     return 0;
   },
 });

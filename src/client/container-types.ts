@@ -162,6 +162,7 @@ export interface ContainerSummary {
   /** In bytes, where they were asked for. */
   readonly SizeRw?: number;
   readonly SizeRootFs?: number;
+  readonly Mounts?: readonly { readonly Type: string }[];
 }
 
 export interface PortSummary {

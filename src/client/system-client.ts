@@ -1,4 +1,5 @@
 /** The engine itself over the Engine API. */
+import type { ContainerSummary } from "./container-types.ts";
 import type { Login } from "./docker-config.ts";
 import type { EngineClient } from "./engine-client.ts";
 import type { ImageSummary, ProgressMessage } from "./image-types.ts";
@@ -23,14 +24,19 @@ export interface EventsQuery {
   readonly filters?: Readonly<Record<string, readonly string[]>>;
 }
 
+export interface VolumeUsage {
+  readonly Name: string;
+  readonly UsageData?: { readonly Size: number; readonly RefCount: number };
+}
+
 export interface DiskUsage {
   /** Every unpacked layer once. */
   readonly LayersSize: number;
   /** Orlop's own: the blobs as they came. */
   readonly BlobsSize?: number;
   readonly Images: readonly ImageSummary[] | null;
-  readonly Containers: readonly { readonly SizeRw?: number; readonly State: string }[] | null;
-  readonly Volumes: readonly { readonly UsageData?: { readonly Size: number; readonly RefCount: number } }[] | null;
+  readonly Containers: readonly ContainerSummary[] | null;
+  readonly Volumes: readonly VolumeUsage[] | null;
 }
 
 export class SystemClient {

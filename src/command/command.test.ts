@@ -25,7 +25,7 @@ const program: Group<{ readonly print: (line: string) => void }> = {
   summary: "Containers.",
   commands: {
     kill: async () => kill,
-    container: { summary: "Manage containers", commands: { kill: async () => kill } },
+    container: { summary: "Manage containers", commands: { kill: async () => kill }, aliases: { finish: "kill" } },
   },
 };
 
@@ -55,6 +55,14 @@ test("too few arguments are refused with the usage", () => {
   expect(() => kill.prepare([], "orlop kill")).toThrow(
     "orlop kill was given no arguments: usage: orlop kill CONTAINER...",
   );
+});
+
+test("a command has other names, by which help does not list it", async () => {
+  expect(await findCommand(program, ["container", "finish", "web"], "orlop")).toMatchObject({
+    ...{ kind: "command", path: "orlop container kill", rest: ["web"] },
+  });
+  await expect(findCommand(program, ["container", "toString"], "orlop")).rejects.toThrow("is not a command");
+  expect(await groupHelp(program.commands["container"] as Group<never>, "orlop container", {})).not.toContain("finish");
 });
 
 test("words lead through groups to a command, and the rest is its own", async () => {

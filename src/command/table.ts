@@ -11,6 +11,8 @@ export interface Group<Context> {
   readonly commands: Table<Context>;
   /** Names that are no commands here and that people try, each with what to do instead. */
   readonly absent?: Readonly<Record<string, string>>;
+  /** Other names of its commands, which help leaves out: the commands' own by them. */
+  readonly aliases?: Readonly<Record<string, string>>;
 }
 
 export type Table<Context> = Readonly<Record<string, Loader<Context> | Group<Context>>>;
@@ -35,8 +37,10 @@ export async function findCommand<Context>(
   words: readonly string[],
   path: string,
 ): Promise<Found<Context>> {
-  const [name, ...rest] = words;
-  if (name === undefined || name.startsWith("-")) return { kind: "group", group, path, rest: words };
+  const [written, ...rest] = words;
+  if (written === undefined || written.startsWith("-")) return { kind: "group", group, path, rest: words };
+  const { aliases = {} } = group;
+  const name = (Object.hasOwn(aliases, written) ? aliases[written] : undefined) ?? written;
   const entry = Object.hasOwn(group.commands, name) ? group.commands[name] : undefined;
   const inner = `${path} ${name}`;
   if (entry === undefined) {

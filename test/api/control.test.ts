@@ -243,3 +243,10 @@ test("removed is answered when everything of it is free: its name, its volumes, 
     );
   }
 });
+
+test("who attaches and asks for no stream is not kept", async () => {
+  expect((await ask("POST", "/containers/create?name=mute", { Image: "host", Cmd: ["true"] })).status).toBe(201);
+  const answer = await ask("POST", "/containers/mute/attach?stream=1");
+  expect([answer.status, answer.body]).toEqual([200, ""]);
+  await remove("mute");
+});
