@@ -16,6 +16,8 @@ export interface UnpackOptions {
   readonly source: LayerSource;
   /** Of the tar inside. */
   readonly diffId: Digest;
+  /** Somebody sees to it that the blob has this very digest before the layer is used: one that is not compressed is not hashed again. */
+  readonly isBlobHashed?: boolean;
   /** An empty directory, which nobody uses before this has settled. */
   readonly directory: string;
   readonly plan: PlanStream;
@@ -67,12 +69,14 @@ async function streamLayer(options: UnpackOptions): Promise<UnpackedLayer> {
   const reader = new TarReader(planner);
   const hash = createHash("sha256");
   planner.begin(directory);
-  await eachPiece(options, pieces, (piece) => {
-    hash.update(piece);
+  await using tar = await TarBytes.open(options.source);
+  const isHashed = tar.isPlain && options.isBlobHashed === true;
+  await eachPiece(tar, options, pieces, (piece) => {
+    if (!isHashed) hash.update(piece);
     reader.write(piece);
   });
   reader.end();
-  const actual = digestOfHex(hash.digest("hex"));
+  const actual = isHashed ? diffId : digestOfHex(hash.digest("hex"));
   if (actual !== diffId)
     throw OrlopError.of("digest_mismatch", { what: "the unpacked layer", expected: diffId, actual });
   planner.end(sync);
@@ -83,12 +87,12 @@ async function streamLayer(options: UnpackOptions): Promise<UnpackedLayer> {
 
 /** The tar's pieces, one after the other in memory that the executor sees too. The next is decompressed while one is taken. */
 async function eachPiece(
-  { source, plan, limits, onProgress, signal }: UnpackOptions,
+  tar: TarBytes,
+  { plan, limits, onProgress, signal }: UnpackOptions,
   pieces: SharedPieces,
   take: (piece: Uint8Array) => void,
 ): Promise<void> {
   const tarMax = limits.bytesMax + limits.entriesMax * overheadPerEntryBytes;
-  await using tar = await TarBytes.open(source);
   const fill = async (): Promise<Filled> => {
     const room = await pieces.room();
     return { room, sizeBytes: await tar.fill(room) };
@@ -122,6 +126,8 @@ interface Filled {
 
 /** A blob, decompressed as it is asked for. */
 class TarBytes implements AsyncDisposable {
+  /** The blob is the tar. */
+  readonly isPlain: boolean;
   readonly #source: LayerSource;
   readonly #buffer: Buffer;
   readonly #inflater: Inflater;
@@ -134,7 +140,9 @@ class TarBytes implements AsyncDisposable {
     this.#buffer = buffer;
     this.#input = input;
     this.#isOver = input.length === 0;
-    this.#inflater = openInflater(detectCompression(input));
+    const method = detectCompression(input);
+    this.isPlain = method === "none";
+    this.#inflater = openInflater(method);
   }
 
   static async open(source: LayerSource): Promise<TarBytes> {

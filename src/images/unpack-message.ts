@@ -15,6 +15,8 @@ export type UnpackOrder =
       /** So much of it is there. */
       readonly availableBytes: number;
       readonly diffId: Digest;
+      /** See UnpackOptions. */
+      readonly isBlobHashed: boolean;
       readonly directory: string;
       /** The supervisor's control.sock. */
       readonly controlSocket: string;

@@ -1,7 +1,7 @@
 /**
  * Unpacks layers in threads of their own: each has several layers under way, so that one whose blob comes slowly holds up
- * nothing. The executor writes in a process of its own for each. Threads are started when there is work, and end when
- * there is none: an idle engine has none. What is small is unpacked in the engine's own thread, in less time than another
+ * nothing. The executor writes in a process of its own for each. Threads are started when there is work, and end some seconds
+ * after it: an idle engine has none. What is small is unpacked in the engine's own thread, in less time than another
  * takes to start.
  */
 import { availableParallelism } from "node:os";
@@ -26,6 +26,9 @@ const betweenWritebacks = 32 << 20;
 /** Of blobs: less of them needs no thread. A few dozen pieces of a millisecond or two, between which the engine does what else there is. */
 const smallBytes = 8 << 20;
 
+/** A thread has compiled all of this by its end, which the next image need not do again when it comes so soon. */
+const lingerMs = 5000;
+
 /** Of a blob that comes, between two messages to the thread that reads it. */
 const betweenTold = 256 * 1024;
 
@@ -33,6 +36,8 @@ export interface UnpackJob {
   /** The layer's blob: a file, or one that is still coming. */
   readonly blob: { readonly path: string; readonly sizeBytes: number } | ArrivingBlob;
   readonly diffId: Digest;
+  /** See UnpackOptions. */
+  readonly isBlobHashed?: boolean;
   /** Empty, and nobody's but ours until this has settled. */
   readonly directory: string;
   readonly onProgress?: (doneBytes: number) => void;
@@ -65,6 +70,7 @@ export class UnpackPool {
   #jobs = 0;
   #writtenBytes = 0;
   #writing = false;
+  #lingering: NodeJS.Timeout | undefined;
 
   constructor(options: UnpackPoolOptions) {
     this.#options = options;
@@ -95,7 +101,8 @@ export class UnpackPool {
     };
   }
 
-  async #run({ blob, diffId, directory, onProgress, signal }: UnpackJob): Promise<UnpackedLayer> {
+  async #run({ blob, diffId, isBlobHashed = false, ...rest }: UnpackJob): Promise<UnpackedLayer> {
+    const { directory, onProgress, signal } = rest;
     const job = this.#jobs++;
     const { sizeBytes } = blob;
     const chosen = this.#thread(sizeBytes);
@@ -122,7 +129,8 @@ export class UnpackPool {
     const { controlSocket, limits = defaultLayerLimits } = this.#options;
     const paths = isComing ? blob.paths : [blob.path];
     const availableBytes = isComing ? blob.availableBytes : sizeBytes;
-    thread.send({ kind: "unpack", job, paths, sizeBytes, availableBytes, diffId, directory, controlSocket, limits });
+    const order = { job, paths, sizeBytes, availableBytes, diffId, isBlobHashed, directory, controlSocket, limits };
+    thread.send({ kind: "unpack", ...order });
     signal?.addEventListener("abort", stop, { once: true });
     let toldBytes = availableBytes;
     const more = (bytes: number): void => {
@@ -160,6 +168,7 @@ export class UnpackPool {
     worker.onerror = ({ message }) => {
       for (const [job, listen] of thread.listeners) listen({ kind: "failed", job, message });
     };
+    worker.unref(); // a job keeps the engine, the thread does not
     this.#threads.push(thread);
     return thread;
   }
@@ -177,7 +186,7 @@ export class UnpackPool {
     writeBack().then(over, over);
   }
 
-  /** The next in line goes on; the last one sends all threads home. They are idle then, so ending them is safe. */
+  /** The next in line goes on; the last one sees to it that the threads end. They are idle then, so ending them is safe. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next !== undefined) {
@@ -190,8 +199,13 @@ export class UnpackPool {
 
   #endThreads(): void {
     if (this.#running > 0 || this.#expecting > 0) return;
-    for (const { worker } of this.#threads.splice(0)) worker?.terminate();
     this.#writtenBytes = 0;
+    clearTimeout(this.#lingering);
+    this.#lingering = setTimeout(() => {
+      if (this.#running === 0 && this.#expecting === 0)
+        for (const { worker } of this.#threads.splice(0)) worker?.terminate();
+    }, lingerMs);
+    this.#lingering.unref();
   }
 }
 

@@ -47,7 +47,7 @@ export class Unpacker {
   }
 
   async #unpack(order: UnpackOrder & { kind: "unpack" }): Promise<UnpackReport> {
-    const { job, diffId, directory, limits } = order;
+    const { job, diffId, isBlobHashed, directory, limits } = order;
     using blob = new GrowingFile(order.paths, order.sizeBytes, order.availableBytes);
     const abort = new AbortController();
     this.#jobs.set(job, { blob, abort });
@@ -55,6 +55,7 @@ export class Unpacker {
     const layer = await unpackLayer({
       source: blob,
       diffId,
+      isBlobHashed,
       directory,
       plan: new PlanStream(await connectUnix(order.controlSocket)),
       limits,

@@ -92,6 +92,7 @@ async function setUp(scratch: Scratch, place: Place = "a thread of its own") {
     layers,
     open,
     pull,
+    expected,
     unpackedCount: () => unpacked,
     folder: join(scratch.directory, "layers"),
   };
@@ -117,6 +118,18 @@ for (const place of Object.keys(sizes) as Place[])
       expect(workers() > before).toBe(place === "a thread of its own");
     },
   );
+
+kernelTest("a thread is there for the next image, and gone some seconds later", [...needs], async (scratch) => {
+  const before = workers();
+  const { registry, pull, expected } = await setUp(scratch);
+  for (const i of [1, 2]) registry.addImage(`${i}`, [tarOf(scratch, { data: randomBytes(9 << 20, i) })]);
+  expected[Symbol.dispose]();
+  await pull("1");
+  expect(workers()).toBe(before + 1);
+  await pull("2");
+  expect(workers()).toBe(before + 1);
+  await waitUntil(() => workers() === before, 10_000, "the thread ends");
+});
 
 kernelTest(
   "a layer whose tar is another one is an exact error, and nothing usable is left",

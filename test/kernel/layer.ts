@@ -21,6 +21,7 @@ export interface UnpackCase {
   /** Of the tar; the archive's own unless said otherwise. */
   readonly diffId?: Digest;
   readonly limits?: LayerLimits;
+  readonly isBlobHashed?: boolean;
 }
 
 /** Unpacks a tar, or what a compressor made of `tar`. */
@@ -32,6 +33,7 @@ export function unpackArchive(tar: Uint8Array, options: UnpackCase, blob: Uint8A
     directory: options.directory,
     plan: openPlan(),
     limits: options.limits ?? defaultLayerLimits,
+    isBlobHashed: options.isBlobHashed ?? false,
     sync: false,
   });
 }

@@ -229,6 +229,22 @@ kernelTest("a wrong diff id is found before the layer can be used", [...needs], 
   expect(await attempt.catch((error) => error.message)).toContain("the unpacked layer does not match its digest");
 });
 
+kernelTest(
+  "of a blob that somebody else hashes, the tar inside is still looked at",
+  [...needs],
+  async ({ directory }) => {
+    const tar = archive({ content: "x" });
+    const other = archive({ content: "y" });
+    const unpack = (name: string, blob: Uint8Array) =>
+      unpackArchive(tar, { directory: join(directory, name), isBlobHashed: true }, blob).catch(
+        (error) => error.message,
+      );
+    expect(await unpack("gzip", gzipSync(other))).toContain("the unpacked layer does not match its digest");
+    expect(await unpack("cut", other.subarray(0, 700))).toContain("it ends in the middle of an entry");
+    expect(await unpack("plain", other)).toMatchObject({ contentBytes: 1 }); // its own digest is not this one: who hashes it says so
+  },
+);
+
 kernelTest("a full disk is said in words", [...needs], async (scratch) => {
   const disk = join(scratch.directory, "disk");
   mkdirSync(disk);

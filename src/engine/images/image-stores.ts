@@ -76,7 +76,8 @@ export class ImageStores {
   ensureLayer({ digest, size, diffId, arriving }: LayerToUnpack, options: UnpackOptions = {}): Promise<LayerFacts> {
     const blob = arriving ?? { path: this.content.pathOf(digest), sizeBytes: size };
     return this.layers.ensure(diffId, async (directory) => {
-      const layer = await this.#pool.unpack({ blob, diffId, directory, ...options });
+      const isBlobHashed = arriving !== undefined && digest === diffId; // `verified` says so
+      const layer = await this.#pool.unpack({ blob, diffId, isBlobHashed, directory, ...options });
       await arriving?.verified;
       return layer;
     });
