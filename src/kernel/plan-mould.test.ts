@@ -29,5 +29,5 @@ test("a mould is wrong where another plan differs in more than the id", () => {
 
 test("what was put in is not looked at again", () => {
   const twisted = `${"e".repeat(52)}0123456789ab`;
-  expect(renamed(`a ${one} b`, { from: one, to: twisted })).toBe(`a ${twisted} b`);
+  expect(renamed(`a ${one} b`, one, twisted)).toBe(`a ${twisted} b`);
 });

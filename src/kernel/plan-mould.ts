@@ -9,34 +9,28 @@ import type { Step } from "./step.ts";
 /** So many digits of an id are used alone. */
 const SHORT = 12;
 
-/** Whose plan it is, and for whom another one is wanted. */
-interface Ids {
-  readonly from: string;
-  readonly to: string;
-}
+/** Makes a value anew, with another id in it. */
+type Maker<T> = (id: string) => T;
 
 export class PlanMould {
-  readonly #id: string;
   readonly #steps: readonly Step[];
-  /** Places in `steps` where the id is. */
-  readonly #marked: readonly number[];
-  readonly #bytes: Buffer;
-  /** Where the id begins in `bytes`, and how much of it is there. */
-  readonly #offsets: readonly (readonly [at: number, size: number])[];
+  /** Of those steps that the id is in. */
+  readonly #makers: readonly (readonly [index: number, make: Maker<Step>])[];
+  readonly #encode: Maker<Buffer>;
 
   constructor(id: string, steps: readonly Step[]) {
-    this.#id = id;
     this.#steps = steps;
-    this.#marked = [...steps.keys()].filter((index) => holds(steps[index], id));
-    this.#bytes = asBuffer(encodePlan(steps));
-    this.#offsets = offsetsOf(this.#bytes, id);
+    this.#makers = [...steps.entries()].flatMap(([index, step]) => {
+      const make = makerOf(step, id);
+      return make === undefined ? [] : [[index, make] as const];
+    });
+    this.#encode = makerOfBytes(asBuffer(encodePlan(steps)), id) ?? (() => asBuffer(encodePlan(steps)));
   }
 
   /** The plan for another id, which `encodePlan` knows already. */
   cast(id: string): readonly Step[] {
-    const ids = { from: this.#id, to: id };
     const steps = [...this.#steps];
-    for (const index of this.#marked) steps[index] = renamed(steps[index], ids) as Step;
+    for (const [index, make] of this.#makers) steps[index] = make(id);
     rememberEncoded(steps, this.#encode(id));
     return steps;
   }
@@ -45,48 +39,51 @@ export class PlanMould {
   gives(id: string, steps: readonly Step[]): boolean {
     return this.#encode(id).equals(encodePlan(steps));
   }
-
-  #encode(id: string): Buffer {
-    const bytes = Buffer.from(this.#bytes);
-    for (const [at, size] of this.#offsets) bytes.write(id, at, size, "latin1");
-    return bytes;
-  }
 }
 
-/** The same value with another id in it: strings and bytes in objects and lists, however deep. */
-export function renamed(value: unknown, ids: Ids): unknown {
-  if (typeof value === "string") return renamedText(value, ids);
-  if (value instanceof Uint8Array) return renamedBytes(value, ids);
-  if (Array.isArray(value)) return value.map((one) => renamed(one, ids));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, renamed(one, ids)]));
+/** The same value with another id in it: texts and bytes in objects and lists, however deep. */
+export function renamed<T>(value: T, from: string, to: string): T {
+  return makerOf(value, from)?.(to) ?? value;
 }
 
-/** In one go: what was put in is not looked at again. */
-function renamedText(text: string, { from, to }: Ids): string {
-  const short = from.slice(0, SHORT);
-  if (!text.includes(short)) return text;
-  return text.replaceAll(new RegExp(`${from}|${short}`, "g"), ({ length }) => to.slice(0, length));
-}
-
-function renamedBytes(bytes: Uint8Array, { from, to }: Ids): Uint8Array {
-  const offsets = offsetsOf(asBuffer(bytes), from);
-  if (offsets.length === 0) return bytes;
-  const copy = Buffer.from(bytes);
-  for (const [at, size] of offsets) copy.write(to, at, size, "latin1");
-  return copy;
-}
-
-function holds(step: Step | undefined, id: string): boolean {
-  const short = id.slice(0, SHORT);
-  return Object.values(step ?? {}).some((value: unknown) => {
-    if (value instanceof Uint8Array) return asBuffer(value).includes(short, 0, "latin1");
-    return typeof value === "string"
-      ? value.includes(short)
-      : Array.isArray(value) && value.some((one: string) => one.includes(short));
+/** undefined where the id is not in the value. */
+function makerOf<T>(value: T, id: string): Maker<T> | undefined {
+  if (typeof value === "string") return makerOfText(value, id) as Maker<T> | undefined;
+  if (value instanceof Uint8Array) return makerOfBytes(asBuffer(value), id) as Maker<T & Buffer> | undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  const makers = Object.entries(value).flatMap(([key, one]) => {
+    const make = makerOf(one as unknown, id);
+    return make === undefined ? [] : [[key, make] as const];
   });
+  if (makers.length === 0) return undefined;
+  return (to) => {
+    const copy = (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>;
+    for (const [key, make] of makers) copy[key] = make(to);
+    return copy as T;
+  };
 }
 
+function makerOfText(text: string, id: string): Maker<string> | undefined {
+  const [first = "", ...rest] = text.split(new RegExp(`(${id}|${id.slice(0, SHORT)})`));
+  if (rest.length === 0) return undefined;
+  return (to) => {
+    let made = first;
+    for (let at = 0; at < rest.length; at += 2) made += to.slice(0, rest[at]?.length) + (rest[at + 1] ?? "");
+    return made;
+  };
+}
+
+function makerOfBytes(bytes: Buffer, id: string): Maker<Buffer> | undefined {
+  const offsets = offsetsOf(bytes, id);
+  if (offsets.length === 0) return undefined;
+  return (to) => {
+    const copy = Buffer.from(bytes);
+    for (const [at, size] of offsets) copy.write(to, at, size, "latin1");
+    return copy;
+  };
+}
+
+/** Where the id is, and how much of it. */
 function offsetsOf(bytes: Buffer, id: string): (readonly [at: number, size: number])[] {
   const short = id.slice(0, SHORT);
   const offsets: (readonly [number, number])[] = [];

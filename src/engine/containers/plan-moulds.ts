@@ -61,17 +61,16 @@ export class PlanMoulds {
 }
 
 function cast({ id: from, plan, mould }: Kind, id: string): StartPlan {
-  const ids = { from, to: id };
   return {
     steps: mould.cast(id),
-    groupPath: renamed(plan.groupPath, ids) as string,
+    groupPath: renamed(plan.groupPath, from, id),
     warnings: plan.warnings,
     // Few ask for these.
     get spec() {
-      return renamed(plan.spec, ids) as StartPlan["spec"];
+      return renamed(plan.spec, from, id);
     },
     get root() {
-      return renamed(plan.root, ids) as StartPlan["root"];
+      return renamed(plan.root, from, id);
     },
   };
 }
