@@ -6,7 +6,7 @@
 import { OrlopError } from "../base/errors.ts";
 import { openDatabase } from "../platform/sqlite.ts";
 import { startWorker } from "../platform/worker.ts";
-import type { Acknowledgement, Order } from "./durable-worker.ts";
+import type { Acknowledgement, ChangeOrder, Order } from "./durable-worker.ts";
 import { type Change, type RecordKind, type RecordStore, type Row, Rows } from "./rows.ts";
 import { migrate } from "./schema.ts";
 
@@ -16,7 +16,10 @@ export class DurableStore implements RecordStore {
   readonly #path: string;
   /** Started with the first change: an engine of `--rm` containers alone never needs it. */
   #worker: Worker | undefined;
+  /** Those that are not answered. */
   readonly #waiting = new Map<number, Waiting>();
+  /** The last of them. */
+  #unsent: ChangeOrder[] = [];
   #sequence = 0;
 
   constructor(path: string) {
@@ -39,30 +42,45 @@ export class DurableStore implements RecordStore {
   }
 
   apply(...changes: readonly Change[]): Promise<void> {
-    return this.#order(this.#start(), { changes });
+    const worker = this.#start();
+    const { sequence, promise } = this.#expect();
+    this.#unsent.push({ sequence, changes });
+    if (this.#unsent.length === this.#waiting.size) this.#send(worker); // else with the others, when the last ones are answered
+    return promise;
   }
 
   async close(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
     await Promise.allSettled([...this.#waiting.values()].map((one) => one.promise));
-    await this.#order(worker, { close: true });
+    const { sequence, promise } = this.#expect();
+    worker.postMessage({ sequence, close: true } satisfies Order);
+    await promise;
     worker.terminate();
   }
 
-  #order(worker: Worker, what: { readonly changes: readonly Change[] } | { readonly close: true }): Promise<void> {
+  #expect(): { readonly sequence: number; readonly promise: Promise<void> } {
     const sequence = ++this.#sequence;
     const waiting: Waiting = Promise.withResolvers();
     this.#waiting.set(sequence, waiting);
-    worker.postMessage({ sequence, ...what } satisfies Order);
-    return waiting.promise;
+    return { sequence, promise: waiting.promise };
+  }
+
+  /** One message for all of them, to a worker that has nothing to do: each message wakes it, and both threads pay for that. */
+  #send(worker: Worker): void {
+    const changes = this.#unsent;
+    this.#unsent = [];
+    worker.postMessage({ changes } satisfies Order);
   }
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = startWorker("store/durable-worker.ts");
     worker.postMessage({ open: this.#path } satisfies Order);
-    worker.onmessage = ({ data }: MessageEvent<Acknowledgement>) => this.#settle(data);
+    worker.onmessage = ({ data }: MessageEvent<Acknowledgement>) => {
+      this.#settle(data);
+      if (this.#unsent.length > 0 && this.#unsent.length === this.#waiting.size) this.#send(worker);
+    };
     worker.onerror = (event) => this.#fail(new Error(`the store's worker failed: ${event.message}`));
     worker.unref();
     this.#worker = worker;
@@ -82,5 +100,6 @@ export class DurableStore implements RecordStore {
   #fail(error: Error): void {
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
+    this.#unsent = [];
   }
 }

@@ -8,7 +8,7 @@ import { type Database, fullDisk, isFull, openDatabase } from "../platform/sqlit
 import { type Change, Rows } from "./rows.ts";
 import { SpareRoom } from "./spare-room.ts";
 
-interface ChangeOrder {
+export interface ChangeOrder {
   readonly sequence: number;
   /** All of them or none. */
   readonly changes: readonly Change[];
@@ -20,7 +20,7 @@ interface CloseOrder {
   readonly close: true;
 }
 
-export type Order = { readonly open: string } | ChangeOrder | CloseOrder;
+export type Order = { readonly open: string } | { readonly changes: readonly ChangeOrder[] } | CloseOrder;
 
 /** These orders are on the disk; or, with an error, are not. */
 export interface Acknowledgement {
@@ -41,7 +41,6 @@ let path = "";
 let database: Database | undefined;
 let rows: Rows | undefined;
 let spare: SpareRoom | undefined;
-let queue: ChangeOrder[] = [];
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if ("open" in data) {
@@ -54,14 +53,10 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
     acknowledge([data]);
     return;
   }
-  queue.push(data);
-  // Whatever has arrived by the end of this round of the event loop goes together.
-  if (queue.length === 1) setImmediate(commit);
+  commit(data.changes);
 };
 
-function commit(): void {
-  const batch = queue;
-  queue = [];
+function commit(batch: readonly ChangeOrder[]): void {
   if (apply(batch) === undefined) acknowledge(batch);
   // One that cannot be made undoes them all: then each goes alone, so that only it fails.
   else for (const order of batch) acknowledge([order], applyAlone(order));
