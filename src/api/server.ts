@@ -106,12 +106,14 @@ export class ApiServer {
     const socket = request.socket as Socket;
     this.#busy.add(socket);
     const left = new AbortController();
+    let isAnswered = false;
     response.on("close", () => {
       this.#noteWork?.();
-      left.abort();
+      if (!isAnswered) left.abort(); // which makes an error that nobody would look at
       if (!socket.destroyed) this.#hasServed(socket);
     });
     const reply = await this.#replyTo(request, left.signal);
+    isAnswered = reply.kind === "json" || reply.kind === "text";
     if (reply.kind === "hijack" && reply.webSocket !== undefined)
       await send(response, noWebSocket(), false, left.signal);
     else if (reply.kind === "hijack") await this.#whileTaken(hijack(socket, reply, "200 OK"));
