@@ -82,6 +82,13 @@ bool control_any(void) {
   return false;
 }
 
+bool control_alone(void) {
+  for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++)
+    if (peer->source.fd >= 0 && peer->role != PEER_CONTROL)
+      return false;
+  return control_any() && !given_any();
+}
+
 static void tell_growth(struct peer *peer) {
   if (!peer->log_watched || !peer->log_grown)
     return;
@@ -212,6 +219,10 @@ void peer_ready(struct peer *peer, uint32_t events) {
   int got = inbox_receive(&peer->box, peer->source.fd, &peer->passed);
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return;
+  if (got == 0 && monitor.holds && peer->role == PEER_CONTROL) {
+    monitor.holds = false; /* it still reads: the end of the connection says that the mounts are gone */
+    return;
+  }
   if (got <= 0) {
     peer_close(peer);
     return;

@@ -18,6 +18,8 @@
 enum { EVENTS_MAX = 16, KEPT_BYTES = 8 << 10, TERMINAL_BYTES_MAX = 128 << 10 };
 /* After something happened, and then nothing for this long, pages are given back once; then no timeout is left. */
 enum { SETTLE_MS = 1000 };
+/* What is left of containers is swept 50 ms after their end, by a task that others may keep waiting. */
+enum { HOLD_MS = 500 };
 
 struct monitor monitor;
 uint8_t burst_buffer[BURST_MAX] __attribute__((aligned(4096)));
@@ -319,6 +321,18 @@ static void adopt(struct task *task, struct inbox *box) {
   control_adopt(task->conn, box);
 }
 
+/* An overlay that is taken apart syncs the whole file system that its changes are on. Who removes the container at once removes those
+ * first; so they are held until the engine lets go (it says nothing more), or does not for a while. Not where a client waits for the end
+ * of its stream, nor of a container whose changes are never synced. */
+static void hold_while_wanted(void) {
+  struct monitor *m = &monitor;
+  int64_t left, until = monotonic_ms() + HOLD_MS;
+  m->holds = m->mounts >= 0 && m->record.sync && control_alone();
+  while (m->holds && control_any() && (left = until - monotonic_ms()) > 0)
+    wait_and_dispatch((int)left);
+  m->holds = false;
+}
+
 int monitor_run(struct task *task, struct inbox *box) {
   struct monitor *m = task->monitor;
   adopt(task, box);
@@ -332,6 +346,7 @@ int monitor_run(struct task *task, struct inbox *box) {
       control_fail(&m->failure);
     return 1;
   }
+  hold_while_wanted();
   release_mounts();
   for (int timeout; (timeout = attach_linger()) >= 0;)
     wait_and_dispatch(timeout);

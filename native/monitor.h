@@ -171,6 +171,8 @@ void control_tell(enum frame_kind kind, const void *payload, size_t size);
 void control_log_grew(void);
 void control_fail(const struct channel_message *message);
 bool control_any(void);
+/* Nobody else is connected, and nobody's client is ours. */
+bool control_alone(void);
 /* Ends every control connection. */
 void control_leave(void);
 /* Handles what the engine sent behind its plan. */
@@ -274,6 +276,7 @@ struct monitor {
   uint8_t stdio_streams, stdio_flags;
   int child_end[3];        /* what `attach-stdio` gives the child: -1 /dev/null */
   int mounts;              /* the container's mount namespace: see hold_mounts */
+  bool holds;              /* them, for an engine that may take away what they show: see hold_while_wanted */
   int slave;               /* held, so that the master never hangs up while the container runs */
   uint16_t rows, columns;  /* of a RESIZE that came before the terminal */
   size_t input_at, input_size;

@@ -38,8 +38,8 @@ export interface EngineParts {
   /** Ends what is left of a group, removes it, and then these paths. */
   /** @param mounts taken away before */
   clearAway(groupPath: string, paths: readonly string[], mounts?: readonly string[]): Promise<void>;
-  /** As `clearAway`, a moment later, together with what else is left by then. */
-  sweepAway(groupPath: string, paths: readonly string[], mounts?: readonly string[]): Promise<void>;
+  /** As `clearAway`, a moment later, together with what else is left by then. @param paths asked for then */
+  sweepAway(groupPath: string, paths: () => readonly string[], mounts?: readonly string[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
   /** As `removeFiles`, a moment later, together with what else is left by then. */
   sweepFiles(paths: readonly string[]): Promise<void>;

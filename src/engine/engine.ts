@@ -189,11 +189,11 @@ export class Engine {
       clearAway: async (groupPath, owned, mounts = []) => {
         await executor.run(this.#planClearing(groupPath, owned, mounts));
       },
-      sweepAway: (groupPath, owned, mounts = []) => sweeper.sweep(this.#planClearing(groupPath, owned, mounts)),
+      sweepAway: (groupPath, owned, mounts = []) => sweeper.sweep(() => this.#planClearing(groupPath, owned(), mounts)),
       removeFiles: async (paths) => {
         await executor.run(planFileRemoval(paths));
       },
-      sweepFiles: (paths) => sweeper.sweep(planFileRemoval(paths)),
+      sweepFiles: (paths) => sweeper.sweep(() => planFileRemoval(paths)),
       sweepNow: () => sweeper.now(),
     };
   }

@@ -147,6 +147,10 @@ export class FakeMonitor implements MonitorLink {
     this.#started.resolve({ pid: this.pid, startedNs: 1_000_000_000n });
   }
 
+  letGo(): void {
+    // it has no mounts
+  }
+
   signal(signal: number): void {
     this.calls.push(`signal ${signal}`);
   }

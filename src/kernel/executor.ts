@@ -110,6 +110,8 @@ export interface MonitorLink extends Disposable {
   readonly closed: Promise<void>;
   /** Opens the gate. */
   go(): void;
+  /** After the end: nothing more is to be removed before the container's mounts go. The monitor waits for this, though not for long. */
+  letGo(): void;
   /** To init, through its pidfd. One that has exited is no error. */
   signal(signal: number): void;
   /** Of the terminal. */

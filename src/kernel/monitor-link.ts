@@ -95,6 +95,10 @@ export class SocketMonitorLink implements MonitorLink {
     this.send(encodeBare("GO"));
   }
 
+  letGo(): void {
+    this.#conversation?.finish();
+  }
+
   signal(signal: number): void {
     this.send(encodeSignal(signal));
   }

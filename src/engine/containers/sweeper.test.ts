@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { Step } from "../../kernel/step.ts";
 import { Sweeper } from "./sweeper.ts";
 
-const remove = (path: string): Step[] => [{ op: "remove", path, why: "a test" }];
+const remove = (path: string) => (): Step[] => [{ op: "remove", path, why: "a test" }];
 const pathsOf = (steps: readonly Step[]) => steps.map((step) => ("path" in step ? step.path : ""));
 
 function sweeperWith(fails: (path: unknown) => boolean) {

@@ -10,7 +10,7 @@ const PAUSE_MS = 50;
 const MOST = 16;
 
 interface Heap {
-  readonly steps: readonly Step[];
+  readonly steps: () => readonly Step[];
   readonly gone: PromiseWithResolvers<void>;
 }
 
@@ -23,8 +23,12 @@ export class Sweeper {
     this.#run = run;
   }
 
-  /** Resolves when these steps are carried out; rejects when one of them fails, whatever becomes of the others'. */
-  sweep(steps: readonly Step[]): Promise<void> {
+  /**
+   * Resolves when these steps are carried out; rejects when one of them fails, whatever becomes of the others'.
+   *
+   * @param steps asked for when they are about to be carried out
+   */
+  sweep(steps: () => readonly Step[]): Promise<void> {
     const gone = Promise.withResolvers<void>();
     this.#heaps.push({ steps, gone });
     if (this.#heaps.length >= MOST) this.now();
@@ -41,12 +45,12 @@ export class Sweeper {
   }
 
   async #sweepAll(heaps: readonly Heap[]): Promise<void> {
-    const all = heaps.flatMap(({ steps }) => steps);
-    const isDone = await this.#run(all).then(
+    const plans = heaps.map(({ steps, gone }) => ({ steps: steps(), gone }));
+    const isDone = await this.#run(plans.flatMap(({ steps }) => steps)).then(
       () => true,
       () => false,
     );
-    for (const { steps, gone } of heaps) {
+    for (const { steps, gone } of plans) {
       if (isDone) gone.resolve();
       else await this.#run(steps).then(() => gone.resolve(), gone.reject);
     }

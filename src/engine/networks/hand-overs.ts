@@ -57,7 +57,7 @@ export class HandOvers {
       point("network.holder.recorded");
       if (!runs) return;
       lead(sandboxPlace(runDir), namespaceOf(holder.pid)); // before the mount goes: somebody may be on the way
-      await this.#sweeper.sweep(planHandingOver(path));
+      await this.#sweeper.sweep(() => planHandingOver(path));
       lead(path, namespaceOf(holder.pid));
     });
   }

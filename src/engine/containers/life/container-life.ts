@@ -48,6 +48,8 @@ export class ContainerLife {
   ended: Promise<void> = Promise.resolve();
   /** The last run's monitor has let go: the root's mounts are gone. Never rejects. */
   left: Promise<void> = Promise.resolve();
+  /** Has it do so, once what was to be removed before is. */
+  letGo: () => void = () => undefined;
   /** What the last run left behind is cleared away (false: it could not be); undefined where that is not begun or not known. */
   cleared: Promise<boolean> | undefined;
 

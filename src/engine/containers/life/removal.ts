@@ -10,6 +10,9 @@ export class ContainerRemoval {
   readonly #life: ContainerLife;
   readonly #io: ContainerIo;
   #isHurried = false;
+  #isRemoved = false;
+  /** What goes after the last run takes its folders too. */
+  #takesFolders = false;
 
   constructor(life: ContainerLife, io: ContainerIo) {
     this.#life = life;
@@ -21,6 +24,7 @@ export class ContainerRemoval {
     const life = this.#life;
     const { parts, places, volumes } = life;
     await this.#forgetRecord(!withVolumes);
+    this.#isRemoved = true;
     parts.forget(life.container);
     await volumes.leave(!withVolumes);
     this.#io.dismiss(this.#io.takeArrivals());
@@ -31,9 +35,9 @@ export class ContainerRemoval {
     // As long as the folders are there, the next engine knows that something is left, and clears it away.
     void parts.background(`removing what is left of ${life.id}`, async () => {
       const isMounted = life.body.HostConfig.IpcMode === "shareable";
-      const clear = isMounted ? parts.clearAway : parts.sweepAway;
+      const clear = isMounted ? parts.clearAway : this.#sweepAway;
       if (cleared === undefined) await this.#clearAway(places.owned, clear);
-      else if (await cleared) await parts.sweepFiles(places.owned);
+      else if ((await cleared) && !this.#takesFolders) await parts.sweepFiles(places.owned);
     });
   }
 
@@ -82,9 +86,24 @@ export class ContainerRemoval {
       return;
     }
     this.#isHurried = false;
-    const sweep = (...what: Parameters<EngineParts["sweepAway"]>): Promise<void> =>
-      this.#isHurried ? parts.clearAway(...what) : parts.sweepAway(...what);
-    this.#life.cleared = parts.background(`clearing ${id}`, () => this.#clearAway([], sweep));
+    this.#life.cleared = parts.background(`clearing ${id}`, () => this.#sweepRun());
+  }
+
+  /**
+   * Before its mounts go: taken apart, they sync the file system that its changes are on. Where it was removed by the time of the sweep,
+   * nothing of those is left by then.
+   */
+  async #sweepRun(): Promise<void> {
+    const { parts, places, record, container, left } = this.#life;
+    const groupPath = groupPathOfRecord(record);
+    const paths = (): readonly string[] => {
+      this.#takesFolders = this.#isRemoved;
+      return this.#takesFolders ? places.owned : [];
+    };
+    const swept = this.#isHurried ? parts.clearAway(groupPath, paths()) : parts.sweepAway(groupPath, paths);
+    await Promise.all([parts.networks.detach(container), swept]);
+    this.#life.letGo();
+    await left;
   }
 
   /** Somebody waits for what is to be cleared. */
@@ -93,6 +112,9 @@ export class ContainerRemoval {
     this.#life.parts.sweepNow();
   }
 
+  readonly #sweepAway: EngineParts["clearAway"] = (groupPath, paths, mounts) =>
+    this.#life.parts.sweepAway(groupPath, () => paths, mounts);
+
   /** Whatever still runs in a group whose monitor is gone. */
   endGroup(groupPath: string): Promise<boolean> {
     const { parts, id } = this.#life;
@@ -100,10 +122,11 @@ export class ContainerRemoval {
   }
 
   async #clearAway(paths: readonly string[], clear = this.#life.parts.clearAway): Promise<void> {
-    const { parts, places, body, record, left, volumes, container } = this.#life;
+    const { parts, places, body, record, left, volumes, container, isTransient, letGo } = this.#life;
     // At once, so that who wants its ports and addresses next knows that they are on their way.
     const detached = parts.networks.detach(container);
     detached.catch(() => undefined); // told below
+    if (!isTransient) letGo();
     await left;
     const shared = body.HostConfig.IpcMode === "shareable" ? [places.shm] : [];
     await Promise.all([detached, clear(groupPathOfRecord(record), paths, shared)]);

@@ -97,7 +97,9 @@ export class ContainerRun {
     const life = this.#life;
     point("container.exit.known");
     await this.#io.outputPassedOn();
-    life.left = life.process?.link.closed ?? Promise.resolve();
+    const link = life.process?.link;
+    life.left = link?.closed ?? Promise.resolve();
+    life.letGo = () => link?.letGo();
     const isTold = life.process?.isOwn ?? false;
     life.process = undefined;
     this.#health.rest();
