@@ -27,14 +27,18 @@ const flags: Readonly<Record<string, string>> = {
   PidMode: "--pid",
 };
 
-/** `invalid HostConfig.NanoCpus "100000": …` → `invalid --cpus (HostConfig.NanoCpus) "100000": …`; any other error as it is. */
+/** How the engine names a field and its value: `invalid HostConfig.Rootfs "x"`, `…: HostConfig.NanoCpus is 100000`. */
+const fieldPattern = /(?<=^invalid )(?:HostConfig\.)?(\w+)(?= ")|(?<=: )(?:HostConfig\.)?(\w+)(?= is )/;
+
+/** `…: HostConfig.NanoCpus is 100000` → `…: --cpus (HostConfig.NanoCpus) is 100000`; any other error as it is. */
 export function withFlagName(error: unknown): unknown {
   if (!(error instanceof EngineError)) return error;
-  const [, field = "", name = ""] = /^invalid ((?:HostConfig\.)?(\w+)) "/.exec(error.message) ?? [];
+  const [field = "", first, second] = fieldPattern.exec(error.message) ?? [];
+  const name = first ?? second ?? "";
   const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
   if (flag === undefined) return error;
   return new EngineError(
     error.status,
-    error.message.replace(field, () => `${flag} (${field})`),
+    error.message.replace(fieldPattern, () => `${flag} (${field})`),
   );
 }
