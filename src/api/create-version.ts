@@ -1,7 +1,7 @@
 /** A create body as clients of older versions mean it: what their version did not know is not looked at. Pure. */
 
 import { OrlopError } from "../base/errors.ts";
-import { networkModeOf } from "../engine/networks/network-mode.ts";
+import { networkModeOf, settingsOf } from "../engine/networks/network-mode.ts";
 import type { ContainerCreateBody } from "../spec/engine-api-container.ts";
 import type { HostConfig, MountRequest } from "../spec/engine-api-host-config.ts";
 import type { EndpointSettings } from "../spec/engine-api-network.ts";
@@ -79,7 +79,7 @@ function macWarnings(body: ContainerCreateBody): string[] {
   const { MacAddress } = body;
   if (MacAddress === "") return [];
   const mode = networkModeOf(body);
-  const own = mode.kind === "network" ? body.NetworkingConfig.EndpointsConfig[mode.network]?.MacAddress : "";
+  const own = mode.kind === "network" ? settingsOf(body, mode.network)?.MacAddress : "";
   if (own !== undefined && own !== "" && own.toLowerCase() !== MacAddress.toLowerCase())
     throw OrlopError.of("bad_value", {
       what: "container-wide MAC address",

@@ -25,8 +25,8 @@ test.each(["/_ping", "/v1.24/_ping", "/v1.51/_ping"])("%s has Docker's headers",
 });
 
 test.each([
-  ["GET", "/v1.99/_ping", 400, "API version 1.99 is not supported"],
-  ["GET", "/v1.10/info", 400, "API version 1.10 is not supported"],
+  ["GET", "/v1.99/_ping", 400, "client version 1.99 is too new. Maximum supported API version is 1.51"],
+  ["GET", "/v1.10/info", 400, "client version 1.10 is too old. Minimum supported API version is 1.24"],
   ["GET", "/nothing", 404, "page not found"],
   ["PUT", "/containers/json", 404, "page not found"],
   ["GET", "/containers/none/json", 404, "No such container: none"],

@@ -46,13 +46,22 @@ export function endpointsOf(
   if (mode.kind !== "network") return [];
   if (changed !== undefined) return Object.entries(changed).map(([network, settings]) => ({ network, settings }));
   const given = body.NetworkingConfig.EndpointsConfig;
-  const own =
-    given[mode.network] ?? (mode.network === DEFAULT_NETWORK ? given["default"] : undefined) ?? noEndpointSettings;
+  const ofDefault = mode.network === DEFAULT_NETWORK ? settingsOf(body, "default") : undefined;
+  const own = settingsOf(body, mode.network) ?? ofDefault ?? noEndpointSettings;
   const first = { network: mode.network, settings: withMac(own, body.MacAddress) };
   const more = Object.entries(given)
     .filter(([name]) => name !== mode.network && name !== "default")
     .map(([network, settings]) => ({ network, settings }));
   return [first, ...more];
+}
+
+/** What is asked of this network by name; undefined: nothing, as of `__proto__`. */
+export function settingsOf(
+  { NetworkingConfig }: Pick<ContainerCreateBody, "NetworkingConfig">,
+  network: string,
+): EndpointSettings | undefined {
+  const given = NetworkingConfig.EndpointsConfig;
+  return Object.hasOwn(given, network) ? given[network] : undefined;
 }
 
 function withMac(settings: EndpointSettings, mac: string): EndpointSettings {
@@ -72,7 +81,7 @@ export function checkMode(body: ContainerCreateBody): void {
   );
   if (others.length > 0) throw refuse(`the network ${others[0]}`);
   if (host.Links.length > 0) throw refuse("links");
-  const own = body.NetworkingConfig.EndpointsConfig[written] ?? noEndpointSettings;
+  const own = settingsOf(body, written) ?? noEndpointSettings;
   if (own.IPAMConfig.IPv4Address !== "" || own.IPAMConfig.IPv6Address !== "")
     throw OrlopError.of("address_not_allowed", { network: written });
   if (own.MacAddress !== "") throw refuse("mac-address");
