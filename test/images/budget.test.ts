@@ -35,3 +35,25 @@ kernelTest(
     await product.ok("rm", "user");
   },
 );
+
+kernelTest(
+  "of an image for several platforms the one that was not used goes alone",
+  ["root", "product"],
+  async (scratch) => {
+    await using registry = await ScriptedRegistry.open();
+    const filled = (i: number): Buffer => tarOfFiles({ data: randomBytes(3_000_000, i) });
+    const near = registry.addImage("near", [busyboxLayer(), filled(1)], { Cmd: ["true"] });
+    const far = registry.addImage("far", [filled(2)], {}, "arm64");
+    registry.addIndex("many", [far, "arm64"], [near, "amd64"]);
+    registry.addImage("next", [filled(3)]);
+    const product = new Product(scratch.directory, { env: { ORLOP_IMAGE_BUDGET: "20m" } });
+    scratch.defer(() => product.stop());
+    const name = (tag: string): string => `${registry.host}/x:${tag}`;
+    await product.ok("pull", "-q", "--platform", "linux/arm64", name("many"));
+    await product.ok("pull", "-q", name("many"));
+    await product.ok("pull", "-q", name("next"));
+    const other = await product.run(["image", "inspect", "--platform", "linux/arm64", name("many")]);
+    expect(other.stderr).toContain("it is for linux/amd64");
+    await product.ok("run", "--rm", name("many"));
+  },
+);

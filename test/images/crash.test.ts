@@ -120,6 +120,32 @@ test.each(enginePoints)("the engine is killed at %s", async (point) => {
   await expectWhole(name);
 });
 
+test.each(enginePoints.filter((point) => point.startsWith("images.")))(
+  "the engine is killed at %s as a second platform comes: the first is what it was, and the next pull brings the other",
+  async (point) => {
+    const tag = `many${++count}`;
+    const [near, far] = ["amd64", "arm64"].map((architecture, i) => {
+      const layer = tarOfFiles({ data: randomBytes(12_000_000, 100 + 2 * count + i), tag });
+      return registry.addImage(`${tag}-${architecture}`, [base, layer], {}, architecture);
+    });
+    if (near === undefined || far === undefined) throw new Error("two were made");
+    registry.addIndex(tag, [far, "arm64"], [near, "amd64"]);
+    const name = `${registry.host}/a:${tag}`;
+    const idFor = async (platform: string): Promise<string> =>
+      JSON.parse(await product.ok("image", "inspect", "-f", "json", "--platform", platform, name)).Id;
+    await product.ok("pull", name);
+    points.arm(point, "kill");
+    const cut = await product.run(["pull", "--platform", "linux/arm64", name]);
+    expect([points.hasActed, cut.exitCode]).toEqual([true, 1]);
+    points.disarm();
+    expect(await idFor("linux/amd64")).toBe(near.config);
+    await product.ok("pull", "--platform", "linux/arm64", name);
+    expect(await idFor("linux/arm64")).toBe(far.config);
+    expect(await product.ok("system", "check")).toContain(", 0 damaged");
+    await expectWhole(name);
+  },
+);
+
 test.each(taskPoints)("a task is killed at %s", async (point) => {
   const { name, layers } = addImage();
   points.arm(point, "kill");

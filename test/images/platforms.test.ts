@@ -37,22 +37,12 @@ beforeAll(async () => {
   const shared = busyboxLayer();
   amd = source.addImage("amd", [shared, tarOfFiles({ which: "amd" })], { Cmd: ["cat", "/which"] });
   arm = source.addImage("arm", [shared, tarOfFiles({ which: "arm" })], { Cmd: ["cat", "/which"] }, "arm64");
-  index = source.addManifest(indexOf([arm, "arm64"], [amd, "amd64"]), mediaTypes.ociIndex, "1");
+  index = source.addIndex("1", [arm, "arm64"], [amd, "amd64"]);
 });
 afterAll(async () => {
   await Promise.all([source[Symbol.asyncDispose](), registry[Symbol.asyncDispose]()]);
   rmSync(folder, { recursive: true });
 });
-
-function indexOf(...entries: readonly (readonly [Made, string])[]): object {
-  const manifests = entries.map(([{ manifest }, architecture]) => ({
-    mediaType: mediaTypes.ociManifest,
-    digest: manifest,
-    size: source.manifests.get(manifest)?.bytes.length,
-    platform: { os: "linux", architecture },
-  }));
-  return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
-}
 
 test("a second platform comes beside the first: one image in a list, whose id is this machine's platform's", async () => {
   await pull("linux/arm64");
@@ -189,7 +179,7 @@ test("an index that moved on takes what has not changed with it", async () => {
   await pull("linux/amd64");
   await pull("linux/arm64");
   const next = source.addImage("next", [busyboxLayer(), tarOfFiles({ which: "next" })], {}, "arm64");
-  const moved = source.addManifest(indexOf([next, "arm64"], [amd, "amd64"]), mediaTypes.ociIndex, "1");
+  const moved = source.addIndex("1", [next, "arm64"], [amd, "amd64"]);
   await pull("linux/arm64");
   expect(await idOf(name())).toBe(amd.config);
   expect(await idOf(name(), "--platform", "linux/arm64")).toBe(next.config);
@@ -205,7 +195,7 @@ test("an index that moved on takes what has not changed with it", async () => {
 });
 
 test("the same image under another manifest is the same id, and each name keeps its own digest", async () => {
-  source.addManifest(indexOf([arm, "arm64"], [amd, "amd64"]), mediaTypes.ociIndex, "1");
+  source.addIndex("1", [arm, "arm64"], [amd, "amd64"]);
   await pull("linux/amd64");
   const own = source.manifests.get(amd.manifest)?.bytes.toString() ?? "";
   const described = JSON.stringify({ ...JSON.parse(own), annotations: { another: "description" } });
@@ -226,6 +216,39 @@ test("the same image under another manifest is the same id, and each name keeps 
   expect(await targetOf(name())).toBe(index);
   await product().ok("rmi", name());
   expect(blobs()).toEqual([]);
+});
+
+test("platforms that come and go at the same time leave a store that is whole", async () => {
+  for (let round = 0; round < 4; round++) {
+    await Promise.all([
+      pull("linux/arm64"),
+      product().run(["rmi", "--platform", "linux/arm64", name()]),
+      pull("linux/amd64"),
+      product().run(["rmi", name()]),
+      product().run(["image", "prune", "-f"]),
+      pull("linux/arm64"),
+    ]);
+    expect(await product().ok("system", "check")).toContain(", 0 damaged");
+  }
+  await Promise.all([pull("linux/arm64"), pull("linux/amd64")]);
+  expect([await idOf(name()), await idOf(name(), "--platform", "linux/arm64")]).toEqual([amd.config, arm.config]);
+  await product().ok("rmi", name());
+  await product().ok("image", "prune", "-af");
+  expect(blobs()).toEqual([]);
+});
+
+test("what is damaged of another platform, or of the index, is found and brought again", async () => {
+  await Promise.all([pull("linux/arm64"), pull("linux/amd64")]);
+  for (const digest of [index, arm.manifest, arm.config, arm.layers[1] ?? ""]) {
+    rmSync(join(product().stateDir, "content/blobs/sha256", digest.slice(7)));
+    const found = await product().run(["system", "check"]);
+    expect([found.exitCode, found.stdout]).toEqual([1, expect.stringContaining(`blob ${digest} of ${name()}`)]);
+    expect(await product().ok("system", "check", "--repair")).toContain("damaged, and brought again");
+  }
+  const usage = JSON.parse((await request(product(), "GET", "/v1.51/system/df?type=image")).body);
+  const [row, ...others] = usage.Images;
+  expect([row.RepoTags, row.Size, row.SharedSize, others]).toEqual([[name()], usage.LayersSize, 0, []]);
+  await product().ok("rmi", name());
 });
 
 test("records of before, when the last pull of a name was all that it meant, are read", async () => {

@@ -43,12 +43,20 @@ export function planActs(registry: ScriptedRegistry, layers: Map<string, Files>)
   registry.addImage("1", [shared, others[0] as Buffer]);
   registry.addImage("2", [shared, others[1] as Buffer]);
   registry.addImage("3", [layer(4, largeBytes)]);
+  const far = registry.addImage("far", [shared, layer(6)], {}, "arm64");
+  const near = registry.addImage("near", [shared, layer(7)]);
+  registry.addIndex("many", [far, "arm64"], [near, "amd64"]);
   const archives = new Map<string, Uint8Array>();
 
   const pull = (tag: string): Act => ({
     what: `pull ${tag}`,
     run: (engine) => all(engine.images.pull(name(tag), {})),
     adds: [image(tag)],
+  });
+  const pullFar = (adds: readonly Fact[]): Act => ({
+    what: "pull many for arm64",
+    run: (engine) => all(engine.images.pull(name("many"), { platform: "linux/arm64" })),
+    adds: [...adds, `${image("many")} for arm64`],
   });
   const rmi = (tag: string): Act => ({
     what: `rmi ${tag}`,
@@ -81,6 +89,17 @@ export function planActs(registry: ScriptedRegistry, layers: Map<string, Files>)
       run: (engine) => all(engine.images.import(once(layer(5)), { repo: host, tag: "imported", changes: [] })),
       adds: [image("imported")],
     },
+    pull("many"),
+    pullFar([]),
+    {
+      what: "rmi many for arm64",
+      run: (engine) => engine.images.remove(name("many"), false, ["linux/arm64"]),
+      ends: [`${image("many")} for arm64`],
+    },
+    pullFar([]),
+    { ...rmi("many"), ends: [image("many"), `${image("many")} for arm64`] },
+    pullFar([image("many")]),
+    pull("many"),
     { what: "volume create", run: (engine) => engine.volumes.create({ Name: "vol" }), adds: ["volume vol"] },
     { what: "network create", run: (engine) => engine.networks.create({ Name: "net" }), adds: ["network net"] },
     {

@@ -15,7 +15,7 @@ import type { RecordKind } from "../../src/store/rows.ts";
 /** A layer's files, by their path. */
 export type Files = Readonly<Record<string, Buffer>>;
 
-/** One thing that an engine says is there: "engine ID", "boot ID", "image NAME", "container NAME, MEMORY", "volume NAME", "network NAME". */
+/** One thing that an engine says is there: "engine ID", "boot ID", "image NAME" (also "… for ARCHITECTURE", if another one), "container NAME, MEMORY", "volume NAME", "network NAME". */
 export type Fact = string;
 
 /** What was acknowledged at that place of the record: this, and nothing else of these kinds. */
@@ -48,10 +48,10 @@ export function checkState(
     const isGoing = last.has(`volume ${name}`) && !next.has(`volume ${name}`); // its data goes before its record
     if (!isGoing && !existsSync(join(root, "volumes", name, "_data"))) faults.push(`volume ${name} has no data`);
   }
-  for (const { reference, image } of names)
-    if (!images.some(({ id }) => id === image)) faults.push(`${reference} leads to nothing`);
-  for (const { id, manifest, layers: own } of images) {
-    for (const digest of [id, manifest.digest, ...own.map((layer) => layer.digest)])
+  for (const { reference, image, target } of names)
+    if (!images.some((one) => one.id === image && leads(one, target))) faults.push(`${reference} leads to nothing`);
+  for (const { id, manifest, indexes, layers: own } of images) {
+    for (const digest of [id, manifest.digest, ...indexes, ...own.map((layer) => layer.digest)])
       if (!existsSync(blobPath(root, digest))) faults.push(`image ${id} misses blob ${digest}`);
     for (const { diffId } of own)
       if (!existsSync(layerPath(root, diffId))) faults.push(`image ${id} misses layer ${diffId}`);
@@ -69,22 +69,44 @@ interface Records {
   readonly networks: readonly NetworkRecord[];
 }
 
-function factsOf({ notes, names, containers, volumes, networks }: Records): Set<Fact> {
+function leads({ manifest, indexes }: ImageRecord, target: string): boolean {
+  return [manifest.digest, ...indexes].some((digest) => digest === target);
+}
+
+function imageFacts(name: string, architectures: readonly string[]): Fact[] {
+  const others = architectures.filter((one) => one !== "amd64");
+  return [`image ${name}`, ...others.map((one) => `image ${name} for ${one}`)];
+}
+
+function factsOf({ notes, images, names, containers, volumes, networks }: Records): Set<Fact> {
+  const architectures = (target: string): string[] =>
+    images.filter((image) => leads(image, target)).map(({ platform }) => platform.architecture);
   return new Set([
     ...notes,
     ...names
-      .map(({ reference }) => reference)
-      .filter((one) => !one.includes("@"))
-      .map((one) => `image ${one}`),
+      .filter(({ reference }) => !reference.includes("@"))
+      .flatMap(({ reference, target }) => imageFacts(reference, architectures(target))),
     ...containers.map(({ name, body }) => `container ${name}, ${body.HostConfig.Memory}`),
     ...volumes.map(({ name }) => `volume ${name}`),
     ...networks.filter(({ name }) => !isBuiltIn(name)).map(({ name }) => `network ${name}`),
   ]);
 }
 
+interface Listed {
+  readonly RepoTags: readonly string[];
+  readonly Manifests?: readonly {
+    readonly Available: boolean;
+    readonly ImageData: { readonly Platform: { readonly architecture: string } };
+  }[];
+}
+
 /** What an engine says is there. */
 export async function factsFrom(engine: EngineClient): Promise<Set<Fact>> {
-  const images = await engine.images.list();
+  const images = await engine.json<readonly Listed[]>({
+    method: "GET",
+    path: "/images/json",
+    query: { manifests: true },
+  });
   const containers = await engine.containers.list({ all: true });
   const inspected = await Promise.all(containers.map(({ Id }) => engine.containers.inspect(Id)));
   const volumes = await engine.volumes.list();
@@ -93,10 +115,11 @@ export async function factsFrom(engine: EngineClient): Promise<Set<Fact>> {
   return new Set([
     `engine ${ID}`,
     `boot ${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}`,
-    ...images
-      .flatMap(({ RepoTags }) => RepoTags ?? [])
-      .filter((name) => !isHostImage(name))
-      .map((name) => `image ${name}`),
+    ...images.flatMap(({ RepoTags, Manifests = [] }) => {
+      const here = Manifests.filter(({ Available }) => Available);
+      const architectures = here.map(({ ImageData }) => ImageData.Platform.architecture);
+      return RepoTags.filter((name) => !isHostImage(name)).flatMap((name) => imageFacts(name, architectures));
+    }),
     ...inspected.map(({ Name, HostConfig }) => `container ${Name.slice(1)}, ${HostConfig.Memory}`),
     ...volumes.map(({ Name }) => `volume ${Name}`),
     ...networks.filter(({ Name }) => !isBuiltIn(Name)).map(({ Name }) => `network ${Name}`),

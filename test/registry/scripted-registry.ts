@@ -107,6 +107,20 @@ export class ScriptedRegistry implements AsyncDisposable {
     return { manifest, config: digestOf(config), layers: digests };
   }
 
+  /** One name for several images, in this order. */
+  addIndex(
+    tag: string,
+    ...entries: readonly (readonly [{ readonly manifest: Digest }, architecture: string])[]
+  ): Digest {
+    const manifests = entries.map(([{ manifest }, architecture]) => ({
+      mediaType: mediaTypes.ociManifest,
+      digest: manifest,
+      size: this.manifests.get(manifest)?.bytes.length,
+      platform: { os: "linux", architecture },
+    }));
+    return this.addManifest({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, mediaTypes.ociIndex, tag);
+  }
+
   async #serve(incoming: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const path = incoming.url ?? "";
     const request: Request = { method: incoming.method ?? "", path, headers: incoming.headers, body: incoming };

@@ -8,7 +8,7 @@ import { log } from "../../base/log.ts";
 import type { Digest } from "../../spec/digest.ts";
 import { parseReference, type Reference } from "../../spec/reference.ts";
 import type { Credentials } from "../../spec/registry-credentials.ts";
-import type { ImageLayer, ImageRecord } from "./image-record.ts";
+import { formsOf, type ImageLayer, type ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 import { blobsOf } from "./reclaim.ts";
 
@@ -116,8 +116,9 @@ async function unpackAgain(images: Images, layer: ImageLayer): Promise<Outcome> 
 /** A layer's or the configuration's; undefined for a manifest or an index, which are asked for by another address. */
 function sizeIn(image: ImageRecord, digest: Digest): number | undefined {
   return (
-    image.layers.find((layer) => layer.digest === digest)?.sizeBytes ??
-    (digest === image.id ? image.configBytes : undefined)
+    formsOf(image)
+      .flatMap(({ layers }) => layers)
+      .find((layer) => layer.digest === digest)?.sizeBytes ?? (digest === image.id ? image.configBytes : undefined)
   );
 }
 
