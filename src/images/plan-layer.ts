@@ -18,7 +18,7 @@ export interface LayerLimits {
   readonly bytesMax: number;
 }
 
-/** Far over any image that was ever useful; the configuration can say otherwise. */
+/** Far over any image that was ever useful; the engine's environment can say otherwise (layer-limits.ts). */
 export const defaultLayerLimits: LayerLimits = { entriesMax: 2_000_000, bytesMax: 256 * 2 ** 30 };
 
 /** NAME_MAX of every file system that holds layers. */

@@ -4,8 +4,13 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** By which the registry's certificate is good too. */
+export const registryAlias = "registry.test";
+
 export interface DockerRegistryOptions {
   readonly tls?: boolean;
+  /** Only clients with its own certificate may ask. */
+  readonly knownClients?: boolean;
   /** Its only user, with this password. */
   readonly login?: { readonly username: string; readonly password: string };
 }
@@ -28,15 +33,22 @@ export class DockerRegistry implements AsyncDisposable {
     return join(this.folder, "cert.pem");
   }
 
+  /** What a client has that it knows, with `knownClients`. */
+  get client(): { readonly certificate: string; readonly key: string } {
+    return { certificate: join(this.folder, "client.pem"), key: join(this.folder, "client-key.pem") };
+  }
+
   static async open(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
     const folder = mkdtempSync(join(tmpdir(), "orlop-registry-"));
-    if (options.tls === true) makeCertificate(folder);
+    if (options.tls === true) makeCertificate(folder, "");
+    if (options.knownClients === true) makeCertificate(folder, "client-");
+    const clients = options.knownClients === true ? `, clientcas: [${folder}/client.pem]` : "";
     if (options.login !== undefined) makePasswords(folder, options.login);
     const lines = [
       "version: 0.1",
       "log: {level: error, accesslog: {disabled: true}}",
       `storage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}`,
-      `http: {addr: "127.0.0.1:0"${options.tls === true ? `, tls: {certificate: ${folder}/cert.pem, key: ${folder}/key.pem}` : ""}}`,
+      `http: {addr: "127.0.0.1:0"${options.tls === true ? `, tls: {certificate: ${folder}/cert.pem, key: ${folder}/key.pem${clients}}` : ""}}`,
       ...(options.login === undefined ? [] : [`auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}`]),
     ];
     writeFileSync(join(folder, "config.yml"), lines.join("\n"));
@@ -79,12 +91,16 @@ function linkOf(pid: number, fd: string): string {
   }
 }
 
-function makeCertificate(folder: string): void {
-  const files = ["-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem")];
-  const name = ["-subj", "/CN=orlop-test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
+/** Its own authority. */
+function makeCertificate(folder: string, prefix: "" | "client-"): void {
+  const certificate = prefix === "" ? "cert.pem" : "client.pem";
+  const files = ["-keyout", join(folder, `${prefix}key.pem`), "-out", join(folder, certificate)];
+  const names = `subjectAltName=IP:127.0.0.1,DNS:${registryAlias}`;
+  const name = ["-subj", "/CN=orlop-test", "-addext", names, "-days", "2"];
+  const usage = prefix === "" ? [] : ["-addext", "extendedKeyUsage=clientAuth"];
   execFileSync(
     "openssl",
-    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", ...files, ...name],
+    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", ...files, ...name, ...usage],
     {
       stdio: "ignore",
     },

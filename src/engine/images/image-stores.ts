@@ -7,6 +7,7 @@ import type { ArrivingBlob } from "../../images/arriving-blob.ts";
 import { BlobFetcher } from "../../images/blob-fetcher.ts";
 import { ContentStore } from "../../images/content-store.ts";
 import type { Leases } from "../../images/leases.ts";
+import type { LayerLimits } from "../../images/plan-layer.ts";
 import { UnpackPool } from "../../images/unpack-pool.ts";
 import { connectUnix } from "../../kernel/connect-unix.ts";
 import type { Executor } from "../../kernel/executor.ts";
@@ -26,17 +27,22 @@ export class ImageStores {
   readonly fetcher: BlobFetcher;
   readonly #pool: UnpackPool;
 
-  private constructor({ places, content, layers, leases, writeBack }: Opened) {
+  private constructor({ places, content, layers, leases, limits, writeBack }: Opened) {
     this.content = content;
     this.layers = layers;
     this.leases = leases.blobs;
     this.layerLeases = leases.layers;
     this.fetcher = new BlobFetcher(content);
-    this.#pool = new UnpackPool({ controlSocket: `${places.runDir}/control.sock`, writeBack });
+    this.#pool = new UnpackPool({ controlSocket: `${places.runDir}/control.sock`, limits, writeBack });
   }
 
   /** Opens both, made when missing; removes layers that an earlier engine unpacked half. */
-  static async open(places: Places, executor: Executor, leases: ImageLeases): Promise<ImageStores> {
+  static async open(
+    places: Places,
+    executor: Executor,
+    leases: ImageLeases,
+    limits: LayerLimits,
+  ): Promise<ImageStores> {
     const removeTree = async (path: string): Promise<void> => {
       await executor.run([{ op: "remove", path, why: "a layer's files, which nothing needs any more" }]);
     };
@@ -55,7 +61,7 @@ export class ImageStores {
         { op: "layer-end", why, sync: 1 },
       ]);
     };
-    return new ImageStores({ places, content, layers, leases, writeBack });
+    return new ImageStores({ places, content, layers, leases, limits, writeBack });
   }
 
   /** Settles when every blob and every layer that is here by now stays, whatever happens: before something durable names them. */
@@ -94,6 +100,7 @@ interface Opened {
   readonly content: ContentStore;
   readonly layers: LayerDirectories;
   readonly leases: ImageLeases;
+  readonly limits: LayerLimits;
   readonly writeBack: () => Promise<void>;
 }
 

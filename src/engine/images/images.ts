@@ -34,6 +34,7 @@ import {
 import { ImageStores } from "./image-stores.ts";
 import { ImageTable } from "./image-table.ts";
 import { withTag } from "./image-words.ts";
+import { layerLimitsOf } from "./layer-limits.ts";
 import type { ImageUsers } from "./reclaim.ts";
 import { RegistrySettings } from "./registry-settings.ts";
 
@@ -120,7 +121,8 @@ export class Images {
   }
 
   async #open(): Promise<ImageStores> {
-    const stores = await ImageStores.open(this.#options.places, this.#options.executor, this.#leases);
+    const { places, executor, environment } = this.#options;
+    const stores = await ImageStores.open(places, executor, this.#leases, layerLimitsOf(environment));
     await stores.content.writeIndex(this.#indexEntries()); // an engine that was killed may not have come to it
     return stores;
   }
