@@ -21,6 +21,8 @@ import {
 import { type PaxChanges, parsePax, parseSparseMap, readPax } from "./tar-pax.ts";
 import { entryOfHeaders, kindOf } from "./tar-read-entry.ts";
 
+const zeroBlock = Buffer.alloc(blockSize);
+
 /** Takes what the archive holds, in order: entry, its data, finish; then the next. */
 export interface TarSink extends ContentSink {
   entry(entry: TarEntry): void;
@@ -260,8 +262,9 @@ function paddingOf(size: number): number {
   return (blockSize - (size % blockSize)) % blockSize;
 }
 
+/** Asked of every block of a padding, which an archive can have gigabytes of: not byte by byte. */
 function isZero(block: Uint8Array): boolean {
-  return block[0] === 0 && block.every((byte) => byte === 0);
+  return block[0] === 0 && Buffer.compare(block, zeroBlock) === 0;
 }
 
 function untilNul(data: Uint8Array): ByteString {
