@@ -1,11 +1,12 @@
 /** Docker 20.10 and Orlop are asked the same: every difference in their answers is known, with its reason. */
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { Dockerd } from "../dockerd.ts";
+import { beforeAllWhere, type Need, testWhere } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { call, comparedCalls, differences, normalise } from "./compared-calls.ts";
 import { reasonFor } from "./compared-differences.ts";
@@ -20,24 +21,31 @@ interface Difference {
   readonly why: string | undefined;
 }
 
-let directory: string;
-let product: Product;
-let dockerd: Dockerd;
+let directory = "";
+let product: Product | undefined;
+let dockerd: Dockerd | undefined;
 
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "orlop-compared-"));
-  mkdirSync(join(directory, "orlop"));
-  product = new Product(join(directory, "orlop"), { env: nothingReady });
-  await product.ok("ps");
-  dockerd = await Dockerd.start(join(directory, "dockerd"));
-  const tar = Bun.spawnSync(["tar", "-C", makeBusyboxRoot(directory), "-c", "."]).stdout;
-  await dockerd.run(["import", "-", "host:latest"], { stdin: new Uint8Array(tar) });
-}, 60_000);
+const needs: readonly Need[] = ["root", "product", "docker", "dockerd", "busybox", "overlay"];
+const test = testWhere(...needs);
+
+beforeAllWhere(
+  needs,
+  async () => {
+    directory = mkdtempSync(join(tmpdir(), "orlop-compared-"));
+    mkdirSync(join(directory, "orlop"));
+    product = new Product(join(directory, "orlop"), { env: nothingReady });
+    await product.ok("ps");
+    dockerd = await Dockerd.start(join(directory, "dockerd"));
+    const tar = Bun.spawnSync(["tar", "-C", makeBusyboxRoot(directory), "-c", "."]).stdout;
+    await dockerd.run(["import", "-", "host:latest"], { stdin: new Uint8Array(tar) });
+  },
+  60_000,
+);
 
 afterAll(async () => {
-  await product.stop();
-  await dockerd[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true, force: true });
+  await product?.stop();
+  await dockerd?.[Symbol.asyncDispose]();
+  if (directory !== "") rmSync(directory, { recursive: true, force: true });
 }, 60_000);
 
 test("every difference has its reason, and the page of them is up to date", async () => {
@@ -45,7 +53,7 @@ test("every difference has its reason, and the page of them is up to date", asyn
   for (const one of comparedCalls) {
     const [theirs, ours] = await Promise.all([
       call(join(directory, "dockerd/docker.sock"), one),
-      call(join(product.runDir, "orlop.sock"), one),
+      call(join(product?.runDir ?? "", "orlop.sock"), one),
     ]);
     const asked = `${one.method} ${one.path}`;
     for (const place of differences(normalise(theirs), normalise(ours)).keys()) {

@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ChangeName, changes } from "../../src/api/versions.ts";
 import { busyboxLayer, tarOfFiles } from "../images/layer-tar.ts";
+import { testWhere } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
-import { hasDescription, operations } from "./description.ts";
+import { operations } from "./description.ts";
 import { type Answer, open, request } from "./engine-fixture.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "orlop-versions-"));
@@ -347,8 +348,7 @@ describe.each(Object.entries(trials))("%s", (name, { ask, before, since }) => {
   });
 });
 
-test("every row names operations of Docker's description, and a version that is spoken", () => {
-  expect(hasDescription).toBe(true);
+testWhere("description")("every row names operations of Docker's description, and a version that is spoken", () => {
   const known = new Set(operations().map(({ id }) => id));
   for (const { since, operations: named } of Object.values(changes)) {
     expect(named.filter((operation) => !known.has(operation))).toEqual([]);

@@ -1,6 +1,6 @@
 /** `docker cp`, `docker diff` and `docker export` on Orlop, beside the same commands on dockerd. */
 
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { afterAll, describe, expect } from "bun:test";
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
@@ -19,7 +19,7 @@ import { makeBusyboxRoot } from "../busybox-root.ts";
 import { describeEntries, readTar } from "../conformance/tar/read.ts";
 import { describeTree } from "../conformance/tar/tree.ts";
 import { Dockerd } from "../dockerd.ts";
-import { kernelTest, type Need } from "../kernel/harness.ts";
+import { beforeAllWhere, kernelTest, type Need } from "../kernel/harness.ts";
 import { Product, runProgram } from "../product.ts";
 import { dockerPath } from "./docker.ts";
 
@@ -62,23 +62,27 @@ async function archived(host: string, path: string): Promise<string[]> {
     .sort();
 }
 
-beforeAll(async () => {
-  const root = makeBusyboxRoot(directory);
-  mkdirSync(join(root, "opaque"));
-  mkdirSync(join(root, "replaced"));
-  writeFileSync(join(root, "opaque/old"), "old");
-  writeFileSync(join(root, "replaced/old"), "old");
-  const started = await Dockerd.start(join(directory, "dockerd"));
-  dockerd = started;
-  const tar = join(directory, "root.tar");
-  execFileSync("tar", ["-C", root, "-cf", tar, "."]);
-  await run(started.host, ["import", tar, "box"]);
-  await run(started.host, ["run", "-d", "--name", "box", "--network", "none", "box", "sh", "-c", script]);
-  await product.ok("run", "-d", "--name", "box", "--network", "none", "--rootfs", root, "sh", "-c", script);
-  for (const host of [product.dockerHost, started.host])
-    while (!(await run(host, ["logs", "box"])).includes("ready")) await Bun.sleep(50);
-  for (const host of [product.dockerHost, started.host]) putThrough(host, tar, "/tmp"); // dockerd keeps a pipe from its first
-}, 60_000);
+beforeAllWhere(
+  needs,
+  async () => {
+    const root = makeBusyboxRoot(directory);
+    mkdirSync(join(root, "opaque"));
+    mkdirSync(join(root, "replaced"));
+    writeFileSync(join(root, "opaque/old"), "old");
+    writeFileSync(join(root, "replaced/old"), "old");
+    const started = await Dockerd.start(join(directory, "dockerd"));
+    dockerd = started;
+    const tar = join(directory, "root.tar");
+    execFileSync("tar", ["-C", root, "-cf", tar, "."]);
+    await run(started.host, ["import", tar, "box"]);
+    await run(started.host, ["run", "-d", "--name", "box", "--network", "none", "box", "sh", "-c", script]);
+    await product.ok("run", "-d", "--name", "box", "--network", "none", "--rootfs", root, "sh", "-c", script);
+    for (const host of [product.dockerHost, started.host])
+      while (!(await run(host, ["logs", "box"])).includes("ready")) await Bun.sleep(50);
+    for (const host of [product.dockerHost, started.host]) putThrough(host, tar, "/tmp"); // dockerd keeps a pipe from its first
+  },
+  60_000,
+);
 
 afterAll(async () => {
   await product.stop();

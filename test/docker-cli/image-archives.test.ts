@@ -1,6 +1,6 @@
 /** commit, import, save and load with the docker command line, and archives to and from dockerd, podman, skopeo and umoci. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { readTar } from "../conformance/tar/read.ts";
 import { Dockerd } from "../dockerd.ts";
-import { kernelTest, type Need } from "../kernel/harness.ts";
+import { beforeAllWhere, kernelTest, type Need } from "../kernel/harness.ts";
 import { Product } from "../product.ts";
 import { Docker } from "./docker.ts";
 
@@ -26,16 +26,20 @@ const told =
   "new\nls: /etc/group: No such file or directory\nls: /gone: No such file or directory\n/opaque:\nnew\n640 7:8\nb c /tmp";
 const normal = (text: string): string => text.trim().split("\n").sort().join("\n");
 
-beforeAll(async () => {
-  const root = makeBusyboxRoot(directory);
-  for (const name of ["opaque", "gone"]) {
-    mkdirSync(join(root, name));
-    writeFileSync(join(root, name, "old"), "old");
-  }
-  execFileSync("tar", ["-C", root, "-cf", at("root.tar"), "."]);
-  await product.run(["info"]);
-  dockerd = await Dockerd.start(at("dockerd"));
-}, 60_000);
+beforeAllWhere(
+  needs,
+  async () => {
+    const root = makeBusyboxRoot(directory);
+    for (const name of ["opaque", "gone"]) {
+      mkdirSync(join(root, name));
+      writeFileSync(join(root, name, "old"), "old");
+    }
+    execFileSync("tar", ["-C", root, "-cf", at("root.tar"), "."]);
+    await product.run(["info"]);
+    dockerd = await Dockerd.start(at("dockerd"));
+  },
+  60_000,
+);
 
 afterAll(async () => {
   await product.stop();

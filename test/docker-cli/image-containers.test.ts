@@ -1,12 +1,12 @@
 /** Containers of an image, as a person runs them who comes from Docker: what they find there, and what they are told. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
-import { kernelTest, type Need } from "../kernel/harness.ts";
+import { beforeAllWhere, kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { Docker } from "./docker.ts";
 
@@ -28,14 +28,18 @@ async function refusal(...words: string[]): Promise<string> {
 const inBox = (flags: string, script: string): Promise<string> =>
   docker.ok("run", "--rm", ...flags.split(" ").filter(Boolean), "box", "sh", "-c", script);
 
-beforeAll(async () => {
-  await product.run(["info"]);
-  const archive = join(directory, "box.tar");
-  execFileSync("tar", ["-C", makeBusyboxRoot(directory), "-cf", archive, "."]);
-  const healthcheck = "HEALTHCHECK --interval=1s CMD true";
-  const { exitCode } = await docker.run(["import", "-c", healthcheck, archive, "box"]);
-  if (exitCode !== 0) throw new Error("no image");
-}, setUpMs);
+beforeAllWhere(
+  needs,
+  async () => {
+    await product.run(["info"]);
+    const archive = join(directory, "box.tar");
+    execFileSync("tar", ["-C", makeBusyboxRoot(directory), "-cf", archive, "."]);
+    const healthcheck = "HEALTHCHECK --interval=1s CMD true";
+    const { exitCode } = await docker.run(["import", "-c", healthcheck, archive, "box"]);
+    if (exitCode !== 0) throw new Error("no image");
+  },
+  setUpMs,
+);
 
 afterAll(async () => {
   await product.stop();

@@ -1,13 +1,13 @@
 /** The same work on dockerd and on Orlop: what images' events say, what a commit's body means, and an archive that lies at a URL. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
 import { Dockerd } from "../dockerd.ts";
-import { kernelTest, type Need } from "../kernel/harness.ts";
+import { beforeAllWhere, kernelTest, type Need } from "../kernel/harness.ts";
 import { Product } from "../product.ts";
 import { DockerRegistry } from "../registry/docker-registry.ts";
 import { Docker } from "./docker.ts";
@@ -29,15 +29,19 @@ interface Side {
 const sides: Side[] = [];
 let dockerd: Dockerd;
 
-beforeAll(async () => {
-  execFileSync("tar", ["-C", makeBusyboxRoot(directory), "-cf", archive, "."]);
-  await product.run(["info"]);
-  dockerd = await Dockerd.start(at("dockerd"));
-  const docker = new Docker(product);
-  sides.push({ name: "docker", host: dockerd.host, ok: (...words) => dockerd.ok(...words) });
-  sides.push({ name: "orlop", host: product.dockerHost, ok: (...words) => docker.ok(...words) });
-  for (const { ok } of sides) await ok("import", archive, "base:1");
-}, 60_000);
+beforeAllWhere(
+  needs,
+  async () => {
+    execFileSync("tar", ["-C", makeBusyboxRoot(directory), "-cf", archive, "."]);
+    await product.run(["info"]);
+    dockerd = await Dockerd.start(at("dockerd"));
+    const docker = new Docker(product);
+    sides.push({ name: "docker", host: dockerd.host, ok: (...words) => dockerd.ok(...words) });
+    sides.push({ name: "orlop", host: product.dockerHost, ok: (...words) => docker.ok(...words) });
+    for (const { ok } of sides) await ok("import", archive, "base:1");
+  },
+  60_000,
+);
 
 afterAll(async () => {
   await product.stop();

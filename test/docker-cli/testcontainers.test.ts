@@ -7,7 +7,7 @@ import { kernelTest, type Need } from "../kernel/harness.ts";
 import { Product, runProgram } from "../product.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 
-const needs: readonly Need[] = ["root", "product", "busybox", "nft", "overlay", "node"];
+const needs: readonly Need[] = ["root", "product", "busybox", "nft", "overlay", "node20"];
 const timeoutMs = 120_000;
 
 kernelTest(

@@ -1,13 +1,13 @@
 /** Every volume command of the docker CLI, and containers with volumes, on Orlop and on dockerd: the same words, the same answers. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
+import { afterAll, expect } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Dockerd } from "../dockerd.ts";
 import { busyboxLayer, tarOfFiles } from "../images/layer-tar.ts";
-import { kernelTest, type Need } from "../kernel/harness.ts";
+import { beforeAllWhere, kernelTest, type Need } from "../kernel/harness.ts";
 import { type Outcome, Product, runProgram } from "../product.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { Docker } from "./docker.ts";
@@ -18,25 +18,29 @@ const directory = mkdtempSync(join(tmpdir(), "orlop-volumes-cli-"));
 const product = new Product(join(directory, "orlop"));
 const docker = new Docker(product);
 let dockerd: Dockerd;
-let registry: ScriptedRegistry;
-const image = () => `${registry.host}/test/box:1`;
+let registry: ScriptedRegistry | undefined;
+const image = () => `${registry?.host}/test/box:1`;
 
-beforeAll(async () => {
-  mkdirSync(join(directory, "orlop"));
-  mkdirSync(join(directory, "host/sub"), { recursive: true });
-  writeFileSync(join(directory, "host/file"), "of the host\n");
-  registry = await ScriptedRegistry.open();
-  const files = { "srv/deep/file": "from the image\n", "data/x": "x" };
-  registry.addImage("1", [busyboxLayer(), tarOfFiles(files)], { Volumes: { "/srv": {} }, Cmd: ["sh"] });
-  await product.run(["info"]);
-  dockerd = await Dockerd.start(join(directory, "dockerd"));
-  for (const daemon of [docker, dockerd]) await daemon.ok("pull", "-q", image());
-}, 60_000);
+beforeAllWhere(
+  needs,
+  async () => {
+    mkdirSync(join(directory, "orlop"));
+    mkdirSync(join(directory, "host/sub"), { recursive: true });
+    writeFileSync(join(directory, "host/file"), "of the host\n");
+    registry = await ScriptedRegistry.open();
+    const files = { "srv/deep/file": "from the image\n", "data/x": "x" };
+    registry.addImage("1", [busyboxLayer(), tarOfFiles(files)], { Volumes: { "/srv": {} }, Cmd: ["sh"] });
+    await product.run(["info"]);
+    dockerd = await Dockerd.start(join(directory, "dockerd"));
+    for (const daemon of [docker, dockerd]) await daemon.ok("pull", "-q", image());
+  },
+  60_000,
+);
 
 afterAll(async () => {
   await dockerd?.[Symbol.asyncDispose]();
   await product.stop();
-  await registry[Symbol.asyncDispose]();
+  await registry?.[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true, force: true });
 }, 60_000);
 

@@ -186,7 +186,7 @@ describe("exit codes and messages are Docker's", () => {
 });
 
 describe("streams", () => {
-  kernelTest("input reaches it and ends, the outputs stay apart", needs, async () => {
+  kernelTest("input reaches it and ends, the outputs stay apart", [...needs, "docker"], async () => {
     const script = "cat; echo err >&2";
     for (const client of [product, docker]) {
       const outcome = await client.run(["exec", "-i", "box", "sh", "-c", script], { stdin: "in\n" });

@@ -1,10 +1,11 @@
 /** Tests on the real kernel: each declares what it needs of the machine, and gets a scratch directory of its own. */
 
-import { test } from "bun:test";
-import { accessSync, existsSync, readFileSync } from "node:fs";
+import { beforeAll, test } from "bun:test";
+import { accessSync, existsSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { hasDescription } from "../api/description.ts";
 import { expectNoLeaks, takeSnapshot } from "../leakcheck.ts";
 
 /** What a test may need, each with how to tell and, for a person, what to do. */
@@ -37,7 +38,18 @@ const needTable = {
   systemd: { met: () => existsSync("/lib/systemd/systemd"), remedy: "apt-get install systemd systemd-sysv" },
   docker: { met: () => Bun.which("docker") !== null, remedy: "apt-get install docker.io" },
   dockerd: { met: () => existsSync("/usr/sbin/dockerd"), remedy: "apt-get install docker.io" },
-  node: { met: () => Bun.which("node") !== null, remedy: "apt-get install nodejs" },
+  node: { met: () => nodeVersion() > 0, remedy: "apt-get install nodejs" },
+  /** For the current versions of npm packages that users have; Debian 12 has 18. */
+  node20: { met: () => nodeVersion() >= 20, remedy: "Node.js 20 or later" },
+  /** Docker's description of its API, which is no part of the repository. */
+  description: {
+    met: () => hasDescription,
+    remedy: "set ORLOP_REFERENCE to the folder of docker-engine-api-v1.51.yaml",
+  },
+  "build-for-all": {
+    met: () => canBeRunByAll(join(executorPath, "../orlop")),
+    remedy: "a repository in a directory that every user may enter",
+  },
   podman: { met: () => Bun.which("podman") !== null, remedy: "apt-get install podman" },
   umoci: { met: () => Bun.which("umoci") !== null, remedy: "apt-get install umoci" },
   servers: {
@@ -126,8 +138,16 @@ export function kernelTest(
 
 /** `test` for tests of a product that is there already. A need that is not met skips them; with CI=true they run, and fail. */
 export function testWhere(...needs: readonly Need[]): typeof test {
-  const areMet = needs.every((need) => needTable[need].met());
-  return areMet || process.env["CI"] === "true" ? test : (test.skip as typeof test);
+  return areTried(needs) ? test : (test.skip as typeof test);
+}
+
+/** `beforeAll` of a file whose tests all have these needs: nothing is made ready for tests that are skipped. */
+export function beforeAllWhere(needs: readonly Need[], body: () => void | Promise<void>, timeoutMs?: number): void {
+  if (areTried(needs)) beforeAll(body, timeoutMs);
+}
+
+function areTried(needs: readonly Need[]): boolean {
+  return needs.every((need) => needTable[need].met()) || process.env["CI"] === "true";
 }
 
 async function inScratch(body: (scratch: Scratch) => void | Promise<void>): Promise<void> {
@@ -148,6 +168,17 @@ async function inScratch(body: (scratch: Scratch) => void | Promise<void>): Prom
   if (failure === undefined) await attempt(() => expectNoLeaks(before, { directory }));
   await attempt(() => rm(directory, { recursive: true, force: true }));
   if (failure !== undefined) throw failure.error;
+}
+
+/** The major version; 0: there is none. */
+function nodeVersion(): number {
+  if (Bun.which("node") === null) return 0;
+  return Number(/^v(\d+)\./.exec(Bun.spawnSync(["node", "--version"]).stdout.toString())?.[1] ?? 0);
+}
+
+function canBeRunByAll(path: string): boolean {
+  for (let at = path; at !== "/"; at = dirname(at)) if (!existsSync(at) || (statSync(at).mode & 1) === 0) return false;
+  return true;
 }
 
 function mounts(pattern: string): string[] {

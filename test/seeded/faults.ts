@@ -1,5 +1,7 @@
 /** One fault for each kind of test, which that kind must notice. Only a test build can be told to have it. */
 
+import type { Need } from "../kernel/harness.ts";
+
 export interface SeededFault {
   /** The folder of the kind. */
   readonly kind: string;
@@ -12,6 +14,8 @@ export interface SeededFault {
   readonly notices: RegExp;
   /** What is then wrong. */
   readonly what: string;
+  /** What the test needs of the machine. */
+  readonly needs?: readonly Need[];
   /** More than a few seconds: only with ORLOP_TEST_SEEDED=all. */
   readonly isSlow?: true;
 }
@@ -137,6 +141,7 @@ export const faults: readonly SeededFault[] = [
   },
   {
     kind: "docker-cli",
+    needs: ["docker"],
     file: "test/docker-cli/docker-cli.test.ts",
     test: "logs, ps, inspect, wait, stop, rm",
     env: { ORLOP_POINT: "monitor.log.append:5" },

@@ -6,6 +6,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { testWhere } from "../kernel/harness.ts";
 import { testOrlopPath } from "../product.ts";
 import { faults, type SeededFault } from "./faults.ts";
 
@@ -49,7 +50,7 @@ function withoutFault(env: Readonly<Record<string, string>>): Record<string, str
 }
 
 for (const fault of faults.filter(isChosen))
-  test(
+  testWhere(...(fault.needs ?? []))(
     `${fault.kind}: ${fault.what}`,
     async () => {
       const { exitCode, said } = await runTest(fault, withoutFault(fault.env));

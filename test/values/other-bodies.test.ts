@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { messageOf, request } from "../api/engine-fixture.ts";
+import { testWhere } from "../kernel/harness.ts";
 import { fieldPaths } from "./field-paths.ts";
 import { connectRefusals, networkRefusals, type Refusal, updateRefusals, volumeRefusals } from "./refusals.ts";
 import type { Row } from "./row.ts";
@@ -41,7 +42,7 @@ const bodies: Readonly<Record<string, Body>> = {
 };
 
 describe.each(Object.entries(bodies))("%s", (operation, { rows, refusals = {}, path = "" }) => {
-  test("every field of the body has a row, or is refused by name", () => {
+  testWhere("description")("every field of the body has a row, or is refused by name", () => {
     expect([...Object.keys(rows), ...Object.keys(refusals)].sort()).toEqual(fieldPaths(operation).sort());
   });
 
