@@ -20,6 +20,10 @@ export const fileErrors = {
     (p) =>
       `error while mounting volume '${p.path}': failed to mount local volume: mount ${p.device}:${p.path}, type ${p.type}: ${p.reason}`,
   ),
+  volume_server_unknown: row<{ server: string; reason: string }>(
+    "invalid",
+    (p) => `error resolving passed in network volume address: ${p.server}: ${p.reason}`,
+  ),
   bad_bind: row<{ text: string; reason: string }>(
     "invalid",
     (p) => `invalid volume specification: '${p.text}'${p.reason === "" ? "" : `: ${p.reason}`}`,

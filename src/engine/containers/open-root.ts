@@ -52,7 +52,7 @@ export async function openRoot(
     why: "what the path names",
   };
   try {
-    const root = isRunning ? joinSteps(pid) : stoppedSteps(parts, container, plan, access);
+    const root = isRunning ? joinSteps(pid) : await stoppedSteps(parts, container, plan, access);
     const [record] = await stream.ask([...root, look]);
     if (isRunning) await checkRuns(parts, seen);
     if (record?.kind !== "entry") throw OrlopError.of("executor_lost", { reason: "no answer to tree-stat" });
@@ -69,10 +69,15 @@ export async function openRoot(
   }
 }
 
-function stoppedSteps(parts: EngineParts, { mounts }: ContainerRecord, plan: StartPlan, access: Access): Step[] {
+async function stoppedSteps(
+  parts: EngineParts,
+  { mounts }: ContainerRecord,
+  plan: StartPlan,
+  access: Access,
+): Promise<Step[]> {
   const view = plan.root.inMemory ? "write" : access;
   const binds = (plan.spec.mounts ?? []).filter(isOwnMount).map(asPrivate);
-  const volumes = parts.volumes.planViewMounts(volumesOf(mounts));
+  const volumes = await parts.volumes.planViewMounts(volumesOf(mounts));
   const group = { layout: parts.machine.cgroups, path: plan.groupPath };
   return [...planView(plan.root, view, `${parts.places.runDir}/view`), ...volumes, ...planMounts(binds, group)];
 }

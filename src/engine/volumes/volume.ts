@@ -1,10 +1,13 @@
 /** One volume as a living object: who refers to it, and what is mounted on it while containers use it. */
 
+import { lookup } from "node:dns/promises";
 import { OrlopError } from "../../base/errors.ts";
 import { point } from "../../base/point.ts";
 import { Serial } from "../../base/serial.ts";
 import { type Executor, StepFailure } from "../../kernel/executor.ts";
+import type { Step } from "../../kernel/step.ts";
 import { isMounted, planVolumeMount, planVolumeUnmount } from "../../storage/local-volume.ts";
+import { withoutPasswords, withServerAddress } from "../../storage/volume-server.ts";
 import type { VolumeDirectories } from "./volume-directories.ts";
 import type { VolumeRecord } from "./volume-record.ts";
 
@@ -89,17 +92,32 @@ export class Volume {
     point("volume.unmounted");
   }
 
+  /** What its options say, mounted on its directory. @throws {OrlopError} volume_server_unknown */
+  async planMount(): Promise<Step[]> {
+    const options = await withServerAddress(this.record.options ?? {}, addressOf);
+    return planVolumeMount(this.name, options, this.path);
+  }
+
   async #mount(): Promise<void> {
     const options = this.record.options ?? {};
+    const mount = await this.planMount();
     try {
       // What an engine that was killed had mounted is taken away first: mounts on one place pile up.
-      await this.#executor.run([...planVolumeUnmount(this.path), ...planVolumeMount(this.name, options, this.path)]);
+      await this.#executor.run([...planVolumeUnmount(this.path), ...mount]);
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error;
-      const reason = error.detail === "" ? error.errno : `${error.errno}: ${error.detail}`;
+      const reason = error.detail === "" ? error.errno : `${error.errno}: ${withoutPasswords(error.detail)}`;
       const [device, type] = [options["device"] ?? "", options["type"] ?? ""];
       throw OrlopError.of("volume_mount_failed", { path: this.path, device, type, reason }, error);
     }
     point("volume.mounted");
   }
+}
+
+/** IPv4 before IPv6, as Docker has it. */
+async function addressOf(name: string): Promise<string> {
+  const found = await lookup(name, { all: true });
+  const address = (found.find(({ family }) => family === 4) ?? found[0])?.address;
+  if (address === undefined) throw new Error("no address");
+  return address;
 }

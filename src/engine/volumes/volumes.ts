@@ -4,13 +4,7 @@ import { OrlopError } from "../../base/errors.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import type { Step } from "../../kernel/step.ts";
-import {
-  checkVolumeName,
-  checkVolumeOptions,
-  isMounted,
-  planVolumeMount,
-  type VolumeOptions,
-} from "../../storage/local-volume.ts";
+import { checkVolumeName, checkVolumeOptions, isMounted, type VolumeOptions } from "../../storage/local-volume.ts";
 import type { Change, RecordStore, Row } from "../../store/rows.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { MountPoint } from "../mounts/mount-point.ts";
@@ -230,12 +224,10 @@ export class Volumes {
   }
 
   /** What these volumes' options say, mounted in a mount namespace that ends with its task: of those that nobody uses. */
-  planViewMounts(names: readonly string[]): Step[] {
-    return names.flatMap((name) => {
-      const volume = this.#byName.get(name);
-      if (volume === undefined || volume.isUsed || !isMounted(volume.record.options)) return [];
-      return planVolumeMount(name, volume.record.options, volume.path);
-    });
+  async planViewMounts(names: readonly string[]): Promise<Step[]> {
+    const volumes = names.flatMap((name) => this.#byName.get(name) ?? []);
+    const wanted = volumes.filter((volume) => !volume.isUsed && isMounted(volume.record.options));
+    return (await Promise.all(wanted.map((volume) => volume.planMount()))).flat();
   }
 
   // ── at the engine's start ────────────────────────────────────────────────────────────────────────────────────────
