@@ -42,21 +42,33 @@ export async function hijackWebSocket(socket: Socket, reply: Hijack, accept: str
 export function takeOver(socket: Socket): void {
   for (const event of ["data", "end", "drain", "timeout"]) socket.removeAllListeners(event);
   socket.pause();
-  if (socket.readableEnded) closeWithClient(socket);
-  else socket.once("end", () => closeWithClient(socket));
+  closeWithClient(socket);
 }
 
 /** How soon it is noticed that a client has left that had ended its half before. */
 const LOOK_MS = 1000;
 
-/** A client that has sent its last may stay for the answer; when it has left, the connection is closed on our side, too. */
+/**
+ * When the client has left, the connection is closed on our side, too. A stream does not say that of one who has sent its last
+ * before, and may stay for the answer; nor while nobody reads what it sends (before a start, or because the program does not).
+ */
 function closeWithClient(socket: Socket): void {
   const look = (): void => {
     if (hasHungUp(socket)) socket.destroy();
   };
-  const timer = setInterval(look, LOOK_MS);
-  timer.unref();
-  socket.once("close", () => clearInterval(timer));
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const begin = (): void => {
+    timer ??= setInterval(look, LOOK_MS).unref();
+  };
+  const rest = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const resumed = (): void => {
+    if (!socket.readableEnded) rest();
+  };
+  socket.on("pause", begin).on("end", begin).on("resume", resumed).once("close", rest);
+  begin();
   look();
 }
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { type Access, type Event, expectNoLostUpdate, expectPossibleLives, namesAfter } from "./concurrent-history.ts";
 import { request, useProduct } from "./engine-fixture.ts";
 
 const product = useProduct();
@@ -10,6 +11,7 @@ const ask = (method: string, path: string, body?: unknown) => request(product(),
 const names = ["ada", "ben", "cleo", "dan", "eve"] as const;
 const count = Number(process.env["ORLOP_TEST_CALLS"] ?? 200);
 const rounds = 3;
+const made = { Image: "host", Cmd: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.02; done"] };
 
 /** Numbers from a seed, so that a failure can be repeated. */
 function randomOf(seed: number): (most: number) => number {
@@ -22,48 +24,74 @@ function randomOf(seed: number): (most: number) => number {
 
 interface Call {
   readonly verb: string;
-  readonly name: string;
-  readonly shares?: number;
   readonly status: number;
 }
 
-async function callOne(random: (most: number) => number): Promise<Call> {
-  const name = names[random(names.length)] as string;
-  const other = names[random(names.length)] as string;
-  const shares = 100 + random(1000);
-  const made = { Image: "host", Cmd: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.02; done"] };
-  const verbs = {
-    create: () => ask("POST", `/containers/create?name=${name}`, made),
-    start: () => ask("POST", `/containers/${name}/start`),
-    stop: () => ask("POST", `/containers/${name}/stop?t=1`),
-    kill: () => ask("POST", `/containers/${name}/kill`),
-    pause: () => ask("POST", `/containers/${name}/pause`),
-    unpause: () => ask("POST", `/containers/${name}/unpause`),
-    restart: () => ask("POST", `/containers/${name}/restart?t=1`),
-    rename: () => ask("POST", `/containers/${name}/rename?name=${other}`),
-    update: () => ask("POST", `/containers/${name}/update`, { CpuShares: shares }),
-    inspect: () => ask("GET", `/containers/${name}/json`),
-    remove: () => ask("DELETE", `/containers/${name}`),
-    "remove by force": () => ask("DELETE", `/containers/${name}?force=1`),
-  };
-  const chosen = Object.keys(verbs)[random(Object.keys(verbs).length)] as keyof typeof verbs;
-  const { status } = await verbs[chosen]();
-  return { verb: chosen, name, status, ...(chosen === "update" ? { shares } : {}) };
+interface Found {
+  readonly Id: string;
+  readonly Name: string;
+  readonly State: { readonly Running: boolean; readonly Pid: number; readonly Status: string };
+  readonly HostConfig: { readonly CpuShares: number };
 }
 
-/** What may follow what in one container's life, by its events. */
-const next: Readonly<Record<string, readonly string[]>> = {
-  made: ["start", "destroy"],
-  running: ["die", "pause"],
-  paused: ["unpause", "die"], // cgroup v2 ends what stands still
-  ended: ["start", "destroy"],
-};
-const becomes: Readonly<Record<string, string>> = {
-  start: "running",
-  die: "ended",
-  pause: "paused",
-  unpause: "running",
-};
+async function inspect(container: string): Promise<Found> {
+  return JSON.parse((await ask("GET", `/containers/${container}/json`)).body) as Found;
+}
+
+/** One round: its calls, and what was written to and read of the containers that were there at its begin, by id. */
+class Round {
+  readonly accesses = new Map<string, Access[]>();
+  readonly #random: (most: number) => number;
+  readonly #ids: readonly string[];
+
+  constructor(seed: number, ids: readonly string[]) {
+    this.#random = randomOf(seed);
+    this.#ids = ids;
+    for (const id of ids) this.accesses.set(id, []);
+  }
+
+  /** @param at each call writes a value that no other one does */
+  async callOne(at: number): Promise<Call> {
+    const name = names[this.#random(names.length)] as string;
+    const other = names[this.#random(names.length)] as string;
+    const id = this.#ids[this.#random(this.#ids.length)] as string;
+    const verbs = {
+      create: () => ask("POST", `/containers/create?name=${name}`, made),
+      start: () => ask("POST", `/containers/${name}/start`),
+      stop: () => ask("POST", `/containers/${name}/stop?t=1`),
+      kill: () => ask("POST", `/containers/${name}/kill`),
+      pause: () => ask("POST", `/containers/${name}/pause`),
+      unpause: () => ask("POST", `/containers/${name}/unpause`),
+      restart: () => ask("POST", `/containers/${name}/restart?t=1`),
+      rename: () => ask("POST", `/containers/${name}/rename?name=${other}`),
+      update: () => this.#write(id, 100 + at),
+      inspect: () => this.read(id),
+      remove: () => ask("DELETE", `/containers/${name}`),
+      "remove by force": () => ask("DELETE", `/containers/${name}?force=1`),
+    };
+    const chosen = Object.keys(verbs)[this.#random(Object.keys(verbs).length)] as keyof typeof verbs;
+    return { verb: chosen, status: (await verbs[chosen]()).status };
+  }
+
+  async #write(id: string, value: number): Promise<{ status: number }> {
+    const beginMs = performance.now();
+    const { status } = await ask("POST", `/containers/${id}/update`, { CpuShares: value });
+    // One that was refused has changed nothing: a read that finds its value fails.
+    if (status === 200) this.accesses.get(id)?.push({ kind: "write", value, beginMs, endMs: performance.now() });
+    return { status };
+  }
+
+  async read(id: string): Promise<{ status: number }> {
+    const beginMs = performance.now();
+    const { status, body } = await ask("GET", `/containers/${id}/json`);
+    const endMs = performance.now();
+    if (status === 200)
+      this.accesses
+        .get(id)
+        ?.push({ kind: "read", value: (JSON.parse(body) as Found).HostConfig.CpuShares, beginMs, endMs });
+    return { status };
+  }
+}
 
 /**
  * Unix time in s, of a millisecond in which nothing has happened yet: the engine's clock of events has milliseconds, and the
@@ -75,67 +103,71 @@ async function nextMillisecond(): Promise<number> {
   return Date.now() / 1000;
 }
 
+async function eventsSince(since: number): Promise<Event[]> {
+  const until = Date.now() / 1000 + 0.05;
+  const asked = { since: since.toFixed(6), until: until.toFixed(6), filters: { type: ["container"] } };
+  const events: Event[] = [];
+  for await (const line of await product().engine.system.events(asked)) events.push(JSON.parse(line) as Event);
+  return events;
+}
+
 test.each(Array.from({ length: rounds }, (_, i) => i + 1))(
   "round %d",
   async (seed) => {
     const since = await nextMillisecond();
-    const random = randomOf(seed);
+    const ids: string[] = [];
     for (const name of names)
-      await ask("POST", `/containers/create?name=${name}`, { Image: "host", Cmd: ["sleep", "1000"] });
-    const calls = await Promise.all(Array.from({ length: count }, () => callOne(random)));
+      ids.push((JSON.parse((await ask("POST", `/containers/create?name=${name}`, made)).body) as { Id: string }).Id);
+    const round = new Round(seed, ids);
+    const calls = await Promise.all(Array.from({ length: count }, (_, at) => round.callOne(at)));
 
     // Each was answered with what it did, or why not.
     expect(calls.filter(({ status }) => ![200, 201, 204, 304, 400, 404, 409].includes(status))).toEqual([]);
+    const done = (...verbs: string[]): number =>
+      calls.filter(({ verb, status }) => verbs.includes(verb) && status < 300).length;
 
     // As many are there as were made and not removed.
     const containers = await product().engine.containers.list({ all: true });
-    const done = (verb: string): number =>
-      calls.filter((call) => call.verb.startsWith(verb) && call.status < 300).length;
-    expect(containers.length).toBe(names.length + done("create") - done("remove"));
-    expect(new Set(containers.map(({ Names }) => Names[0])).size).toBe(containers.length);
-
-    for (const { Id } of containers) {
-      const { body } = await ask("GET", `/containers/${Id}/json`);
-      const { State, HostConfig } = JSON.parse(body) as {
-        State: { Running: boolean; Paused: boolean; Pid: number; Status: string };
-        HostConfig: { CpuShares: number };
-      };
-      // A state is true, and an update that was acknowledged is there, or a later one is.
+    const removed = done("remove", "remove by force");
+    expect(containers.length).toBe(names.length + done("create") - removed);
+    const found = await Promise.all(containers.map(({ Id }) => inspect(Id)));
+    for (const { State } of found)
       expect([State.Status, State.Running]).toEqual([State.Status, existsSync(`/proc/${State.Pid || "none"}`)]);
-      const shares = calls
-        .filter((call) => call.shares !== undefined && call.status === 200)
-        .map((call) => call.shares);
-      expect([0, ...shares]).toContain(HostConfig.CpuShares);
-    }
 
-    // The history of each container is one that a container can have.
-    const until = Date.now() / 1000 + 0.05;
-    const lines: string[] = [];
-    for await (const line of await product().engine.system.events({
-      since: since.toFixed(6),
-      until: until.toFixed(6),
-      filters: { type: ["container"] },
-    }))
-      lines.push(line);
-    const states = new Map<string, string>();
-    for (const line of lines) {
-      const { Action, Actor } = JSON.parse(line) as { Action: string; Actor: { ID: string } };
-      const state = states.get(Actor.ID);
-      if (Action === "create") {
-        expect([Action, state]).toEqual(["create", undefined]);
-        states.set(Actor.ID, "made");
-      } else if (Action === "destroy" || Action in becomes) {
-        const possible = next[state ?? ""] ?? [];
-        expect({ id: Actor.ID.slice(0, 6), state, Action, possible }).toEqual({
-          id: Actor.ID.slice(0, 6),
-          state,
-          Action,
-          possible: expect.arrayContaining([Action]),
-        });
-        states.set(Actor.ID, becomes[Action] ?? "gone");
-      }
-    }
-    for (const { Id } of containers) await product().engine.containers.remove(Id, { force: true });
+    // The history has what was answered, once each.
+    const events = await eventsSince(since);
+    const told = (action: string): number => events.filter(({ Action }) => Action === action).length;
+    expect({
+      create: told("create"),
+      destroy: told("destroy"),
+      rename: told("rename"),
+      update: told("update"),
+      pause: told("pause"),
+      restart: told("restart"),
+      start: told("start"),
+    }).toEqual({
+      create: names.length + done("create"),
+      destroy: removed,
+      rename: done("rename"),
+      update: done("update"),
+      pause: done("pause"),
+      restart: done("restart"),
+      start: done("start", "restart"),
+    });
+    expectPossibleLives(events);
+    const namesNow = [...namesAfter(events)].sort();
+    expect(found.map(({ Id, Name }) => [Id, Name.slice(1)] as [string, string]).sort()).toEqual(namesNow);
+
+    // No update is lost, not by an engine's death either.
+    for (const id of ids) await round.read(id);
+    product().killEngine();
+    product().disconnect();
+    await product().ok("ps");
+    for (const id of ids) await round.read(id);
+    for (const id of ids) expectNoLostUpdate(0, round.accesses.get(id) ?? []);
+    const after = await product().engine.containers.list({ all: true });
+    expect(after.map(({ Id, Names }) => [Id, Names[0]?.slice(1)] as [string, string]).sort()).toEqual(namesNow);
+    for (const { Id } of after) await product().engine.containers.remove(Id, { force: true });
   },
   120_000,
 );

@@ -51,7 +51,7 @@ export function relay(
   let leaving: Leaving = "ended";
   const finish = (): void => {
     monitor.destroy();
-    if (!client.destroyed) client.end();
+    letGo(client);
     finished.resolve(leaving);
   };
   const session = { over: finished.promise, allPassedOn: () => allRead(monitor) };
@@ -80,6 +80,19 @@ export function relay(
   client.on("end", () => monitor.end());
   if (client.readableEnded) monitor.end();
   return session;
+}
+
+/** So long a client that has all of its output may take to end its own half. */
+const LAST_WORDS_MS = 5000;
+
+/**
+ * It is given what is on its way to it. What it still sends is read, for nobody: unread, its end would never be seen, and a close
+ * would be an error to it.
+ */
+export function letGo(client: Duplex): void {
+  if (client.destroyed || client.writableEnded) return;
+  client.resume();
+  client.end(() => setTimeout(() => client.destroy(), LAST_WORDS_MS).unref());
 }
 
 /** Resolves when `stream` has ended and what came before went on its way; or when who takes it is behind. */

@@ -7,7 +7,7 @@ import { settlesWithin } from "../../base/in-time.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import { type LogQuery, readLog } from "../logs/log-reader.ts";
 import { logSettingsOf } from "../logs/log-settings.ts";
-import { type AttachRequest, relay, type Session, streamsOf } from "./attach-session.ts";
+import { type AttachRequest, letGo, relay, type Session, streamsOf } from "./attach-session.ts";
 import type { ContainerProcess } from "./container-process.ts";
 
 /** So long the end of a program waits for its output to be on its way, should the monitor not say that there is no more. */
@@ -65,7 +65,7 @@ export class ContainerIo {
       });
     } else {
       if (request.logs) await this.#replay(request, client, undefined);
-      client.end();
+      letGo(client);
       return;
     }
     await arrival.done.promise;
@@ -86,7 +86,7 @@ export class ContainerIo {
   /** No start came of it. */
   dismiss(arrivals: readonly Arrival[]): void {
     for (const { client, done } of arrivals) {
-      client.end();
+      letGo(client);
       done.resolve();
     }
   }
@@ -115,7 +115,7 @@ export class ContainerIo {
     const attachment = await process.attach(streamsOf(request), request.logs);
     if (request.logs) await this.#replay(request, client, attachment);
     if (!request.stream) {
-      client.end();
+      letGo(client);
       attachment.stream.destroy();
       done.resolve();
       return;
