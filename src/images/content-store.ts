@@ -90,12 +90,21 @@ export class ContentStore {
   }
 
   /** A small blob, hashed again. @throws {OrlopError} blob_unknown, digest_mismatch, size_mismatch */
-  async read(digest: Digest, limitBytes: number): Promise<Uint8Array> {
-    const size = await this.sizeOf(digest);
+  read(digest: Digest, limitBytes: number): Promise<Uint8Array> {
+    return this.#read(this.pathOf(digest), digest, limitBytes);
+  }
+
+  /** The same, of one whose last byte has come, though the disk may not have it yet. */
+  readArriving(digest: Digest, limitBytes: number): Promise<Uint8Array> {
+    return this.#read(this.ingestPathOf(digest), digest, limitBytes).catch(() => this.read(digest, limitBytes));
+  }
+
+  async #read(path: string, digest: Digest, limitBytes: number): Promise<Uint8Array> {
+    const size = await sizeOf(path);
     if (size === undefined) throw OrlopError.of("blob_unknown", { digest });
     if (size > limitBytes)
       throw OrlopError.of("size_mismatch", { what: `blob ${digest}`, expected: limitBytes, actual: `${size}` });
-    const bytes = await readFile(this.pathOf(digest));
+    const bytes = await readFile(path);
     const actual = digestOfHex(createHash("sha256").update(bytes).digest("hex"));
     if (actual !== digest) throw OrlopError.of("digest_mismatch", { what: "a stored blob", expected: digest, actual });
     return bytes;

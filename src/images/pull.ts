@@ -119,14 +119,36 @@ async function fromFirst<T>(
   return ask(last);
 }
 
-async function fetchConfig(
+/** stored: the configuration is in the store. */
+interface ComingConfig {
+  readonly config: Promise<ImageConfig>;
+  readonly stored: Promise<unknown>;
+}
+
+/** It is read as soon as its bytes are there: layers need not wait until the disk has it. */
+function fetchConfig(
   { reference, fetcher, store, sessions }: PullOptions,
   { config, layers }: Manifest,
   signal: AbortSignal,
-): Promise<ImageConfig> {
-  await fetcher.fetch(config, { sessions, signal });
-  const raw = await store.read(config.digest, configMax);
-  return parseImageConfig(raw, config.digest, layers.length, familiarReference(reference));
+): ComingConfig {
+  const whole = Promise.withResolvers<void>();
+  const onProgress = (doneBytes: number): void => {
+    if (doneBytes === config.size) whole.resolve();
+  };
+  const stored = fetcher.fetch(config, { sessions, onProgress, signal });
+  const read = async (): Promise<Uint8Array> => {
+    await Promise.race([whole.promise, stored]);
+    try {
+      return await store.readArriving(config.digest, configMax);
+    } catch {
+      await stored; // it was not what was asked for, which this says; or it came a second time
+      return store.read(config.digest, configMax);
+    }
+  };
+  const parsed = read().then((raw) =>
+    parseImageConfig(raw, config.digest, layers.length, familiarReference(reference)),
+  );
+  return { config: parsed, stored };
 }
 
 /** Configuration and layers, side by side: they are one way to the registry and back less than one after the other. */
@@ -139,11 +161,12 @@ async function fetchImage(
   // one failure ends the other downloads of this pull; what they brought stays for the next
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  const coming = fetchConfig(options, manifest, signal).then((config): PulledImage => {
+  const { config, stored } = fetchConfig(options, manifest, signal);
+  const coming = config.then((config): PulledImage => {
     const target = descriptorOf(documents[0] ?? manifest, manifest === documents[0] ? config.platform : undefined);
     return { target, documents, manifest, config };
   });
-  coming.catch((error) => stop.abort(error));
+  for (const part of [coming, stored]) part.catch((error) => stop.abort(error));
   const one = async (layer: Descriptor, position: number): Promise<void> => {
     const given = { layer, position, signal };
     const verified = Promise.withResolvers<void>();
@@ -169,14 +192,15 @@ async function fetchImage(
     }
     if ((await early) !== "done") await onLayer?.({ ...given, image: await coming });
   };
-  const results = await Promise.allSettled(
-    manifest.layers.map((layer, position) =>
+  const results = await Promise.allSettled([
+    stored,
+    ...manifest.layers.map((layer, position) =>
       one(layer, position).catch((error) => {
         stop.abort(error);
         throw error;
       }),
     ),
-  );
+  ]);
   options.signal?.throwIfAborted();
   // the first cause, not the aborts that it made
   const failed = results.find((result) => result.status === "rejected");

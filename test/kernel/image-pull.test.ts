@@ -208,6 +208,29 @@ kernelTest(
   },
 );
 
+kernelTest("a layer is unpacked before the disk has the configuration", [...needs], async (scratch) => {
+  const { registry, puller, layers, pull, unpackedCount } = await setUp(scratch);
+  const {
+    config,
+    layers: [digest = "" as Digest],
+  } = registry.addImage("1", [tarOf(scratch, { a: "first" })]);
+  const fetch = puller.fetcher.fetch.bind(puller.fetcher);
+  const synced = Promise.withResolvers<void>();
+  puller.fetcher.fetch = async (blob, options) => {
+    const came = await fetch(blob, options);
+    if (blob.digest === config) await synced.promise;
+    return came;
+  };
+  let isOver = false;
+  const pulled = pull("1").then(() => {
+    isOver = true;
+  });
+  await waitUntil(() => unpackedCount() === 1 && existsSync(layers.pathOf(digest)), 5000, "the layer");
+  expect(isOver).toBe(false);
+  synced.resolve();
+  await pulled;
+});
+
 kernelTest(
   "a beginning that was damaged on the disk is unpacked for nothing, and then the right one",
   [...needs],
