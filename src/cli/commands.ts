@@ -8,6 +8,11 @@ const aliases = { list: "ls", remove: "rm" } as const;
 export const orlop: Group<CliContext> = {
   summary: "Containers as with Docker, with no daemon to set up.",
   absent: absentCommands,
+  examples: [
+    "orlop run --rm -it host bash   a shell in a container",
+    "orlop explain                  what a container is",
+    "orlop doctor                   what this machine can and cannot do",
+  ],
   commands: {
     run: () => import("./run.ts").then((file) => file.run),
     create: () => import("./create.ts").then((file) => file.create),

@@ -18,8 +18,8 @@ export const containerFlags = {
   quiet: { type: "switch", short: "q", help: "Say nothing while the image is pulled" },
   platform: { type: "text", value: "OS/ARCHITECTURE", help: "Platform of the image" },
 
-  // the process
   env: {
+    heading: "The process",
     type: "list",
     short: "e",
     value: "KEY=VALUE",
@@ -51,10 +51,16 @@ export const containerFlags = {
   },
   label: { type: "list", short: "l", value: "KEY=VALUE", help: "Set a label" },
   labelFile: { type: "list", value: "FILE", help: "Read labels from a file" },
+  annotation: { type: "list", value: "KEY=VALUE", help: "Annotation of its runtime specification" },
   init: { type: "switch", help: "Run an init that forwards signals and reaps processes" },
 
-  // files
-  volume: { type: "list", short: "v", value: "SOURCE:TARGET[:OPTIONS]", help: "Bind a directory or a volume" },
+  volume: {
+    heading: "Files",
+    type: "list",
+    short: "v",
+    value: "SOURCE:TARGET[:OPTIONS]",
+    help: "Bind a directory or a volume",
+  },
   mount: { type: "list", value: "type=TYPE,...", help: "Mount a file system, a directory or a volume" },
   volumesFrom: { type: "list", value: "CONTAINER[:ro]", help: "Mount what another container has mounted" },
   volumeDriver: { type: "text", value: "DRIVER", help: "Driver for new volumes: local" },
@@ -63,8 +69,13 @@ export const containerFlags = {
   shmSize: { type: "size", help: "Size of /dev/shm" },
   device: { type: "list", value: "DEVICE[:TARGET[:rwm]]", help: "Give the container a device" },
 
-  // namespaces
-  hostname: { type: "text", short: "h", value: "NAME", help: "Host name of the container" },
+  hostname: {
+    heading: "Names, networks and other namespaces",
+    type: "text",
+    short: "h",
+    value: "NAME",
+    help: "Host name of the container",
+  },
   domainname: { type: "text", value: "NAME", help: "NIS domain name of the container" },
   network: {
     type: "list",
@@ -91,6 +102,7 @@ export const containerFlags = {
     help: "An additional address, of 169.254.0.0/16 or fe80::/10",
   },
   link: { type: "list", value: "CONTAINER[:NAME]", help: "A name for another container, which only this one knows" },
+  addHost: { type: "list", value: "NAME:ADDRESS", help: "A line for its /etc/hosts" },
   dns: { type: "list", value: "ADDRESS", help: "Name server to ask instead of this machine's" },
   dnsSearch: { type: "list", value: "DOMAIN", help: "Search domain for short names; . for none" },
   dnsOption: { type: "list", value: "OPTION", help: "Option of the resolver, e.g. ndots:2" },
@@ -104,8 +116,11 @@ export const containerFlags = {
   cgroupns: { type: "text", choices: ["private", "host"], help: "Cgroup namespace" },
   sysctl: { type: "list", value: "KEY=VALUE", help: "Set a kernel parameter of the container's namespaces" },
 
-  // rights
-  privileged: { type: "switch", help: "Give the container all capabilities and devices, and hide nothing" },
+  privileged: {
+    heading: "Rights",
+    type: "switch",
+    help: "Give the container all capabilities and devices, and hide nothing",
+  },
   capAdd: { type: "list", value: "CAPABILITY", help: "Add a capability" },
   capDrop: { type: "list", value: "CAPABILITY", help: "Drop a capability" },
   securityOpt: {
@@ -114,8 +129,7 @@ export const containerFlags = {
     help: "Security option: seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined",
   },
 
-  // limits
-  memory: { type: "size", short: "m", help: "Memory limit" },
+  memory: { heading: "Limits", type: "size", short: "m", help: "Memory limit" },
   memorySwap: { type: "size", unlimited: true, help: "Limit of memory and swap together; -1: unlimited swap" },
   memoryReservation: { type: "size", help: "Memory that the container keeps when memory is scarce" },
   cpus: { type: "text", value: "CPUS", help: "CPU time that the container may use, in CPUs, e.g. 1.5" },
@@ -150,12 +164,12 @@ export const containerFlags = {
   },
   cgroupParent: { type: "text", value: "CGROUP", help: "Parent of the container's cgroup" },
 
-  // names
-  addHost: { type: "list", value: "NAME:ADDRESS", help: "A line for its /etc/hosts" },
-  annotation: { type: "list", value: "KEY=VALUE", help: "Annotation of its runtime specification" },
-
-  // logs
-  logDriver: { type: "text", value: "DRIVER", help: "Where the output is kept: json-file, local or none" },
+  logDriver: {
+    heading: "The log",
+    type: "text",
+    value: "DRIVER",
+    help: "Where the output is kept: json-file, local or none",
+  },
   logOpt: { type: "list", value: "KEY=VALUE", help: "Option of the log, e.g. max-size=10m" },
 
   // what Docker has, and this version has not

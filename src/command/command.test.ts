@@ -117,6 +117,22 @@ Examples:
   );
 });
 
+test("many flags stand under headings, in columns of one width", () => {
+  const flags = {
+    first: { type: "switch", help: "One" },
+    muchLonger: { type: "switch", heading: "Others", help: "Two" },
+    third: { type: "switch", help: "Three" },
+  } as const;
+  expect(commandHelp({ ...kill, flags }, "orlop kill")).toContain(`
+Flags:
+      --first        One
+
+Others:
+      --much-longer  Two
+      --third        Three
+`);
+});
+
 test("a group's help lists its commands and inner groups", async () => {
   expect(await groupHelp(program, "orlop", {})).toBe(
     `Containers.

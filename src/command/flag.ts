@@ -7,6 +7,8 @@ interface Described {
   readonly help: string;
   /** The value's name in help, e.g. "SIGNAL"; by default from the type. */
   readonly value?: string;
+  /** This flag and those behind it stand under a heading of their own in help, until the next one. */
+  readonly heading?: string;
   /** Works, but help and docs leave it out. */
   readonly hidden?: boolean;
 }

@@ -12,7 +12,7 @@ export function commandHelp<Context>(command: Command<Context>, path: string): s
     wrap(command.summary),
     usage.join(" "),
     wrap(command.description),
-    block("Flags:", flagRows(command.flags)),
+    ...flagBlocks(command.flags),
     lines("Examples:", command.examples),
   ]);
 }
@@ -31,16 +31,23 @@ export async function groupHelp<Context>(group: Group<Context>, path: string, fl
     wrap(group.summary),
     `Usage: ${path} [FLAGS] COMMAND`,
     block("Commands:", rows),
-    block("Flags:", flagRows(flags)),
+    ...flagBlocks(flags),
+    lines("To begin with:", group.examples ?? []),
     `${path} COMMAND --help says more about a command.`,
   ]);
 }
 
 type Row = readonly [left: string, right: string];
 
-/** The flags that help shows, one row each: `-e, --env LIST`, what it does. */
-function flagRows(flags: Flags): readonly Row[] {
-  return visibleFlags(flags).map(([key, flag]) => [flagUsage(key, flag), flagMeaning(flag)]);
+/** The flags that help shows, one row each: `-e, --env LIST`, what it does. Where there are many they have headings. */
+function flagBlocks(flags: Flags): readonly string[] {
+  const groups: { readonly title: string; readonly rows: Row[] }[] = [{ title: "Flags:", rows: [] }];
+  for (const [key, flag] of visibleFlags(flags)) {
+    if (flag.heading !== undefined) groups.push({ title: `${flag.heading}:`, rows: [] });
+    groups.at(-1)?.rows.push([flagUsage(key, flag), flagMeaning(flag)]);
+  }
+  const width = leftWidth(groups.flatMap(({ rows }) => rows));
+  return groups.map(({ title, rows }) => block(title, rows, width));
 }
 
 /** The flags that help and docs show. */
@@ -74,10 +81,14 @@ function lines(title: string, rows: readonly string[]): string {
   return rows.length === 0 ? "" : [title, ...rows.map((row) => `  ${row}`)].join("\n");
 }
 
+/** Of the left column; what is longer has a line of its own. */
+function leftWidth(rows: readonly Row[]): number {
+  return Math.min(34, Math.max(...rows.map(([text]) => text.length)));
+}
+
 /** Rows in two columns; the right one wraps under itself. */
-function block(title: string, rows: readonly Row[]): string {
+function block(title: string, rows: readonly Row[], left = leftWidth(rows)): string {
   if (rows.length === 0) return "";
-  const left = Math.min(34, Math.max(...rows.map(([text]) => text.length)));
   const indent = `\n${" ".repeat(left + 4)}`;
   const shown = rows.map(([name, meaning]) => {
     const text = wrap(meaning, widthColumns - left - 4).replaceAll("\n", indent);

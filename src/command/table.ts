@@ -9,6 +9,8 @@ export type Loader<Context> = () => Promise<Command<Context>>;
 export interface Group<Context> {
   readonly summary: string;
   readonly commands: Table<Context>;
+  /** Where to begin. */
+  readonly examples?: readonly string[];
   /** Names that are no commands here and that people try, each with what to do instead. */
   readonly absent?: Readonly<Record<string, string>>;
   /** Other names of its commands, which help leaves out: the commands' own by them. */
