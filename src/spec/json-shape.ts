@@ -49,24 +49,33 @@ export function asTruth(value: unknown, at: string): boolean {
   return value;
 }
 
+const entriesMax = 10_000;
+
+function checkCount(count: number, most: number, at: string): void {
+  if (count > most) throw new ShapeFault(`${at} has ${count} entries, and at most ${most} are allowed`);
+}
+
 /** A list of at most `most` entries, each read by `read`. */
 export function asList<T>(value: unknown, at: string, most: number, read: (value: unknown, at: string) => T): T[] {
   if (!Array.isArray(value)) throw new ShapeFault(`${at} is not a list`);
-  if (value.length > most) throw new ShapeFault(`${at} has ${value.length} entries, and at most ${most} are allowed`);
+  checkCount(value.length, most, at);
   return value.map((entry, i) => read(entry, `${at}[${i}]`));
 }
 
 export function asTextList(value: unknown, at: string): string[] {
-  return asList(value, at, 10_000, asText);
+  return asList(value, at, entriesMax, asText);
+}
+
+/** The names in a table, in which Go writes a set. */
+export function asKeys(value: unknown, at: string, most: number = entriesMax): string[] {
+  const keys = Object.keys(asObject(value, at));
+  checkCount(keys.length, most, at);
+  return keys.map((key) => asText(key, `a name in ${at}`));
 }
 
 export function asTextMap(value: unknown, at: string): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(asObject(value, at)).map(([key, text]) => [
-      asText(key, `a name in ${at}`),
-      asText(text, `${at}.${key}`),
-    ]),
-  );
+  const object = asObject(value, at);
+  return Object.fromEntries(asKeys(object, at).map((key) => [key, asText(object[key], `${at}.${key}`)]));
 }
 
 /** `{key: value}` when the object has the field (null counts as absent), else nothing: for spreading. */

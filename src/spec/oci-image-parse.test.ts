@@ -68,7 +68,16 @@ describe("manifests", () => {
   });
 });
 
+const many = (count: number, value: unknown) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`/${at}`, value]));
+
 describe("configurations", () => {
+  test("a range of ports is as many entries", () => {
+    const config = { ExposedPorts: many(10_001, {}) };
+    const raw = bytes({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [digest] }, config });
+    expect(parseImageConfig(raw, digest, 1, "x").config.ExposedPorts).toHaveLength(10_001);
+  });
+
   const document = { os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [digest] } };
 
   test("what Docker writes is read: sets as objects, null for absent", () => {
@@ -89,6 +98,8 @@ describe("configurations", () => {
     ["a variable with a NUL", { ...document, config: { Env: ["A=1\0B=2"] } }, 1, "Env[0] has a NUL"],
     ["a volume with a NUL", { ...document, config: { Volumes: { "/v\0": {} } } }, 1, "a name in Volumes has a NUL"],
     ["a label's name with a NUL", { ...document, config: { Labels: { "a\0": "b" } } }, 1, "a name in Labels has a NUL"],
+    ["very many labels", { ...document, config: { Labels: many(10_001, "") } }, 1, "Labels has 10001 entries"],
+    ["very many volumes", { ...document, config: { Volumes: many(10_001, {}) } }, 1, "Volumes has 10001 entries"],
     ["no architecture", { ...document, architecture: undefined }, 1, "architecture is not a text"],
   ])("%s is refused", (_, value, layers, words) => {
     expect(() => parseImageConfig(bytes(value), digest, layers, "x")).toThrow(words);

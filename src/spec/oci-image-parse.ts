@@ -3,6 +3,7 @@ import { OrlopError } from "../base/errors.ts";
 import { type Digest, parseDigest } from "./digest.ts";
 import {
   asCount,
+  asKeys,
   asList,
   asObject,
   asText,
@@ -172,12 +173,17 @@ function asHistory(value: unknown, at: string): HistoryEntry[] {
   });
 }
 
+/** A range is written as each of its ports, and every port may be there, for each protocol. */
+function asPorts(value: unknown, at: string): string[] {
+  return asKeys(value, at, 3 * 65_536);
+}
+
 /** What an image says of its containers. @throws {ShapeFault} */
 export function asContainerDefaults(value: unknown, at: string): ContainerDefaults {
   const object = asObject(value, at);
   return {
     ...optional(object, "User", "User", asText),
-    ...optional(object, "ExposedPorts", "ExposedPorts", asKeys),
+    ...optional(object, "ExposedPorts", "ExposedPorts", asPorts),
     ...optional(object, "Env", "Env", asTextList),
     ...optional(object, "Entrypoint", "Entrypoint", asTextList),
     ...optional(object, "Cmd", "Cmd", asTextList),
@@ -189,11 +195,6 @@ export function asContainerDefaults(value: unknown, at: string): ContainerDefaul
     ...optional(object, "Shell", "Shell", asTextList),
     ...optional(object, "Healthcheck", "Healthcheck", asHealthcheck),
   };
-}
-
-/** Go writes a set as an object with empty values. */
-function asKeys(value: unknown, at: string): string[] {
-  return Object.keys(asObject(value, at)).map((key) => asText(key, `a name in ${at}`));
 }
 
 function asHealthcheck(value: unknown, at: string): Healthcheck {
