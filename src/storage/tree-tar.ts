@@ -12,6 +12,8 @@ export interface TreeTarOptions {
   readonly nameOf: (path: string, node: TreeNode) => string | undefined;
   /** Whiteouts and opaque directories as image layers have them (OCI image-spec layer.md), instead of what is in the tree. */
   readonly isLayer?: boolean;
+  /** Of the first names of files that have several: so much is remembered. */
+  readonly namesMaxBytes?: number;
 }
 
 /** From so many bytes of holes on a file is written as sparse: not every reader knows them, and below it hardly matters. */
@@ -53,7 +55,7 @@ export class TreeTar {
   #pieces: Piece[] = [];
   /** The first name of a file that has several; where they were too many or too long, the others are files of their own. */
   readonly #names = new Map<string, string>();
-  #namesLeft = namesMaxBytes;
+  #namesLeft: number;
   #node: TreeNode | undefined;
   #name: string | undefined;
   #xattrs: [ByteString, Uint8Array][] = [];
@@ -70,6 +72,7 @@ export class TreeTar {
 
   constructor(options: TreeTarOptions) {
     this.#options = options;
+    this.#namesLeft = options.namesMaxBytes ?? namesMaxBytes;
   }
 
   take(record: TreeRecord): void {
