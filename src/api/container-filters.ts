@@ -1,6 +1,7 @@
 /** `ps --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
 
 import { OrlopError } from "../base/errors.ts";
+import { Pattern } from "../base/pattern.ts";
 import type { Container } from "../engine/containers/container.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
 import { networkModeOf } from "../engine/networks/network-mode.ts";
@@ -160,9 +161,9 @@ function hasPort(ports: object, range: string): boolean {
   });
 }
 
-function namePattern(text: string): RegExp {
+function namePattern(text: string): Pattern {
   try {
-    return new RegExp(text);
+    return new Pattern(text);
   } catch (error) {
     throw OrlopError.of("bad_filter", { filter: `name=${text}`, expected: "a regular expression" }, error);
   }

@@ -1,6 +1,7 @@
 /** `images --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
 
 import { OrlopError } from "../base/errors.ts";
+import { Pattern } from "../base/pattern.ts";
 import { parseTime } from "../base/point-in-time.ts";
 import type { ImageRecord, NameRecord } from "../engine/images/image-record.ts";
 import type { ImageRow, ImageTable } from "../engine/images/image-table.ts";
@@ -73,13 +74,13 @@ function limitOf(
   return values === undefined ? undefined : choose(...values.map((value) => createdMsOf(table.get(value))));
 }
 
-function matches({ reference }: NameRecord, patterns: readonly RegExp[]): boolean {
+function matches({ reference }: NameRecord, patterns: readonly Pattern[]): boolean {
   const parsed = parseReference(reference);
   return patterns.some((pattern) => pattern.test(familiarReference(parsed)) || pattern.test(familiarName(parsed)));
 }
 
 /** Go's path.Match: `*` and `?` stop at slashes, `[a-z]` is a class, a backslash takes the next character as it is. */
-function globPattern(glob: string): RegExp {
+function globPattern(glob: string): Pattern {
   const refuse = (): OrlopError =>
     OrlopError.of("bad_value", { what: "reference filter", value: glob, expected: "a pattern such as alpine:3.*" });
   const source = glob.replace(/\\(.)|\[(\^?)([^\]]+)\]|[\s\S]/g, (part, escaped, negated, characters) => {
@@ -90,7 +91,7 @@ function globPattern(glob: string): RegExp {
     return RegExp.escape(part);
   });
   try {
-    return new RegExp(`^${source}$`);
+    return new Pattern(`^${source}$`);
   } catch {
     throw refuse(); // a class whose end is before its beginning
   }

@@ -1,6 +1,7 @@
 /** What the options labels, env and tag add to each record of a json-file log. */
 
 import { OrlopError } from "../../base/errors.ts";
+import { Pattern } from "../../base/pattern.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import { hostImageId } from "../images/host-image.ts";
 
@@ -54,9 +55,9 @@ function chosen(
   );
 }
 
-function patternOf(text: string, option: string): RegExp {
+function patternOf(text: string, option: string): Pattern {
   try {
-    return new RegExp(text);
+    return new Pattern(text);
   } catch (error) {
     throw OrlopError.of(
       "bad_value",
