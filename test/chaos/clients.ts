@@ -175,5 +175,9 @@ function oneRequest(world: World, kind: Kind, object: Promised) {
   if (object.presence === "absent" || dice < 0.1) return object.ask("present", () => kind.make(world, object.name));
   if (dice < 0.3) return object.ask("absent", () => kind.remove(world, object.name));
   const { ask, refusals } = world.random.pick(kind.uses);
-  return object.use(`use ${kind.uses.findIndex((use) => use.ask === ask)}`, () => ask(world, object.name), refusals);
+  return object.use(
+    `use ${kind.uses.findIndex((use) => use.ask === ask)} (${ask.name})`,
+    () => ask(world, object.name),
+    refusals,
+  );
 }

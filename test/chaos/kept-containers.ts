@@ -76,14 +76,8 @@ export const keptContainers: Kind = {
   uses: [
     { ask: start, refusals: [] },
     { ask: start, refusals: [] },
-    {
-      ask: ({ engine }, name) => changing(name, { kind: "ended" }, () => engine.containers.stop(name, 0)),
-      refusals: [],
-    },
-    {
-      ask: ({ engine }, name) => changing(name, { kind: "ended" }, () => engine.containers.kill(name)),
-      refusals: [409],
-    },
+    { ask: stop, refusals: [] },
+    { ask: kill, refusals: [409] },
     { ask: look, refusals: [] },
     { ask: look, refusals: [] },
     { ask: pauseAWhile, refusals: [409] },
@@ -110,6 +104,14 @@ async function start({ engine }: World, name: string): Promise<void> {
   kept.known = { kind: "started" };
   const { StartedAt } = await stateOf(engine, name);
   if (StartedAt === startedAt) kept.known = before;
+}
+
+function stop({ engine }: World, name: string): Promise<void> {
+  return changing(name, { kind: "ended" }, () => engine.containers.stop(name, 0));
+}
+
+function kill({ engine }: World, name: string): Promise<void> {
+  return changing(name, { kind: "ended" }, () => engine.containers.kill(name));
 }
 
 async function unpause(engine: EngineClient, name: string): Promise<void> {

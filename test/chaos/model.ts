@@ -16,9 +16,14 @@ const networkGone = /^network .* not found/;
 /** What is wrong when an engine answers as it must not. */
 export class Violation extends Error {}
 
+/** So many of the last requests are told with a violation. */
+const toldRequests = 12;
+
 export class Promised {
   readonly name: string;
   presence: Presence = "absent";
+  /** When each was asked and answered, what it was, how it ended. */
+  readonly #past: string[] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -26,7 +31,7 @@ export class Promised {
 
   /** The request makes it, or takes it away. */
   async ask(target: "present" | "absent", request: () => Promise<unknown>): Promise<Answered> {
-    const answer = await answered(request);
+    const answer = await this.#answered(`be ${target}`, request);
     if (answer.kind === "lost") {
       if (this.presence !== target) this.presence = "either";
       return "lost";
@@ -45,7 +50,7 @@ export class Promised {
 
   /** The request needs it to be there. @param what it asks for @param refusals what may be answered although it is. */
   async use(what: string, request: () => Promise<unknown>, refusals: readonly number[]): Promise<Answered> {
-    const answer = await answered(request);
+    const answer = await this.#answered(what, request);
     if (answer.kind === "lost") return "lost";
     if (answer.kind === "done") {
       if (this.presence === "absent") throw new Violation(`${this.name} was removed, and answers`);
@@ -61,6 +66,22 @@ export class Promised {
     if (!refusals.includes(answer.status))
       throw new Violation(`${this.name}: ${what}: status ${answer.status}: ${answer.message}`);
     return "refused";
+  }
+
+  async #answered(what: string, request: () => Promise<unknown>): Promise<Answer> {
+    const asked = new Date().toISOString();
+    const note = (how: string): void => {
+      this.#past.push(`${asked} to ${new Date().toISOString()}: ${what}: ${how}`);
+      if (this.#past.length > toldRequests) this.#past.shift();
+    };
+    try {
+      const answer = await answered(request);
+      note(answer.kind === "refused" ? `${answer.status} ${answer.message}` : answer.kind);
+      return answer;
+    } catch (error) {
+      note("violated");
+      throw error instanceof Violation ? new Violation(`${error.message}\n${this.#past.join("\n")}`) : error;
+    }
   }
 }
 
