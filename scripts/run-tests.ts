@@ -18,6 +18,9 @@ const testMs = 120_000;
 /** So long what a run said at last may take to come, once it has ended. */
 const reportMs = 5000;
 
+/** After so long without a word, how far it is. */
+const quietMs = 10_000;
+
 /** Cheap ones first, so that a plain mistake shows early. A folder that is not named here comes after these. */
 const firstFolders = ["src", "test", "test/conformance", "test/kernel"];
 
@@ -51,10 +54,14 @@ function parseTally(output: string, exitCode: number): Tally {
   return { ...tally, failed: tally.failed + errors };
 }
 
+/** Lines of bun's report that say nothing a person waits for: a test that passed or was skipped, and the files' names. */
+const quietly = /^\((pass|skip|todo)\) /;
+const ofFile = /^(|\S+\.test\.ts:)$/;
+
 async function runFolder(folder: string): Promise<Tally> {
   console.log(`\n── ${folder} ──`);
   const began = performance.now();
-  const child = Bun.spawn([bun, "test", "--only-failures", `--timeout=${testMs}`, ...filesOf(folder)], {
+  const child = Bun.spawn([bun, "test", `--timeout=${testMs}`, ...filesOf(folder)], {
     cwd: root,
     stdin: "ignore",
     stdout: "inherit",
@@ -62,19 +69,33 @@ async function runFolder(folder: string): Promise<Tally> {
     env: { ...process.env, NO_COLOR: "1" },
   });
   const report = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
   let output = "";
+  let passed = 0;
+  let line = "";
+  const say = (text: string): void => {
+    process.stdout.write(text);
+    quiet.refresh();
+  };
+  const quiet = setInterval(() => console.log(`${folder}: ${passed} passed so far (${seconds()} s)`), quietMs);
   const read = async (): Promise<void> => {
     for (let next = await report.read(); !next.done; next = await report.read()) {
       output += next.value;
-      process.stdout.write(next.value);
+      const lines = (line + next.value).split("\n");
+      line = lines.pop() ?? "";
+      passed += lines.filter((one) => one.startsWith("(pass) ")).length;
+      const worth = lines.filter((one) => !quietly.test(one) && !ofFile.test(one));
+      if (worth.length > 0) say(`${worth.join("\n")}\n`);
     }
+    say(line);
   };
   // Not to its end alone: what a failed test left running may hold the pipe open for good.
   const exited = child.exited.then(() => Bun.sleep(reportMs));
   await Promise.race([read(), exited]);
   const tally = parseTally(output, await child.exited);
   void report.cancel();
-  console.log(`${folder}: ${formatTally(tally)} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+  clearInterval(quiet);
+  console.log(`${folder}: ${formatTally(tally)} (${seconds()} s)`);
   return tally;
 }
 
