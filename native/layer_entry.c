@@ -1,7 +1,4 @@
-/* The entry under way, and the way to it. Names come from a stranger's archive: every directory on the way is
- * opened by itself, never through a link, so no name leads out and no link is written through (posture rule 7). A component
- * at a time, not openat2: where links are refused anyway the walk is as safe, works on every kernel, and most entries lie in
- * the directory of the one before, which stays open. */
+/* The entry under way: it is completed when the next begins. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -56,52 +53,6 @@ int finish_entry(void) {
   return result;
 }
 
-int open_directory(int parent, const char *name) {
-  return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-bool below_root(const char *path, size_t size, char full[2 * PATH_MAX]) {
-  return snprintf(full, 2 * PATH_MAX, "%s/%.*s", layer.base, (int)size, path) < PATH_MAX;
-}
-
-static int follow_to(struct task *task, const char *path, size_t size) {
-  char full[2 * PATH_MAX];
-  if (!below_root(path, size, full)) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  return root_open(task, full, O_RDONLY | O_DIRECTORY);
-}
-
-int walk_to(struct task *task, const char *path, size_t size) {
-  char name[NAME_MAX + 1];
-  if (layer.follows && size > 0)
-    return follow_to(task, path, size);
-  int here = fcntl(layer.root, F_DUPFD_CLOEXEC, 0);
-  while (here >= 0 && size > 0) {
-    size_t length = 0;
-    while (length < size && path[length] != '/')
-      length++;
-    bool dots = length == 0 || (path[0] == '.' && (length == 1 || (length == 2 && path[1] == '.')));
-    int next = -1;
-    if (dots || length > NAME_MAX) {
-      errno = dots ? EINVAL : ENAMETOOLONG;
-    } else {
-      memcpy(name, path, length);
-      name[length] = 0;
-      next = open_directory(here, name);
-    }
-    here = close_after(here, next);
-    path += length;
-    size -= length;
-    if (size > 0) { /* the slash */
-      path++;
-      size--;
-    }
-  }
-  return here;
-}
-
 bool last_name(struct span path, size_t *start) {
   const char *text = (const char *)path.at;
   *start = path.size;
@@ -123,16 +74,8 @@ int begin_entry(struct task *task, struct span path) {
   if (!last_name(path, &start))
     return fail(task, errno, "%.200s", (const char *)path.at);
   size_t length = start > 0 ? start - 1 : 0;
-  if (layer.parent < 0 || strlen(layer.parent_path) != length || memcmp(layer.parent_path, path.at, length) != 0) {
-    int parent = walk_to(task, (const char *)path.at, length);
-    if (parent < 0)
-      return fail(task, errno, "the directory of %.200s", (const char *)path.at);
-    if (layer.parent >= 0)
-      close(layer.parent);
-    layer.parent = parent;
-    memcpy(layer.parent_path, path.at, length);
-    layer.parent_path[length] = 0;
-  }
+  if (way_to(task, (const char *)path.at, length) < 0)
+    return fail(task, errno, "the directory of %.200s", (const char *)path.at);
   memcpy(layer.name, path.at + start, path.size - start);
   layer.name[path.size - start] = 0;
   return 0;

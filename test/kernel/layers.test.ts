@@ -164,6 +164,29 @@ kernelTest("later entries take the place of earlier ones", [...needs], async ({ 
   expect(readFileSync(join(layer, "e/f"), "utf8")).toBe("inside");
 });
 
+kernelTest(
+  "entries lie where they belong, in whatever order they come, however deep",
+  [...needs],
+  async ({ directory }) => {
+    const deep = (depth: number): string => Array.from({ length: depth }, (_, i) => `d${i}/`).join("");
+    const depths = [100, 40, 99, 0, 63, 64, 65, 100, 66, 1, 130, 64];
+    const files = depths.map((depth, i) => ({ path: text(`${deep(depth)}f${i}`), content: `${i}` }));
+    const again = [
+      { path: text("ab/"), kind: "directory" as const },
+      { path: text("a/b/"), kind: "directory" as const },
+      { path: text("a/b"), content: "a file meanwhile" },
+      { path: text("ab/c"), content: "its neighbour" },
+      { path: text("a/b/"), kind: "directory" as const },
+      { path: text("a/b/c"), content: "in the new directory" },
+    ];
+    const layer = join(directory, "l");
+    await unpackArchive(archive(...files, ...again), { directory: layer });
+    for (const { path, content } of files) expect(readFileSync(join(layer, path), "utf8")).toBe(content);
+    expect(readFileSync(join(layer, "a/b/c"), "utf8")).toBe("in the new directory");
+    expect(readFileSync(join(layer, "ab/c"), "utf8")).toBe("its neighbour");
+  },
+);
+
 kernelTest("what the planner would refuse, the executor cannot do either", [...needs], async ({ directory }) => {
   const why = "a test";
   const outside = join(directory, "outside");
