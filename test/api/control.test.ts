@@ -167,9 +167,9 @@ test("limits change while it runs, and stay changed", async () => {
 });
 
 test.each([
-  [{ Memory: 512 << 20 }, 409, "Memory limit should be smaller than already set memoryswap limit"],
-  [{ CpuPeriod: 1000 }, 409, "CPU Period cannot be updated as NanoCPUs has already been set"],
-  [{ CpuQuota: 1000 }, 409, "CPU Quota cannot be updated as NanoCPUs has already been set"],
+  [{ Memory: 512 << 20 }, 409, ": Memory limit should be smaller than already set memoryswap limit"],
+  [{ CpuPeriod: 1000 }, 409, ": Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set"],
+  [{ CpuQuota: 1000 }, 409, ": Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set"],
   [{ Memory: 1000 }, 400, "Minimum memory limit allowed is 6MB"],
   [{ CpusetCpus: "999" }, 400, "Requested CPUs are not available - requested 999"],
   [{ Ulimits: [{ Name: "nofile", Soft: 1, Hard: 1 }] }, 501, "Ulimits is not supported"],

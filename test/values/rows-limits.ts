@@ -53,7 +53,7 @@ const limits = {
   CpusetCpus: limit(cpuLists, ["cpuset", "cpuset.cpus"], (list) => list.replace(/^0,1$/, "0-1").replace("0-0", "0")),
   CpusetMems: limit(["0", "0-0"], ["cpuset", "cpuset.mems"], () => "0"),
   BlkioWeight: limit(wholes(10, 1000), ["blkio", "blkio.bfq.weight"]),
-  PidsLimit: limit([-1, 0, ...wholes(2, 4_194_304)], ["pids", "pids.max"], (value) =>
+  PidsLimit: limit([-7, -1, 0, ...wholes(2, 4_194_304)], ["pids", "pids.max"], (value) =>
     value <= 0 ? "max" : String(value),
   ),
 } as const;

@@ -82,6 +82,8 @@ export const sharingRows: Readonly<Record<string, Row>> = {
       "seccomp=builtin",
       "apparmor=unconfined",
       "label=disable",
+      "label=type:svirt_t",
+      "apparmor=profile-of-another-machine",
       "systempaths=unconfined",
     ],
     (option) => ({ HostConfig: { SecurityOpt: [option] } }),

@@ -130,7 +130,11 @@ export const containerErrors = {
     "invalid",
     (p) => `Renaming a container with the same name as its current name (${p.name})`,
   ),
-  update_conflict: row<{ reason: string }>("conflict", (p) => `Conflicting options: ${p.reason}`),
+  update_conflict: row<{ id: string; reason: string }>(
+    "conflict",
+    (p) => `Cannot update container ${p.id}: ${p.reason}`,
+  ),
+  uts_excludes_hostname: row<object>("invalid", () => "conflicting options: hostname and the UTS mode"),
   update_failed: row<{ id: string; reason: string }>(
     "conflict",
     (p) => `Cannot update container ${p.id}: ${p.reason}`,

@@ -105,8 +105,7 @@ export function stopSignalOf(body: ContainerCreateBody): number {
 /** The container's host name: the one asked for, the host's where it has the host's network, else its id's beginning. */
 export function hostnameOf({ id, body, machine }: Pick<SpecInput, "id" | "body" | "machine">): string {
   const host = body.HostConfig;
-  if (host.UTSMode === "host" && body.Hostname !== "")
-    throw OrlopError.of("bad_value", { what: "Hostname", value: body.Hostname, expected: "none with UTSMode host" });
+  if (host.UTSMode === "host" && body.Hostname !== "") throw OrlopError.of("uts_excludes_hostname", {});
   if (body.Hostname !== "") return body.Hostname;
   return host.NetworkMode === "host" || host.UTSMode === "host" ? machine.hostname : id.slice(0, 12);
 }

@@ -38,7 +38,7 @@ export class ContainerChanges {
     return life.queue.run(async () => {
       this.#mustStay();
       const { HostConfig: before } = life.body;
-      const HostConfig = updateHostConfig(before, update);
+      const HostConfig = updateHostConfig(life.id, before, update);
       const limits = (host: ContainerCreateBody["HostConfig"]) => limitsOf(host, life.parts.machine, findBlockDevice);
       const after = limits(HostConfig);
       if (life.isRunning) await life.group.changeLimits(limits(before), after);
