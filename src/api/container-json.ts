@@ -30,7 +30,7 @@ export interface Surroundings {
 export function inspection(container: Container, machine: Machine, around: Surroundings): unknown {
   const { size } = around;
   const { body, record, run, status, places } = container;
-  const { HostConfig, NetworkingConfig: _, StopSignal, MacAddress, NetworkDisabled, ...config } = body;
+  const { HostConfig, NetworkingConfig: _, StopSignal, MacAddress, NetworkDisabled, ArgsEscaped, ...config } = body;
   const [path = "", ...args] = commandOf(container);
   const log = logSettingsOf(HostConfig.LogConfig);
   return {
@@ -73,11 +73,12 @@ export function inspection(container: Container, machine: Machine, around: Surro
       ...config,
       ...(StopSignal === "" ? {} : { StopSignal }),
       ...(NetworkDisabled ? { NetworkDisabled } : {}),
+      ...(ArgsEscaped ? { ArgsEscaped } : {}),
       ...(MacAddress === "" ? {} : { MacAddress }),
       Hostname: hostnameOf({ id: record.id, body, machine }),
       Volumes: volumesOf(container),
       ...exposedPortsOf(container),
-      OnBuild: null,
+      OnBuild: body.OnBuild ?? null,
     },
     NetworkSettings: around.networkSettings,
   };

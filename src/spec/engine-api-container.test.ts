@@ -129,7 +129,6 @@ test("a command may be one word instead of a list", () => {
 describe("refused by name", () => {
   test.each([
     [{ Volumes: { "/data": { size: 1 } } }, "Volumes./data.size"],
-    [{ OnBuild: ["RUN x"] }, "OnBuild"],
     [{ Novelty: 1 }, "Novelty"],
     [{ HostConfig: { CpuRealtimeRuntime: 100 } }, "HostConfig.CpuRealtimeRuntime"],
     [{ HostConfig: { Mounts: [{ ImageOptions: { Shape: "a" } }] } }, "HostConfig.Mounts[0].ImageOptions.Shape"],

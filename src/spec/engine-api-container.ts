@@ -7,20 +7,7 @@ import { OrlopError } from "../base/errors.ts";
 import { healthcheck } from "./engine-api-health.ts";
 import { hostConfig, hostConfigDefaults } from "./engine-api-host-config.ts";
 import { endpointSettings, exposedPorts } from "./engine-api-network.ts";
-import {
-  field,
-  list,
-  type Read,
-  refused,
-  shape,
-  table,
-  text,
-  texts,
-  truth,
-  whole,
-  words,
-  wrong,
-} from "./engine-api-read.ts";
+import { field, list, type Read, shape, table, text, texts, truth, whole, words, wrong } from "./engine-api-read.ts";
 import type { Healthcheck } from "./oci-image.ts";
 
 /** NAME=VALUE; a name alone takes a variable away from the image's (never from the host's: posture rule 5). */
@@ -60,7 +47,8 @@ const body = shape({
   Env: field(list(variable), []),
   Cmd: field(words, null as readonly string[] | null),
   Healthcheck: field(healthcheck, undefined as Required<Healthcheck> | undefined),
-  ArgsEscaped: refused,
+  /** Of Windows: kept, since containers are made anew from what inspect told of others. */
+  ArgsEscaped: field(truth, false),
   Image: field(text, ""),
   /** Destinations of anonymous volumes. */
   Volumes: field(table(shape({})), {}),
@@ -70,7 +58,8 @@ const body = shape({
   NetworkDisabled: field(truth, false),
   /** Of the network of NetworkMode: clients before API 1.44 write it here. */
   MacAddress: field(text, ""),
-  OnBuild: refused,
+  /** For images that a commit makes of the container. */
+  OnBuild: field(texts, null as readonly string[] | null),
   Labels: field(table(text), {}),
   StopSignal: field(text, ""),
   StopTimeout: field(whole(-1), undefined as number | undefined),

@@ -201,6 +201,18 @@ describe("Docker's words for what is wrong", () => {
   });
 });
 
+kernelTest("what a container has for later builds goes into the image that a commit makes of it", needs, async () => {
+  const json = { Image: "base", Cmd: ["true"], OnBuild: ["RUN true"], ArgsEscaped: true };
+  await product.engine.json({ method: "POST", path: "/containers/create", query: { name: "parent" }, json });
+  expect(await docker.ok("inspect", "-f", "{{json .Config.OnBuild}} {{.Config.ArgsEscaped}}", "parent")).toBe(
+    '["RUN true"] true',
+  );
+  await docker.ok("commit", "parent", "child");
+  expect(await docker.ok("inspect", "-f", "{{json .Config.OnBuild}}", "child")).toBe('["RUN true"]');
+  await docker.ok("rm", "parent");
+  await docker.ok("rmi", "child");
+});
+
 describe("docker events", () => {
   kernelTest("a commit tells the image, its name and the comment", needs, async () => {
     await docker.ok("run", "--name", "made", "base", "touch", "/made");

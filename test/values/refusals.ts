@@ -25,12 +25,6 @@ const requests: Refusal = {
 const realTime = "dockerd wants to be started with a budget for it, and the kernel to have real-time groups";
 
 export const createRefusals: Readonly<Record<string, Refusal>> = {
-  ArgsEscaped: { reason: windows, body: { ArgsEscaped: true }, names: "ArgsEscaped" },
-  "OnBuild[]": {
-    reason: "of images alone: dockerd keeps it and does nothing",
-    body: { OnBuild: ["RUN x"] },
-    names: "OnBuild",
-  },
   "HostConfig.CpuRealtimePeriod": host(realTime, "CpuRealtimePeriod", 1_000_000),
   "HostConfig.CpuRealtimeRuntime": host(realTime, "CpuRealtimeRuntime", 950_000),
   "HostConfig.KernelMemoryTCP": host("the kernel has given it up", "KernelMemoryTCP", 64 << 20),

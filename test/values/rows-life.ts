@@ -218,6 +218,8 @@ export const lifeRows: Readonly<Record<string, Row>> = {
   ),
   "HostConfig.ContainerIDFile": kept("HostConfig.ContainerIDFile", ["", "/tmp/id", "relative"]),
   "HostConfig.Annotations.*": kept("HostConfig.Annotations", [{ "org.example/key": "value" }, { a: "", b: "\n" }]),
+  ArgsEscaped: kept("ArgsEscaped", [true]),
+  "OnBuild[]": kept("OnBuild", [["RUN true", "COPY . /"], []]),
   "HostConfig.Runtime": kept("HostConfig.Runtime", ["orlop", "runc", "io.containerd.runc.v2"]),
   "HostConfig.Isolation": kept("HostConfig.Isolation", ["default", ""]),
 };

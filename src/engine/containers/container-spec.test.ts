@@ -97,7 +97,9 @@ describe("namespaces of the host", () => {
   });
 
   test("a host name cannot be given to the host itself", () => {
-    expect(() => specOf({ Hostname: "web", HostConfig: { UTSMode: "host" } })).toThrow('invalid Hostname "web"');
+    expect(() => specOf({ Hostname: "web", HostConfig: { UTSMode: "host" } })).toThrow(
+      "conflicting options: hostname and the UTS mode",
+    );
   });
 
   test("the host's IPC namespace brings its shared memory", () => {

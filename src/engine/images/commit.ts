@@ -120,6 +120,7 @@ function configOf({ body, record }: Container): ContainerDefaults {
     Labels: body.Labels,
     ...(body.StopSignal === "" ? {} : { StopSignal: body.StopSignal }),
     ...(body.Shell === undefined ? {} : { Shell: body.Shell }),
+    ...(body.OnBuild ? { OnBuild: body.OnBuild } : {}),
     ...(image.Healthcheck === undefined ? {} : { Healthcheck: image.Healthcheck }),
   };
 }
