@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mediaTypes } from "../../src/spec/oci-image.ts";
 import { docker, messageOf, request, useProduct } from "../api/engine-fixture.ts";
-import { Product } from "../product.ts";
+import { Product, runProgram } from "../product.ts";
 import { DockerRegistry } from "../registry/docker-registry.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { busyboxLayer, tarOfFiles } from "./layer-tar.ts";
@@ -127,6 +127,38 @@ test("save writes all of it, and load brings the same back; of one platform its 
   } finally {
     await other.stop();
   }
+});
+
+test("what skopeo writes with all platforms is loaded; statements stay with their image, and are pushed and saved with it", async () => {
+  const statement = source.addImage("statement", [tarOfFiles({ statement: "how it was built" })], {}, "unknown");
+  const stated = source.addIndex("stated", [amd, "amd64"], [arm, "arm64"], [statement, "unknown", amd.manifest]);
+  const archive = join(folder, "stated.tar");
+  const origin = `docker://${source.host}/test/many:stated`;
+  const into = `oci-archive:${archive}:x.io/stated:1`;
+  const copied = await runProgram([
+    "skopeo",
+    "copy",
+    "-q",
+    "--all",
+    "--preserve-digests",
+    "--src-tls-verify=false",
+    origin,
+    into,
+  ]);
+  expect([copied.exitCode, copied.stderr]).toEqual([0, ""]);
+  expect(await product().ok("load", "-i", archive)).toBe("Loaded image: x.io/stated:1");
+  await product().ok("image", "prune", "-f");
+  const pushed = `${registry.host}/test/stated:1`;
+  await product().ok("tag", "x.io/stated:1", pushed);
+  expect(await product().ok("push", pushed)).toContain(`digest: ${stated}`);
+  execFileSync("skopeo", ["copy", "--all", "--src-tls-verify=false", `docker://${pushed}`, `dir:${folder}/stated`]);
+  rmSync(join(product().stateDir, "content/blobs/sha256", statement.layers[0]?.slice(7) ?? ""));
+  expect(await product().ok("system", "check", "--repair")).toContain("damaged, and brought again");
+  await product().ok("save", "-o", archive, pushed);
+  expect(execFileSync("tar", ["-tf", archive], { encoding: "utf8" })).toContain(statement.manifest.slice(7));
+  await product().ok("rmi", pushed, "x.io/stated:1");
+  // the statement goes with its image, at the end of the next test
+  expect(await idOf(name())).toBe(amd.config);
 });
 
 test("one platform is removed alone; what is left is pushed instead of the index, and said so", async () => {

@@ -110,13 +110,17 @@ export class ScriptedRegistry implements AsyncDisposable {
   /** One name for several images, in this order. */
   addIndex(
     tag: string,
-    ...entries: readonly (readonly [{ readonly manifest: Digest }, architecture: string])[]
+    ...entries: readonly (readonly [{ readonly manifest: Digest }, architecture: string, attests?: Digest])[]
   ): Digest {
-    const manifests = entries.map(([{ manifest }, architecture]) => ({
+    const about = (digest: Digest) => ({
+      annotations: { "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": digest },
+    });
+    const manifests = entries.map(([{ manifest }, architecture, attests]) => ({
       mediaType: mediaTypes.ociManifest,
       digest: manifest,
       size: this.manifests.get(manifest)?.bytes.length,
-      platform: { os: "linux", architecture },
+      platform: { os: attests === undefined ? "linux" : "unknown", architecture },
+      ...(attests === undefined ? {} : about(attests)),
     }));
     return this.addManifest({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, mediaTypes.ociIndex, tag);
   }

@@ -17,7 +17,11 @@ import { reclaimForms } from "./reclaim.ts";
 
 export interface NewImage {
   /** One for each platform. In the content store, and all that they name; the caller holds a lease on them. */
-  readonly platforms: readonly { readonly manifest: Manifest; readonly config: ImageConfig }[];
+  readonly platforms: readonly {
+    readonly manifest: Manifest;
+    readonly config: ImageConfig;
+    readonly beside?: ImageForm["beside"];
+  }[];
   /** Indexes that led to them, in the store, the outermost first. */
   readonly indexes?: readonly Index[];
   readonly names: readonly Reference[];
@@ -36,7 +40,8 @@ export async function addImage(images: Images, given: NewImage): Promise<readonl
   using lease = stores.layerLeases.open();
   lease.hold(given.platforms.flatMap(({ config }) => config.diffIds));
   const came = await Promise.all(
-    given.platforms.map(async ({ manifest, config }) => ({
+    given.platforms.map(async ({ manifest, config, ...rest }) => ({
+      ...rest,
       manifest,
       config,
       layers: await Promise.all(manifest.layers.map((layer, i) => layerOf(stores, layer, config.diffIds[i]))),

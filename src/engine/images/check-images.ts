@@ -117,8 +117,8 @@ async function unpackAgain(images: Images, layer: ImageLayer): Promise<Outcome> 
 function sizeIn(image: ImageRecord, digest: Digest): number | undefined {
   return (
     formsOf(image)
-      .flatMap(({ layers }) => layers)
-      .find((layer) => layer.digest === digest)?.sizeBytes ?? (digest === image.id ? image.configBytes : undefined)
+      .flatMap(({ layers, beside = [] }) => [...layers, ...beside.filter(({ isManifest }) => !isManifest)])
+      .find((one) => one.digest === digest)?.sizeBytes ?? (digest === image.id ? image.configBytes : undefined)
   );
 }
 

@@ -25,6 +25,8 @@ export interface ImageForm {
   readonly indexes: readonly Digest[];
   /** The lowest first. */
   readonly layers: readonly ImageLayer[];
+  /** Blobs of what its indexes name besides and came with it: statements about it. */
+  readonly beside?: readonly { readonly digest: Digest; readonly sizeBytes: number; readonly isManifest: boolean }[];
 }
 
 /** For one platform; a name can lead to several of them. */

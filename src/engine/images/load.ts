@@ -19,6 +19,7 @@ import { EarlyLayers } from "./early-layers.ts";
 import { bestOf, mismatch } from "./image-platform.ts";
 import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
+import { statementsIn } from "./statements.ts";
 
 export interface LoadedImage {
   readonly image: ImageRecord;
@@ -96,9 +97,10 @@ async function loadLayout(loader: Loader): Promise<LoadedImage[]> {
   const loaded: LoadedImage[] = [];
   for (const { descriptor, names: own } of byManifest.values()) {
     const { manifests, indexes } = await imagesUnder(descriptor, loader);
+    const statements = statementsIn(indexes, loader.archive);
     const platforms = manifests.map((manifest) => {
       const config = configOf(manifest, loader.archive);
-      return { manifest, config, platform: config.platform };
+      return { manifest, config, platform: config.platform, beside: statements.get(manifest.digest) ?? [] };
     });
     const wanted = platforms.filter(({ config }) => loader.offers(config));
     if (wanted.length === 0) continue;

@@ -20,6 +20,7 @@ export interface CamePlatform {
   readonly config: ImageConfig;
   /** Unpacked. */
   readonly layers: readonly ImageLayer[];
+  readonly beside?: ImageForm["beside"];
 }
 
 export interface CameImage {
@@ -47,7 +48,7 @@ export function changesFor(table: ImageTable, { came, indexes = [], names, targe
   const left: ImageForm[] = [];
   const isNamed = isNamedBeside(table, keys);
 
-  const added = came.map(({ manifest, config, layers }): ImageRecord => {
+  const added = came.map(({ manifest, config, layers, beside = [] }): ImageRecord => {
     const before = table.image(config.digest);
     const known = before === undefined ? [] : formsOf(before);
     const same = known.find((form) => form.manifest.digest === manifest.digest);
@@ -60,6 +61,7 @@ export function changesFor(table: ImageTable, { came, indexes = [], names, targe
       manifest: { mediaType: manifest.mediaType, digest: manifest.digest, sizeBytes: manifest.raw.length },
       indexes: [...new Set([...above(manifest.digest), ...(same?.indexes ?? [])])],
       layers,
+      ...besideOf([...beside, ...(same?.beside ?? [])]),
       ...(kept.length === 0 ? {} : { others: kept }),
       platform: config.platform,
       ...(config.created === undefined ? {} : { created: config.created }),
@@ -110,11 +112,18 @@ export function withoutNames(
   const forms = formsOf(image);
   const named = forms.filter(isNamedBeside(table, references));
   const [first = image, ...others] = named;
-  const { others: _, ...rest } = { ...image, manifest: first.manifest, indexes: first.indexes, layers: first.layers };
+  const { others: _, beside: __, ...common } = image;
+  const { manifest, indexes, layers, beside = [] } = first;
+  const rest = { ...common, manifest, indexes, layers, ...besideOf(beside) };
   return {
     image: others.length === 0 ? rest : { ...rest, others },
     left: forms.filter((form) => form !== first && !others.includes(form)),
   };
+}
+
+function besideOf(blobs: NonNullable<ImageForm["beside"]>): Pick<ImageForm, "beside"> {
+  const each = [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
+  return each.length === 0 ? {} : { beside: each };
 }
 
 /** Every manifest that an index names, by way of others too. */

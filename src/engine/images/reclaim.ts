@@ -23,8 +23,8 @@ export function blobsOf(image: ImageRecord): Digest[] {
   return [image.id, ...new Set(formsOf(image).flatMap(blobsOfForm))];
 }
 
-function blobsOfForm({ manifest, indexes, layers }: ImageForm): Digest[] {
-  return [manifest.digest, ...indexes, ...layers.map(({ digest }) => digest)];
+function blobsOfForm({ manifest, indexes, layers, beside = [] }: ImageForm): Digest[] {
+  return [manifest.digest, ...indexes, ...[...layers, ...beside].map(({ digest }) => digest)];
 }
 
 /** What must stay. */
