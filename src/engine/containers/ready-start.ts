@@ -9,7 +9,7 @@ import { beginningOf } from "../../runtime/plan-container.ts";
 import { readHostView } from "../../storage/host-view.ts";
 import { logAttributesOf } from "../logs/log-attributes.ts";
 import type { MountPoint } from "../mounts/mount-point.ts";
-import type { LentNetwork } from "../networks/networks.ts";
+import type { LentNetwork } from "../networks/lent-networks.ts";
 import type { StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
 

@@ -6,7 +6,7 @@ import type { Netd } from "../../kernel/netd.ts";
 import type { Step } from "../../kernel/step.ts";
 import { linkNamesOf } from "../../network/link-names.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
-import { type EndpointSettings, type NetworkCreateBody, noEndpointSettings } from "../../spec/engine-api-network.ts";
+import type { EndpointSettings, NetworkCreateBody } from "../../spec/engine-api-network.ts";
 import type { RecordStore, Row } from "../../store/rows.ts";
 import type { Events } from "../events/events.ts";
 import { sandboxPlace } from "../places.ts";
@@ -14,17 +14,17 @@ import { Arrivals } from "./arrivals.ts";
 import { ContainerLinks } from "./container-links.ts";
 import { ContainerNames } from "./container-names.ts";
 import { HostNetwork } from "./host-network.ts";
+import { type LentNetwork, LentNetworks } from "./lent-networks.ts";
+import { LiveConnections } from "./live-connections.ts";
 import { NameService } from "./name-service.ts";
 import type { Network } from "./network.ts";
-import type { NetworkFiles } from "./network-files.ts";
 import { type ForeseenNetworks, foreseeNetworks } from "./network-foresee.ts";
-import { endpointsOf, networkModeOf } from "./network-mode.ts";
+import { networkModeOf } from "./network-mode.ts";
 import { reconcileNetworks } from "./network-reconcile.ts";
 import { isBuiltIn } from "./network-record.ts";
-import { checkEndpoint, type Settled, settleContainer } from "./network-settle.ts";
+import { type Settled, settleContainer } from "./network-settle.ts";
 import { NetworkStore } from "./network-store.ts";
 import type { NetworkedContainer } from "./networked-container.ts";
-import { ReadySandboxes } from "./ready-sandboxes.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 import { endpointWishesOf, isPlain, portWishOf } from "./sandbox-wish.ts";
 import { Sandboxes } from "./sandboxes.ts";
@@ -47,21 +47,16 @@ export interface NetworksOptions {
   find(reference: string): { readonly id: string; readonly name: string };
 }
 
-/** A network of the default kind that is there before its container, and what is written of it in the container's folder. */
-export interface LentNetwork {
-  readonly sandbox: SandboxRecord;
-  readonly files: NetworkFiles;
-}
-
 export class Networks {
   readonly #options: NetworksOptions;
   readonly #host: HostNetwork;
   readonly #store: NetworkStore;
   readonly #sandboxes: Sandboxes;
   readonly #arrivals: Arrivals;
-  readonly #ready: ReadySandboxes;
   readonly #links: ContainerLinks;
   readonly #names: ContainerNames;
+  readonly #lent: LentNetworks;
+  readonly #connections: LiveConnections;
 
   constructor(options: NetworksOptions) {
     this.#options = options;
@@ -81,17 +76,19 @@ export class Networks {
     this.#store = store;
     this.#sandboxes = sandboxes;
     this.#arrivals = new Arrivals((network) => store.of(network.id) === network);
-    this.#ready = new ReadySandboxes({
-      make: async () => sandboxes.makeReady({ network: await store.default(), settings: noEndpointSettings }),
-      remove: (record) => sandboxes.removeSandbox(record),
-      background,
-    });
     this.#links = new ContainerLinks({
       ...{ host, store, sandboxes, nameService },
       container: (id) => options.container(id),
       find: (reference) => options.find(reference),
     });
     this.#names = new ContainerNames({ store, sandboxes, nameService, links: this.#links, hostname });
+    this.#lent = new LentNetworks({ store, sandboxes, names: this.#names, background });
+    this.#connections = new LiveConnections({
+      sandboxes,
+      arrivals: this.#arrivals,
+      links: this.#links,
+      names: this.#names,
+    });
   }
 
   // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,27 +164,14 @@ export class Networks {
     return foreseeNetworks({ store: this.#store, host: this.#host, sandboxes: this.#sandboxes }, container);
   }
 
-  /**
-   * The network of a container that does not exist yet, with its files; undefined where it is to be in others than the default
-   * network. It goes by `attach` or by `takeBack`.
-   */
-  async lend(coming: Pick<NetworkedContainer, "id" | "body" | "places">): Promise<LentNetwork | undefined> {
-    const wishes = await endpointWishesOf(this.#store, endpointsOf(coming.body));
-    const [wish] = wishes;
-    if (wish === undefined || !isPlain(wishes)) return undefined;
-    const sandbox = this.#ready.take() ?? (await this.#sandboxes.makeReady(wish));
-    try {
-      this.#sandboxes.record(sandbox, coming.places.runDir);
-      return { sandbox, files: this.#names.writeFiles(coming, sandbox) };
-    } catch (error) {
-      await this.takeBack({ sandbox });
-      throw error;
-    }
+  /** See `LentNetworks.lend`. */
+  lend(coming: Pick<NetworkedContainer, "id" | "body" | "places">): Promise<LentNetwork | undefined> {
+    return this.#lent.lend(coming);
   }
 
   /** What was lent, and is no container's. */
-  takeBack({ sandbox }: Pick<LentNetwork, "sandbox">): Promise<void> {
-    return this.#sandboxes.removeSandbox(sandbox);
+  takeBack(lent: Pick<LentNetwork, "sandbox">): Promise<void> {
+    return this.#lent.takeBack(lent);
   }
 
   // ── a container's start and end ──────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +196,7 @@ export class Networks {
     try {
       steps =
         lent === undefined
-          ? await this.#sandboxes.attach(wish, isPlain(endpoints) ? this.#ready.take() : undefined)
+          ? await this.#sandboxes.attach(wish, isPlain(endpoints) ? this.#lent.takeReady() : undefined)
           : await this.#sandboxes.attachLent(wish, lent.sandbox);
       await this.#names.tell(container, container.endpoints, lent?.files);
     } catch (error) {
@@ -269,43 +253,12 @@ export class Networks {
 
   /** Of a container that does not run nothing changes here: the caller writes down what its next start does. */
   async connect(container: NetworkedContainer, network: Network, settings: EndpointSettings): Promise<void> {
-    checkEndpoint(network, settings);
-    const endpoints = [...container.endpoints, { network: network.name, settings }];
-    this.#links.check({ body: container.body, endpoints });
-    if (!container.isRunning) return;
-    this.#arrivals.begin(container.id, [network]);
-    try {
-      await this.#whileItRuns(container, async () => {
-        await this.#sandboxes.connect(container.id, container.places.runDir, { network, settings });
-        await this.#names.tell(container, endpoints);
-      });
-    } finally {
-      this.#arrivals.end(container.id);
-    }
-    this.#tell("connect", network, container.id);
+    if (await this.#connections.connect(container, network, settings)) this.#tell("connect", network, container.id);
   }
 
-  /** As of a container that does not run, where it ends meanwhile: its release gives back what was done. */
-  async #whileItRuns({ id }: NetworkedContainer, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!this.#sandboxes.hasEnded(id)) throw error;
-    }
-  }
-
+  /** As `connect`. */
   async disconnect(container: NetworkedContainer, network: Network): Promise<void> {
-    if (!container.isRunning) return;
-    const left = container.endpoints.filter(
-      (endpoint) => endpoint.network !== network.name && endpoint.network !== network.id,
-    );
-    await this.#whileItRuns(container, async () => {
-      await this.#links.open(container.id, network.id);
-      await this.#sandboxes.disconnect(container.id, container.places.runDir, network.id);
-      await this.#names.leave(container.id, network.id);
-      await this.#names.tell(container, left);
-    });
-    this.#tell("disconnect", network, container.id);
+    if (await this.#connections.disconnect(container, network)) this.#tell("disconnect", network, container.id);
   }
 
   // ── the engine's start and end ───────────────────────────────────────────────────────────────────────────────────
@@ -332,7 +285,7 @@ export class Networks {
 
   /** @param final the engine will not be back soon: nothing stays that no container uses */
   async close(final: boolean): Promise<void> {
-    await this.#ready.close();
+    await this.#lent.close();
     const bridges = this.#store.records.flatMap(({ driver, linkName }) => (driver === "bridge" ? linkName : []));
     if (final && this.#sandboxes.isEmpty) await this.#host.dismantle(bridges);
   }
