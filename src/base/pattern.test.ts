@@ -93,8 +93,8 @@ test.each([
 
 test("none takes long", () => {
   const text = "a".repeat(1000);
-  const startMs = performance.now();
+  const before = process.cpuUsage(); // not the clock: others may work on this machine
   for (const source of ["(a+)+$", "(a|aa)+b", "(a*)*b", `${"a?".repeat(300)}b`, `${".*a".repeat(30)}b`])
     new Pattern(source).test(text);
-  expect(performance.now() - startMs).toBeLessThan(4000);
+  expect(process.cpuUsage(before).user / 1000).toBeLessThan(4000);
 });
