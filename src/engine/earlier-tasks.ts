@@ -22,15 +22,21 @@ export async function earlierTasksEnd(runDir: string): Promise<void> {
 
 const isPid = (name: string): boolean => /^\d+$/.test(name);
 
-/** Which of these are tasks of a supervisor of this run directory, whichever that was. A zombie has no command line. */
+/**
+ * Which of these are tasks of a supervisor of this run directory, whichever that was. A zombie has no command line. A container's
+ * process may call itself what it likes, but has a number in its own PID namespace too.
+ */
 function tasksOf(runDir: string, pids: readonly string[]): string[] {
   return pids.filter(
-    (pid) => told(pid, "comm") === "orlop-task\n" && told(pid, "cmdline").split("\0").includes(runDir),
+    (pid) =>
+      told(pid, "comm") === "orlop-task\n" &&
+      /^NSpid:\s+\d+$/m.test(told(pid, "status")) &&
+      told(pid, "cmdline").split("\0").includes(runDir),
   );
 }
 
 /** "" for a process that has ended. */
-function told(pid: string, file: "comm" | "cmdline"): string {
+function told(pid: string, file: "comm" | "status" | "cmdline"): string {
   try {
     return readText(`/proc/${pid}/${file}`) ?? "";
   } catch (error) {

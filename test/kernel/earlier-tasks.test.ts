@@ -4,7 +4,7 @@ import { expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PointFile } from "../crash/point-file.ts";
-import { Product, testOrlopPath } from "../product.ts";
+import { nothingReady, Product, testOrlopPath } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 import { kernelTest } from "./harness.ts";
 
@@ -47,6 +47,36 @@ kernelTest(
     await product.ok("network", "rm", "other");
   },
   120_000,
+);
+
+kernelTest(
+  "a container's process that looks like such a task keeps no engine waiting",
+  ["root", "product", "busybox"],
+  async ({ directory, defer }) => {
+    const product = new Product(directory, { env: nothingReady });
+    defer(() => product.stop());
+    const imitate = "printf orlop-task >/proc/self/comm; while :; do sleep 1; done";
+    const id = await product.ok(
+      "run",
+      "-d",
+      "--network",
+      "none",
+      "host",
+      "/bin/sh",
+      "-c",
+      imitate,
+      "sh",
+      product.runDir,
+    );
+    const { State } = await product.engine.containers.inspect(id);
+    const comm = () => readFileSync(`/proc/${State.Pid}/comm`, "utf8");
+    await waitUntil(() => comm() === "orlop-task\n", waitMs, "it calls itself a task");
+    product.killEngine();
+    product.disconnect();
+    await product.ok("info");
+    expect(readFileSync(join(product.runDir, "engine.log"), "utf8")).not.toContain("tasks of an earlier engine go on");
+    await product.ok("rm", "-f", id);
+  },
 );
 
 function isStopped(pid: number): boolean {
