@@ -33,7 +33,7 @@ export async function topOf(
   mustAct("top", container.status, container);
   const columns = parsePsArguments(psArguments);
   const pids = pidsIn(machine.cgroups, groupPathOfRecord(container.record));
-  const list = columns === undefined ? await askPs(pids, psArguments) : listProcesses(machine, pids, columns);
+  const list = columns === undefined ? await askPs(pids, psArguments) : await listProcesses(machine, pids, columns);
   publishContainerEvent(events, container.record, "top");
   return list;
 }
@@ -58,10 +58,22 @@ async function askPs(pids: readonly number[], psArguments: string): Promise<Proc
   return parsePsOutput(named ?? (await runPs(program, words)), pids);
 }
 
-function listProcesses(machine: Machine, pids: readonly number[], columns: readonly Column[]): ProcessList {
+/** After so many it is others' turn: a container may have tens of thousands. */
+const AT_ONCE = 50;
+
+async function listProcesses(
+  machine: Machine,
+  pids: readonly number[],
+  columns: readonly Column[],
+): Promise<ProcessList> {
   const around = surroundings(machine);
   const wordBytes = Math.min(WORDS_MAX_BYTES, Math.max(WORDS_MIN_BYTES, Math.floor(ALL_WORDS_BYTES / pids.length)));
-  const processes = pids.flatMap((pid) => readProcess(pid, wordBytes) ?? []);
+  const processes: ProcessFacts[] = [];
+  for (const [at, pid] of pids.entries()) {
+    if (at % AT_ONCE === AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const process = readProcess(pid, wordBytes);
+    if (process !== undefined) processes.push(process);
+  }
   return {
     titles: columns.map(({ title }) => title),
     processes: processes.map((process) => columns.map(({ cell }) => cell(process, around))),

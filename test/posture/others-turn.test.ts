@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { tarOfFiles } from "../images/layer-tar.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "overlay"];
 const directory = mkdtempSync(join(tmpdir(), "orlop-patterns-"));
@@ -45,4 +46,18 @@ kernelTest("a regular expression that goes through a name again and again", need
 kernelTest("a pattern of many stars", needs, async () => {
   const pattern = `${"*a".repeat(20)}b`;
   expect(await msOf(() => product.run(["images", "-f", `reference=${pattern}`]))).toBeLessThan(patienceMs);
+});
+
+kernelTest("the processes of a container that has thousands", needs, async () => {
+  const script = "i=0; while [ $i -lt 2000 ]; do sleep 1000 & i=$((i+1)); done; echo made; wait";
+  const id = await product.ok("run", "-d", "--network", "none", "host", "sh", "-c", script);
+  await waitUntil(async () => (await product.ok("logs", id)) === "made", 60_000, "it has made them");
+  const order: string[] = [];
+  const top = product.engine.containers.top(id, "").then(({ Processes }) => order.push(`${Processes.length} of top`));
+  await Bun.sleep(10);
+  await product.connect().system.info();
+  order.push("info");
+  await top;
+  expect(order).toEqual(["info", "2001 of top"]);
+  await product.ok("rm", "-f", id);
 });
