@@ -70,6 +70,7 @@ export const keptContainers: Kind = {
     all.delete(name);
   },
   remove: async ({ engine }, name) => {
+    keptOf(name).known = undefined; // one that is cut off may have ended it
     await engine.containers.remove(name, { force: true });
     all.delete(name);
   },

@@ -9,7 +9,8 @@ import { makeBusyboxRoot } from "../busybox-root.ts";
 import { PointFile } from "../crash/point-file.ts";
 import { Docker } from "../docker-cli/docker.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { Product, testOrlopPath } from "../product.ts";
+import { isGone } from "../kernel/monitor-fixture.ts";
+import { monitorOf, Product, testOrlopPath } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
@@ -134,6 +135,20 @@ kernelTest("what was waiting goes on after its supervisor's death too, with nobo
   await waitUntil(isBack, waitMs, "nobody asked, and an engine is there");
   await waitUntil(async () => (await inspect("waiting")).RestartCount > RestartCount, waitMs, "it goes on");
   await product.ok("rm", "-f", "waiting");
+});
+
+kernelTest("monitor and supervisor killed together: it has ended when its processes have", needs, async () => {
+  await start("both", "no", "sleep 1000");
+  const { Pid } = (await inspect("both")).State;
+  const supervisor = product.supervisorPid() ?? expect.unreachable("no supervisor runs");
+  process.kill(supervisor, "SIGKILL");
+  process.kill(monitorOf(Pid), "SIGKILL");
+  product.disconnect();
+  await product.ok("ps");
+  await becomes("both", "exited");
+  expect(isGone(Pid)).toBe(true);
+  expect((await inspect("both")).State).toMatchObject({ ExitCode: 137, Error: expect.stringContaining("monitor") });
+  await product.ok("rm", "both");
 });
 
 kernelTest("a start that fails ends the restarting, and says why", needs, async () => {

@@ -69,6 +69,15 @@ test("a start by its policy that was cut off is made again, and meanwhile it say
   expect([container.error, executor.monitors.length]).toEqual(["", 2]);
 });
 
+test("who starts one that runs takes back that it was to stay stopped: a stop may have been cut off", async () => {
+  executor.pid = process.pid; // one that is there
+  const container = await startLasting();
+  await container.kill("HUP"); // as Docker: whoever sends a signal decides about its end
+  expect(await container.start()).toBe(false);
+  executor.monitors[0]?.exit(0);
+  await waitUntil(() => executor.monitors.length === 2 && container.isRunning, waitMs, "it comes back");
+});
+
 test("a start by its policy that fails is the last one", async () => {
   const container = await startLasting();
   failStarts((steps) => new StepFailure(steps, 0, 28, ""));

@@ -239,6 +239,22 @@ test("a monitor that dies takes its container with it, and the record says so", 
   expect(executor.plans.flat().some((step) => step.op === "kill-group")).toBe(true);
 });
 
+test("one whose monitor died has not ended before its processes are killed", async () => {
+  const container = await create();
+  await container.start();
+  executor.onRun = (steps) => {
+    if (steps.some(({ op }) => op === "kill-group"))
+      throw OrlopError.of("executor_lost", { reason: "nobody is there" });
+    return new Map();
+  };
+  const exit = container.wait("next-exit", never);
+  monitor().fail(OrlopError.of("executor_lost", { reason: "it was killed" }));
+  await Bun.sleep(50);
+  expect(container.isRunning).toBe(true);
+  executor.onRun = () => new Map();
+  expect(await exit).toMatchObject({ status: "exited", exitCode: 137 });
+});
+
 test("a client that came before the start is connected before the program runs", async () => {
   const container = await create();
   const order: string[] = [];

@@ -14,6 +14,8 @@ import type { ContainerRemoval } from "./removal.ts";
 
 /** So long an engine that starts waits for processes without a monitor to end. */
 const LOST_PATIENCE_MS = 2000;
+/** Killing them has failed: so long until it is tried again. */
+const LOST_AGAIN_MS = 250;
 /** So long a `--rm` container whose end no engine saw is kept for its client, which has lost the engine too and is on its way. */
 const COLLECT_MS = 3000;
 
@@ -111,7 +113,7 @@ export class ContainerRun {
     // Only its first process is known to be gone where the monitor said so.
     // Not so its networks: what holds their ports is told after all containers are known to run or not.
     const isLost = end.kind === "lost";
-    if (isLost) await settlesWithin(this.#removal.endGroup(groupPath), LOST_PATIENCE_MS);
+    if (isLost) await this.#endWhatRuns(groupPath);
     if (isLost || (life.isTransient && life.volumes.areAny)) this.#removal.clear();
     else if (!life.isTransient) this.#removal.clearSoon(); // of a --rm container in one with its files
     life.phase = "exited";
@@ -127,6 +129,18 @@ export class ContainerRun {
     if (restarts.isWaiting) point("container.restart.recorded");
     this.#tellEnd(ended);
     life.restarts.schedule();
+  }
+
+  /**
+   * It is not said that it ended before its processes are killed: what cannot be done now, as where the supervisor was killed too,
+   * the next engine does, which finds it written down as running.
+   */
+  async #endWhatRuns(groupPath: string): Promise<void> {
+    for (;;) {
+      const isKilled = this.#removal.endGroup(groupPath);
+      if (!(await settlesWithin(isKilled, LOST_PATIENCE_MS)) || (await isKilled)) return; // a disk may hold them up for longer
+      await new Promise((resolve) => setTimeout(resolve, LOST_AGAIN_MS));
+    }
   }
 
   #tellEnd(ended: RunRecord): void {

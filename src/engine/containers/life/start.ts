@@ -82,7 +82,11 @@ export class ContainerStart {
     const life = this.#life;
     return life.queue.run(async () => {
       await this.#letEnd();
-      if (!life.mustAct("start")) return false;
+      if (!life.mustAct("start")) {
+        // A stop or removal may have been cut off behind saying so: its restart policy counts again.
+        if (life.restarts.state.isStopped) await life.change(life.withRestarts({ isStopped: false }));
+        return false;
+      }
       life.restarts.cancelTimer();
       if (life.record.restarts !== undefined) life.record = { ...life.record, restarts: noRestarts };
       await this.#startNow();
