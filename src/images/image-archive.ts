@@ -18,6 +18,8 @@ const documentMax = 4 << 20;
 /** Of all documents together. */
 const documentsMax = 64 << 20;
 const entriesMax = 100_000;
+/** Files that are written, and perhaps not on the disk yet. */
+const unsyncedMax = 4;
 
 export interface ReadOptions {
   readonly content: ContentStore;
@@ -49,7 +51,7 @@ export class ImageArchive {
         await sink.settled();
       }
       reader.end();
-      await sink.settled();
+      await sink.stored();
     } catch (error) {
       await sink.abandon(error);
       throw error;
@@ -99,19 +101,22 @@ interface ArchivedFile {
   readonly isDocument: boolean;
 }
 
+interface Storing {
+  readonly pieces: Pieces;
+  readonly stored: Promise<void>;
+}
+
 /** Hands each file's content to the content store as it comes. */
 class BlobSink implements TarSink {
   readonly #archive: ImageArchive;
   readonly #options: ReadOptions;
-  #storing: Promise<void> | undefined;
   #pieces: Pieces | undefined;
+  readonly #underWay = new Set<Storing>();
 
   constructor(archive: ImageArchive, options: ReadOptions) {
     this.#archive = archive;
     this.#options = options;
   }
-
-  #waiting: Promise<void>[] = [];
 
   entry(entry: TarEntry): void {
     if (this.#archive.size > entriesMax) throw fault(`over ${entriesMax} files`);
@@ -126,14 +131,14 @@ class BlobSink implements TarSink {
     if (entry.extents !== undefined) throw fault(`${displayOf(entry.path)} is a sparse file`);
     this.#pieces = new Pieces(entry.size);
     const pieces = this.#pieces;
-    this.#storing = this.#store({
-      path,
-      pieces,
-      size: entry.size,
-      isDocument: entry.size <= documentMax && isDocument(path),
-    });
-    this.#storing.catch(() => undefined); // heard in `settled`
-    this.#waiting.push(this.#storing);
+    const isSmall = entry.size <= documentMax && isDocument(path);
+    const stored = this.#store({ path, pieces, size: entry.size, isDocument: isSmall });
+    const storing = { pieces, stored };
+    this.#underWay.add(storing);
+    stored.then(
+      () => this.#underWay.delete(storing),
+      () => undefined, // heard in `settled` or `stored`
+    );
   }
 
   data(chunk: Uint8Array): void {
@@ -145,17 +150,21 @@ class BlobSink implements TarSink {
     this.#pieces = undefined;
   }
 
-  /** What was read so far is written. */
+  /** What was read so far is written. What comes next need not wait until the disk has it, unless that is behind by several files. */
   async settled(): Promise<void> {
-    const last = this.#pieces === undefined ? undefined : this.#storing;
-    for (const done of this.#waiting) if (done !== last) await done;
-    this.#waiting = last === undefined ? [] : [last];
-    if (last !== undefined) await Promise.race([this.#pieces?.drained(), last]);
+    for (const { pieces, stored } of this.#underWay) await Promise.race([stored, pieces.drained()]);
+    const [first] = this.#underWay;
+    if (this.#underWay.size > unsyncedMax) await first?.stored;
+  }
+
+  /** All that was read is in the store. */
+  async stored(): Promise<void> {
+    for (const { stored } of this.#underWay) await stored;
   }
 
   async abandon(error: unknown): Promise<void> {
     this.#pieces?.fail(error);
-    await Promise.allSettled(this.#waiting);
+    await Promise.allSettled([...this.#underWay].map(({ stored }) => stored));
   }
 
   /** Whether a blob is in the store; it stays there from now on. */
