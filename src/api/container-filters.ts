@@ -6,6 +6,7 @@ import type { Container } from "../engine/containers/container.ts";
 import { isHostImage } from "../engine/images/host-image.ts";
 import { networkModeOf } from "../engine/networks/network-mode.ts";
 import type { Digest } from "../spec/digest.ts";
+import type { SummaryPort } from "./network-json.ts";
 import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
@@ -42,6 +43,7 @@ export interface FilterSurroundings {
   readonly networks: readonly NamedNetwork[];
   /** By the name or id of an image that is there: it, and those that were made from it. */
   readonly families: ReadonlyMap<string, ReadonlySet<Digest>>;
+  readonly ports: (container: Container) => readonly SummaryPort[];
 }
 
 /**
@@ -53,7 +55,7 @@ export function filterContainers(
   containers: readonly Container[],
   { all, limit, filters }: ListQuery,
   find: (reference: string) => Container,
-  { networks, families }: FilterSurroundings,
+  { networks, families, ports }: FilterSurroundings,
 ): Container[] {
   check(filters, "status", (status) => statuses.includes(status), statuses.join(", "));
   check(filters, "health", (health) => healths.includes(health), healths.join(", "));
@@ -83,8 +85,7 @@ export function filterContainers(
       holds(filters["isolation"], (isolation) => isolation === (container.body.HostConfig.Isolation || "default")) &&
       holds(filters["network"], (network) => isIn(container, network, networks)) &&
       holds(filters["volume"], (volume) => hasMount(container, volume)) &&
-      holds(filters["expose"], (range) => hasPort(container.body.ExposedPorts, range)) &&
-      holds(filters["publish"], (range) => hasPort(container.body.HostConfig.PortBindings, range)) &&
+      hasPort(ports(container), filters) &&
       (filters["label"] ?? []).every((label) => hasLabel(container.body.Labels, label)),
   );
   return hasLimit ? found.slice(0, limit) : found;
@@ -145,6 +146,16 @@ function hasMount({ record }: Container, text: string): boolean {
   );
 }
 
+/** Of those that `ps` shows: a published one by the machine's port, any by the container's. Both filters are one to Docker. */
+function hasPort(ports: readonly SummaryPort[], { expose, publish }: Filters): boolean {
+  if (expose === undefined && publish === undefined) return true;
+  const isAmong = (ranges: readonly string[] | undefined, port: number | undefined, type: string): boolean =>
+    port !== undefined && (ranges ?? []).some((range) => isInRange(range, port, type));
+  return ports.some(
+    ({ PublicPort, PrivatePort, Type }) => isAmong(publish, PublicPort, Type) || isAmong(expose, PrivatePort, Type),
+  );
+}
+
 const portRange = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/;
 
 function isPortRange(text: string): boolean {
@@ -152,13 +163,9 @@ function isPortRange(text: string): boolean {
   return match !== null && Number(match[1]) <= Number(match[2] ?? match[1]) && Number(match[2] ?? match[1]) <= 65_535;
 }
 
-/** @param ports by the container's port, as Docker filters published ones too */
-function hasPort(ports: object, range: string): boolean {
+function isInRange(range: string, port: number, type: string): boolean {
   const [, first, last = first, protocol = "tcp"] = portRange.exec(range) ?? [];
-  return Object.keys(ports).some((exposed) => {
-    const [port, itsProtocol = "tcp"] = exposed.split("/");
-    return itsProtocol === protocol && Number(port) >= Number(first) && Number(port) <= Number(last);
-  });
+  return type === protocol && port >= Number(first) && port <= Number(last);
 }
 
 function namePattern(text: string): Pattern {

@@ -85,7 +85,8 @@ export async function networkSettings(
     SandboxID: sandbox?.id ?? "",
     SandboxKey:
       engine.networks.pathOf(container) || (container.run.pid === 0 ? "" : `/proc/${container.run.pid}/ns/net`),
-    Ports: portsOf(container, sandbox?.ports ?? []),
+    // As with Docker: of a container that is in a network now.
+    Ports: sandbox === undefined ? {} : portsOf(container, sandbox.ports),
     HairpinMode: false,
     LinkLocalIPv6Address: "",
     LinkLocalIPv6PrefixLen: 0,
@@ -204,16 +205,24 @@ function keyOf({ containerPort, protocol }: PublishedPort): string {
   return `${containerPort}/${protocol}`;
 }
 
-/** For `ps`. */
-export function summaryPorts(container: Container, engine: Engine): unknown[] {
-  const published = engine.networks.sandboxOf(container.id)?.ports ?? [];
+export interface SummaryPort {
+  readonly IP?: string;
+  readonly PrivatePort: number;
+  readonly PublicPort?: number;
+  readonly Type: string;
+}
+
+/** For `ps`: of a container that runs in a network. */
+export function summaryPorts(container: Container, engine: Engine): readonly SummaryPort[] {
+  const sandbox = container.isRunning ? engine.networks.sandboxOf(container.id) : undefined;
+  if (sandbox === undefined) return [];
+  const published = sandbox.ports;
   const shown = published.map(({ protocol, containerPort, hostAddress, hostPort }) => ({
     IP: hostAddress,
     PrivatePort: containerPort,
     PublicPort: hostPort,
     Type: protocol,
   }));
-  if (!container.isRunning) return [];
   const known = new Set(published.map(keyOf));
   const exposed = container.exposedPorts.flatMap((key) => {
     const port = known.has(key) ? undefined : parseContainerPort(key);

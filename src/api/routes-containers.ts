@@ -48,6 +48,7 @@ export const containerRoutes = [
       const networks = query.filters["network"] === undefined ? [] : await engine.networks.all();
       const found = filterContainers(newestFirst, query, find, {
         networks,
+        ports: (container) => summaryPorts(container, engine),
         families: await families(query.filters["ancestor"] ?? [], engine),
       });
       const nowMs = Date.now();

@@ -40,7 +40,11 @@ test("each filter finds its own, the newest first", async () => {
   await create("three", { Cmd: ["sh", "-c", "exit 5"], HostConfig: { NetworkMode: "host" } });
   await ask("POST", "/containers/three/start");
   await ask("POST", "/containers/three/wait");
-  await create("four", { Cmd: ["sleep", "100"] });
+  await create("four", {
+    Cmd: ["sleep", "100"],
+    ExposedPorts: { "80/tcp": {}, "90/udp": {} },
+    HostConfig: { PortBindings: { "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "48443" }] } },
+  });
   await ask("POST", "/containers/four/start");
   const cases: [Record<string, string[]>, string][] = [
     [{}, "four three two one"],
@@ -53,11 +57,15 @@ test("each filter finds its own, the newest first", async () => {
     [{ network: ["bridge"] }, "four one"],
     [{ network: ["host", "none"] }, "three two"],
     [{ volume: ["/scratch"] }, "two"],
-    [{ expose: ["80"] }, "two"],
-    [{ expose: ["70-90/tcp"] }, "two"],
-    [{ expose: ["80/udp"] }, ""],
-    [{ publish: ["8443"] }, "one"],
+    [{ expose: ["80"] }, "four"],
+    [{ expose: ["70-90/tcp"] }, "four"],
+    [{ expose: ["90"] }, ""],
+    [{ expose: ["90/udp"] }, "four"],
+    [{ publish: ["48443"] }, "four"],
+    [{ publish: ["48440-48450/tcp"] }, "four"],
     [{ publish: ["80"] }, ""],
+    [{ publish: ["80"], expose: ["80"] }, "four"],
+    [{ publish: ["8443"] }, ""],
     [{ exited: ["5"] }, "three"],
     [{ health: ["none"] }, "four three two one"],
     [{ health: ["healthy"] }, ""],
