@@ -7,7 +7,7 @@ import type { containerFlags } from "./container-flags.ts";
 import { healthcheckOf } from "./health-flags.ts";
 import { parseDeviceBytes, parseDeviceCount, parseDeviceWeight } from "./io-flags.ts";
 import { environmentOf, linesOf, parseKeyValues, parseOptions, type ReadFile } from "./key-values.ts";
-import { parseCpus, parseUlimit } from "./limit-flags.ts";
+import { changeableLimits, parseUlimit } from "./limit-flags.ts";
 import { parseMount } from "./mount-flag.ts";
 import { parseDevice, parseTmpfs, parseVolumes } from "./mount-flags.ts";
 import { chooseNetworks, type NetworkChoice } from "./network-flags.ts";
@@ -149,21 +149,11 @@ const hideNothing = "systempaths=unconfined";
 
 function limits(flags: ContainerFlags): HostConfig {
   return defined({
-    Memory: flags.memory,
-    MemorySwap: flags.memorySwap,
-    MemoryReservation: flags.memoryReservation,
-    NanoCpus: flags.cpus === undefined ? undefined : parseCpus(flags.cpus),
-    CpuShares: flags.cpuShares,
-    CpuPeriod: flags.cpuPeriod,
-    CpuQuota: flags.cpuQuota,
-    CpusetCpus: flags.cpusetCpus,
-    CpusetMems: flags.cpusetMems,
-    PidsLimit: flags.pidsLimit,
+    ...changeableLimits(flags),
     Ulimits: flags.ulimit.map(parseUlimit),
     OomScoreAdj: flags.oomScoreAdj,
     OomKillDisable: flags.oomKillDisable,
     MemorySwappiness: flags.memorySwappiness,
-    BlkioWeight: flags.blkioWeight,
     BlkioWeightDevice: flags.blkioWeightDevice.map((text) => parseDeviceWeight(text, "--blkio-weight-device")),
     BlkioDeviceReadBps: flags.deviceReadBps.map((text) => parseDeviceBytes(text, "--device-read-bps")),
     BlkioDeviceWriteBps: flags.deviceWriteBps.map((text) => parseDeviceBytes(text, "--device-write-bps")),

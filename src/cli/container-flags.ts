@@ -1,5 +1,6 @@
 /** The flags of `run` and `create`: Docker's, all of them. Those marked `later` are refused by name. */
 import type { Flags } from "../command/flag.ts";
+import { changeableLimitFlags } from "./limit-flags.ts";
 
 export const containerFlags = {
   attach: { type: "list", short: "a", value: "STREAM", help: "Attach to stdin, stdout or stderr" },
@@ -129,16 +130,7 @@ export const containerFlags = {
     help: "Security option: seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined",
   },
 
-  memory: { heading: "Limits", type: "size", short: "m", help: "Memory limit" },
-  memorySwap: { type: "size", unlimited: true, help: "Limit of memory and swap together; -1: unlimited swap" },
-  memoryReservation: { type: "size", help: "Memory that the container keeps when memory is scarce" },
-  cpus: { type: "text", value: "CPUS", help: "CPU time that the container may use, in CPUs, e.g. 1.5" },
-  cpuShares: { type: "integer", short: "c", min: 0, help: "Share of CPU time when it is scarce (default 1024)" },
-  cpuPeriod: { type: "integer", value: "MICROSECONDS", min: 0, help: "Period of --cpu-quota" },
-  cpuQuota: { type: "integer", value: "MICROSECONDS", help: "CPU time in each period" },
-  cpusetCpus: { type: "text", value: "CPUS", help: "CPUs to run on, e.g. 0-2,4" },
-  cpusetMems: { type: "text", value: "NODES", help: "Memory nodes to use, e.g. 0,1" },
-  pidsLimit: { type: "integer", help: "Limit of processes and threads; -1: none" },
+  ...changeableLimitFlags,
   ulimit: { type: "list", value: "NAME=SOFT[:HARD]", help: "Limit of each process" },
   oomScoreAdj: {
     type: "integer",
@@ -151,8 +143,7 @@ export const containerFlags = {
     help: "At its memory limit, let processes wait instead of killing them (cgroup v1)",
   },
   memorySwappiness: { type: "integer", min: -1, max: 100, help: "How readily its memory is swapped out (cgroup v1)" },
-  blkioWeight: { type: "integer", min: 0, max: 1000, help: "Relative weight of its disk access (10 to 1000)" },
-  blkioWeightDevice: { type: "list", value: "DEVICE:WEIGHT", help: "The same, for one disk" },
+  blkioWeightDevice: { type: "list", value: "DEVICE:WEIGHT", help: "Relative weight of its access to one disk" },
   deviceReadBps: { type: "list", value: "DEVICE:BYTES", help: "Limit of bytes read per second, e.g. /dev/sda:1mb" },
   deviceWriteBps: { type: "list", value: "DEVICE:BYTES", help: "Limit of bytes written per second" },
   deviceReadIops: { type: "list", value: "DEVICE:NUMBER", help: "Limit of reads per second" },
