@@ -30,7 +30,7 @@ export const containerErrors = {
   bad_container_name: row<{ name: string }>(
     "invalid",
     (p) => `Invalid container name (${p.name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-    () => "at least two of them",
+    () => "a name has at least two characters, the first a letter or digit",
   ),
   bad_working_directory: row<{ path: string }>(
     "invalid",
