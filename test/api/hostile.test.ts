@@ -18,7 +18,7 @@ import { messageOf, open, raw, request } from "./engine-fixture.ts";
 import { hostileBodies, hostileHeaders, hostileParameters, hostileTexts } from "./hostile-values.ts";
 import { NoWayOut } from "./no-way-out.ts";
 
-/** One in so many is tried; 1 tries all. */
+/** Of the bodies, of which there are many, one in so many is tried; 1 tries all. */
 const sparseness = Number(process.env["ORLOP_TEST_SPARSENESS"] ?? 3);
 /** For one operation's requests. */
 const timeoutMs = 120_000;
@@ -66,7 +66,7 @@ describe.each(chosen.map((operation) => [`${operation.method} ${operation.path}`
         const faults: string[] = [];
         let at = 0;
         for (const { target, body, header } of requestsOf(operation)) {
-          if (at++ % sparseness !== 0) continue;
+          if (body !== undefined && at++ % sparseness !== 0) continue;
           const status = await statusOf(operation.method, target, body, header);
           if (status === 500 || status === 0)
             faults.push(`${status} for ${operation.method} ${target.slice(0, 200)} ${(body ?? "").slice(0, 300)}`);

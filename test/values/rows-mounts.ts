@@ -50,36 +50,94 @@ const bindOptions: readonly (readonly [string, string, string])[] = [
   ["/mnt:ro", both, "ro ro"],
   ["/mnt/file:ro", "ls -d /mnt/file", "/mnt/file"],
   ["/mnt:z", `MNT=/mnt; ${readOrWrite}`, "rw"],
+  ["/mnt:Z,ro", `MNT=/mnt; ${readOrWrite}`, "ro"],
+  ["/mnt:cached,rw", `MNT=/mnt; ${readOrWrite}`, "rw"],
+  ["/mnt:delegated", "cat /mnt/file", "content"],
+  ["/mnt:consistent", "cat /mnt/file", "content"],
+  ["/mnt:private", propagationScript, ""],
+  ["/mnt:rprivate", propagationScript, ""],
+  ["/mnt:slave", propagationScript, "master"],
   ["/mnt:rslave", propagationScript, "master"],
+  ["/mnt:shared", propagationScript, "shared"],
+  ["/mnt:rshared", propagationScript, "shared"],
+  ["/mnt:ro,rslave", `${propagationScript}; ${both}`, "master\nro ro"],
+  ["/with space/ünïcödé", "cat '/with space/ünïcödé/file'", "content"],
+  ["/a/../b/./c/", "cat /b/c/file", "content"],
+];
+
+/** [as -v writes a volume, the script, what it prints]: "values-source" has nothing in it, /srv of the image has. */
+const volumeBinds: readonly (readonly [string, string, string])[] = [
+  ["values-binds:/srv", "cat /srv/deep/file", "two"],
+  ["values-binds:/srv:nocopy", "find /srv -type f | wc -l", "0"],
+  ["values-binds:/srv:ro", "cat /srv/deep/file; touch /srv/x 2>/dev/null || echo ro", "tworo"],
+  ["values-binds:/srv:ro,nocopy,z", "touch /srv/x 2>/dev/null || echo ro", "ro"],
+  ["/srv", "cat /srv/deep/file; touch /srv/x && echo rw", "tworw"],
 ];
 
 export const mountRows: Readonly<Record<string, Row>> = {
-  "HostConfig.Binds[]": acts(
-    bindOptions,
-    async ([written, script], stage) =>
-      (
-        await stage.printed({
-          Cmd: ["sh", "-c", script],
-          HostConfig: { Binds: [`${source(stage, written.includes("slave"))}:${written}`] },
-        })
-      ).trim(),
-    ([, , printed]) => printed,
-  ),
+  "HostConfig.Binds[]": {
+    trials: [
+      ...acts(
+        bindOptions,
+        async ([written, script], stage) =>
+          (
+            await stage.printed({
+              Cmd: ["sh", "-c", script],
+              HostConfig: { Binds: [`${source(stage, /slave|shared/.test(written))}:${written}`] },
+            })
+          ).trim(),
+        ([, , printed]) => printed,
+      ).trials,
+      ...acts(
+        volumeBinds,
+        async ([written, script], stage) => {
+          const ask = { Image: stage.image("two"), Cmd: ["sh", "-c", script], HostConfig: { Binds: [written] } };
+          const printed = await stage.printed(ask);
+          if (written.startsWith("values-binds")) await stage.product.engine.volumes.remove("values-binds");
+          return printed;
+        },
+        ([, , printed]) => printed,
+      ).trials,
+    ],
+  },
   "HostConfig.Tmpfs.*": prints(
-    ["", "size=1m", "size=1m,mode=700", "ro", "noexec", "exec", "nr_inodes=10", "uid=1000,gid=1000"],
+    [
+      "",
+      "size=1m",
+      "size=1024k",
+      "size=1048576",
+      "size=1m,mode=700",
+      "ro",
+      "rw",
+      "noexec",
+      "exec",
+      "nr_inodes=10",
+      "uid=1000,gid=1000",
+      "suid",
+      "dev",
+      "suid,dev,exec",
+      "noatime",
+      "strictatime",
+      "nodiratime",
+    ],
     (options) => ({ HostConfig: { Tmpfs: { "/mnt": options } } }),
     "grep ' /mnt ' /proc/self/mountinfo | sed 's/.* //; s/,inode64//'; stat -c '%a %u %g' /mnt; grep ' /mnt ' /proc/self/mountinfo | cut -d' ' -f6",
     (options) => {
-      const owner = options.includes("uid") ? "1000 1000" : "0 0";
+      const owner = options.includes("uid=") ? "1000 1000" : "0 0";
       const mode = options.includes("mode=700") ? "700" : "1777";
       const superblock = [
         "rw",
         ...(options.includes("size") ? ["size=1024k"] : []),
         ...(options.includes("nr_inodes") ? ["nr_inodes=10"] : []),
         ...(mode === "700" ? ["mode=700"] : []),
-        ...(options.includes("uid") ? ["uid=1000", "gid=1000"] : []),
+        ...(options.includes("uid=") ? ["uid=1000", "gid=1000"] : []),
       ].join(",");
-      const flags = `${options === "ro" ? "ro" : "rw"},nosuid,nodev${options === "exec" ? "" : ",noexec"},relatime`;
+      const words = options.split(",");
+      const closed = ["suid", "dev", "exec"].filter((word) => !words.includes(word)).map((word) => `,no${word}`);
+      const times = words.includes("noatime") ? ",noatime" : words.includes("strictatime") ? "" : ",relatime";
+      const directories = words.includes("nodiratime") ? ",nodiratime" : "";
+      const [at, relative] = times === ",relatime" ? ["", times] : [times, ""];
+      const flags = `${options === "ro" ? "ro" : "rw"}${closed.join("")}${at}${directories}${relative}`;
       return `${superblock}\n${mode} ${owner}\n${flags}`;
     },
   ),
@@ -260,16 +318,17 @@ export const mountRows: Readonly<Record<string, Row>> = {
     (value) => String(value / 1024),
   ),
   "HostConfig.MaskedPaths[]": prints(
-    ["/proc/meminfo", "/etc", "/etc/passwd", "/nowhere"],
-    (path) => ({ HostConfig: { MaskedPaths: [path] } }),
-    'if test -d "$1"; then ls "$1" | wc -l; elif test -e "$1"; then wc -c <"$1"; else echo absent; fi',
-    (path) => (path === "/nowhere" ? "absent" : "0"),
+    ["/proc/meminfo", "/etc", "/etc/passwd", "/nowhere", ""],
+    // "": none at all, so that what is hidden otherwise is seen.
+    (path) => ({ HostConfig: { MaskedPaths: path === "" ? [] : [path] } }),
+    'test -n "$1" || set -- /proc/keys; if test -d "$1"; then ls "$1" | wc -l; elif test -e "$1"; then wc -c <"$1" | sed "s/[1-9][0-9]*/some/"; else echo absent; fi',
+    (path) => ({ "/nowhere": "absent", "": "some" })[path] ?? "0",
   ),
   "HostConfig.ReadonlyPaths[]": prints(
-    ["/etc", "/tmp", "/etc/passwd"],
-    (path) => ({ HostConfig: { ReadonlyPaths: [path] } }),
-    'if test -d "$1"; then touch "$1/x" 2>/dev/null; else echo >>"$1"; fi && echo rw || echo ro',
-    "ro",
+    ["/etc", "/tmp", "/etc/passwd", ""],
+    (path) => ({ HostConfig: { ReadonlyPaths: path === "" ? [] : [path] } }),
+    'if test -z "$1"; then grep -c " /proc/sys ro," /proc/mounts; exit; fi; if test -d "$1"; then touch "$1/x" 2>/dev/null; else echo >>"$1"; fi && echo rw || echo ro',
+    (path) => (path === "" ? "0" : "ro"),
   ),
 };
 

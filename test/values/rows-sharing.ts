@@ -85,12 +85,17 @@ export const sharingRows: Readonly<Record<string, Row>> = {
       "label=type:svirt_t",
       "apparmor=profile-of-another-machine",
       "systempaths=unconfined",
+      "seccomp:unconfined",
+      // A profile's text, as the docker CLI sends a file: everything is allowed, but directories are not made.
+      `seccomp=${JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO" }] })}`,
     ],
     (option) => ({ HostConfig: { SecurityOpt: [option] } }),
-    "echo $(sed -n 's/^NoNewPrivs:.//p; s/^Seccomp:.//p' /proc/self/status) $(wc -c </proc/keys | grep -c '^0')",
+    "echo $(sed -n 's/^NoNewPrivs:.//p; s/^Seccomp:.//p' /proc/self/status) $(wc -c </proc/keys | grep -c '^0') $(mkdir /made 2>/dev/null && echo made)",
     (option) => {
       const isLocked = option === "no-new-privileges" || option.endsWith(":true");
-      return `${isLocked ? 1 : 0} ${option === "seccomp=unconfined" ? 0 : 2} ${option.startsWith("system") ? 0 : 1}`;
+      const filters = /^seccomp.unconfined$/.test(option) ? 0 : 2;
+      const made = option.includes("SCMP") ? "" : " made";
+      return `${isLocked ? 1 : 0} ${filters} ${option.startsWith("system") ? 0 : 1}${made}`;
     },
   ),
   "HostConfig.GroupAdd[]": prints(

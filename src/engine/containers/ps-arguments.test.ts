@@ -43,6 +43,10 @@ test("a list without PID is refused", () => {
   expect(() => parsePsArguments("-o comm")).toThrow("Couldn't find PID field in ps output");
 });
 
+test("a NUL byte is the request's fault", () => {
+  expect(() => wordsForPs("-o \0")).toThrow("words without NUL bytes");
+});
+
 test("no other column is called PID", () => {
   expect(wordsForPs("-eo pid,wchan=WHERE --sort=rss")).toEqual(["-eo", "pid,wchan=WHERE", "--sort=rss"]);
   for (const text of ["-o ppid=PID,wchan", "-o pid,wchan -o ppid= PID"])

@@ -64,9 +64,12 @@ function takeColumns(columns: Column[], list: string): boolean {
 /**
  * As the machine's own `ps` gets them.
  *
- * @throws {OrlopError} bad_value: another column would have the title by which a process is known to be the container's
+ * @throws {OrlopError} bad_value: no program can be given that, or another column would have the title by which a process is
+ *   known to be the container's
  */
 export function wordsForPs(text: string): string[] {
+  if (text.includes("\0"))
+    throw OrlopError.of("bad_value", { what: "ps option", value: text, expected: "words without NUL bytes" });
   const renamed = /(\S+)=\s*PID\b/.exec(text)?.[0];
   if (renamed !== undefined)
     throw OrlopError.of("bad_value", { what: "ps option", value: renamed, expected: "another title than PID" });
