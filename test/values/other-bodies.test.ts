@@ -7,10 +7,11 @@ import { fieldPaths } from "./field-paths.ts";
 import { connectRefusals, networkRefusals, type Refusal, updateRefusals, volumeRefusals } from "./refusals.ts";
 import type { Row } from "./row.ts";
 import { rowTest } from "./row-test.ts";
+import { execRows, execStartRows, volumeRows } from "./rows-exec-volume.ts";
 import { restartUpdateRows } from "./rows-life.ts";
 import { updateRows } from "./rows-limits.ts";
 import { connectRows } from "./rows-network.ts";
-import { disconnectRows, execRows, execStartRows, networkCreateRows, volumeRows } from "./rows-other.ts";
+import { disconnectRows, networkCreateRows } from "./rows-network-bodies.ts";
 import { Stage } from "./stage.ts";
 
 let stage: Stage;
