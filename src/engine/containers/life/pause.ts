@@ -20,8 +20,12 @@ export class ContainerPause {
         life.mustAct("pause"); // it may have ended meanwhile, and its group with it
         throw error;
       }
-      life.isPaused = life.isRunning;
-      if (life.isPaused) life.tell("pause");
+      if (!life.isRunning) {
+        await this.thaw(); // it has ended right behind that
+        life.mustAct("pause");
+      }
+      life.isPaused = true;
+      life.tell("pause");
       if (life.mustEnd) await this.thaw();
     });
   }
