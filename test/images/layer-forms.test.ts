@@ -1,6 +1,10 @@
 /** Layers in every form that a registry has them in: OCI's and Docker's types, compressed or not, empty, or none at all. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { mediaTypes } from "../../src/spec/oci-image.ts";
 import { useProduct } from "../api/engine-fixture.ts";
@@ -63,6 +67,17 @@ function add(tag: string, layers: readonly Layer[], isDockers = false): void {
   registry.addManifest(document, mediaType, tag);
 }
 
+/** One symbolic link. */
+function tarOfLink(path: string, target: string): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), "orlop-link-"));
+  try {
+    symlinkSync(target, join(folder, path));
+    return execFileSync("tar", ["-C", folder, "-c", path]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 test.each(Object.keys(forms))("a layer that is %s, with an empty one above it", async (form) => {
   const as = forms[form] as (tar: Buffer) => Layer;
   const tag = form.toLowerCase().replace(/[^a-z]+/g, "-");
@@ -72,6 +87,32 @@ test.each(Object.keys(forms))("a layer that is %s, with an empty one above it", 
     form.startsWith("Docker"),
   );
   expect(await product().ok("run", "--rm", "--pull", "always", name(tag), "cat", `/${tag}`)).toContain(form);
+});
+
+test("a directory of the name of a link in the layer below takes its place, and nobody writes through the link", async () => {
+  const outside = mkdtempSync(join(tmpdir(), "orlop-outside-"));
+  try {
+    const linked = tarOfLink("d", outside);
+    const forms = [busyboxLayer(), linked, tarOfFiles({ "d/file": "inside" })];
+    add(
+      "linked",
+      forms.map((tar) => ({ tar, type: oci, blob: tar })),
+    );
+    const shown = await product().ok(
+      "run",
+      "--rm",
+      "--pull",
+      "always",
+      name("linked"),
+      "sh",
+      "-c",
+      "cat /d/file; test -L /d || echo .",
+    );
+    expect(shown).toBe("inside.");
+    expect(readdirSync(outside)).toEqual([]);
+  } finally {
+    rmSync(outside, { recursive: true });
+  }
 });
 
 test("an image without layers can be had, and a container of it made", async () => {

@@ -168,6 +168,10 @@ test("one platform is removed alone; what is left is pushed instead of the index
   expect(await idOf(name())).toBe(amd.config);
   const gone = await product().run(["rmi", "--platform", "linux/arm64", name()]);
   expect(gone.stderr).toContain("does not provide the specified platform (linux/arm64): it is for linux/amd64");
+  expect((await cli("run", "--rm", "--platform", "linux/arm64", name())).stdout).toBe("arm"); // it is pulled again
+  await product().ok("rmi", "--platform", "linux/arm64", name());
+  expect(await product().ok("run", "--rm", "-q", "--platform", "linux/arm64", name())).toBe("arm");
+  await product().ok("rmi", "--platform", "linux/arm64", name());
   const pushed = `${registry.host}/test/part:1`;
   await product().ok("tag", name(), pushed);
   const said = await cli("push", pushed);

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf, request, useProduct } from "../api/engine-fixture.ts";
+import { Product } from "../product.ts";
 import { DockerRegistry } from "../registry/docker-registry.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { busyboxLayer } from "./layer-tar.ts";
@@ -88,6 +89,18 @@ test("distribution says what a registry has, with the client's credentials", asy
   expect(JSON.parse(answer.body).Platforms).toEqual([{ os: "linux", architecture: "amd64" }]);
   const bad = await request(product(), "GET", path, undefined, "X-Registry-Auth: {}\r\n");
   expect([bad.status, messageOf(bad)]).toEqual([400, expect.stringContaining("invalid X-Registry-Auth")]);
+});
+
+test("the engine reads no user's files: its own user's passwords are nobody else's", async () => {
+  const other = new Product(join(home, "other"), { env: { HOME: home, DOCKER_CONFIG: home } });
+  try {
+    await other.ok("ps");
+    const asked = await request(other, "POST", `/images/create?fromImage=${registry.host}/test/box&tag=1`);
+    expect(asked.body).toContain("pull access denied for test/box");
+    expect((await other.run(["pull", "-q", name("1")], { env: { DOCKER_CONFIG: home } })).exitCode).toBe(0);
+  } finally {
+    await other.stop();
+  }
 });
 
 test("logout forgets", async () => {
