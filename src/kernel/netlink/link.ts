@@ -32,6 +32,8 @@ const IFLA_IPVLAN_FLAGS = 2;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_BR_MCAST_SNOOPING = 23;
+/** Linux 6.7; older kernels pass over it. */
+const IFLA_BR_FDB_MAX_LEARNED = 49;
 
 const RTM_NEWNSID = 88;
 const NETNSA_NSID = 1;
@@ -69,6 +71,9 @@ function interfaceInfo({ index, flags, change }: LinkChange): Uint8Array {
   return info;
 }
 
+/** A container that sends from ever new hardware addresses would take the machine's memory with what the bridge learns of them. */
+const LEARNED_MAX = 8192;
+
 export interface BridgeLink {
   readonly name: string;
   /** 6 bytes; chosen, because a bridge without an address of its own takes that of a port, and changes with it. */
@@ -89,7 +94,10 @@ export function createBridge({ name, mac, mtu }: BridgeLink): NetlinkRequest {
       // Without a querier on the bridge snooping loses multicast, IPv6's neighbour discovery among it.
       nested(IFLA_LINKINFO, [
         attribute(IFLA_INFO_KIND, "bridge"),
-        nested(IFLA_INFO_DATA, [attribute(IFLA_BR_MCAST_SNOOPING, byte(0))]),
+        nested(IFLA_INFO_DATA, [
+          attribute(IFLA_BR_MCAST_SNOOPING, byte(0)),
+          attribute(IFLA_BR_FDB_MAX_LEARNED, LEARNED_MAX),
+        ]),
       ]),
     ],
   };
