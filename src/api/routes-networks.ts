@@ -2,6 +2,7 @@
 
 import { OrlopError } from "../base/errors.ts";
 import type { Network } from "../engine/networks/network.ts";
+import { pruneNetworks } from "../engine/networks/network-prune.ts";
 import { isBuiltIn } from "../engine/networks/network-record.ts";
 import { parseNetworkConnect, parseNetworkCreate, parseNetworkDisconnect } from "../spec/engine-api-network.ts";
 import { networkInspection, networkSummary } from "./network-json.ts";
@@ -94,15 +95,11 @@ export const networkRoutes = [
       const inUse = new Set(
         engine.containers.all().flatMap((container) => container.endpoints.map(({ network }) => network)),
       );
-      const removed: string[] = [];
-      for (const network of await engine.networks.all()) {
-        const createdMs = Number(BigInt(network.record.createdNs) / 1_000_000n);
-        if (isBuiltIn(network.name) || inUse.has(network.name) || inUse.has(network.id) || network.members.size > 0)
-          continue;
-        if ((untilMs !== undefined && createdMs >= untilMs) || !hasLabels(network.record.labels)) continue;
-        await engine.networks.remove(network);
-        removed.push(network.name);
-      }
+      const removed = await pruneNetworks(engine, ({ record, name, id }) => {
+        const createdMs = Number(BigInt(record.createdNs) / 1_000_000n);
+        const isOld = untilMs === undefined || createdMs < untilMs;
+        return isOld && hasLabels(record.labels) && !inUse.has(name) && !inUse.has(id);
+      });
       return json({ NetworksDeleted: removed });
     },
   }),

@@ -214,6 +214,14 @@ kernelTest("what a container has for later builds goes into the image that a com
 });
 
 describe("docker events", () => {
+  kernelTest("a prune of networks is told", needs, async () => {
+    await docker.ok("network", "create", "idle");
+    expect(await docker.ok("network", "prune", "-f")).toContain("idle");
+    const until = String(Math.ceil(Date.now() / 1000));
+    const told = ["--filter", "type=network", "--filter", "event=prune", "--format", "{{json .Actor.Attributes}}"];
+    expect(await docker.ok("events", "--since", "1m", "--until", until, ...told)).toBe('{"reclaimed":"0"}');
+  });
+
   kernelTest("a commit tells the image, its name and the comment", needs, async () => {
     await docker.ok("run", "--name", "made", "base", "touch", "/made");
     const id = await docker.ok("commit", "-m", "why", "made", "kept:1");
