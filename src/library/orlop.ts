@@ -1,10 +1,10 @@
 /** Orlop in a program: `import { openOrlop } from "orlop"`. docs/embedding.md has it at work. */
 import { OrlopError } from "../base/errors.ts";
 import { chosenAddress, defaultPlaces, parseAddress, socketOf } from "../client/address.ts";
-import type { Address, Connect } from "../client/byte-stream.ts";
+import type { Address, ByteStream, Connect } from "../client/byte-stream.ts";
 import type { ContainerSummary } from "../client/container-types.ts";
 import { encodeLogin } from "../client/docker-config.ts";
-import { EngineClient } from "../client/engine-client.ts";
+import { EngineClient, type EngineOptions } from "../client/engine-client.ts";
 import { EngineError } from "../client/engine-error.ts";
 import type { ExplainedPlan } from "../client/explained-plan.ts";
 import type { ImageSummary, ProgressMessage } from "../client/image-types.ts";
@@ -51,17 +51,21 @@ export interface PullOptions {
   readonly login?: { readonly username: string; readonly password: string };
   /** Told how it goes, in Docker's messages. */
   readonly onProgress?: (message: ProgressMessage) => void;
+  /** Gives the pull up when it is aborted. What has come is kept for the next one. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CreateOptions extends ContainerOptions {
   /** Whether an image that is not here is pulled; by default "missing". */
   readonly pull?: "missing" | "never";
+  /** Gives up the pull of a missing image when it is aborted. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RunOptions extends Omit<CreateOptions, "autoRemove" | "stdin"> {
   /** The program's standard input; by default it is empty. */
   readonly input?: string | Uint8Array;
-  /** Kills the container when it is aborted. */
+  /** Gives up the pull of a missing image, or kills the container, when it is aborted. */
   readonly signal?: AbortSignal;
 }
 
@@ -82,12 +86,12 @@ export async function openOrlop(options: OpenOptions = {}): Promise<Orlop> {
       program: options.program ?? ownProgram(),
       onMessage: options.onMessage ?? (() => undefined),
     });
-  const client = new EngineClient({
+  const orlop = new Orlop({
     address: chosen ?? socketOf(places.runDir),
     connect: chosen === undefined ? connectStarting(start) : connectWithNode,
   });
-  await client.system.ping();
-  return new Orlop(client);
+  await orlop.client.system.ping();
+  return orlop;
 }
 
 /** Connects; where nobody listens, starts the engine first, once for all who wait. */
@@ -111,15 +115,19 @@ function connectStarting(start: () => Promise<void>): Connect {
 export class Orlop {
   /** The whole Engine API in Docker's spelling, for what has no method here: networks, volumes, events, commits. */
   readonly client: EngineClient;
+  readonly #way: Required<Pick<EngineOptions, "address" | "connect">>;
 
-  constructor(client: EngineClient) {
-    this.client = client;
+  /** @param way  to the engine; see `openOrlop`, which starts one */
+  constructor(way: Required<Pick<EngineOptions, "address" | "connect">>) {
+    this.#way = way;
+    this.client = new EngineClient(way);
   }
 
   /** Runs a program in a new container to its end, and removes the container. @throws the signal's reason, when it was aborted */
   async run({ input, signal, ...options }: RunOptions): Promise<Finished> {
     signal?.throwIfAborted();
-    const container = await this.create({ ...options, autoRemove: true, stdin: input !== undefined });
+    const given = signal === undefined ? {} : { signal };
+    const container = await this.create({ ...options, ...given, autoRemove: true, stdin: input !== undefined });
     const remove = () => void container.remove({ force: true }).catch(() => undefined); // it is gone already
     signal?.addEventListener("abort", remove);
     let attached: ContainerProcess | undefined;
@@ -141,13 +149,13 @@ export class Orlop {
   }
 
   /** Makes a container, and does not start it. @throws {EngineError} 404: no such image; 409: the name is in use; 400: bad options */
-  async create({ pull = "missing", ...options }: CreateOptions): Promise<Container> {
+  async create({ pull = "missing", signal, ...options }: CreateOptions): Promise<Container> {
     const body = createBody(options);
     const create = () => this.client.containers.create(body, options.name);
     const created = await create().catch(async (error: unknown) => {
       const isMissing = error instanceof EngineError && error.status === 404 && body.Image !== undefined;
       if (!isMissing || pull === "never") throw error;
-      await this.pull(body.Image as string);
+      await this.pull(body.Image as string, signal === undefined ? {} : { signal });
       return create();
     });
     return new Container(this.client, created.Id);
@@ -163,20 +171,55 @@ export class Orlop {
     return this.client.containers.list(options);
   }
 
-  /** Fetches an image, or what is new of it. @throws {OrlopError} remote_failure: what went wrong; bad_reference */
-  async pull(image: string, { platform, login, onProgress }: PullOptions = {}): Promise<void> {
+  /**
+   * Fetches an image, or what is new of it.
+   *
+   * @throws {OrlopError} remote_failure: what went wrong; bad_reference
+   * @throws the signal's reason, when it was aborted
+   */
+  async pull(image: string, { platform, login, onProgress, signal }: PullOptions = {}): Promise<void> {
     const { host } = parseReference(image);
     const credentials =
       login === undefined
         ? await authFor(image, process.env)
         : { auth: encodeLogin({ ...login, serveraddress: host }) };
     const tag = tagToPull(image);
-    const messages = this.client.images.pull(image, {
-      ...(tag === undefined ? {} : { tag }),
-      ...(platform === undefined ? {} : { platform }),
-      ...credentials,
+    await this.#abortable(signal, async ({ images }) => {
+      const messages = images.pull(image, {
+        ...(tag === undefined ? {} : { tag }),
+        ...(platform === undefined ? {} : { platform }),
+        ...credentials,
+      });
+      for await (const message of messages) onProgress?.(message);
     });
-    for await (const message of messages) onProgress?.(message);
+  }
+
+  /** Work whose connections are cut when the signal is aborted. The engine gives up what nobody waits for. */
+  async #abortable(signal: AbortSignal | undefined, work: (client: EngineClient) => Promise<void>): Promise<void> {
+    if (signal === undefined) return work(this.client);
+    signal.throwIfAborted();
+    const streams: ByteStream[] = [];
+    const connect: Connect = async (address) => {
+      const stream = await this.#way.connect(address);
+      streams.push(stream);
+      if (signal.aborted) stream.close();
+      return stream;
+    };
+    const client = new EngineClient({ ...this.#way, connect });
+    const cut = () => {
+      for (const stream of streams) stream.close();
+    };
+    signal.addEventListener("abort", cut);
+    try {
+      await work(client);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", cut);
+      client.close();
+    }
+    signal.throwIfAborted();
   }
 
   images(): Promise<readonly ImageSummary[]> {

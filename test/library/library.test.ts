@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { EngineError, type Orlop, type OrlopError, openOrlop } from "../../src/library/orlop.ts";
 import { kernelTest } from "../kernel/harness.ts";
 import { orlopPath, Product } from "../product.ts";
+import { waitUntil } from "../wait-until.ts";
 
 /** A test with an engine that `openOrlop` starts. */
 function libraryTest(name: string, body: (orlop: Orlop, product: Product) => Promise<void>): void {
@@ -70,6 +71,32 @@ libraryTest("an aborted run is killed, says the signal's reason, and leaves no c
   expect(error).toMatchObject({ name: "TimeoutError" });
   expect(Date.now() - began).toBeLessThan(60_000);
   expect(await orlop.containers({ all: true })).toEqual([]);
+});
+
+libraryTest("a pull that is aborted is given up, and so is the run that waits for it", async (orlop) => {
+  let connections = 0;
+  const silent = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { open: () => void connections++, data: () => undefined },
+  });
+  try {
+    const image = `127.0.0.1:${silent.port}/silent:1`;
+    for (const ask of [
+      (signal: AbortSignal) => orlop.pull(image, { signal }),
+      (signal: AbortSignal) => orlop.run({ image, command: ["true"], signal }),
+    ]) {
+      const before = connections;
+      const abort = new AbortController();
+      const refused = rejection(ask(abort.signal));
+      await waitUntil(() => connections > before, 10_000, "the registry is asked");
+      abort.abort(new Error("enough"));
+      expect(await refused).toMatchObject({ message: "enough" });
+    }
+    expect(await orlop.containers({ all: true })).toEqual([]);
+  } finally {
+    silent.stop(true);
+  }
 });
 
 libraryTest("what cannot be run says why, and leaves no container", async (orlop) => {
