@@ -107,7 +107,7 @@ kernelTest("whom it cannot join is said when it starts, and a name means what it
       `cannot join ${what} of a non running container`,
     );
   expect((await product.run(["create", "--rootfs", rootfs, "--pid", "container:", "true"])).stderr).toContain(
-    "invalid HostConfig.PidMode",
+    "invalid --pid (HostConfig.PidMode)",
   );
   await product.ok("rm", "renamed", "later");
 });
