@@ -1,9 +1,12 @@
 /** `orlop images`. */
+
 import { formatAge } from "../base/duration.ts";
+import { OrlopError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
 import type { ImageSummary } from "../client/image-types.ts";
 import { command } from "./context.ts";
 import { formatTable } from "./format-table.ts";
+import { imageTree } from "./image-tree.ts";
 import { parseFilters } from "./key-filters.ts";
 
 export const images = command({
@@ -22,13 +25,23 @@ export const images = command({
       help: "Only those that match, e.g. dangling=true, reference=web:*, label=a=b",
     },
     format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
-    tree: { type: "later", takesValue: false, help: "" },
+    tree: { type: "switch", help: "Show the platforms of each image, those that are not here too" },
   },
   inEngine: true,
   examples: ["orlop images", "orlop images -q --filter dangling=true", "orlop images 'debian:*'"],
   async run({ args, flags, engine, print, stdout }) {
     const filters = parseFilters([...flags.filter, ...args.map((name) => `reference=${name}`)]);
-    const found = await engine.images.list({ all: flags.all, filters });
+    if (flags.tree && (flags.quiet || flags.digests || flags.format === "json"))
+      throw OrlopError.of("bad_value", {
+        what: "--tree",
+        value: "true",
+        expected: "neither --quiet nor --digests nor --format beside it",
+      });
+    const found = await engine.images.list({ all: flags.all, filters, manifests: flags.tree });
+    if (flags.tree) {
+      await stdout.write(imageTree(found, (id) => shownId(id, flags.noTrunc)));
+      return 0;
+    }
     const now = Date.now();
     const rows = found.flatMap((image) => rowsOf(image, flags, now));
     if (flags.quiet) for (const id of new Set(rows.map((row) => row.ID))) await print(id);
@@ -69,7 +82,7 @@ function rowsOf(image: ImageSummary, flags: { readonly noTrunc: boolean; readonl
   const untagged = [...digests.keys()].filter((repository) => !repositories.has(repository));
   const names = [...tagged, ...untagged.map((repository) => [repository, none] as const)];
   const common = {
-    ID: flags.noTrunc ? image.Id : image.Id.slice("sha256:".length, "sha256:".length + 12),
+    ID: shownId(image.Id, flags.noTrunc),
     CreatedAt: new Date(image.Created * 1000).toISOString(),
     CreatedSince: image.Created === 0 ? "N/A" : `${formatAge(nowMs - image.Created * 1000)} ago`,
     Size: formatSize(image.Size),
@@ -82,6 +95,10 @@ function rowsOf(image: ImageSummary, flags: { readonly noTrunc: boolean; readonl
       ...common,
     }),
   );
+}
+
+function shownId(id: string, isWhole: boolean): string {
+  return isWhole ? id : id.slice("sha256:".length, "sha256:".length + 12);
 }
 
 const none = "<none>";

@@ -11,6 +11,22 @@ export interface ImageSummary {
   readonly SharedSize?: number;
   readonly Containers?: number;
   readonly Labels: Readonly<Record<string, string>> | null;
+  /** Where they were asked for: what the image's index names, those that are here first. */
+  readonly Manifests?: readonly ManifestSummary[];
+}
+
+export interface ManifestSummary {
+  /** Its digest. */
+  readonly ID: string;
+  readonly Kind: "image" | "attestation" | "unknown";
+  /** All of it is here. */
+  readonly Available: boolean;
+  /** In bytes: as it came, and with what is unpacked of it. */
+  readonly Size: { readonly Content: number; readonly Total: number };
+  readonly ImageData?: {
+    readonly Platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
+    readonly Containers: readonly string[];
+  };
 }
 
 /** One message of something that goes on, about the part `id` or the whole. */

@@ -21,6 +21,13 @@ export interface PullOptions {
   readonly auth?: string;
 }
 
+export interface ListOptions {
+  readonly all?: boolean;
+  /** Every platform of each too. */
+  readonly manifests?: boolean;
+  readonly filters?: Filters;
+}
+
 export interface CommitOptions {
   readonly repo?: string | undefined;
   readonly tag?: string | undefined;
@@ -57,9 +64,10 @@ export class ImagesClient {
     return this.#progress({ method: "POST", path: "/images/create", query: { fromImage: image, ...query } }, auth);
   }
 
-  list(options: { readonly all?: boolean; readonly filters?: Filters } = {}): Promise<readonly ImageSummary[]> {
+  list(options: ListOptions = {}): Promise<readonly ImageSummary[]> {
+    const { all, manifests } = options;
     const filters = options.filters === undefined ? undefined : JSON.stringify(options.filters);
-    return this.#engine.json({ method: "GET", path: "/images/json", query: { all: options.all, filters } });
+    return this.#engine.json({ method: "GET", path: "/images/json", query: { all, manifests, filters } });
   }
 
   /** Everything about an image, as the engine says it. platform: what it must be for, as in each of these */

@@ -65,6 +65,14 @@ test("a second platform comes beside the first: one image in a list, whose id is
   const tree = await cli("images", "--tree", name());
   expect(tree.stdout).toContain("linux/amd64");
   expect(tree.stdout).toContain("linux/arm64");
+  const drawn = await product().ok("images", "--tree", name());
+  expect(drawn.split("\n").map((line) => line.split(/ {3,}/).slice(0, 2))).toEqual([
+    ["IMAGE", "ID"],
+    [name(), amd.config.slice(7, 19)],
+    ["├─ linux/arm64", arm.manifest.slice(7, 19)],
+    ["└─ linux/amd64", amd.manifest.slice(7, 19)],
+  ]);
+  expect(await idOf(arm.manifest.slice(7, 19))).toBe(arm.config);
   const history = await product().engine.images.history(name(), "linux/arm64");
   expect(history[0]).toMatchObject({ Id: arm.config, Tags: [name()] });
   const nowhere = await product().run(["image", "inspect", "--platform", "linux/s390x", name()]);
