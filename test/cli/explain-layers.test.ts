@@ -6,7 +6,8 @@ import { styleFor } from "../../src/cli/explain-plan.ts";
 import { type StepName, stepTable } from "../../src/kernel/step.ts";
 
 /** Steps of images' layers and of `cp`, which no container's start has. */
-const elsewhere = /^layer|^tree|^copy-tree$|^kill-group$|^rmdir$|^remove$|^chown$|^read$|^shared-memory$|^taken$/;
+const elsewhere =
+  /^layer|^write-back$|^tree|^copy-tree$|^kill-group$|^rmdir$|^remove$|^chown$|^read$|^shared-memory$|^taken$/;
 
 test.each((Object.keys(stepTable) as StepName[]).filter((op) => !elsewhere.test(op)))("%s belongs to a layer", (op) => {
   const step = { side: "container", op, why: "", calls: [`this-very-call(${op})`] } as const;
