@@ -9,6 +9,11 @@ const JSON_MAX_BYTES = 4 * 1024 * 1024;
 /** As Go's parser, and so Docker, has it. */
 const NESTING_MAX = 10_000;
 
+/** Nobody is there for an answer, and nothing is wrong on our side. */
+export class ClientLeft extends Error {
+  override readonly message = "the client left in the middle of its request";
+}
+
 /**
  * The request's JSON; undefined for an empty body.
  *
@@ -75,7 +80,7 @@ function readBytes(request: IncomingMessage, limitBytes: number): Promise<Uint8A
     });
     request.on("end", () => resolve(Buffer.concat(chunks)));
     request.on("error", reject);
-    request.on("close", () => reject(new Error("the client left in the middle of its request")));
+    request.on("close", () => reject(new ClientLeft()));
   });
 }
 
@@ -98,7 +103,7 @@ async function takeBytes(socket: Socket, length: number): Promise<Uint8Array> {
   while (bytes.length < length) {
     const chunk: Buffer | null = socket.read();
     if (chunk !== null) bytes = Buffer.concat([bytes, chunk]);
-    else if (socket.readableEnded || socket.destroyed) throw new Error("the client left in the middle of its request");
+    else if (socket.readableEnded || socket.destroyed) throw new ClientLeft();
     else await new Promise((resolve) => socket.once("readable", resolve).once("end", resolve).once("close", resolve));
   }
   if (bytes.length > length) socket.unshift(bytes.subarray(length));

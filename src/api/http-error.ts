@@ -2,6 +2,7 @@
 
 import { type ErrorKind, OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
+import { ClientLeft } from "./body.ts";
 import { json, type Reply } from "./reply.ts";
 
 /** A new kind does not compile until it has a status. */
@@ -17,6 +18,7 @@ const statusOf: Readonly<Record<ErrorKind, number>> = {
 
 export function errorReply(error: unknown): Reply {
   if (error instanceof OrlopError) return json({ message: error.message }, statusOf[error.kind]);
+  if (error instanceof ClientLeft) return json({ message: error.message }, statusOf.invalid);
   // A fault of ours: the client gets its message, the journal where it happened.
   log("error", "a request failed", error);
   return json({ message: error instanceof Error ? error.message : String(error) }, 500);
