@@ -14,6 +14,7 @@ import { encodePlan, encodeRest } from "../../kernel/plan.ts";
 import type { Step } from "../../kernel/step.ts";
 import { parseContainerCreate } from "../../spec/engine-api-container.ts";
 import { parseContainerUpdate } from "../../spec/engine-api-update.ts";
+import { DurableStore } from "../../store/durable-store.ts";
 import { Engine } from "../engine.ts";
 import type { Container } from "./container.ts";
 import { LikelyKinds } from "./likely-kinds.ts";
@@ -227,6 +228,32 @@ test("a start that fails is told in Docker's words; a --rm container goes with i
   const [left, ...others] = engine.containers.all();
   expect(others).toEqual([]);
   expect(left?.run).toMatchObject({ status: "created", exitCode: 127 });
+});
+
+test("a removal that is on the disk at the same moment as the end is told behind it", async () => {
+  const container = await create();
+  await container.start();
+  const told: string[] = [];
+  const publish = spyOn(engine.events, "publish").mockImplementation(({ action }) => void told.push(action));
+  const unwritten: (() => void)[] = [];
+  const apply = spyOn(DurableStore.prototype, "apply").mockImplementation(
+    () => new Promise<void>((resolve) => void unwritten.push(resolve)),
+  );
+  monitor().exit(0);
+  await waitUntil(() => container.status === "exited", 10_000, "it has exited");
+  let isRemoved = false;
+  const removed = container.remove(false).then(() => {
+    isRemoved = true;
+  });
+  while (!isRemoved) {
+    await nextTurn();
+    for (const resolve of unwritten.splice(0)) resolve();
+  }
+  await removed;
+  await nextTurn();
+  apply.mockRestore();
+  publish.mockRestore();
+  expect(told.filter((action) => action === "die" || action === "destroy")).toEqual(["die", "destroy"]);
 });
 
 test("a monitor that dies takes its container with it, and the record says so", async () => {

@@ -254,6 +254,7 @@ export class Container {
     await this.#life.queue.run(async () => {
       if (force && (await this.#endForRemoval())) return; // it was just being started
       this.#life.mustAct("remove");
+      if (!this.isTransient) await this.#life.ended; // both may be on the disk at the same moment: the end is told first
       await this.#start.withdraw();
       await this.#removal.vanish(this.run, withVolumes);
     });
