@@ -79,7 +79,7 @@ function readBytes(request: IncomingMessage, limitBytes: number): Promise<Uint8A
       }
     });
     request.on("end", () => resolve(Buffer.concat(chunks)));
-    request.on("error", reject);
+    request.on("error", () => reject(new ClientLeft()));
     request.on("close", () => reject(new ClientLeft()));
   });
 }

@@ -1,7 +1,8 @@
 /** The Engine API as bytes on its socket. */
 
 import { describe, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { AttachFrameDecoder } from "../../src/spec/attach-frame.ts";
 import { waitUntil } from "../wait-until.ts";
 import { messageOf, open, raw, request, useProduct } from "./engine-fixture.ts";
@@ -201,4 +202,17 @@ test("the detach keys end the attachment, and leave the container running", asyn
   expect(text).toContain("Content-Type: application/vnd.docker.raw-stream");
   expect((await ask("GET", `/containers/${id}/json`)).body).toContain('"Status":"running"');
   expect((await ask("DELETE", `/containers/${id}?force=1`)).status).toBe(204);
+});
+
+test("a client that leaves in the middle of its request is no fault of the engine's", async () => {
+  const socket = await open(product());
+  const head =
+    "POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
+  socket.write(`${head}{"Image"`);
+  // What is asked behind it is answered when the engine has seen this.
+  for (let i = 0; i < 5; i++) await ask("GET", "/_ping");
+  socket.destroy();
+  for (let i = 0; i < 5; i++) await ask("GET", "/_ping");
+  const log = readFileSync(join(product().runDir, "engine.log"), "utf8");
+  expect(log.split("\n").filter((line) => line.startsWith("<3>"))).toEqual([]);
 });
