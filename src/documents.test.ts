@@ -51,3 +51,8 @@ test("what is not there is noticed", () => {
     "no-such.md",
   ]);
 });
+
+test("README.md begins with the two commands that bench/first-minutes.ts types as a newcomer", () => {
+  const [first, second] = named(readFileSync(join(root, "README.md"), "utf8"), /^```sh\n([^`]*)\n```$/gm);
+  expect([first, second]).toEqual(["./orlop run --rm -it host bash", "npm test"]);
+});
