@@ -158,7 +158,7 @@ export const containerRoutes = [
     query: { h: whole, w: whole },
     handle({ params, query, engine }) {
       engine.containers.get(params.id).resize(query.h ?? 0, query.w ?? 0);
-      return noContent();
+      return { kind: "text", status: 200, text: "" };
     },
   }),
   route({

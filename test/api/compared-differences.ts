@@ -43,7 +43,7 @@ const reasons: readonly Reason[] = [
     at: /^body\.(State\.)?Error$/,
     why: "null is left out, as newer versions do; the words of a failed start are those of newer versions",
   },
-  { at: /^body\[\]\.Size(RootFs|Rw)$/, why: "the image `host` takes nothing; 0 is told" },
+  { at: /^body(\[\])?\.Size(RootFs|Rw)$/, why: "the image `host` takes nothing; 0 is told" },
   { at: /_stats\./, call: /stats/, why: "what this container used; more of the kernel's counters" },
   { at: /^body\.Processes$/, call: /top/, why: "ids of this run" },
   { at: /^body\.Warnings$/, why: "an empty list is one" },
@@ -64,6 +64,7 @@ const reasons: readonly Reason[] = [
   },
   { at: /./, call: /\/images\/(json|host)/, why: "`host` is no stored image: this machine itself" },
   { at: /Mountpoint$/, why: "its own folders" },
+  { at: /^body$/, call: /missing\/attach/, why: "JSON as every other error; Docker 20.10 writes the bare words" },
 ];
 
 export function reasonFor(at: string, call: string): string | undefined {
