@@ -70,7 +70,8 @@ export const keptContainers: Kind = {
     all.delete(name);
   },
   remove: async ({ engine }, name) => {
-    keptOf(name).known = undefined; // one that is cut off may have ended it
+    const kept = keptOf(name);
+    if (kept.known?.kind !== "never") kept.known = undefined; // one that is cut off may have ended it
     await engine.containers.remove(name, { force: true });
     all.delete(name);
   },
