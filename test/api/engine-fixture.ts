@@ -5,19 +5,23 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expectNoLeaks, type Snapshot, takeSnapshot } from "../leakcheck.ts";
 import { nothingReady, type Outcome, Product, type RunOptions, runProgram } from "../product.ts";
 
-/** For a file's tests; its engine is stopped behind them. */
+/** For a file's tests; its engine is stopped behind them, and must have left nothing. */
 export function useProduct(): () => Product {
   let product: Product | undefined;
   let directory = "";
+  let before: Snapshot = new Map();
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), "orlop-api-"));
+    before = takeSnapshot({ directory });
     product = new Product(directory, { env: nothingReady });
     await product.ok("ps");
   });
   afterAll(async () => {
     await product?.stop();
+    await expectNoLeaks(before, { directory });
     rmSync(directory, { recursive: true, force: true });
   });
   return () => product ?? expect.unreachable("no product");

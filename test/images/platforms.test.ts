@@ -1,7 +1,7 @@
 /** One name for several platforms: the index as it came, and of what it names as much as was asked for. */
 
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -9,11 +9,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mediaTypes } from "../../src/spec/oci-image.ts";
 import { docker, messageOf, request, useProduct } from "../api/engine-fixture.ts";
+import { testWhere } from "../kernel/harness.ts";
 import { Product, runProgram } from "../product.ts";
 import { DockerRegistry } from "../registry/docker-registry.ts";
 import { ScriptedRegistry } from "../registry/scripted-registry.ts";
 import { busyboxLayer, tarOfFiles } from "./layer-tar.ts";
 
+const test = testWhere("docker28");
 const product = useProduct();
 let source: ScriptedRegistry;
 let registry: DockerRegistry;
