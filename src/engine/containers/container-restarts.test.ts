@@ -78,6 +78,19 @@ test("who starts one that runs takes back that it was to stay stopped: a stop ma
   await waitUntil(() => executor.monitors.length === 2 && container.isRunning, waitMs, "it comes back");
 });
 
+test("one whose start was cut off is not called stopped before what it left is ended", async () => {
+  const container = await startLasting();
+  executor.onRun = () => {
+    throw OrlopError.of("executor_lost", { reason: "nobody is there" });
+  };
+  executor.monitors[0]?.exit(0);
+  await waitUntil(() => container.error.includes("nobody is there"), waitMs, "it was cut off");
+  expect(await container.stop().catch(({ code }: OrlopError) => code)).toBe("executor_lost");
+  expect(await container.kill("KILL").catch(({ code }: OrlopError) => code)).toBe("executor_lost");
+  executor.onRun = () => new Map();
+  await waitUntil(() => container.isRunning, waitMs, "it comes back");
+});
+
 test("a start by its policy that fails is the last one", async () => {
   const container = await startLasting();
   failStarts((steps) => new StepFailure(steps, 0, 28, ""));

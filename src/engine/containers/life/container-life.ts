@@ -42,6 +42,8 @@ export class ContainerLife {
   /** It was killed, and must not stand still any more: on cgroup v1 SIGKILL waits for that. */
   mustEnd = false;
   process: ContainerProcess | undefined;
+  /** A start was cut off, and what it may have left is being ended (false: it could not be). */
+  doubt: Promise<boolean> | undefined;
   /** It was killed and does not end: why, while that is so. */
   stuck: string | undefined;
   /** The program's end is taken note of; resolved while none runs. */
@@ -106,6 +108,17 @@ export class ContainerLife {
   /** As `mustAct` of this container's status. @throws {OrlopError} what its status does not allow */
   mustAct(operation: Operation): boolean {
     return mustAct(operation, this.status, this);
+  }
+
+  /**
+   * Nobody is told that it does not run while a start of it that was cut off may have gone through.
+   *
+   * @throws {OrlopError} executor_lost: what carries plans out is gone; the next engine finds what there is
+   */
+  async mustBeKnown(): Promise<void> {
+    const isKnown = (await this.doubt) ?? true;
+    if (!isKnown) throw OrlopError.of("executor_lost", { reason: "whether its last start went through is not known" });
+    this.doubt = undefined;
   }
 
   tell(action: ContainerAction, more?: Readonly<Record<string, string>>): void {

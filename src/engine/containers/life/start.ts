@@ -128,6 +128,7 @@ export class ContainerStart {
     this.#expected = undefined;
     let plan = expected?.plan;
     try {
+      await life.mustBeKnown();
       this.#its.removal.hurry();
       if (life.cleared !== undefined && !(await settlesWithin(life.cleared, PATIENCE_MS)))
         throw await unkillable(life, "start", "what ran before has not ended");
@@ -260,6 +261,7 @@ export class ContainerStart {
     const life = this.#life;
     const { error, exitCode } = explainFailure(failure, plan?.spec);
     if (error.code !== "unkillable") this.#its.removal.clear(); // else that is under way
+    if (error.code === "executor_lost") life.doubt = life.cleared;
     if (error.code === "executor_lost" && life.restarts.isWaiting) {
       // What carries plans out was killed, which says nothing of this one: the container still waits for its start.
       await life.note({ ...life.run, error: error.message }, life.withRestarts(laterStill(life.restarts.state)));

@@ -27,6 +27,7 @@ export class ContainerStop {
   /** As `Container.kill`. */
   async kill(signal: string): Promise<void> {
     const number = parseSignal(signal);
+    if (this.#life.doubt !== undefined) await this.#life.mustBeKnown();
     this.#life.mustAct("kill");
     if (this.#life.restarts.hasPolicy) await this.stayStopped();
     await (number === SIGKILL ? this.killInTime("kill") : this.#signal(number));
@@ -37,6 +38,7 @@ export class ContainerStop {
     const life = this.#life;
     const number = signal === undefined ? stopSignalOf(life.body) : parseSignal(signal);
     return life.queue.run(async () => {
+      await life.mustBeKnown();
       if (!life.mustAct("stop")) return false;
       const { isWaiting } = life.restarts;
       await this.stayStopped();
