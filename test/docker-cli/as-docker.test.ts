@@ -1,11 +1,11 @@
 /** What the docker command line is answered in cases where it once was refused, or told something else than by dockerd. */
 
-import { afterAll, beforeAll, describe, expect } from "bun:test";
+import { afterAll, describe, expect } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBusyboxRoot } from "../busybox-root.ts";
-import { kernelTest, type Need } from "../kernel/harness.ts";
+import { beforeAllWhere, kernelTest, type Need } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { Docker } from "./docker.ts";
 
@@ -15,7 +15,7 @@ const directory = mkdtempSync(join(tmpdir(), "orlop-as-docker-"));
 const product = new Product(directory, { env: nothingReady });
 const docker = new Docker(product);
 
-beforeAll(async () => {
+beforeAllWhere(needs, async () => {
   await product.run(["info"]);
   if (!existsSync("/proc/self")) return;
   const { exitCode } = await docker.run(["import", "-", "base"], { stdin: await tarOf(makeBusyboxRoot(directory)) });
