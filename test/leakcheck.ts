@@ -93,7 +93,7 @@ export function findLeaks(before: Snapshot, watch: Watch): string[] {
     ([thing, now]) => [thing, extraOf(thing, before.get(thing) ?? 0, now)] as const,
   );
   return more
-    .filter(([thing, extra]) => extra > 0 && !isOthersGroup(thing, watch))
+    .filter(([thing, extra]) => extra > 0 && !isOthersGroup(thing, watch) && !isBelowOthers(thing, before))
     .map(([thing, extra]) => (extra === 1 ? thing : `${thing} (${extra}×)`));
 }
 
@@ -143,6 +143,14 @@ function isOthersGroup(thing: string, watch: Watch): boolean {
   const pids = text.split("\n").filter(Boolean).map(Number);
   const ours = new Set(ourProcesses(watch.directory).map(({ pid }) => pid));
   return pids.length > 0 && !pids.some((pid) => ours.has(pid));
+}
+
+/** A group that appeared below one which was there before, and which is none of Orlop's: a session's, another machine's. */
+function isBelowOthers(thing: string, before: Snapshot): boolean {
+  if (!thing.startsWith(groupKind)) return false;
+  for (let at = thing; at.includes("/"); at = at.slice(0, at.lastIndexOf("/")))
+    if (at !== thing && before.has(at) && !/\/orlop(\/|-|$)/.test(at)) return true;
+  return false;
 }
 
 function nftablesRules(): string[] {
