@@ -27,7 +27,7 @@ kernelTest(
     const { product, firewalld, bridge, reaches, reports, at } = await openBesideFirewalld(scratch);
     await firewalld.start();
     const explained = await product.ok("explain", "run", "--rm", "host", "true");
-    expect(explained.split("\n").slice(0, 6).join("\n")).toContain(
+    expect(explained.split("\n").slice(0, 12).join("\n")).toContain(
       `org.fedoraproject.FirewallD1.zone.addInterface("trusted", "${bridge}")`,
     );
     expect(await firewalld.interfaces("trusted")).toBe("");

@@ -144,10 +144,15 @@ kernelTest(
   "a SIGKILL whose engine died before it was read is not carried out; another signal is",
   ["root", "executor"],
   async (scratch) => {
-    const script = "trap 'exit 7' HUP; while :; do sleep 0.01; done";
+    const script = "trap 'exit 7' HUP; echo trapped; while :; do sleep 0.01; done";
     const connection = await beginMonitor(scratch, { argv: ["sh", "-c", script], log });
     connection.send(encodeBare("GO"));
     const { pid } = await connection.next("STARTED");
+    await waitUntil(
+      () => readFileSync(join(scratch.directory, "log")).length > 0,
+      10_000,
+      "it can hear of the other one",
+    );
     const monitor = monitorOf(pid);
     const dying = connectControl(scratch.directory);
     await dying.next("STATUS");
