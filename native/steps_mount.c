@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -248,9 +249,28 @@ static int overlay_by_text(struct task *task, union argument *arg) {
   return result == 0 ? 0 : fail(task, error, "overlay of %zu directories", arg[1].l.count);
 }
 
+/* A volatile overlay marks its work directory (work/incompat/volatile/dirty), and is refused where the mark is: what was changed may not
+ * be on the disk. Nothing is volatile here but what a reboot removes, so it is in memory at least. The mark is there when a start was
+ * cut off behind the mount. False: there is none. */
+static bool unmark_volatile(const char *work) {
+  char path[PATH_MAX];
+  int length = snprintf(path, sizeof path, "%s/work/incompat/volatile", work);
+  int mark = work[0] != 0 && length < (int)sizeof path ? open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  if (mark < 0)
+    return false;
+  (void)unlinkat(mark, "dirty", 0);
+  return close_after(mark, rmdir(path)) == 0;
+}
+
 /* target, lowers: topmost first; upper, work: "" = read-only; options. */
 int step_overlay(struct task *task, union argument *arg) {
   int mount = overlay_by_layers(task, arg);
+  if (mount < 0 && errno == EINVAL) {
+    if (unmark_volatile(arg[3].s))
+      mount = overlay_by_layers(task, arg);
+    else
+      errno = EINVAL;
+  }
   if (mount >= 0)
     return attach_at(task, mount, arg[0].s);
   if (errno != EINVAL && errno != ENAMETOOLONG)

@@ -48,6 +48,19 @@ for (const [form, env] of forms) {
   );
 
   kernelTest(
+    `overlay, ${form}: directories that a start mounted which was cut off are mounted again`,
+    ["root", "executor", "overlay"],
+    async ({ directory }) => {
+      const steps = [overlayIn(directory, [lay(join(directory, "lower"), { file: "content" })])];
+      const first = await runWithMounts({ steps, run: `echo 1 > ${directory}/merged/made`, env });
+      expect(first.status).toBe(0);
+      expect(existsSync(join(directory, "work/work/incompat/volatile"))).toBe(true);
+      const { output } = await runWithMounts({ steps, run: `cd ${directory}/merged; cat file made`, env });
+      expect(output).toBe("content1\n");
+    },
+  );
+
+  kernelTest(
     `overlay, ${form}: a path may hold colons, commas and backslashes`,
     ["root", "executor", "overlay"],
     async ({ directory }) => {
