@@ -59,7 +59,9 @@ test.each(upTo(24))(
 
 test("those behind one that was read are found, however often it was rotated since", async () => {
   using log = new Rotating(3);
-  const [last] = (await openLogFiles(log.path)).slice(-1);
+  const files = await openLogFiles(log.path);
+  const last = files.at(-1);
+  await contentOf(files); // closes them
   for (let times = 0; times < 4; times++) log.rotate();
   expect(await contentOf(await openLogFiles(log.path, last?.inode))).toEqual([3, 4, 5, 6]);
 });
