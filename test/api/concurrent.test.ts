@@ -10,7 +10,7 @@ const ask = (method: string, path: string, body?: unknown) => request(product(),
 
 const names = ["ada", "ben", "cleo", "dan", "eve"] as const;
 const count = Number(process.env["ORLOP_TEST_CALLS"] ?? 200);
-const rounds = 3;
+const rounds = Number(process.env["ORLOP_TEST_ROUNDS"] ?? 3);
 const made = { Image: "host", Cmd: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.02; done"] };
 
 /** Numbers from a seed, so that a failure can be repeated. */

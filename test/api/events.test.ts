@@ -76,6 +76,19 @@ test("a life: create, attach, start, resize, kill, die, stop, start, restart, de
   expect(events[2]).toMatchObject({ status: "start", from: "host", Type: "container" });
 });
 
+test("restarts at once: each is a stop and a start of its own, and none takes another's start for its own", async () => {
+  const body = { Image: "host", Cmd: ["sleep", "1000"] };
+  const { Id } = JSON.parse((await ask("POST", "/containers/create?name=often", body)).body) as { Id: string };
+  await ask("POST", "/containers/often/start");
+  const answers = await Promise.all(Array.from({ length: 4 }, () => ask("POST", "/containers/often/restart?t=0")));
+  expect(answers.map(({ status }) => status)).toEqual([204, 204, 204, 204]);
+  await ask("DELETE", "/containers/often?force=1");
+  const told = (await eventsOf(Id))
+    .map(({ Action }) => Action)
+    .filter((action) => /^(start|die|restart)$/.test(action));
+  expect(told).toEqual(["start", ...Array.from({ length: 4 }, () => ["die", "start", "restart"]).flat(), "die"]);
+});
+
 testWhere("docker")("a --rm container's events end with destroy; the engine's next life still knows them", async () => {
   await docker(product(), ["run", "--rm", "--name", "short", "host", "sh", "-c", "exit 4"]);
   await product().ok("system", "stop");

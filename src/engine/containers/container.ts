@@ -212,7 +212,7 @@ export class Container {
    * @throws {OrlopError} unkillable, 5 seconds after SIGKILL
    */
   stop(seconds?: number, signal?: string): Promise<boolean> {
-    return this.#stop.stop("stop", seconds, signal);
+    return this.#stop.stop(seconds, signal);
   }
 
   /** The machine is being shut down. Unlike `stop` this does not keep its restart policy from bringing it back later. */
@@ -225,11 +225,13 @@ export class Container {
     return this.#comeBack.comeBack();
   }
 
-  /** `stop`, where it runs, and `start`. */
-  async restart(seconds?: number, signal?: string): Promise<void> {
-    await this.#stop.stop("restart", seconds, signal);
-    await this.start();
-    this.#life.tell("restart");
+  /** `stop`, where it runs, and `start`. In one turn: a start between the two would be taken for this one's. */
+  restart(seconds?: number, signal?: string): Promise<void> {
+    return this.#life.queue.run(async () => {
+      await this.#stop.stopInTurn("restart", seconds, signal);
+      await this.#start.startInTurn();
+      this.#life.tell("restart");
+    });
   }
 
   /** Every process of it stands still. @throws {OrlopError} container_…, pause_failed */

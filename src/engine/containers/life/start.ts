@@ -79,19 +79,22 @@ export class ContainerStart {
 
   /** @returns false when it runs already */
   start(): Promise<boolean> {
+    return this.#life.queue.run(() => this.startInTurn());
+  }
+
+  /** `start`, for one whose turn it is in the queue. */
+  async startInTurn(): Promise<boolean> {
     const life = this.#life;
-    return life.queue.run(async () => {
-      await this.#letEnd();
-      if (!life.mustAct("start")) {
-        // A stop or removal may have been cut off behind saying so: its restart policy counts again.
-        if (life.restarts.state.isStopped) await life.change(life.withRestarts({ isStopped: false }));
-        return false;
-      }
-      life.restarts.cancelTimer();
-      if (life.record.restarts !== undefined) life.record = { ...life.record, restarts: noRestarts };
-      await this.#startNow();
-      return true;
-    });
+    await this.#letEnd();
+    if (!life.mustAct("start")) {
+      // A stop or removal may have been cut off behind saying so: its restart policy counts again.
+      if (life.restarts.state.isStopped) await life.change(life.withRestarts({ isStopped: false }));
+      return false;
+    }
+    life.restarts.cancelTimer();
+    if (life.record.restarts !== undefined) life.record = { ...life.record, restarts: noRestarts };
+    await this.#startNow();
+    return true;
   }
 
   /**

@@ -33,18 +33,21 @@ export class ContainerStop {
     await (number === SIGKILL ? this.killInTime("kill") : this.#signal(number));
   }
 
-  /** As `Container.stop`. @param doing what the caller wants, for a message */
-  stop(doing: string, seconds?: number, signal?: string): Promise<boolean> {
+  /** As `Container.stop`. */
+  stop(seconds?: number, signal?: string): Promise<boolean> {
+    return this.#life.queue.run(() => this.stopInTurn("stop", seconds, signal));
+  }
+
+  /** `stop`, for one whose turn it is in the queue. @param doing what the caller wants, for a message */
+  async stopInTurn(doing: string, seconds?: number, signal?: string): Promise<boolean> {
     const life = this.#life;
     const number = signal === undefined ? stopSignalOf(life.body) : parseSignal(signal);
-    return life.queue.run(async () => {
-      await life.mustBeKnown();
-      if (!life.mustAct("stop")) return false;
-      const { isWaiting } = life.restarts;
-      await this.stayStopped();
-      if (!isWaiting) await this.#stopNow(doing, number, seconds);
-      return true;
-    });
+    await life.mustBeKnown();
+    if (!life.mustAct("stop")) return false;
+    const { isWaiting } = life.restarts;
+    await this.stayStopped();
+    if (!isWaiting) await this.#stopNow(doing, number, seconds);
+    return true;
   }
 
   /** As `Container.shutDown`. */
