@@ -34,6 +34,10 @@ test.each<[Known | undefined, State, number | undefined, string | undefined]>([
   [{ kind: "ended" }, exited(4), 3, "has an exit code that nobody gave"],
   [{ kind: "ended" }, state("running"), 3, "had ended"],
   [{ kind: "ended", exitCode: 3 }, exited(137), 3, "had ended otherwise"],
+  [{ kind: "rests" }, state("created"), 3, undefined],
+  [{ kind: "rests" }, exited(3), 3, undefined],
+  [{ kind: "rests" }, exited(4), 3, "has an exit code that nobody gave"],
+  [{ kind: "rests" }, state("running"), 3, "had ended"],
 ])("known as %j, it is %j: %s ends by itself, %p", (known, now, own, wrong) => {
   expect(whatIsWrong(known, now, own, false)).toBe(wrong);
 });

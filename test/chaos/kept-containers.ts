@@ -23,9 +23,9 @@ const monitorLost = /monitor was lost/;
 
 export type State = ContainerInspection["State"] & { readonly StartedAt: string; readonly Error: string };
 
-/** undefined: a request for something else was lost, and the next look tells. */
+/** undefined: a request for something else was lost, and the next look tells. "rests": it was stopped, if a start that was lost had begun. */
 export type Known =
-  | { readonly kind: "never" | "started" }
+  | { readonly kind: "never" | "started" | "rests" }
   | { readonly kind: "runs"; readonly startedAt: string; readonly pid: number }
   | { readonly kind: "ended"; readonly exitCode?: number };
 
@@ -59,7 +59,10 @@ async function changing(name: string, after: Known, request: () => Promise<unkno
     if (isStatus(error, 404, 409)) kept.known = before;
     throw error;
   }
-  kept.known = before?.kind === "never" && after.kind === "ended" ? before : after;
+  if (after.kind !== "ended") kept.known = after;
+  else if (before === undefined) kept.known = { kind: "rests" };
+  else if (before.kind !== "never" && before.kind !== "rests") kept.known = after;
+  else kept.known = before;
 }
 
 export const keptContainers: Kind = {
@@ -166,9 +169,11 @@ export function whatIsWrong(known: Known | undefined, state: State, own: number 
   if (runs && Pid === 0) return "runs without a process";
   if (known === undefined) return undefined;
   if (known.kind === "never") return Status === "created" ? undefined : "was never started";
-  if (known.kind === "ended") {
+  if (known.kind === "rests" && Status === "created") return undefined;
+  if (known.kind === "ended" || known.kind === "rests") {
     if (Status !== "exited") return "had ended";
-    if (known.exitCode !== undefined && known.exitCode !== ExitCode) return "had ended otherwise";
+    if ("exitCode" in known && known.exitCode !== undefined && known.exitCode !== ExitCode)
+      return "had ended otherwise";
     return ExitCode === own || ExitCode === KILLED ? undefined : "has an exit code that nobody gave";
   }
   if (known.kind === "runs" && runs && (known.startedAt !== StartedAt || known.pid !== Pid)) return "is another run";
