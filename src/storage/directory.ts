@@ -1,8 +1,10 @@
 /** `--rootfs DIR`: a copy-on-write view of a directory. Mounts below it are not part of it. */
 
 import { OrlopError } from "../base/errors.ts";
-import { isWithin } from "../kernel/mountinfo.ts";
+import { isWithin, visibleMounts } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
+import { liesInside } from "./file-place.ts";
+import type { HostView } from "./host.ts";
 import { planOverlayRoot, type Upper } from "./upper.ts";
 
 export interface DirectoryInput {
@@ -13,11 +15,15 @@ export interface DirectoryInput {
   readonly upper: Upper;
   /** Orlop's own directories: never part of a container's root. */
   readonly hidden: readonly string[];
+  readonly view: Pick<HostView, "mounts">;
 }
 
 /** @throws {OrlopError} bad_value for a directory with Orlop's own state in it */
-export function planDirectory({ directory, mountPoint, upper, hidden }: DirectoryInput): RootSource {
-  const inside = hidden.find((path) => isWithin(path, directory) || isWithin(directory, path));
+export function planDirectory({ directory, mountPoint, upper, hidden, view }: DirectoryInput): RootSource {
+  const mounts = visibleMounts(view.mounts);
+  // by its name, and by any other that a bind mount gives it
+  const isIn = (path: string, other: string): boolean => isWithin(path, other) || liesInside(mounts, path, other);
+  const inside = hidden.find((path) => isIn(path, directory) || isIn(directory, path));
   if (inside !== undefined)
     throw OrlopError.of("bad_value", {
       what: "root directory",

@@ -20,7 +20,8 @@ import {
 import { isWithin, type MountInfo, visibleMounts } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
-import { layerName, mountOf, planLayer, planUpper, type Upper } from "./upper.ts";
+import { below, filePlace, joined, mountOf } from "./file-place.ts";
+import { layerName, planLayer, planUpper, type Upper } from "./upper.ts";
 
 export interface HostView {
   readonly mounts: readonly MountInfo[];
@@ -150,21 +151,11 @@ function hiddenDirectories(mounts: readonly MountInfo[], { hidden, view }: HostI
 
 /** The same directory through other mounts of its file system, e.g. WSL's second view of the root at /mnt/wslg/distro. */
 function otherNames(path: string, mounts: readonly MountInfo[]): string[] {
-  const home = mountOf(mounts, path);
-  if (home === undefined) return [];
-  const inside = joined(home.root, below(path, home.mountPoint));
+  const place = filePlace(mounts, path);
+  if (place === undefined) return [];
   return mounts
-    .filter((mount) => mount !== home && mount.device === home.device && isWithin(inside, mount.root))
-    .map((mount) => joined(mount.mountPoint, below(inside, mount.root)));
-}
-
-/** "/a/b" below "/a" is "/b"; "/a" below "/a" is "". */
-function below(path: string, directory: string): string {
-  return directory === "/" ? path : path.slice(directory.length);
-}
-
-function joined(directory: string, rest: string): string {
-  return directory === "/" ? rest || "/" : directory + rest;
+    .filter((mount) => mount.device === place.device && isWithin(place.path, mount.root))
+    .map((mount) => joined(mount.mountPoint, below(place.path, mount.root)));
 }
 
 function isShown(mount: MountInfo, mounts: readonly MountInfo[], hidden: readonly string[], view: HostView): boolean {

@@ -3,9 +3,10 @@
 import { createHash } from "node:crypto";
 import { OrlopError } from "../base/errors.ts";
 import type { MountInfo } from "../kernel/mountinfo.ts";
-import { isWithin, visibleMounts } from "../kernel/mountinfo.ts";
+import { visibleMounts } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
+import { mountOf } from "./file-place.ts";
 
 /**
  * directory: a host directory of the container's own, kept until it is removed. volatile: never synced by the kernel, for
@@ -53,15 +54,6 @@ export function chooseUpper(
 function canHoldUpper(mounts: readonly MountInfo[], path: string): boolean {
   const mount = mountOf(mounts, path);
   return mount !== undefined && writableByOverlay.has(mount.fstype) && mount.options.includes("rw");
-}
-
-/** The mount that `path` lies on. `mounts`: those that can be seen, parents first. */
-export function mountOf(mounts: readonly MountInfo[], path: string): MountInfo | undefined {
-  return mounts.filter((mount) => isWithin(path, mount.mountPoint)).reduce<MountInfo | undefined>(deeper, undefined);
-}
-
-function deeper(best: MountInfo | undefined, mount: MountInfo): MountInfo {
-  return best === undefined || mount.mountPoint.length >= best.mountPoint.length ? mount : best;
 }
 
 /** Steps that must come before the first layer's `mount`, in the container's process. */

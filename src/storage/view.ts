@@ -3,11 +3,14 @@
  * own. To be read, its changes are one more lower layer, and what the plan itself makes (mount points) goes to memory: nothing of
  * the container's is written, and a start meanwhile finds its directories free.
  */
-import { statSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { CLONE_NEWNS, MS_REC, MS_SLAVE } from "../kernel/linux.ts";
+import { type MountInfo, visibleMounts } from "../kernel/mountinfo.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import type { Step } from "../kernel/step.ts";
+import { liesInside } from "./file-place.ts";
+import { readHostView } from "./host-view.ts";
 import { sparseMinBytes } from "./tree-tar.ts";
 
 export type Access = "read" | "write";
@@ -16,8 +19,14 @@ export type Access = "read" | "write";
  * Steps after which `root` has opened the container's root.
  *
  * @param memory a host directory that the task covers for itself
+ * @param mounts the machine's
  */
-export function planView(root: RootSource, access: Access, memory: string): Step[] {
+export function planView(
+  root: RootSource,
+  access: Access,
+  memory: string,
+  mounts: readonly MountInfo[] = readHostView().mounts,
+): Step[] {
   const steps: readonly Step[] = [
     ...root.mount,
     { op: "root", path: root.mountPoint, why: "paths are the container's, and no link leads out" },
@@ -27,19 +36,20 @@ export function planView(root: RootSource, access: Access, memory: string): Step
     ...root.prepare,
     { op: "unshare", flags: CLONE_NEWNS, why: "what is mounted here is seen by this task alone, and ends with it" },
     { op: "propagation", path: "/", flags: MS_REC | MS_SLAVE, why: "nothing that is mounted here reaches the host" },
-    ...(access === "write" ? steps : readOnly(steps, memory)),
+    ...(access === "write" ? steps : readOnly(steps, memory, visibleMounts(mounts))),
   ];
 }
 
-function readOnly(steps: readonly Step[], memory: string): Step[] {
+function readOnly(steps: readonly Step[], memory: string, mounts: readonly MountInfo[]): Step[] {
   let count = 0;
   const changed = steps.flatMap((step): Step[] => {
     if (step.op !== "overlay" || step.upper === "") return [step];
     const place = `${memory}/${count++}`;
+    const upper = realPath(step.upper);
     const made = ["upper", "work"].map(
       (name): Step => ({ op: "mkdir", path: `${place}/${name}`, mode: 0o755, why: "mount points that are missing" }),
     );
-    const below = step.lowers.some((lower) => liesBelow(step.upper, lower)) ? `${place}/below` : undefined;
+    const below = step.lowers.some((lower) => liesInside(mounts, upper, lower)) ? `${place}/below` : undefined;
     return [
       ...made,
       ...(below === undefined ? [] : planBelow(step.lowers, below)),
@@ -70,7 +80,7 @@ function readOnly(steps: readonly Step[], memory: string): Step[] {
 
 /**
  * The kernel refuses layers of which one lies in another (ELOOP, fs/overlayfs/super.c, ovl_check_layer), but for the upper one:
- * a copy of the machine whose changes lie on the machine's own file system. What is below them becomes an overlay of its own.
+ * a copy of the machine whose changes lie on the machine's own file system, under this name or another (a bind mount). What is below them becomes an overlay of its own.
  */
 function planBelow(lowers: readonly string[], target: string): Step[] {
   const empty = `${target}-empty`; // an overlay to be read has two layers at least
@@ -81,14 +91,10 @@ function planBelow(lowers: readonly string[], target: string): Step[] {
   ];
 }
 
-/** In the same file system, and further down. */
-function liesBelow(path: string, directory: string): boolean {
-  return path.startsWith(directory === "/" ? "/" : `${directory}/`) && deviceOf(path) === deviceOf(directory);
-}
-
-/** Of the path, or of the place where it is going to be made. */
-function deviceOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.dev ?? deviceOf(dirname(path));
+/** Free of links, where it is going to be made too. */
+function realPath(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  return path === "/" ? path : join(realPath(dirname(path)), basename(path));
 }
 
 /** One overlay of a container: where it is in the root, and what it is made of. */

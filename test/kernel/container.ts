@@ -141,6 +141,7 @@ function directoryRoot(scratch: Scratch, state: string): RootSource {
     mountPoint: join(state, "root"),
     upper: chooseUpper(mountTable(), places),
     hidden: [],
+    view: { mounts: mountTable() },
   });
 }
 

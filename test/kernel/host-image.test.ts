@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { visibleMounts } from "../../src/kernel/mountinfo.ts";
 import type { RootSource } from "../../src/kernel/root-source.ts";
+import { mountOf } from "../../src/storage/file-place.ts";
 import { planHost, treatmentOf } from "../../src/storage/host.ts";
 import { readHostView } from "../../src/storage/host-view.ts";
-import { chooseUpper, mountOf, type Upper } from "../../src/storage/upper.ts";
+import { chooseUpper, type Upper } from "../../src/storage/upper.ts";
 import { runContainer } from "./container.ts";
 import { kernelTest, type Scratch } from "./harness.ts";
 

@@ -1,6 +1,7 @@
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseMountInfo } from "../../src/kernel/mountinfo.ts";
 import type { Mount, RuntimeSpec } from "../../src/spec/runtime-spec.ts";
 import { planDirectory } from "../../src/storage/directory.ts";
 import { busyboxRoot, runContainer } from "./container.ts";
@@ -88,9 +89,19 @@ kernelTest(
 
 kernelTest("a directory with Orlop's state in it is no root", [...needs], (scratch) => {
   const upper = { kind: "tmpfs", mountPoint: "/run/orlop/upper" } as const;
+  // what `mount --bind /srv/data/orlop SCRATCH/state` leaves
+  const bound = `2 1 8:1 /srv/data/orlop ${scratch.directory}/state rw - ext4 /dev/a rw\n`;
+  const mounts = parseMountInfo(`1 0 8:1 / / rw - ext4 /dev/a rw\n${bound}`);
+  const hidden = [join(scratch.directory, "state")];
   const plan = (directory: string) =>
-    planDirectory({ directory, mountPoint: "/run/orlop/root", upper, hidden: [join(scratch.directory, "state")] });
-  for (const directory of ["/", scratch.directory, join(scratch.directory, "state/x")])
+    planDirectory({ directory, mountPoint: "/run/orlop/root", upper, hidden, view: { mounts } });
+  for (const directory of [
+    "/",
+    scratch.directory,
+    join(scratch.directory, "state/x"),
+    "/srv/data",
+    "/srv/data/orlop/x",
+  ])
     expect(() => plan(directory)).toThrow("root directory");
   expect(plan(join(scratch.directory, "other")).mountPoint).toBe("/run/orlop/root");
 });

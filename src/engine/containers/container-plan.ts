@@ -12,8 +12,8 @@ import { needsAccounts, type ResolvedUser, resolveUser } from "../../runtime/use
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { HostConfig } from "../../spec/engine-api-host-config.ts";
 import type { RuntimeSpec } from "../../spec/runtime-spec.ts";
+import { mountOf as lookUpMount } from "../../storage/file-place.ts";
 import { readMounts } from "../../storage/host-view.ts";
-import { mountOf as lookUpMount } from "../../storage/upper.ts";
 import { layerDirectory, nothingIn } from "../images/image-stores.ts";
 import { logAttributesOf } from "../logs/log-attributes.ts";
 import { logSettingsOf } from "../logs/log-settings.ts";
