@@ -167,3 +167,22 @@ kernelTest("a container's end is told on a full disk, and its policy goes on", n
   expect((await machine.ask("DELETE", "/containers/ending")).status).toBe(204);
   machine.disk.empty();
 });
+
+kernelTest("a restart by policy that finds no room is tried again, and says so", needs, async (scratch) => {
+  const machine = new Machine(scratch);
+  await machine.product.ok("ps");
+  const waiting = "while [ ! -e /dev/shm/go ]; do sleep 0.05; done";
+  await machine.run("again", `${waiting}; exit 6`, {}, { RestartPolicy: { Name: "on-failure", MaximumRetryCount: 1 } });
+  await machine.fill();
+  await machine.product.ok("exec", "again", "touch", "/dev/shm/go");
+  const said = async (): Promise<string> => (await machine.inspect("again")).State.Error;
+  await waitUntil(async () => (await said()).includes("ENOSPC"), waitMs, "its restart finds no room");
+  const { State, RestartCount } = await machine.inspect("again");
+  expect([State.Status, State.Error, RestartCount]).toEqual([
+    "restarting",
+    expect.stringMatching(/ENOSPC.*; restart 1 by its policy on-failure, after \d+ ms$/),
+    1,
+  ]);
+  machine.disk.empty();
+  await machine.becomes("again", "running");
+});

@@ -91,12 +91,21 @@ test("one whose start was cut off is not called stopped before what it left is e
   await waitUntil(() => container.isRunning, waitMs, "it comes back");
 });
 
-test("a start by its policy that fails is the last one", async () => {
+test.each([
+  // errno, its name, whether the machine lacked something
+  [28, "ENOSPC", true],
+  [12, "ENOMEM", true],
+  [24, "EMFILE", true],
+  [2, "ENOENT", false],
+  [22, "EINVAL", false],
+] as const)("a start by its policy that fails with %d, %s: another one follows: %p", async (errno, name, follows) => {
   const container = await startLasting();
-  failStarts((steps) => new StepFailure(steps, 0, 28, ""));
+  failStarts((steps) => new StepFailure(steps, 0, errno, ""));
   executor.monitors[0]?.exit(0);
-  await waitUntil(() => container.error.includes("ENOSPC"), waitMs, "it failed");
-  expect(container.status).toBe("exited");
+  await waitUntil(() => container.error.includes(name), waitMs, "it failed");
+  expect([container.status, container.error.includes("; restart 1 by its policy always, after ")]).toEqual(
+    follows ? ["restarting", true] : ["exited", false],
+  );
 });
 
 test("none comes back before it is known what the last engine left", async () => {

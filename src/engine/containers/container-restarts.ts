@@ -1,7 +1,7 @@
 /** A container's restarts: what its policy makes of its ends, and the timer of the next start. */
 
 import type { ContainerRecord, RunRecord } from "./container-record.ts";
-import { afterEnd, comesBack, hasPolicy, noRestarts, type RestartState } from "./restart-policy.ts";
+import { afterEnd, comesBack, hasPolicy, laterStill, noRestarts, type RestartState } from "./restart-policy.ts";
 
 export interface RestartSource {
   readonly record: () => ContainerRecord;
@@ -36,8 +36,17 @@ export class ContainerRestarts {
     const restarts = afterEnd(this.#policy, this.state, run);
     if (!restarts.isWaiting) return { run, restarts };
     const why = run.error === "" ? `it exited with ${run.exitCode}` : run.error;
-    const error = `${why}; restart ${restarts.count} by its policy ${this.#policy.Name}, after ${restarts.delayMs} ms`;
-    return { run: { ...run, error }, restarts };
+    return { run: { ...run, error: this.#announced(why, restarts) }, restarts };
+  }
+
+  /** As `afterEnd`, of a restart that failed and is tried again later. It is no other restart: its count stays. */
+  afterFailure(run: RunRecord, reason: string): { readonly run: RunRecord; readonly restarts: RestartState } {
+    const restarts = laterStill(this.state);
+    return { run: { ...run, error: this.#announced(reason, restarts) }, restarts };
+  }
+
+  #announced(why: string, { count, delayMs }: RestartState): string {
+    return `${why}; restart ${count} by its policy ${this.#policy.Name}, after ${delayMs} ms`;
   }
 
   /** Sets the timer where it waits. */

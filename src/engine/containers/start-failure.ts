@@ -4,6 +4,7 @@ import { OrlopError, type Started } from "../../base/errors.ts";
 import { StepFailure } from "../../kernel/executor.ts";
 import { rlimitName } from "../../kernel/rlimits.ts";
 import type { Step } from "../../kernel/step.ts";
+import { isFull } from "../../platform/sqlite.ts";
 import type { RuntimeSpec } from "../../spec/runtime-spec.ts";
 
 export interface StartFailure {
@@ -96,7 +97,15 @@ function settingOf(step: Step | undefined): string | undefined {
 }
 
 /** Not the request's fault. */
-const ours: ReadonlySet<string> = new Set(["EIO", "ENOMEM", "ENOSPC", "EMFILE", "ENFILE", "EBADF"]);
+const ours: ReadonlySet<string> = new Set(["EIO", "ENOMEM", "ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EBADF"]);
+
+/** Whether the machine lacked something at that moment (a full disk, memory): the same start may succeed later. */
+export function isPassing(failure: unknown): boolean {
+  if (!(failure instanceof Error)) return false;
+  if (failure instanceof OrlopError && failure.code === "executor_lost") return true;
+  const errno = failure instanceof StepFailure ? failure.errno : (failure as NodeJS.ErrnoException).code;
+  return ours.has(errno ?? "") || isFull(failure) || isPassing(failure.cause);
+}
 
 function reasonOf(errno: string, detail: string): string {
   return detail === "" ? errno : `${errno}: ${detail}`;

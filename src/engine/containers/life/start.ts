@@ -18,8 +18,8 @@ import { ContainerProcess } from "../container-process.ts";
 import { groupPathOfRecord, neverRun } from "../container-record.ts";
 import { ExpectedStart } from "../expected-start.ts";
 import type { ReadyStart } from "../ready-start.ts";
-import { laterStill, noRestarts } from "../restart-policy.ts";
-import { explainFailure } from "../start-failure.ts";
+import { noRestarts } from "../restart-policy.ts";
+import { explainFailure, isPassing } from "../start-failure.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerRemoval } from "./removal.ts";
 import type { ContainerRun } from "./run.ts";
@@ -111,7 +111,7 @@ export class ContainerStart {
       throw await unkillable(life, "start", "what ran before has not ended");
   }
 
-  /** By its restart policy, unless it was stopped, started or removed meanwhile. A start that fails ends the restarting, one that was cut off does not. */
+  /** By its restart policy, unless it was stopped, started or removed meanwhile. A start that fails ends the restarting, unless it may succeed later. */
   startAgain(): Promise<void> {
     const life = this.#life;
     return life.queue.run(async () => {
@@ -265,9 +265,10 @@ export class ContainerStart {
     const { error, exitCode } = explainFailure(failure, plan?.spec);
     if (error.code !== "unkillable") this.#its.removal.clear(); // else that is under way
     if (error.code === "executor_lost") life.doubt = life.cleared;
-    if (error.code === "executor_lost" && life.restarts.isWaiting) {
-      // What carries plans out was killed, which says nothing of this one: the container still waits for its start.
-      await life.note({ ...life.run, error: error.message }, life.withRestarts(laterStill(life.restarts.state)));
+    if (life.restarts.isWaiting && isPassing(failure)) {
+      // The machine lacked something, or what carries plans out was killed. That says nothing of this plan: it still waits for its start.
+      const { run, restarts } = life.restarts.afterFailure(life.run, error.message);
+      await life.note(run, life.withRestarts(restarts));
       life.restarts.schedule();
       return error;
     }
