@@ -186,3 +186,29 @@ kernelTest("a restart by policy that finds no room is tried again, and says so",
   machine.disk.empty();
   await machine.becomes("again", "running");
 });
+
+kernelTest("an update that cannot be written down changes no limit", needs, async (scratch) => {
+  const machine = new Machine(scratch);
+  await machine.product.ok("ps");
+  const limits = { Memory: 256 << 20, MemorySwap: 512 << 20, PidsLimit: 50, CpuShares: 512 };
+  await machine.run("limited", "sleep 1000", {}, limits);
+  const acts = (): Promise<string> =>
+    machine.product.ok(
+      "exec",
+      "limited",
+      "sh",
+      "-c",
+      "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes pids/pids.max cpu/cpu.shares 2>/dev/null || cat memory.max memory.swap.max pids.max cpu.weight",
+    );
+  const before = await acts();
+  await machine.fill();
+  const asked = { Memory: 128 << 20, MemorySwap: 256 << 20, PidsLimit: 20, CpuShares: 256 };
+  const refused = await machine.ask("POST", "/containers/limited/update", asked);
+  expect([refused.status, messageOf(refused)]).toEqual([503, expect.stringContaining("no space left on device")]);
+  expect(await acts()).toBe(before);
+  const { HostConfig } = JSON.parse((await machine.ask("GET", "/containers/limited/json")).body);
+  expect(HostConfig).toMatchObject(limits);
+  machine.disk.empty();
+  expect((await machine.ask("POST", "/containers/limited/update", asked)).status).toBe(200);
+  expect(await acts()).not.toBe(before);
+});

@@ -40,17 +40,22 @@ export class ContainerGroup {
 
   /** All of them or none. @throws {OrlopError} update_failed, limit_unsupported, executor_lost */
   async changeLimits(before: CgroupLimits, after: CgroupLimits): Promise<void> {
-    const plan = (from: CgroupLimits, to: CgroupLimits): Step[] =>
-      planLimitChange(this.#parts.machine.cgroups, this.path, from, to);
-    const steps = plan(before, after);
+    const steps = this.#planChange(before, after);
     try {
       if (steps.length > 0) await this.#parts.executor.run(steps);
     } catch (error) {
-      // One by one: those that were not written yet may be refused.
-      for (const step of plan(after, before)) await this.#parts.executor.run([step]).catch(() => undefined);
+      await this.restoreLimits(before, after);
       // Who carries it out was killed: nothing was refused, and what has become of it is open.
       if (error instanceof OrlopError && error.code === "executor_lost") throw error;
       throw OrlopError.of("update_failed", { id: this.#id, reason: (error as Error).message }, error);
     }
+  }
+  /** As they were before a change that is not to be. One by one: those that were not written may be refused. */
+  async restoreLimits(before: CgroupLimits, after: CgroupLimits): Promise<void> {
+    for (const step of this.#planChange(after, before)) await this.#parts.executor.run([step]).catch(() => undefined);
+  }
+
+  #planChange(from: CgroupLimits, to: CgroupLimits): Step[] {
+    return planLimitChange(this.#parts.machine.cgroups, this.path, from, to);
   }
 }

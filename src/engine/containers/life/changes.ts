@@ -41,9 +41,15 @@ export class ContainerChanges {
       const HostConfig = updateHostConfig(life.id, before, update);
       const limits = (host: ContainerCreateBody["HostConfig"]) => limitsOf(host, life.parts.machine, findBlockDevice);
       const after = limits(HostConfig);
-      if (life.isRunning) await life.group.changeLimits(limits(before), after);
-      await this.#start.withdraw();
-      await life.change({ body: { ...life.body, HostConfig } });
+      const { isRunning } = life;
+      if (isRunning) await life.group.changeLimits(limits(before), after);
+      try {
+        await this.#start.withdraw();
+        await life.change({ body: { ...life.body, HostConfig } });
+      } catch (error) {
+        if (isRunning) await life.group.restoreLimits(limits(before), after);
+        throw error;
+      }
       life.tell("update");
     });
   }
