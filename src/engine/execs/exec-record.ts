@@ -28,9 +28,13 @@ export function execPlaces(container: ContainerPlaces, id: string): ExecPlaces {
   };
 }
 
+export function encodeExecRecord(record: ExecRecord): string {
+  return JSON.stringify(record);
+}
+
 export function writeExecRecord(places: ExecPlaces, record: ExecRecord): void {
   mkdirSync(places.directory, { recursive: true, mode: 0o700 });
-  writeFileSync(places.record, JSON.stringify(record), { mode: 0o600 });
+  writeFileSync(places.record, encodeExecRecord(record), { mode: 0o600 });
 }
 
 /** Those of a container that an earlier engine wrote down; half a record is none. */

@@ -1,7 +1,7 @@
 /** Execs on a recording executor. */
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -201,4 +201,16 @@ test("a size that comes while it starts is not lost", async () => {
   await started;
   expect(monitor().calls).toContain("resize 3 4");
   expect(() => exec.resize(0, 4)).toThrow("terminal size");
+});
+
+test.each([
+  // how many, how large each, how many of them are kept
+  [520, 1, 512],
+  [8, 3 << 20, 5],
+])("of %d that were never started, %d bytes each, the newest %d are kept", async (count, sizeBytes, kept) => {
+  const claimed = create();
+  claimed.claim();
+  const ids = Array.from({ length: count }, () => create({ Cmd: ["x".repeat(sizeBytes)] }).id);
+  expect(container.execs.ids()).toEqual([claimed.id, ...ids.slice(-kept)]);
+  expect(readdirSync(join(container.places.runDir, "exec")).sort()).toEqual([claimed.id, ...ids.slice(-kept)].sort());
 });

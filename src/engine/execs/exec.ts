@@ -19,7 +19,7 @@ import type { AskedEndpoint } from "../networks/network-mode.ts";
 import type { ContainerPlaces } from "../places.ts";
 import type { ExecClient } from "./exec-client.ts";
 import { type ExecPlan, isContainerGone, planExecStart } from "./exec-plan.ts";
-import { type ExecPlaces, type ExecRecord, execPlaces, writeExecRecord } from "./exec-record.ts";
+import { type ExecPlaces, type ExecRecord, encodeExecRecord, execPlaces, writeExecRecord } from "./exec-record.ts";
 import { endLostExec } from "./lost-exec.ts";
 
 /** The container, as an exec sees it. */
@@ -42,6 +42,8 @@ export class Exec {
   readonly #host: ExecHost;
   readonly record: ExecRecord;
   readonly places: ExecPlaces;
+  /** Of its record, nearly all of which is its request. */
+  readonly sizeBytes: number;
   readonly #ended = Promise.withResolvers<void>();
   #status: ExecStatus = "created";
   #process: ContainerProcess | undefined;
@@ -58,6 +60,7 @@ export class Exec {
     this.#host = host;
     this.record = record;
     this.places = execPlaces(host.places, record.id);
+    this.sizeBytes = Buffer.byteLength(encodeExecRecord(record));
     this.#size = record.body.ConsoleSize;
   }
 
