@@ -147,7 +147,7 @@ export const containerRoutes = [
     async handle({ params, body, engine, apiMinor }) {
       const update = parseContainerUpdate(body ?? {});
       const known = has(apiMinor, "updatePids") ? update : { ...update, PidsLimit: undefined };
-      await engine.containers.get(params.id).update(known);
+      await engine.containers.get(params.id).changes.update(known);
       return json({ Warnings: [] });
     },
   }),

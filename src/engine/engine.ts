@@ -139,8 +139,8 @@ export class Engine {
    */
   async close(final = false): Promise<void> {
     for (const { restarts, health } of this.containers.all()) {
-      restarts.rest();
-      health.rest();
+      restarts.close();
+      health.stop();
     }
     this.containers.readyStarts.close();
     this.#isClosing = true;

@@ -3,7 +3,7 @@
 import { encodeBare, encodeHello, FRAME_MAX, FrameError, frameKind } from "./frame.ts";
 import { type ArgumentKind, type Step, stepTable } from "./step.ts";
 
-/** Plans that were encoded before anybody asked (`plan-mould.ts`). */
+/** Encodings that are known in advance (`plan-template.ts`). */
 const encoded = new WeakMap<readonly Step[], Uint8Array>();
 
 /** A whole conversation's opening: HELLO, every step numbered by its place, END. */

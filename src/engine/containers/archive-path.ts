@@ -1,15 +1,15 @@
-/** Paths of `cp`, as Docker reads them (moby container/archive.go): whether the last link is followed, what things are called. Pure. */
+/** Paths of `cp` as Docker interprets them (moby container/archive.go): whether the last link is followed, how entries are named. Pure. */
 
 import { posix } from "node:path";
 
 export interface AskedPath {
   /** Absolute and clean, as the container sees it. */
   readonly path: string;
-  /** It ends in "/" or "/.": what a link at its end leads to is meant. */
+  /** The path ends in "/" or "/.": a link at its end is followed. */
   readonly follow: boolean;
-  /** By that end it must be one. */
+  /** The path must be a directory, because it ends in "/" or "/.". */
   readonly isDirectory: boolean;
-  /** What the archive's top is called: the last name as it was written, "." or "/". */
+  /** The name of the archive's first entry: the path's last component, "." or "/". */
   readonly name: string;
 }
 
@@ -25,7 +25,7 @@ export function askedPath(written: string): AskedPath {
   };
 }
 
-/** The name in the archive of what lies at `path` (bytes as a string) below a top of this name (likewise). */
+/** The name in the archive of an entry. @param name of the first entry. @param path of this one below it; both are byte strings */
 export function archiveName(name: string, path: string): string {
   if (path === "") return name;
   return name === "/" ? `/${path}` : `${name}/${path}`;
@@ -40,7 +40,7 @@ const goModes: readonly (readonly [kind: number, bit: number])[] = [
   [0o140000, 2 ** 24], // socket
 ];
 
-/** A mode as Go's os.FileMode has it, which the API shows. */
+/** A mode as Go's os.FileMode, which the API uses. */
 export function goMode(mode: number): number {
   const kind = goModes.find(([bits]) => bits === (mode & 0o170000))?.[1] ?? 0;
   const special = (mode & 0o4000 ? 2 ** 23 : 0) + (mode & 0o2000 ? 2 ** 22 : 0) + (mode & 0o1000 ? 2 ** 20 : 0);

@@ -1,4 +1,4 @@
-/** HostConfig.Devices, looked up on the host. */
+/** Looks up HostConfig.Devices on the host. */
 
 import { statSync } from "node:fs";
 import { normalize } from "node:path";
@@ -8,7 +8,7 @@ import type { DeviceRequest } from "../../spec/engine-api-host-config.ts";
 import type { Device } from "../../spec/runtime-spec.ts";
 import type { AskedDevice } from "./container-spec.ts";
 
-/** @throws {OrlopError} bad_value for what is not there or no device */
+/** @throws {OrlopError} bad_value for a bad access; bad_device for a path that does not exist or is no device */
 export function lookUpDevices(requests: readonly DeviceRequest[]): AskedDevice[] {
   return requests.flatMap(({ PathOnHost, PathInContainer, CgroupPermissions }) => {
     if (!/^[rwm]{1,3}$/.test(CgroupPermissions))
@@ -18,13 +18,13 @@ export function lookUpDevices(requests: readonly DeviceRequest[]): AskedDevice[]
   });
 }
 
-/** One node; of a directory every node below it. */
+/** One node; for a directory, every node below it. */
 function nodesAt(source: string, target: string): Device[] {
   const refuse = (reason: string): OrlopError => OrlopError.of("bad_device", { device: source, reason });
   if (!source.startsWith("/") || !target.startsWith("/")) throw refuse("paths must be absolute");
   const status = statSync(source, { throwIfNoEntry: false });
   if (status === undefined) throw refuse("no such file or directory");
-  // Elsewhere no directory is one of devices, and some are endless.
+  // Directories elsewhere hold no devices, and some are endless.
   if (status.isDirectory() && !/^\/dev(\/|$)/.test(normalize(source))) throw refuse("a directory must be one of /dev");
   const nodes = status.isDirectory() ? hostDevices(source) : [deviceAt(source)].filter((node) => node !== undefined);
   if (nodes.length === 0) throw refuse("it is none");

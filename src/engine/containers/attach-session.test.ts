@@ -26,23 +26,23 @@ test("all is passed on when the output has ended, and the client has had it", as
   const session = relay(output, client, toOutput);
   let text = "";
   client.on("data", (bytes) => (text += String(bytes)));
-  const passed = session.allPassedOn().then(() => text);
+  const passed = session.allDelivered().then(() => text);
   output.write("one ");
   output.end("two");
   expect(await passed).toBe("one two");
   expect(await session.over).toBe("ended");
-  await session.allPassedOn();
+  await session.allDelivered();
 });
 
 test("a client that does not read is not waited for, and loses nothing", async () => {
   const output = new PassThrough();
   const reader = slowReader();
   const session = relay(output, reader.client, toOutput);
-  const passed = session.allPassedOn();
+  const passed = session.allDelivered();
   output.write("one ");
   await passed;
   output.end("two");
-  await session.allPassedOn();
+  await session.allDelivered();
   expect(reader.taken).toEqual(["one "]);
   reader.take();
   await session.over;

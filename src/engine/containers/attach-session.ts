@@ -1,6 +1,6 @@
 /**
- * One client on a container's stdio: bytes go through as the monitor frames them, with back-pressure and half-close both
- * ways. The engine looks at them only for the detach keys.
+ * One client attached to a container's stdio. Bytes pass through as the monitor frames them, with back-pressure and half-close in
+ * both directions; the engine inspects them for the detach keys only.
  */
 
 import type { Duplex } from "node:stream";
@@ -11,35 +11,35 @@ export interface AttachRequest {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** First what the log has. */
+  /** Replay the log first. */
   readonly logs: boolean;
-  /** Then what comes. */
+  /** Then stay attached for what is written from now on. */
   readonly stream: boolean;
-  /** Empty: no keys detach. */
+  /** As bytes; empty: none. */
   readonly detachKeys: readonly number[];
 }
 
-/** The monitor's numbers of the streams. */
+/** The streams as the monitor's bit mask. */
 export function streamsOf(request: AttachRequest): number {
   return (request.stdin ? 1 : 0) | (request.stdout ? 2 : 0) | (request.stderr ? 4 : 0);
 }
 
-/** How a session ended: by its keys, or because one side left. */
-export type Leaving = "ended" | "detached";
+/** How a session ended: by the detach keys, or because one side closed. */
+export type SessionEnd = "ended" | "detached";
 
 export interface Session {
   /** Resolves when both streams are closed. */
-  readonly over: Promise<Leaving>;
-  /** Resolves when the client has been given all that the container's side says; at once while it reads too slowly. */
-  allPassedOn(): Promise<void>;
+  readonly over: Promise<SessionEnd>;
+  /** Resolves when the client has been sent all of the container's output; at once if the client reads too slowly. */
+  allDelivered(): Promise<void>;
 }
 
 /**
- * Carries bytes until the container's side ends, the client leaves or detaches. Afterwards both streams are closed.
+ * Relays bytes until the container's side ends, or the client closes or detaches. Afterwards both streams are closed.
  *
  * @param monitor  the container's side
  * @param client   the connection to the client, paused
- * @param lastWait what must have come before the client sees the end
+ * @param lastWait is awaited before the client's stream is closed at the end
  */
 export function relay(
   monitor: Attachment["stream"],
@@ -47,32 +47,32 @@ export function relay(
   request: AttachRequest,
   lastWait: () => Promise<void> = () => Promise.resolve(),
 ): Session {
-  const finished = Promise.withResolvers<Leaving>();
-  let leaving: Leaving = "ended";
+  const finished = Promise.withResolvers<SessionEnd>();
+  let end: SessionEnd = "ended";
   const finish = (): void => {
     monitor.destroy();
-    letGo(client);
-    finished.resolve(leaving);
+    closeGracefully(client);
+    finished.resolve(end);
   };
-  const session = { over: finished.promise, allPassedOn: () => allRead(monitor) };
-  carry(monitor, client, (chunk) => chunk);
+  const session = { over: finished.promise, allDelivered: () => allRead(monitor) };
+  pipe(monitor, client, (chunk) => chunk);
   monitor
     .on("end", () => void lastWait().then(finish))
     .on("error", finish)
     .on("close", () => void lastWait().then(finish));
   client.on("error", finish).on("close", finish);
-  // It may have left while it was being connected: then no event will say so.
+  // If the client closed while it was being connected, no event follows.
   if (client.destroyed) finish();
   if (!request.stdin) {
-    client.resume(); // to notice when the client leaves; what it sends has nowhere to go
+    client.resume(); // its input is discarded, but must be read for its close to be noticed
     return session;
   }
   const scanner = request.detachKeys.length === 0 ? undefined : new DetachScanner(request.detachKeys);
-  carry(client, monitor, (chunk) => {
+  pipe(client, monitor, (chunk) => {
     if (scanner === undefined) return chunk;
     const { passed, detached } = scanner.scan(chunk);
     if (detached) {
-      leaving = "detached";
+      end = "detached";
       finish();
     }
     return passed;
@@ -82,20 +82,20 @@ export function relay(
   return session;
 }
 
-/** So long a client that has all of its output may take to end its own half. */
-const LAST_WORDS_MS = 5000;
+/** How long a client that has been sent everything may take to close its own half. */
+const CLOSE_TIMEOUT_MS = 5000;
 
 /**
- * It is given what is on its way to it. What it still sends is read, for nobody: unread, its end would never be seen, and a close
- * would be an error to it.
+ * Closes a client's connection after what was written to it has been sent. What the client still sends is read and discarded: otherwise
+ * its end would not be noticed, and closing a socket with unread data would reset the connection.
  */
-export function letGo(client: Duplex): void {
+export function closeGracefully(client: Duplex): void {
   if (client.destroyed || client.writableEnded) return;
   client.resume();
-  client.end(() => setTimeout(() => client.destroy(), LAST_WORDS_MS).unref());
+  client.end(() => setTimeout(() => client.destroy(), CLOSE_TIMEOUT_MS).unref());
 }
 
-/** Resolves when `stream` has ended and what came before went on its way; or when who takes it is behind. */
+/** Resolves when `stream` has been read to its end, or is paused because its reader is too slow. */
 function allRead(stream: Duplex): Promise<void> {
   if (stream.readableEnded || stream.destroyed || stream.isPaused()) return Promise.resolve();
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -103,8 +103,8 @@ function allRead(stream: Duplex): Promise<void> {
   return promise;
 }
 
-/** Each chunk through `change`; a slow reader stops the writer. */
-function carry(from: Duplex, to: Duplex, change: (chunk: Uint8Array) => Uint8Array): void {
+/** Pipes `from` to `to` through `change`, with back-pressure. */
+function pipe(from: Duplex, to: Duplex, change: (chunk: Uint8Array) => Uint8Array): void {
   from.on("data", (chunk: Uint8Array) => {
     const bytes = change(chunk);
     if (bytes.length === 0 || to.destroyed || to.writableEnded || to.write(bytes)) return;

@@ -1,4 +1,4 @@
-/** What is written down of a run that ended: by itself, or because its monitor was lost. */
+/** The record of a run that ended: by itself, or because its monitor was lost. */
 
 import type { CgroupLayout } from "../../kernel/cgroup/layout.ts";
 import { memoryEventsFile, parseOomKills } from "../../kernel/cgroup/memory-events.ts";
@@ -8,11 +8,7 @@ import type { End } from "./container-process.ts";
 import type { RunRecord } from "./container-record.ts";
 import { exitStatusOf } from "./exit-status.ts";
 
-/**
- * The record of `run` once it ended like this.
- *
- * @param countOomKills asks the group, which must still be there, where nobody else has told whether memory ran out
- */
+/** @param countOomKills counts them in the cgroup, which must still exist; used where the monitor has not reported any */
 export function recordOfEnd(run: RunRecord, end: End, countOomKills: () => number): RunRecord {
   if (end.kind === "lost")
     return {
@@ -28,7 +24,7 @@ export function recordOfEnd(run: RunRecord, end: End, countOomKills: () => numbe
   return { ...run, status: "exited", pid: 0, endedNs: String(end.endedNs), exitCode, oomKilled };
 }
 
-/** Whether its monitor could tell or not; 0 too where the group is gone. */
+/** How many processes of a cgroup the OOM killer has killed; 0 when the cgroup is gone. */
 export function countOomKills(cgroups: CgroupLayout, groupPath: string): number {
   const file = memoryEventsFile(cgroups, groupPath);
   return file === undefined ? 0 : parseOomKills(readText(file) ?? "");

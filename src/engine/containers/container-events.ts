@@ -1,9 +1,8 @@
-/** A container's events: what every one of them says, and what is particular to the action. */
+/** A container's events: their names, and the attributes that all of them have. */
 
 import type { Events } from "../events/events.ts";
 import type { ContainerRecord } from "./container-record.ts";
 
-/** What happens to containers; the `exec_…` and `health_status` ones have a text behind a colon. */
 export type ContainerAction =
   | "archive-path"
   | "attach"

@@ -1,4 +1,4 @@
-/** A container's execs: those that run or will, and for a while those that have ended, so that their exit code can be asked. */
+/** A container's execs. Those that have ended are kept for a while, so that clients can ask for their exit code. */
 
 import { rmSync } from "node:fs";
 import { newContainerId } from "../../base/id.ts";
@@ -12,18 +12,18 @@ import { ContainerProcess } from "./container-process.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
 import { exitStatusOf, parseExitRecord } from "./exit-status.ts";
 
-/** As Docker keeps them. */
+/** As in Docker. */
 const KEEP_ENDED_MS = 5 * 60 * 1000;
-/** A container that is asked for something each second has no more of them than this. */
+/** The limit for a container with an exec every second. */
 const KEEP_ENDED = 256;
 /**
- * Docker keeps those that were never started as long as the container runs, and so does Orlop, but for the oldest of more than this: each
- * takes 4 KB of /run and 7 KB of the engine's memory, a large request (4 MiB at most) more.
+ * Limits for execs that were never started. Docker keeps them as long as the container runs; Orlop discards the oldest beyond these
+ * limits. Each takes 4 KB of /run and 7 KB of the engine's memory, more with a large request (4 MiB at most).
  */
 const KEEP_CREATED = 512;
 const KEEP_CREATED_BYTES = 16 * 1024 * 1024;
-/** Of one that was lost. */
-const LOST = 137;
+/** The exit code of an exec whose monitor was lost: 128 + SIGKILL. */
+const LOST_EXIT_CODE = 137;
 
 export class ContainerExecs {
   readonly #parts: EngineParts;
@@ -51,12 +51,12 @@ export class ContainerExecs {
     return this.#byId.get(id);
   }
 
-  /** Those that run, or can be started. */
+  /** Execs that run, or can still be started. */
   ids(): string[] {
     return [...this.#byId.values()].filter(({ status }) => status !== "exited").map(({ id }) => id);
   }
 
-  /** Takes over what an earlier engine began. `watch` is told of monitors that the supervisor does not know. */
+  /** Takes over the execs of an earlier engine. @param watch as `Reconciliation.watch`, with the pid of an exec's process */
   async restore(watch: (initPid: number) => void): Promise<void> {
     const restored = await Promise.all(
       readExecRecords(this.#host.places).map((record) => this.#restoreOne(record, watch)),
@@ -77,16 +77,16 @@ export class ContainerExecs {
     } catch {
       const ended = parseExitRecord(readText(exec.places.exitRecord) ?? "");
       if (ended !== undefined) exec.settle(exitStatusOf(ended.status).exitCode);
-      // Its temporary file is made before the start.
+      // The monitor creates the record's temporary file before it starts the program.
       else if (readText(`${exec.places.exitRecord}.new`) !== undefined) {
-        exec.settle(LOST);
+        exec.settle(LOST_EXIT_CODE);
         return "lost";
       } else exec.neverRan();
       return "found";
     }
   }
 
-  /** A new run of the container begins, or there will be none: those of the last are nobody's. */
+  /** Discards all execs of the last run. */
   clear(): void {
     if (this.#byId.size === 0) return;
     for (const exec of this.#byId.values()) exec.discard();
@@ -94,7 +94,7 @@ export class ContainerExecs {
     rmSync(`${this.#host.places.runDir}/exec`, { recursive: true, force: true });
   }
 
-  /** Its exit code is nobody's any more. */
+  /** Discards an exec whose exit code nobody will ask for. */
   forget(exec: Exec): void {
     if (this.#byId.delete(exec.id)) exec.discard();
   }
@@ -108,7 +108,7 @@ export class ContainerExecs {
       left.createdBytes -= exec.sizeBytes;
       return --left.created < 0 || left.createdBytes < 0;
     };
-    // newest first
+    // Newest first: the oldest ones exceed the limits.
     for (const exec of [...this.#byId.values()].toReversed()) if (isOver(exec)) this.forget(exec);
   }
 }

@@ -1,4 +1,4 @@
-/** A container's files from outside: archives in and out, and what it changed. */
+/** A container's files: archives in and out (cp, export), and its changes (diff, commit). */
 
 import { posix } from "node:path";
 import { OrlopError } from "../../base/errors.ts";
@@ -18,41 +18,39 @@ import type { EngineParts } from "../engine-parts.ts";
 import { type AskedPath, archiveName, askedPath } from "./archive-path.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { notStalled } from "./not-stalled.ts";
-import { explained, type OpenRoot, openRoot, placeOf, type RootSeen } from "./open-root.ts";
+import { explainFileError, type OpenRoot, openRoot, placeOf, type RootSource } from "./open-root.ts";
 import { isInMount, mountPlaces } from "./seen-mounts.ts";
 
-/** The container at this moment, and how it is kept as it is. */
-export interface FilesSource extends RootSeen {
-  /** Of what clients do. */
-  readonly tell: (
+/** The container's state at this moment, and how to keep other operations away. */
+export interface FilesSource extends RootSource {
+  readonly publish: (
     action: "archive-path" | "commit" | "export" | "extract-to-dir",
     more?: Readonly<Record<string, string>>,
   ) => void;
-  /** Nothing else happens to the container until this has settled. */
+  /** Runs `work` in the container's queue: no other operation runs until it has settled. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
-  /** Somebody waits for what is done exclusively. */
+  /** Another operation waits in the queue. */
   readonly isAwaited: boolean;
 }
 
-/** What a path names. */
 export interface FileStatus {
   readonly name: string;
   readonly size: number;
   readonly mode: number;
   readonly mtimeNs: bigint;
-  /** Of a link: where it leads to in the end. */
+  /** For a symbolic link: the file that it finally leads to. */
   readonly target: string;
 }
 
 export interface PutOptions {
   readonly noOverwriteDirNonDir: boolean;
-  /** Everything becomes the user's that the container was made with, where it was made with one. */
+  /** Everything is owned by the container's `User`, where it has one, instead of by the ids in the archive. */
   readonly copyUidGid: boolean;
 }
 
-/** So long a client that copies may keep others waiting and send nothing. */
+/** How long a client that copies may send nothing while other operations wait. */
 const COPY_IDLE_MS = 5000;
-/** They are told sorted, in one answer. */
+/** Limits the memory that `changes` takes: all paths are sorted, and sent in one answer. */
 const CHANGES_MAX_BYTES = 128 * 1024 * 1024;
 
 export class ContainerFiles {
@@ -72,32 +70,34 @@ export class ContainerFiles {
     return statusOf(asked, node);
   }
 
-  /** What a path names, and everything in it, as an archive. @throws {OrlopError} file_not_found */
+  /** The file or directory at a path, as an archive. @throws {OrlopError} file_not_found */
   async get(written: string): Promise<{ readonly status: FileStatus; readonly archive: AsyncGenerator<Uint8Array> }> {
     const asked = askedPath(written);
     const { stream, node, plan } = await this.#open(asked, "read");
-    // where the path leads to: mounts are known by their places
+    // The resolved path, because mounts are known by their resolved paths.
     const place = isLink(node) ? asked.path : placeOf(node) || asked.path;
     const walk = walkStep(place, asked.follow && place === asked.path, [...partsOf(plan.root), ...mountPlaces(plan)]);
     const top = byteStringOfText(asked.name);
     const nameOf = (path: string): string => archiveName(top, path);
-    this.#source().tell("archive-path");
+    this.#source().publish("archive-path");
     return {
       status: statusOf(asked, node),
-      archive: tarOfTree(this.#told(stream.read([walk])), { nameOf }),
+      archive: tarOfTree(this.#withExplainedErrors(stream.read([walk])), { nameOf }),
     };
   }
 
-  /** The whole root as an archive, without what is mounted in it. */
+  /** The whole root as an archive, without mounts. */
   async export(): Promise<AsyncGenerator<Uint8Array>> {
     const { stream, plan } = await this.#open(askedPath("/"), "read");
     const walk = walkStep("/", true, partsOf(plan.root));
-    this.#source().tell("export");
-    return tarOfTree(this.#told(stream.read([walk])), { nameOf: (path) => (path === "" ? undefined : path) });
+    this.#source().publish("export");
+    return tarOfTree(this.#withExplainedErrors(stream.read([walk])), {
+      nameOf: (path) => (path === "" ? undefined : path),
+    });
   }
 
   /**
-   * Puts what an archive holds into a directory.
+   * Unpacks an archive into a directory of the container.
    *
    * @param archive compressed or not
    * @throws {OrlopError} file_not_found, not_a_directory, copy_refused, read_only_root, read_only_volume, bad_tar, unsupported_compression
@@ -133,16 +133,16 @@ export class ContainerFiles {
       reader.end();
       planner.end();
       await stream.plan.end();
-      this.#source().tell("extract-to-dir");
+      this.#source().publish("extract-to-dir");
     } catch (error) {
       await stream.plan.abandon();
       if (error instanceof StreamedStepFailure && error.errno === "EROFS" && isInMount(placeOf(node), plan))
         throw OrlopError.of("read_only_volume", {}, error);
-      throw explained(error, this.#source().record, written);
+      throw explainFileError(error, this.#source().record, written);
     }
   }
 
-  /** Everything that is not as the image has it, by path. @throws {OrlopError} changes_in_memory, changes_too_many */
+  /** Everything that differs from the image, sorted by path. @throws {OrlopError} changes_in_memory, changes_too_many */
   async changes(): Promise<Change[]> {
     const changes: Change[] = [];
     let left = CHANGES_MAX_BYTES;
@@ -162,12 +162,12 @@ export class ContainerFiles {
     return changes.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
-  /** An image was made of it. */
+  /** Publishes that an image was committed from this container. */
   noteCommit(attributes: Readonly<Record<string, string>>): void {
-    this.#source().tell("commit", attributes);
+    this.#source().publish("commit", attributes);
   }
 
-  /** Each of the root's overlays, with the records of what was changed in it. @param content files' content, too */
+  /** Each overlay of the root, with records of what was changed in it. @param content includes the content of files */
   changedLayers(
     content: boolean,
   ): { readonly layer: RootLayer; readonly batches: AsyncGenerator<readonly TreeRecord[]> }[] {
@@ -178,28 +178,36 @@ export class ContainerFiles {
   }
 
   async *#changed(layer: RootLayer, plan: StartPlan, content: boolean): AsyncGenerator<readonly TreeRecord[]> {
-    await this.#parts.executor.run(plan.root.prepare); // one that never ran has no upper directory yet
+    await this.#parts.executor.run(plan.root.prepare); // a container that never ran has no upper directory yet
     const stream = new TreeStream(await this.#parts.executor.connectTask());
-    const filter = new ChangeFilter({ mountPoints: layer.place === "" ? ownPlaces : new Set() });
+    const filter = new ChangeFilter({ mountPoints: layer.place === "" ? standardMountPoints : new Set() });
     const steps = planComparison(layer, `${this.#parts.places.runDir}/below`, content);
-    for await (const records of this.#told(stream.read(steps))) yield records.flatMap((record) => filter.take(record));
+    for await (const records of this.#withExplainedErrors(stream.read(steps)))
+      yield records.flatMap((record) => filter.take(record));
   }
 
   #open(asked: AskedPath, access: Access): Promise<OpenRoot> {
     return openRoot(this.#parts, this.#source(), asked, access);
   }
 
-  async *#told<T>(batches: AsyncIterable<T>): AsyncGenerator<T> {
+  async *#withExplainedErrors<T>(batches: AsyncIterable<T>): AsyncGenerator<T> {
     try {
       yield* batches;
     } catch (error) {
-      throw explained(error, this.#source().record, "");
+      throw explainFileError(error, this.#source().record, "");
     }
   }
 }
 
-/** Where every start puts a mount; the engine makes them where an image lacks them. */
-const ownPlaces: ReadonlySet<string> = new Set(["proc", "sys", "dev", "etc/hosts", "etc/hostname", "etc/resolv.conf"]);
+/** Mount points of every container. They are created where an image lacks them, and are no changes. */
+const standardMountPoints: ReadonlySet<string> = new Set([
+  "proc",
+  "sys",
+  "dev",
+  "etc/hosts",
+  "etc/hostname",
+  "etc/resolv.conf",
+]);
 
 function walkStep(path: string, follow: boolean, enter: readonly string[]): Step {
   const why = "what the path names, and everything in it";

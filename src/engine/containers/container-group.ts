@@ -1,4 +1,4 @@
-/** A container's control group while it runs: made to stand still, let go, given other limits. */
+/** A running container's cgroup: freezing, thawing, changing its limits. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { planLimitChange } from "../../kernel/cgroup/change.ts";
@@ -23,12 +23,12 @@ export class ContainerGroup {
     return isFrozen(this.#parts.machine.cgroups, this.path, readText);
   }
 
-  /** All of it or nothing. @throws {OrlopError} pause_failed */
+  /** Freezes all of the cgroup, or leaves it thawed. @throws {OrlopError} pause_failed */
   async freeze(): Promise<void> {
     try {
       await this.#parts.executor.run(planFreeze(this.#parts.machine.cgroups, this.path));
     } catch (error) {
-      await this.thaw().catch(() => undefined); // the group is gone, when the program has ended
+      await this.thaw().catch(() => undefined); // fails too if the program has ended, because the cgroup is gone
       if (error instanceof OrlopError) throw error;
       throw OrlopError.of("pause_failed", { id: this.#id, reason: (error as Error).message }, error);
     }
@@ -38,19 +38,20 @@ export class ContainerGroup {
     await this.#parts.executor.run(planThaw(this.#parts.machine.cgroups, this.path));
   }
 
-  /** All of them or none. @throws {OrlopError} update_failed, limit_unsupported, executor_lost */
+  /** Changes all limits, or none. @throws {OrlopError} update_failed, limit_unsupported, executor_lost */
   async changeLimits(before: CgroupLimits, after: CgroupLimits): Promise<void> {
     const steps = this.#planChange(before, after);
     try {
       if (steps.length > 0) await this.#parts.executor.run(steps);
     } catch (error) {
       await this.restoreLimits(before, after);
-      // Who carries it out was killed: nothing was refused, and what has become of it is open.
+      // The task was killed: no limit was refused, and which ones were written is not known.
       if (error instanceof OrlopError && error.code === "executor_lost") throw error;
       throw OrlopError.of("update_failed", { id: this.#id, reason: (error as Error).message }, error);
     }
   }
-  /** As they were before a change that is not to be. One by one: those that were not written may be refused. */
+
+  /** Undoes a change. One by one, because some of these writes may be refused as well. */
   async restoreLimits(before: CgroupLimits, after: CgroupLimits): Promise<void> {
     for (const step of this.#planChange(after, before)) await this.#parts.executor.run([step]).catch(() => undefined);
   }

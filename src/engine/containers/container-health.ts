@@ -1,4 +1,4 @@
-/** A container's health: probes while it runs, and what they found. */
+/** Runs a container's health check while the container runs, and keeps the results. */
 
 import { writeFileSync } from "node:fs";
 import { Duplex } from "node:stream";
@@ -27,71 +27,73 @@ import {
 export interface HealthSource {
   readonly execs: ContainerExecs;
   readonly body: () => ContainerCreateBody;
-  /** It stands still, and would not answer. */
+  /** No probe is made then: it would not answer. */
   readonly isPaused: () => boolean;
   readonly startedNs: () => string;
-  /** Where it is kept for the next engine. */
+  /** The file that keeps the health for the next engine. */
   readonly path: string;
-  tell(action: ContainerAction): void;
+  publish(action: ContainerAction): void;
 }
 
-/** As much of a probe's output is kept (Docker's). */
+/** How much of a probe's output is kept; Docker's limit. */
 const OUTPUT_MAX_BYTES = 4096;
 
 export class ContainerHealth {
   readonly #source: HealthSource;
   #health: Health = notProbed;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Each start and each end makes what is under way another run's. */
-  #run = 0;
+  /** Counts `watch` and `stop`: a probe that was begun before the last of them is of an earlier run, and its result is ignored. */
+  #generation = 0;
   #isWatching = false;
-  /** Of the last probe, until its process has ended. */
+  /** The exec of the last probe, until its process has ended. */
   #probing: Exec | undefined;
 
   constructor(source: HealthSource) {
     this.#source = source;
   }
 
-  /** undefined: nobody asked for it, or it never ran. */
+  /** undefined for a container without a health check, or one that never ran. */
   get current(): Health | undefined {
     return healthCheckOf(this.#source.body()) === undefined || this.#source.startedNs() === neverRun.startedNs
       ? undefined
       : this.#health;
   }
 
-  /** Probes are made: this engine is needed. */
+  /** While probes are due, the engine must not leave as idle. */
   get isWatching(): boolean {
     return this.#isWatching;
   }
 
-  /** The container runs. @param isNew it was started, not found running */
+  /** Begins probing. @param isNew the container was started now, not found running */
   watch(isNew: boolean): void {
     const check = healthCheckOf(this.#source.body());
     if (check === undefined) return;
-    this.rest();
+    this.stop();
     this.#isWatching = true;
     this.#health = (isNew ? undefined : this.#read()) ?? notProbed;
     this.#schedule(check, isNew ? 0 : nextProbeMs(check, this.#health));
   }
 
-  /** It has ended, or this engine leaves. */
-  rest(): void {
-    this.#run++;
+  /** Ends probing: the container has ended, or the engine leaves. */
+  stop(): void {
+    this.#generation++;
     this.#isWatching = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   #schedule(check: HealthCheck, delayMs: number): void {
-    const run = this.#run;
+    const generation = this.#generation;
     this.#timer = setTimeout(() => {
-      this.#probeNow(check, run).catch((error: unknown) => log("error", "a health check could not be made", error));
+      this.#probeNow(check, generation).catch((error: unknown) =>
+        log("error", "a health check could not be made", error),
+      );
     }, delayMs);
   }
 
-  async #probeNow(check: HealthCheck, run: number): Promise<void> {
+  async #probeNow(check: HealthCheck, generation: number): Promise<void> {
     const probe = this.#source.isPaused() ? undefined : await this.#probe(check);
-    if (run !== this.#run) return;
+    if (generation !== this.#generation) return;
     if (probe !== undefined) {
       const before = this.#health;
       const startedMs = Number(BigInt(this.#source.startedNs()) / 1_000_000n);
@@ -99,19 +101,19 @@ export class ContainerHealth {
       point("container.health.found");
       this.#write();
       point("container.health.recorded");
-      if (this.#health.status !== before.status) this.#source.tell(`health_status: ${this.#health.status}`);
+      if (this.#health.status !== before.status) this.#source.publish(`health_status: ${this.#health.status}`);
     }
     this.#schedule(check, nextProbeMs(check, this.#health));
   }
 
-  /** Never waits longer than the timeout, whatever the container does. */
+  /** Takes no longer than the check's timeout, whatever the container does. */
   async #probe(check: HealthCheck): Promise<Probe> {
     const { execs } = this.#source;
     const startedMs = Date.now();
     const output = new Output();
     let exec: Exec | undefined;
     let exitCode: number | undefined;
-    // Else a container that stands still would have one process more with each interval.
+    // Otherwise a container that hangs would get one more process with each interval.
     if (this.#probing !== undefined) {
       const text = `Health check not made: process ${this.#probing.pid} of the last one has not ended`;
       return { startedMs, endedMs: startedMs, exitCode: -1, output: text };
@@ -144,7 +146,7 @@ export class ContainerHealth {
       const text = readText(this.#source.path);
       return text === undefined ? undefined : (JSON.parse(text) as Health);
     } catch {
-      return undefined; // half of one: it is found out anew
+      return undefined; // cut off while it was written
     }
   }
 
@@ -174,7 +176,7 @@ function probeBody({ command }: HealthCheck) {
   };
 }
 
-/** Runs it to its end, as a client that has no input, and reads no more of its output than is kept: the rest is its monitor's to throw away. */
+/** Runs the exec to its end, and reads no more of its output than is kept: the monitor discards the rest. */
 async function runOf(exec: Exec, output: Output): Promise<number | undefined> {
   const decoder = new AttachFrameDecoder();
   const client = new Duplex({
@@ -190,7 +192,7 @@ async function runOf(exec: Exec, output: Output): Promise<number | undefined> {
   return exec.exitCode;
 }
 
-/** undefined: it was not there in time. */
+/** undefined when `work` takes longer than the timeout. */
 function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
   const timer = setTimeout(() => resolve(undefined), timeoutMs);
@@ -198,7 +200,7 @@ function inTime<T>(work: Promise<T>, timeoutMs: number): Promise<T | undefined> 
   return promise;
 }
 
-/** The first bytes of what a probe said. */
+/** The first bytes of a probe's output. */
 class Output {
   readonly #chunks: Uint8Array[] = [];
   #left = OUTPUT_MAX_BYTES;
@@ -207,7 +209,7 @@ class Output {
     return this.#left === 0;
   }
 
-  /** A copy of its own: a part of a chunk would keep the whole of it. */
+  /** Copies the bytes: a subarray would keep the whole chunk in memory. */
   add(what: string | Uint8Array): void {
     const bytes = Buffer.from((typeof what === "string" ? Buffer.from(what) : what).subarray(0, this.#left));
     if (bytes.length === 0) return;

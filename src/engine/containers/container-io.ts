@@ -1,4 +1,4 @@
-/** A container's input and output as clients have them: attached before or after the start, and its log. */
+/** A container's stdio for clients: attaching before and after the start, and reading the log. */
 
 import type { Duplex } from "node:stream";
 import { drained } from "../../base/drained.ts";
@@ -7,101 +7,100 @@ import { settlesWithin } from "../../base/in-time.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import { type LogQuery, readLog } from "../logs/log-reader.ts";
 import { logSettingsOf } from "../logs/log-settings.ts";
-import { type AttachRequest, letGo, relay, type Session, streamsOf } from "./attach-session.ts";
+import { type AttachRequest, closeGracefully, relay, type Session, streamsOf } from "./attach-session.ts";
 import type { ContainerProcess } from "./container-process.ts";
 
-/** So long the end of a program waits for its output to be on its way, should the monitor not say that there is no more. */
-const OUTPUT_PATIENCE_MS = 2000;
+/** How long the end of a program is held back for its output, should the monitor not close the attachments. */
+const OUTPUT_TIMEOUT_MS = 2000;
 
-/** A client that wants to be connected. */
-export interface Arrival {
+/** A client that is to be attached. */
+export interface WaitingClient {
   readonly client: Duplex;
   readonly request: AttachRequest;
   readonly done: PromiseWithResolvers<void>;
 }
 
-/** What the container is like at this moment. */
+/** The container's state at this moment. */
 export interface IoSource {
   readonly body: ContainerCreateBody;
   readonly logPath: string;
   /** undefined while none runs. */
   readonly process: ContainerProcess | undefined;
-  /** It will not start again. */
-  readonly isLeaving: boolean;
-  /** Of what clients do. */
-  readonly tell: (action: "attach" | "detach") => void;
+  /** It is being removed, and will not start again. */
+  readonly isRemoving: boolean;
+  readonly publish: (action: "attach" | "detach") => void;
 }
 
 export class ContainerIo {
   readonly #source: () => IoSource;
-  /** Clients that came before the start. */
-  readonly #arrivals = new Set<Arrival>();
+  /** Clients that have attached before the start. */
+  readonly #waiting = new Set<WaitingClient>();
   readonly #sessions = new Set<Session>();
 
   constructor(source: () => IoSource) {
     this.#source = source;
   }
 
-  /** The clients that wait for the start, which is about to happen or never will. */
-  takeArrivals(): Arrival[] {
-    const arrivals = [...this.#arrivals];
-    this.#arrivals.clear();
-    return arrivals;
+  /** The clients that have attached before the start. The caller connects them (`connectAndOpenGate`) or ends them (`dismiss`). */
+  takeWaitingClients(): WaitingClient[] {
+    const clients = [...this.#waiting];
+    this.#waiting.clear();
+    return clients;
   }
 
-  /** Resolves when the client or the container has left. */
+  /** As `Container.attach`. */
   async attach(request: AttachRequest, client: Duplex): Promise<void> {
-    const arrival: Arrival = { client, request, done: Promise.withResolvers() };
-    const { process, isLeaving, tell } = this.#source();
-    tell("attach");
+    const waiting: WaitingClient = { client, request, done: Promise.withResolvers() };
+    const { process, isRemoving, publish } = this.#source();
+    publish("attach");
     if (process !== undefined) {
-      await this.#connect(process, arrival);
-    } else if (request.stream && !isLeaving) {
-      // The client will start the container, and must not miss its first line.
+      await this.#connect(process, waiting);
+    } else if (request.stream && !isRemoving) {
+      // The client is about to start the container, and must not miss its first line.
       if (client.destroyed) return;
-      this.#arrivals.add(arrival);
+      this.#waiting.add(waiting);
       client.once("close", () => {
-        if (this.#arrivals.delete(arrival)) arrival.done.resolve();
+        if (this.#waiting.delete(waiting)) waiting.done.resolve();
       });
     } else {
       if (request.logs) await this.#replay(request, client, undefined);
-      letGo(client);
+      closeGracefully(client);
       return;
     }
-    await arrival.done.promise;
+    await waiting.done.promise;
   }
 
-  /** Clients are connected before the program runs, so that nothing it says is lost. Opens the gate. */
-  async letIn(process: ContainerProcess, arrivals: readonly Arrival[]): Promise<void> {
+  /** Connects the clients, then lets the program run: in this order, so that none of its output is missed. */
+  async connectAndOpenGate(process: ContainerProcess, clients: readonly WaitingClient[]): Promise<void> {
     try {
-      await Promise.all(arrivals.map((arrival) => this.#connect(process, arrival)));
+      await Promise.all(clients.map((waiting) => this.#connect(process, waiting)));
     } catch (error) {
-      // When a step of the child failed, its monitor has left, and the reason is the step.
+      // If a step of the child failed, its monitor has exited; the step is the error to report.
       await process.link.started;
       throw error;
     }
     process.link.go();
   }
 
-  /** No start came of it. */
-  dismiss(arrivals: readonly Arrival[]): void {
-    for (const { client, done } of arrivals) {
-      letGo(client);
+  /** Ends the connections of clients whose container was not started. */
+  dismiss(clients: readonly WaitingClient[]): void {
+    for (const { client, done } of clients) {
+      closeGracefully(client);
       done.resolve();
     }
   }
 
   /**
-   * What clients should have before they hear that the program has ended: its output, whose end its monitor tells first.
-   * Clients that do not read are not waited for.
+   * Resolves when attached clients have been sent all of the output, which is to precede the news of the exit. The monitor closes the
+   * attachments before it reports the exit. Clients that do not read are not waited for.
    */
-  async outputPassedOn(): Promise<void> {
+  async outputDelivered(): Promise<void> {
     if (this.#sessions.size === 0) return;
-    const passed = Promise.all(Array.from(this.#sessions, (session) => session.allPassedOn()));
-    await settlesWithin(passed, OUTPUT_PATIENCE_MS);
+    const passed = Promise.all(Array.from(this.#sessions, (session) => session.allDelivered()));
+    await settlesWithin(passed, OUTPUT_TIMEOUT_MS);
   }
 
-  /** The log as clients see it: framed, or raw with a terminal. @throws {OrlopError} logs_unreadable */
+  /** As `Container.logs`. @throws {OrlopError} logs_unreadable */
   logs(query: LogQuery, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     const { body, logPath } = this.#source();
     const { driver } = logSettingsOf(body.HostConfig.LogConfig);
@@ -110,12 +109,12 @@ export class ContainerIo {
     return readLog({ driver, path: logPath, framed: !body.Tty, growth }, query, signal);
   }
 
-  /** Resolves once the client is connected; `arrival.done` when it is over. */
-  async #connect(process: ContainerProcess, { client, request, done }: Arrival): Promise<void> {
+  /** Resolves once the client is connected; `done` resolves when the session is over. */
+  async #connect(process: ContainerProcess, { client, request, done }: WaitingClient): Promise<void> {
     const attachment = await process.attach(streamsOf(request), request.logs);
     if (request.logs) await this.#replay(request, client, attachment);
     if (!request.stream) {
-      letGo(client);
+      closeGracefully(client);
       attachment.stream.destroy();
       done.resolve();
       return;
@@ -124,12 +123,12 @@ export class ContainerIo {
     this.#sessions.add(session);
     void session.over.then((how) => {
       this.#sessions.delete(session);
-      if (how === "detached") this.#source().tell("detach");
+      if (how === "detached") this.#source().publish("detach");
       done.resolve();
     });
   }
 
-  /** What the log has, up to where `until` begins. */
+  /** Sends what the log has, up to the position from which the monitor's attachment goes on (`until`). */
   async #replay(
     request: AttachRequest,
     client: Duplex,

@@ -1,4 +1,4 @@
-/** Names for containers that were given none: "quiet_tidepool". */
+/** Generated names, for containers that are created without one: "quiet_tidepool". */
 
 const qualities =
   "amber bold brisk calm clever crisp deft eager fair fleet gentle glad hardy humble jolly keen kind lively lucid mellow merry neat nimble noble patient plucky quick quiet ready rustic serene sharp shiny silent smooth snug sober solid spry stable steady sturdy subtle sunny swift tidy trusty upbeat vivid warm wise witty zesty".split(
@@ -10,7 +10,7 @@ const things =
   );
 
 /** @param isFree tells whether a name can be taken */
-export function inventName(isFree: (name: string) => boolean): string {
+export function generateName(isFree: (name: string) => boolean): string {
   for (let attempt = 0; ; attempt++) {
     const [a = 0, b = 0, c = 0] = crypto.getRandomValues(new Uint16Array(3));
     const name = `${qualities[a % qualities.length]}_${things[b % things.length]}`;

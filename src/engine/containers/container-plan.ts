@@ -1,4 +1,4 @@
-/** Everything that a container's start does, as a plan: request, machine and root put together. Reads, changes nothing. */
+/** The plan of a container's start, made from request, machine and root. Reads files, changes nothing. */
 
 import { existsSync, realpathSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
@@ -35,7 +35,7 @@ export interface StartPlan {
   readonly spec: RuntimeSpec;
   readonly groupPath: string;
   readonly root: RootSource & { readonly inMemory: boolean };
-  /** What the caller should know: something asked for is given otherwise. */
+  /** For the caller: where the container will differ from what was asked for. */
   readonly warnings: readonly string[];
 }
 
@@ -44,7 +44,7 @@ export interface PlanSurroundings {
   readonly places: Places;
 }
 
-/** @throws {OrlopError} everything that can be known to be wrong before the start */
+/** @throws {OrlopError} everything that can be found to be wrong before the start */
 export function planStart(
   id: string,
   { name, body, image, mounts }: Pick<ContainerRecord, "name" | "body" | "image" | "mounts">,
@@ -109,7 +109,7 @@ export function planStart(
   };
 }
 
-/** Who `body.User` is in this container, as its files are now. @throws {OrlopError} bad_value: nobody there */
+/** Looks up `body.User` in the container's account files as they are now. @throws {OrlopError} bad_value: no such user */
 export function resolveUserOf(
   id: string,
   { body, image }: Pick<ContainerRecord, "body" | "image">,
@@ -124,18 +124,18 @@ function accountsFor(body: ContainerCreateBody, choice: RootChoice, layers: stri
   return needsAccounts(body.User, body.HostConfig.GroupAdd) ? readAccounts(choice, layers) : { passwd: "", group: "" };
 }
 
-/** The group that holds all of Orlop's is made at the engine's start; one that was asked for when it is. */
+/** The cgroup below which containers are by default is made at the engine's start; one that the request names, with the container. */
 function planParent(host: HostConfig, machine: Machine): Step[] {
   return host.CgroupParent === "" ? [] : planGroupParent(machine.cgroups, groupParentOf(host), readText);
 }
 
-/** With another's network it has that one's names. */
+/** A container that joins another one's network has its host name, too. */
 function withNamesOf(body: ContainerCreateBody, { network }: Donations): ContainerCreateBody {
   if (network === undefined || body.HostConfig.UTSMode === "host") return body;
   return { ...body, Hostname: network.hostname, Domainname: network.domainname };
 }
 
-/** Shared memory that outlives no run, and can be mounted by others meanwhile. */
+/** Shared memory that other containers can mount during this run. */
 function planShm(path: string, sizeBytes: number): Step[] {
   return [
     { op: "mkdir", path, mode: 0o700, why: "shared memory that other containers may join (--ipc shareable)" },
@@ -161,7 +161,7 @@ function mountPlaces(places: Places): MountPlaces {
   };
 }
 
-/** Where the layers of mounted images are put together. */
+/** The mount point at which the layers of mounted images are assembled. */
 function planPart(mounts: readonly MountPoint[], places: Places): Step[] {
   if (!mounts.some(({ type }) => type === "image")) return [];
   return [
@@ -174,7 +174,7 @@ function planPart(mounts: readonly MountPoint[], places: Places): Step[] {
   ];
 }
 
-/** `-v` makes a directory of a source that is missing; `--mount` refuses. */
+/** `-v` makes a directory where the source is missing; `--mount` refuses. */
 function planBindSources(mounts: readonly MountPoint[]): Step[] {
   return mounts.flatMap((point): Step[] => {
     if (point.type !== "bind") return [];
@@ -187,7 +187,11 @@ function planBindSources(mounts: readonly MountPoint[]): Step[] {
 
 const propagationNeeds = { shared: /^shared:/, slave: /^(shared|master):/ } as const;
 
-/** What is to reach the container, or come out of it, must be able to: Docker's check, and its words. @throws {OrlopError} not_shared */
+/**
+ * A bind with propagation needs a source whose own mount is shared (or at least a slave): Docker's check, with its message.
+ *
+ * @throws {OrlopError} not_shared
+ */
 function checkPropagation({ source, propagation }: BindPoint): [] {
   const kind = propagation.replace(/^r(?=sh|sl)/, "");
   if (kind !== "shared" && kind !== "slave") return [];

@@ -1,4 +1,4 @@
-/** A container that runs, as the engine sees it: its monitor, its socket for clients, its end. */
+/** The engine's view of a running container or exec: its monitor, the monitor's socket for clients, its end. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { log } from "../../base/log.ts";
@@ -8,14 +8,14 @@ import type { Step } from "../../kernel/step.ts";
 /** How a program ended. */
 export type End =
   | ({ readonly kind: "exited" } & Exited)
-  /** The monitor is gone without having said how: what it watched over is not to be trusted. */
+  /** The monitor is gone without having reported an end: processes of the container may still run. */
   | { readonly kind: "lost"; readonly reason: string };
 
 export class ContainerProcess implements Disposable {
   readonly #executor: Executor;
   readonly #link: MonitorLink;
   readonly #socketPath: string;
-  /** This engine began it: its monitor is of this build, and has told all that it knows when it tells of the end. */
+  /** Started by this engine: its monitor is of this build, and has reported everything (OOM kills) before it reports the end. */
   readonly isOwn: boolean;
   /** Never rejects. */
   readonly ended: Promise<End>;
@@ -31,7 +31,7 @@ export class ContainerProcess implements Disposable {
     );
   }
 
-  /** A plan's process, waiting at its gate. @throws {StepFailure} a step before the process exists */
+  /** Spawns a plan's process, which waits at its gate. @throws {StepFailure} for a step before the process exists */
   static async spawn(executor: Executor, steps: readonly Step[], socketPath: string): Promise<ContainerProcess> {
     return new ContainerProcess(executor, await executor.startMonitor(steps), { socketPath, isOwn: true });
   }
@@ -44,7 +44,7 @@ export class ContainerProcess implements Disposable {
     });
   }
 
-  /** One whose plan was begun before; undefined where what was begun has ended meanwhile, and all of it can be done anew. */
+  /** Continues with a plan that was begun ahead; undefined when that process has ended meanwhile, and the start can be made anew. */
   static async finish(
     executor: Executor,
     link: Promise<MonitorLink>,
@@ -58,7 +58,7 @@ export class ContainerProcess implements Disposable {
     }
   }
 
-  /** One that an earlier engine started. @throws {OrlopError} executor_lost: no monitor is there */
+  /** Connects to the monitor of a process that an earlier engine started. @throws {OrlopError} executor_lost: there is no monitor */
   static async find(executor: Executor, socketPath: string): Promise<ContainerProcess> {
     return new ContainerProcess(executor, await executor.connectMonitor(socketPath), { socketPath, isOwn: false });
   }
@@ -71,7 +71,7 @@ export class ContainerProcess implements Disposable {
     return this.#executor.attachMonitor(this.#socketPath, { streams, partial });
   }
 
-  /** As `attach`, for a client whose connection is the monitor's from here on. */
+  /** As `attach`, but hands the client's own connection over to the monitor. */
   give(client: GivenClient): Promise<GivenAway> {
     return this.#executor.giveClient(this.#socketPath, client);
   }

@@ -1,4 +1,4 @@
-/** What is written down of a container: enough for the next engine to go on with it. */
+/** What is stored of a container: enough for the next engine to take it over. */
 
 import type { ContainerId } from "../../base/id.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
@@ -12,34 +12,34 @@ import type { RestartState } from "./restart-policy.ts";
 export interface ContainerRecord {
   readonly id: ContainerId;
   readonly name: string;
-  /** Unix time in nanoseconds, decimal, as all times here: JSON's numbers are too small. */
+  /** Unix time in nanoseconds, as a decimal string, like all times here: too large for JSON's numbers. */
   readonly createdNs: string;
   readonly body: ContainerCreateBody;
-  /** Absent for the machine itself and for a directory. */
+  /** Absent for the `host` image and for a root directory (HostConfig.Rootfs). */
   readonly image?: ContainerImage;
-  /** What the body says of mounts, with the volumes that were found or made for it. */
+  /** The mounts of the body, with the volumes that were found or made for them. */
   readonly mounts: readonly MountPoint[];
   readonly run: RunRecord;
-  /** The networks that it is in, by name, once they are others than those that `body` asks for. */
+  /** The networks that it is in, by name; absent while they are those of `body`. */
   readonly endpoints?: Readonly<Record<string, EndpointSettings>>;
-  /** Absent while nothing was restarted, stopped or killed. */
+  /** Absent until the container is first restarted, stopped or killed. */
   readonly restarts?: RestartState;
 }
 
-/** The last start, and what became of it. */
+/** The last start, and how it ended. */
 export interface RunRecord {
-  /** running: as far as the engine that wrote this knew. That it is paused is the kernel's to say. */
+  /** As the engine that wrote this knew it. Whether the container is paused is not stored: the kernel knows. */
   readonly status: "created" | "running" | "exited";
-  /** In the host's PID namespace; 0 when it does not run. */
+  /** The first process in the host's PID namespace; 0 when it does not run. */
   readonly pid: number;
-  /** "0": never. */
+  /** "0": never started. */
   readonly startedNs: string;
   readonly endedNs: string;
   readonly exitCode: number;
   readonly oomKilled: boolean;
-  /** As many of its processes were told of; absent: none. */
+  /** How many OOM kills were reported; absent: none. */
   readonly oomKills?: number;
-  /** Why it did not start, or how it ended when that was not by itself. */
+  /** Why it did not start, or why it ended other than by itself; "" otherwise. */
   readonly error: string;
 }
 
@@ -53,22 +53,22 @@ export const neverRun: RunRecord = {
   error: "",
 };
 
-/** "80/tcp" …: its image's and those asked for. */
+/** "80/tcp" …: those of the image, and those of the create body. */
 export function exposedPortsOf({ image, body }: Pick<ContainerRecord, "image" | "body">): string[] {
   return [...new Set([...(image?.config.ExposedPorts ?? []), ...Object.keys(body.ExposedPorts)])];
 }
 
-/** A `--rm` container: kept in the run directory, gone with its exit. */
+/** A `--rm` container: recorded in the run directory only, and removed when it exits. */
 export function isTransient(record: Pick<ContainerRecord, "body">): boolean {
   return record.body.HostConfig.AutoRemove;
 }
 
-/** The container's group: below the parent that was asked for, or Orlop's. */
+/** The container's cgroup, below HostConfig.CgroupParent or Orlop's own. */
 export function groupPathOfRecord({ id, body }: Pick<ContainerRecord, "id" | "body">): string {
   return `${groupParentOf(body.HostConfig)}/${id}`;
 }
 
-/** One that is not absolute begins where the machine's first process is, as runc has it: at the root. */
+/** A relative CgroupParent is taken relative to the root, as in runc. */
 export function groupParentOf({ CgroupParent }: Pick<HostConfig, "CgroupParent">): string {
   if (CgroupParent === "") return "/orlop";
   return CgroupParent.startsWith("/") ? CgroupParent : `/${CgroupParent}`;
@@ -78,7 +78,7 @@ export function encodeRecord(record: ContainerRecord): Row {
   return { kind: "container", id: record.id, name: record.name, record: JSON.stringify(record) };
 }
 
-/** Only what `encodeRecord` wrote is in the database, so its word is taken. */
+/** Not validated: the database holds only what `encodeRecord` wrote. */
 export function decodeRecord(row: Row): ContainerRecord {
   return JSON.parse(row.record) as ContainerRecord;
 }

@@ -1,18 +1,25 @@
-/** A container's restarts: what its policy makes of its ends, and the timer of the next start. */
+/** A container's restarts: what its policy says after each end, and the timer of the next start. */
 
 import type { ContainerRecord, RunRecord } from "./container-record.ts";
-import { afterEnd, comesBack, hasPolicy, laterStill, noRestarts, type RestartState } from "./restart-policy.ts";
+import {
+  afterEnd,
+  hasPolicy,
+  noRestarts,
+  type RestartState,
+  restartsAfterBoot,
+  withLongerDelay,
+} from "./restart-policy.ts";
 
 export interface RestartSource {
   readonly record: () => ContainerRecord;
-  /** Starts it, when it still waits for that. */
+  /** Starts the container if it still waits for a restart. */
   readonly restart: () => void;
 }
 
 export class ContainerRestarts {
   readonly #source: RestartSource;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isResting = false;
+  #isClosed = false;
 
   constructor(source: RestartSource) {
     this.#source = source;
@@ -22,7 +29,7 @@ export class ContainerRestarts {
     return this.#source.record().restarts ?? noRestarts;
   }
 
-  /** It ended, and is to start again. */
+  /** The container has ended, and is to be started again. */
   get isWaiting(): boolean {
     return this.state.isWaiting;
   }
@@ -31,38 +38,39 @@ export class ContainerRestarts {
     return hasPolicy(this.#policy);
   }
 
-  /** What is to be written down with a run that ended; its reason says what is going to happen. */
+  /** What to record after a run that ended. The run's error then says that a restart follows. */
   afterEnd(run: RunRecord): { readonly run: RunRecord; readonly restarts: RestartState } {
     const restarts = afterEnd(this.#policy, this.state, run);
     if (!restarts.isWaiting) return { run, restarts };
     const why = run.error === "" ? `it exited with ${run.exitCode}` : run.error;
-    return { run: { ...run, error: this.#announced(why, restarts) }, restarts };
+    return { run: { ...run, error: this.#announce(why, restarts) }, restarts };
   }
 
-  /** As `afterEnd`, of a restart that failed and is tried again later. It is no other restart: its count stays. */
+  /** What to record after a restart that failed and is tried again later. It counts as the same restart. */
   afterFailure(run: RunRecord, reason: string): { readonly run: RunRecord; readonly restarts: RestartState } {
-    const restarts = laterStill(this.state);
-    return { run: { ...run, error: this.#announced(reason, restarts) }, restarts };
+    const restarts = withLongerDelay(this.state);
+    return { run: { ...run, error: this.#announce(reason, restarts) }, restarts };
   }
 
-  #announced(why: string, { count, delayMs }: RestartState): string {
+  #announce(why: string, { count, delayMs }: RestartState): string {
     return `${why}; restart ${count} by its policy ${this.#policy.Name}, after ${delayMs} ms`;
   }
 
-  /** Sets the timer where it waits. */
+  /** Sets the timer if the container waits for a restart. */
   schedule(): void {
     this.cancelTimer();
-    if (!this.isWaiting || this.#isResting) return;
+    if (!this.isWaiting || this.#isClosed) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#source.restart();
     }, this.state.delayMs);
   }
 
-  /** The machine was started since its last run. What is to be written down; undefined when it stays as it is. */
+  /** The state to record after a boot of the machine; undefined when the policy does not start the container. */
   afterBoot(): RestartState | undefined {
     const { run } = this.#source.record();
-    if (this.isWaiting || run.status !== "exited" || !comesBack(this.#policy, this.state, run)) return undefined;
+    if (this.isWaiting || run.status !== "exited" || !restartsAfterBoot(this.#policy, this.state, run))
+      return undefined;
     return { ...noRestarts, isWaiting: true };
   }
 
@@ -71,9 +79,9 @@ export class ContainerRestarts {
     this.#timer = undefined;
   }
 
-  /** This engine leaves: the next one goes on with what is written down. */
-  rest(): void {
-    this.#isResting = true;
+  /** Called when the engine leaves: the next one continues from the record. */
+  close(): void {
+    this.#isClosed = true;
     this.cancelTimer();
   }
 

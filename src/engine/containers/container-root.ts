@@ -1,4 +1,4 @@
-/** A container's root: the machine itself (`host`) or a directory, and the accounts in it. */
+/** A container's root file system (the machine itself, a directory, an image), and the account files in it. */
 
 import { closeSync, constants, existsSync, fstatSync, lstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
@@ -16,7 +16,7 @@ import { bottomIn, layerDirectory } from "../images/image-stores.ts";
 import { withTag } from "../images/image-words.ts";
 import { type Places, partPlace } from "../places.ts";
 
-/** What is below the container's changes. */
+/** What the root is made from, below the container's own changes. */
 export type RootChoice =
   | { readonly kind: "host" }
   | { readonly kind: "directory"; readonly path: string }
@@ -66,10 +66,10 @@ function realDirectory(path: string): string {
 }
 
 /**
- * The root as steps. Its changes lie in `layers` when overlay can write there, else in memory.
+ * The root as steps. Changes are kept in `layers` if overlay can write there, else in memory.
  *
- * @param removedAtExit its changes end with it, so that nothing of them needs to reach the disk
- * @param driver of containers that have not begun
+ * @param removedAtExit its changes are removed with the container, so they need not be synced to the disk
+ * @param driver the storage driver of new containers
  */
 export function planRoot(
   choice: RootChoice,
@@ -88,14 +88,14 @@ export function planRoot(
   return { ...source, inMemory: upper.kind === "tmpfs" };
 }
 
-/** What a container began with it keeps, whatever is chosen for new ones. Nobody copies the machine itself. */
+/** A container keeps the driver that it began with. The `host` image is never copied. */
 function takesCopy(choice: RootChoice, layers: string, driver: StorageDriver): boolean {
   if (choice.kind === "host") return false;
   if (existsSync(copyOf(layers, "root"))) return true;
   return driver === "copies" && !existsSync(`${layers}/root/upper`);
 }
 
-/** The root as its image is, for looking at it: what is changed there is kept nowhere. */
+/** The root as in the image, for reading: changes are discarded. */
 export function planPristineRoot(choice: RootChoice, places: Places): RootSource {
   return planSource(choice, places, {
     view: readHostView(),
@@ -113,12 +113,12 @@ function planSource(choice: RootChoice, places: Places, input: Omit<HostInput, "
 }
 
 /**
- * /etc/passwd and /etc/group as the container has them: its own changes first.
+ * /etc/passwd and /etc/group as the container sees them, its own changes included.
  *
  * @throws {OrlopError} bad_value for a file that is too large
  */
 export function readAccounts(choice: RootChoice, layers: string): Accounts {
-  const copy = copyOf(layers, "root"); // which is all of the root, where there is one
+  const copy = copyOf(layers, "root"); // with the `copies` driver: the whole root
   const upper = `${layers}/root/upper`;
   const changes = existsSync(upper) ? [{ path: upper, hidesEtc: false }] : [];
   const trees = existsSync(copy) ? [{ path: copy, hidesEtc: true }] : [...changes, ...treesOf(choice)];
@@ -127,7 +127,7 @@ export function readAccounts(choice: RootChoice, layers: string): Accounts {
 
 interface Tree {
   readonly path: string;
-  /** Nothing of /etc in the trees below is seen. */
+  /** /etc of the trees below is hidden (an opaque directory). */
   readonly hidesEtc: boolean;
 }
 
@@ -146,15 +146,15 @@ function readTopmost(trees: readonly Tree[], name: string): string {
   return "";
 }
 
-/** Something else than a directory stands in the place of /etc: nothing below it is seen. */
+/** /etc is not a directory in this tree (a whiteout, a link): it hides /etc of the trees below. */
 function coversEtc(tree: string): boolean {
   return lstatSync(`${tree}/etc`, { throwIfNoEntry: false })?.isDirectory() === false;
 }
 
-/** O_PATH, which node's constants do not have: holds what is there, and opens nothing of it. The same on every Linux but alpha, parisc, sparc. */
+/** O_PATH (open(2)), which node:fs does not export. The same value on every architecture but alpha, parisc and sparc. */
 const O_PATH = 0o10000000;
 
-/** "" for what hides the file below: a whiteout, or something else than a regular file (a link too); undefined when nothing is there. */
+/** "" for anything but a regular file (a whiteout, a link), which hides the file of the trees below; undefined when there is nothing. */
 function readRegular(root: string, name: string): string | undefined {
   const path = `${root}/etc/${name}`;
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -165,24 +165,24 @@ function readRegular(root: string, name: string): string | undefined {
     return fd;
   };
   try {
-    // The directory must be one, too: a link would lead out of the container's tree (posture, "user parsing"). Held open, because a
-    // container that runs may put a link in its place.
+    // /etc must be a directory: a link would lead out of the container's tree (CVE-2018-15664's kind). It is held open, because a
+    // running container may replace it by a link.
     const directory = open(`${root}/etc`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    // Looked at before it is opened for real: a container may have made a device there, and the machine's watchdog begins to count
-    // when it is opened. Here no device cgroup says no.
+    // Opened with O_PATH first, which does not open devices: a container may have made a device node there (opening the machine's
+    // watchdog starts it), and the engine is not confined by a device cgroup.
     const found = open(`/proc/self/fd/${directory}/${name}`, O_PATH | O_NOFOLLOW);
     const status = fstatSync(found);
     if (!status.isFile()) return "";
     if (status.size > ACCOUNT_FILE_MAX_BYTES)
       throw OrlopError.of("bad_value", { what: path, value: `${status.size} bytes`, expected: "at most 10 MiB" });
-    // not waiting for somebody's lease (fcntl(2), F_SETLEASE)
+    // O_NONBLOCK: opening must not wait for a lease (fcntl(2), F_SETLEASE).
     const fd = open(`/proc/self/fd/${found}`, O_RDONLY | O_NONBLOCK);
-    // no more than it had: it may be growing
+    // No more than its size from above: the file may be growing.
     const content = Buffer.alloc(status.size);
     return content.toString("utf8", 0, readSync(fd, content, 0, content.length, 0));
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
-    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(code)) return undefined; // a link in the place of /etc: `coversEtc`
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(code)) return undefined; // when /etc is a link, `coversEtc` finds it
     throw error;
   } finally {
     for (const fd of opened) closeSync(fd);

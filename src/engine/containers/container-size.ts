@@ -1,17 +1,17 @@
-/** How much of the disk a container's files take. */
+/** How much disk space a container's files take. */
 
 import type { EngineParts } from "../engine-parts.ts";
 import { contentBytesOf } from "../images/image-record.ts";
 import type { Container } from "./container.ts";
 
 export interface ContainerSize {
-  /** What it has written, in bytes. */
+  /** Files that the container has written. */
   readonly changesBytes: number;
-  /** That, and its image. */
+  /** `changesBytes` and the image. */
   readonly rootBytes: number;
 }
 
-/** Reads its trees, which takes as long as they are large. Changes that live in memory are not counted. */
+/** Walks the container's directories, which takes time in proportion to their size. Changes kept in memory are not counted. */
 export async function measureContainer(
   { executor, images }: EngineParts,
   container: Container,

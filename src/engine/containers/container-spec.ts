@@ -1,7 +1,4 @@
-/**
- * What was asked for (the body of create) → the OCI specification of the container. Pure: what must be looked up (the user's
- * ids, the machine) comes in.
- */
+/** From the create body to the container's OCI runtime specification. Pure: what must be looked up (user ids, devices) is passed in. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { parseSignal } from "../../kernel/signals.ts";
@@ -26,17 +23,17 @@ export interface SpecInput {
   readonly body: ContainerCreateBody;
   readonly user: ResolvedUser;
   readonly machine: Machine;
-  /** Where the container's own network namespace is found, when it is in a network. */
+  /** The path of the container's own network namespace, for one that is in networks. */
   readonly sandboxPath: string;
-  /** What was asked for, in order. */
+  /** The mounts of the request, in order. */
   readonly mounts: readonly Mount[];
-  /** The nodes that HostConfig.Devices names, looked up. */
+  /** HostConfig.Devices, looked up. */
   readonly devices: readonly AskedDevice[];
-  /** Looks up those that its block I/O limits name. */
+  /** Looks up the devices of block I/O limits. */
   readonly findDevice: FindDevice;
-  /** What it takes of other containers. */
+  /** What the container takes from containers that it joins. */
   readonly donations?: Donations;
-  /** Shared memory that it has with others. */
+  /** The shared memory that it shares with other containers, as a path of the host. */
   readonly shmPath?: string | undefined;
 }
 
@@ -49,7 +46,7 @@ export interface AskedDevice {
 const SHM_SIZE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** @throws {OrlopError} bad_value, unknown_field, no_command … : what cannot be given, by the field's name */
+/** @throws {OrlopError} bad_value, unknown_field, no_command …, with the name of the field */
 export function containerSpec(input: SpecInput): RuntimeSpec {
   const { body, machine, user } = input;
   const host = body.HostConfig;
@@ -86,7 +83,7 @@ export function containerSpec(input: SpecInput): RuntimeSpec {
   };
 }
 
-/** The root's own propagation must let through what a mount in it is to give or take: as runc's callers have it. */
+/** A mount with propagation needs a root whose propagation allows it: containerd and dockerd set the same. */
 function rootPropagation(mounts: readonly Mount[]): Pick<Linux, "rootfsPropagation"> {
   const has = (...words: string[]) => mounts.some(({ options = [] }) => words.some((word) => options.includes(word)));
   if (has("shared", "rshared")) return { rootfsPropagation: "shared" };
@@ -97,12 +94,12 @@ export function shmSizeOf({ ShmSize }: HostConfig): number {
   return ShmSize || SHM_SIZE_BYTES;
 }
 
-/** Which signal `stop` sends. @throws {OrlopError} bad_value */
+/** The signal that `stop` sends. @throws {OrlopError} bad_value */
 export function stopSignalOf(body: ContainerCreateBody): number {
   return parseSignal(body.StopSignal || "SIGTERM");
 }
 
-/** The container's host name: the one asked for, the host's where it has the host's network, else its id's beginning. */
+/** The one asked for; else the host's, with the host's network or UTS namespace; else the first 12 digits of the id. */
 export function hostnameOf({ id, body, machine }: Pick<SpecInput, "id" | "body" | "machine">): string {
   const host = body.HostConfig;
   if (host.UTSMode === "host" && body.Hostname !== "") throw OrlopError.of("uts_excludes_hostname", {});
@@ -110,7 +107,7 @@ export function hostnameOf({ id, body, machine }: Pick<SpecInput, "id" | "body" 
   return host.NetworkMode === "host" || host.UTSMode === "host" ? machine.hostname : id.slice(0, 12);
 }
 
-/** `--entrypoint ""` takes the image's away. A command "" is one that is not found. */
+/** `--entrypoint ""` removes the image's entrypoint. An empty command, in contrast, is a command that is not found. */
 function isNone(entrypoint: readonly string[] | null): boolean {
   return entrypoint?.length === 1 && entrypoint[0] === "";
 }
@@ -134,7 +131,7 @@ function processOf(input: SpecInput, security: Security): Process {
   };
 }
 
-/** Docker's order: what every container has, then what was asked for, in place where it replaces. */
+/** In Docker's order: the defaults, then the variables of the request; one that replaces a default takes its place. */
 function environmentOf(input: SpecInput): string[] {
   const { body, user } = input;
   const variables = new Map<string, string>([
@@ -144,7 +141,7 @@ function environmentOf(input: SpecInput): string[] {
   ]);
   for (const entry of [...(input.donations?.environment ?? []), ...body.Env]) {
     const equals = entry.indexOf("=");
-    // A name alone takes the variable away; it never reads the host's (posture rule 5).
+    // A name without "=" removes the variable; it never takes the engine's own value, which may be a secret.
     if (equals < 0) variables.delete(entry);
     else variables.set(entry.slice(0, equals), entry.slice(equals + 1));
   }
@@ -167,11 +164,11 @@ function sharedNamespaces({ body, sandboxPath, donations = noDonations }: SpecIn
   };
 }
 
-/** With the host's IPC namespace its shared memory is the host's as well. A mount of mqueue shows the namespace's queues by itself. */
+/** The host's IPC namespace comes with the host's /dev/shm. The mqueue mount needs no change: it shows the queues of the namespace. */
 function ipcMounts({ body, shmPath }: SpecInput, mounts: readonly Mount[]): Mount[] {
   const mode = body.HostConfig.IpcMode;
   const isShm = ({ destination }: Mount): boolean => destination === "/dev/shm";
-  // Docker's word for: an IPC namespace of its own, and no place for shared memory.
+  // In Docker, `none` means an IPC namespace of its own without a /dev/shm.
   if (mode === "none") return mounts.filter((mount) => !isShm(mount));
   const source = mode === "host" ? "/dev/shm" : shmPath;
   if (source === undefined) return [...mounts];
@@ -179,13 +176,13 @@ function ipcMounts({ body, shmPath }: SpecInput, mounts: readonly Mount[]): Moun
   return mounts.map((mount) => (isShm(mount) ? { destination: "/dev/shm", type: "bind", source, options } : mount));
 }
 
-/** Of two nodes at one path the one that was asked for: a privileged container has all of the machine's. */
+/** A node of the request replaces a default one at the same path (a privileged container has all of the machine's). */
 function nodesOf(defaults: readonly Device[], asked: readonly AskedDevice[]): Device[] {
   const nodes = [...defaults, ...asked.map(({ device }) => device)];
   return [...new Map(nodes.map((node) => [node.path, node])).values()];
 }
 
-/** Without anything asked for these are the defaults themselves: what was found out about that object is known. */
+/** The array `defaults` itself if nothing was asked for: the check of device rules is cached by that object (`devices-v1-check.ts`). */
 function deviceRules(defaults: readonly DeviceRule[], { devices, body }: SpecInput): readonly DeviceRule[] {
   const given = body.HostConfig.DeviceCgroupRules.map((rule) => parseDeviceCgroupRule(rule));
   if (devices.length === 0 && given.length === 0) return defaults;
@@ -195,7 +192,7 @@ function deviceRules(defaults: readonly DeviceRule[], { devices, body }: SpecInp
   return [...defaults, ...nodes, ...given.map(({ type, major, minor, access }) => allow(type, major, minor, access))];
 }
 
-/** An undefined number means every one. */
+/** @param major undefined: all. @param minor undefined: all */
 function allow(
   type: "a" | "b" | "c",
   major: number | undefined,

@@ -1,4 +1,4 @@
-/** Which operation a container takes in which state. */
+/** Which operations are allowed in which state. */
 
 import { type ErrorCode, OrlopError } from "../../base/errors.ts";
 
@@ -17,10 +17,10 @@ export type Operation =
   | "remove";
 
 type Refusal = Extract<ErrorCode, `container_${string}`>;
-/** do: carry it out. nothing: it is so already, and the caller is told that. Else the error. */
+/** "do": carry it out. "nothing": the container is in that state already, which is no error. Else the error's code. */
 type Answer = "do" | "nothing" | Refusal;
 
-/** What needs a program that runs. */
+/** For operations that need a running program. */
 const onlyRunning = {
   created: "container_not_running",
   running: "do",
@@ -40,7 +40,7 @@ const table: Readonly<Record<Operation, Readonly<Record<Status, Answer>>>> = {
     removing: "container_removing",
   },
   stop: { created: "nothing", running: "do", paused: "do", restarting: "do", exited: "nothing", removing: "nothing" },
-  // It is taken back that it starts again.
+  // Cancels the restart.
   kill: { ...onlyRunning, restarting: "do" },
   resize: onlyRunning,
   top: onlyRunning,
@@ -53,9 +53,9 @@ const table: Readonly<Record<Operation, Readonly<Record<Status, Answer>>>> = {
     exited: "container_not_paused",
     removing: "container_not_paused",
   },
-  // A task that joins a frozen group sleeps until the thaw, and not even SIGKILL ends it before.
+  // A task that joins a frozen cgroup (v1) sleeps until the thaw, and SIGKILL does not end it before.
   exec: { ...onlyRunning, paused: "container_paused_exec" },
-  // Before the start too: the client waits for it.
+  // Before the start too: the client then waits for it.
   attach: {
     created: "do",
     running: "do",
@@ -64,7 +64,7 @@ const table: Readonly<Record<Operation, Readonly<Record<Status, Answer>>>> = {
     exited: "do",
     removing: "do",
   },
-  // Of one that runs only by force, which ends it first.
+  // With force, `remove` ends a running container before it asks this table.
   remove: {
     created: "do",
     running: "container_running",
@@ -75,7 +75,7 @@ const table: Readonly<Record<Operation, Readonly<Record<Status, Answer>>>> = {
   },
 };
 
-/** Whether there is something to do. @throws {OrlopError} container_…, as the table says */
+/** @returns false when there is nothing to do. @throws {OrlopError} container_…: the operation is not allowed */
 export function mustAct(operation: Operation, status: Status, container: { id: string; name: string }): boolean {
   const answer = table[operation][status];
   if (answer === "do" || answer === "nothing") return answer === "do";

@@ -1,4 +1,4 @@
-/** What a container uses, looked at once or every second. */
+/** A container's resource usage, once or every second. */
 
 import { readlinkSync } from "node:fs";
 import { type GroupUsage, readUsage } from "../../kernel/cgroup/usage.ts";
@@ -17,20 +17,20 @@ export interface Sample {
   readonly timeMs: number;
   readonly usage: GroupUsage;
   readonly machineCpu: MachineCpu;
-  /** undefined with the host's network: what goes on there is not the container's alone. */
+  /** undefined with the host's network, whose traffic is not the container's alone. */
   readonly interfaces: Readonly<Record<string, InterfaceCounters>> | undefined;
 }
 
-/** Two looks, of which rates are made; undefined: it does not run, or was not looked at yet. */
+/** Two samples, from which clients compute rates; undefined: the container did not run, or there is no earlier sample. */
 export interface StatsFrame {
   readonly before: Sample | undefined;
   readonly now: Sample | undefined;
 }
 
 export interface StatsQuery {
-  /** Every second, until the container is removed; else one frame. */
+  /** A frame every second until the container is removed, instead of a single one. */
   readonly stream: boolean;
-  /** One frame at once, without a look before. */
+  /** The single frame at once, without an earlier sample to compute rates from. */
   readonly oneShot: boolean;
 }
 
@@ -54,7 +54,7 @@ export async function* watchStats(
     yield { before, now };
     if (!query.stream) return;
     before = now;
-    // A reader that was slow gets the next look when it is due, not all that it missed.
+    // A slow reader gets the next frame when that is due, not those that it missed.
     if (dueMs < performance.now()) dueMs = performance.now();
     await pause(dueMs - performance.now(), signal);
   }
@@ -72,7 +72,7 @@ function sample(container: Container, machine: Machine): Sample | undefined {
   };
 }
 
-/** Those of the namespace that its first process is in. */
+/** Of the network namespace of the first process. */
 function interfacesOf(pid: number): Record<string, InterfaceCounters> | undefined {
   try {
     if (readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync("/proc/self/ns/net")) return undefined;

@@ -1,10 +1,10 @@
-/** What a container's HostConfig is after an update: Docker's rules of what may follow what. Pure. */
+/** A container's HostConfig after an update, by Docker's rules of which change is allowed. Pure. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { HostConfig } from "../../spec/engine-api-host-config.ts";
 import type { ContainerUpdate } from "../../spec/engine-api-update.ts";
 
-/** @throws {OrlopError} update_conflict, in Docker's words */
+/** @throws {OrlopError} update_conflict, with Docker's message */
 export function updateHostConfig(id: string, before: HostConfig, update: ContainerUpdate): HostConfig {
   const reason = conflictOf(before, update);
   if (reason !== undefined) throw OrlopError.of("update_conflict", { id, reason });
@@ -29,7 +29,7 @@ function conflictOf(before: HostConfig, update: ContainerUpdate): string | undef
   return undefined;
 }
 
-/** Memory alone may grow where swap follows it by itself (0) or has no limit (-1). */
+/** Memory alone may be raised if the swap limit is derived from it (0) or absent (-1). */
 function isMemoryAboveSwap({ MemorySwap, Memory }: HostConfig, update: ContainerUpdate): boolean {
   const swap = MemorySwap === 0 && Memory > 0 ? 2 * Memory : MemorySwap;
   return update.Memory !== undefined && update.MemorySwap === undefined && swap > 0 && update.Memory > swap;

@@ -1,11 +1,10 @@
 /**
- * One container as a living object: what the rest of the engine asks of it. What it is made of is in life/: its start, its run,
- * its stop, its removal, over the state that they share.
+ * One container as the rest of the engine sees it. The operations themselves (start, run, stop, removal …) are in life/, one file each,
+ * over the state that they share (`life/container-life.ts`).
  */
 
 import type { Duplex } from "node:stream";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
-import type { ContainerUpdate } from "../../spec/engine-api-update.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { LogQuery } from "../logs/log-reader.ts";
 import type { AskedEndpoint } from "../networks/network-mode.ts";
@@ -21,10 +20,12 @@ import { type ContainerRecord, exposedPortsOf, type RunRecord } from "./containe
 import type { ContainerRestarts } from "./container-restarts.ts";
 import type { Status } from "./container-state.ts";
 import { ContainerChanges } from "./life/changes.ts";
-import { ContainerComeBack } from "./life/come-back.ts";
+import { ContainerCleanup } from "./life/cleanup.ts";
 import { ContainerConnections } from "./life/connections.ts";
 import { ContainerLife } from "./life/container-life.ts";
 import { ContainerPause } from "./life/pause.ts";
+import { PolicyRestart } from "./life/policy-restart.ts";
+import { PreparedStart } from "./life/prepared-start.ts";
 import { ContainerRemoval } from "./life/removal.ts";
 import { ContainerRun } from "./life/run.ts";
 import { ContainerStart } from "./life/start.ts";
@@ -40,18 +41,19 @@ export class Container {
   readonly #start: ContainerStart;
   readonly #pause: ContainerPause;
   readonly #stop: ContainerStop;
-  readonly #comeBack: ContainerComeBack;
-  readonly #changes: ContainerChanges;
-  /** Its networks, changed by hand. */
+  readonly #policyRestart: PolicyRestart;
+  /** Renaming, and limits. */
+  readonly changes: ContainerChanges;
+  /** Connecting to and disconnecting from networks. */
   readonly connections: ContainerConnections;
-  /** Its files, from outside. */
+  /** Its files: cp, export, diff. */
   readonly files: ContainerFiles;
   readonly execs: ContainerExecs;
   readonly health: ContainerHealth;
 
-  /** @param plan of a start that follows at once. @param ready its start has begun before it was made */
+  /** @param plan made at create, for a start that follows at once. @param ready its start, begun before the container was made */
   constructor(parts: EngineParts, record: ContainerRecord, plan?: StartPlan, ready?: ReadyStart) {
-    const life = new ContainerLife(parts, this, record, () => this.comeBack());
+    const life = new ContainerLife(parts, this, record, () => this.restartIfWaiting());
     this.#life = life;
     this.execs = new ContainerExecs(parts, this);
     this.health = new ContainerHealth({
@@ -60,32 +62,34 @@ export class Container {
       isPaused: () => life.isPaused,
       startedNs: () => life.run.startedNs,
       path: `${life.places.runDir}/health.json`,
-      tell: (action) => life.tell(action),
+      publish: (action) => life.publish(action),
     });
     this.#io = new ContainerIo(() => ({
       body: life.body,
       logPath: life.places.log,
       process: life.process,
-      isLeaving: life.phase === "removing",
-      tell: (action) => life.tell(action),
+      isRemoving: life.phase === "removing",
+      publish: (action) => life.publish(action),
     }));
     this.files = new ContainerFiles(parts, () => ({
       record: life.record,
       isRunning: life.isRunning,
-      tell: (action, more) => life.tell(action, more),
+      publish: (action, more) => life.publish(action, more),
       socket: life.places.socket,
       exclusively: (work) => life.queue.run(work),
       isAwaited: life.queue.isAwaited,
     }));
-    this.#removal = new ContainerRemoval(life, this.#io);
-    this.#run = new ContainerRun(life, this.#io, this.health, this.#removal);
-    const its = { io: this.#io, execs: this.execs, health: this.health, run: this.#run, removal: this.#removal };
-    this.#start = new ContainerStart(life, its, plan, ready);
-    this.#comeBack = new ContainerComeBack(life, this.#start);
-    this.#changes = new ContainerChanges(life, this.#start);
+    const cleanup = new ContainerCleanup(life, this.#io);
+    this.#run = new ContainerRun(life, this.#io, this.health, cleanup);
+    const prepared = new PreparedStart(life, plan, ready);
+    const startParts = { io: this.#io, execs: this.execs, health: this.health, run: this.#run, cleanup };
+    this.#start = new ContainerStart(life, startParts, prepared);
+    this.#policyRestart = new PolicyRestart(life, this.#start);
     this.#pause = new ContainerPause(life);
     this.#stop = new ContainerStop(life, this.#pause);
-    this.connections = new ContainerConnections(life, () => this.#start.forgetPlan());
+    this.#removal = new ContainerRemoval(life, { start: this.#start, stop: this.#stop, cleanup });
+    this.changes = new ContainerChanges(life, this.#start);
+    this.connections = new ContainerConnections(life, () => prepared.forgetPlan());
   }
 
   // ── what it is ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,14 +118,14 @@ export class Container {
     return this.#life.status;
   }
 
-  /** Its program is there: running or paused. */
+  /** Running or paused. */
   get isRunning(): boolean {
     return this.#life.isRunning;
   }
 
-  /** What is wrong with it: why it does not end, or how its last run ended or failed to start. */
+  /** Why it does not end or answer, or else why its last start failed or how its last run ended; "": nothing is wrong. */
   get error(): string {
-    return this.#life.stuck ?? this.run.error;
+    return this.#life.stuckReason ?? this.run.error;
   }
 
   get isTransient(): boolean {
@@ -136,66 +140,67 @@ export class Container {
     return this.#life.restarts;
   }
 
-  /** Where the data of one of its volumes lies. */
+  /** The directory with the data of one of its volumes, as a path of the host. */
   volumePath(name: string): string {
     return volumePath(this.#life.parts.places, name);
   }
 
-  /** The first process, for an exec beside it. @throws {OrlopError} container_not_running */
+  /** The first process's pid, for an exec. @throws {OrlopError} container_not_running */
   pid(): number {
     this.#life.mustAct("exec");
     return this.run.pid;
   }
 
-  /** The networks that it is in while it runs. */
+  /** The networks that the container is in while it runs. */
   get endpoints(): readonly AskedEndpoint[] {
     return this.connections.endpoints;
   }
 
-  /** "80/tcp" …: its image's and those asked for. */
+  /** "80/tcp" …: those of the image, and those of the create body. */
   get exposedPorts(): readonly string[] {
     return exposedPortsOf(this.record);
   }
 
-  // ── its life ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── operations ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Makes the folders and writes the record: afterwards the container exists. */
   establish(): Promise<void> {
     return this.#start.establish();
   }
 
-  /** Begins what the client of a new `--rm` container is about to ask for. */
+  /** Begins the start that the client of a new `--rm` container is about to ask for. */
   expectStart(): void {
     this.#start.expect();
   }
 
-  /** @returns false when it runs already */
+  /** @returns false when the container runs already */
   start(): Promise<boolean> {
     return this.#start.start();
   }
 
-  /** Goes on with what an earlier engine began, and may not have written down. */
+  /** Takes over a run that an earlier engine started, and may not have recorded. */
   adopt(process: ContainerProcess, groupPath: string): Promise<void> {
     return this.#run.adopt(process, groupPath);
   }
 
-  /** Its monitor is there and does not answer yet: it is taken for running. @param found it did, and all else is done */
-  presume(found: Promise<unknown>): void {
-    this.#run.presume(found);
+  /** Takes the container for running although its monitor does not answer. @param found resolves when it has been taken over, or has not */
+  presumeRunning(found: Promise<unknown>): void {
+    this.#run.presumeRunning(found);
   }
 
-  /** Takes note of an end that no engine saw. */
-  settle(end: End, groupPath: string): Promise<void> {
-    return this.#run.settle(end, groupPath);
+  /** Records an end that happened while no engine ran. */
+  recordUnseenEnd(end: End, groupPath: string): Promise<void> {
+    return this.#run.recordUnseenEnd(end, groupPath);
   }
 
-  /** The machine was started since the last run. */
-  takeBoot(): Promise<void> {
-    return this.#comeBack.takeBoot();
+  /** Called at the first engine start after a boot: schedules a restart where the restart policy asks for one. */
+  restartAfterBoot(): Promise<void> {
+    return this.#policyRestart.restartAfterBoot();
   }
 
   /**
-   * A paused container goes on when this is to end it; another signal waits for it. Resolves behind SIGKILL when it has ended.
+   * Sends a signal. A paused container is resumed for SIGKILL and for its stop signal; other signals stay pending until `unpause`.
+   * After SIGKILL this resolves when the container has ended.
    *
    * @param signal as `parseSignal` reads it. @throws {OrlopError} bad_value, container_not_running, unkillable
    */
@@ -204,9 +209,9 @@ export class Container {
   }
 
   /**
-   * Ends the program: its stop signal, SIGKILL after the timeout.
+   * Ends the program: sends its stop signal, and SIGKILL after the timeout.
    *
-   * @param seconds -1: never; undefined: the container's own
+   * @param seconds the timeout; -1: none; undefined: the container's own, or 10
    * @param signal  as `parseSignal` reads it; undefined: the container's own
    * @returns false when it did not run
    * @throws {OrlopError} unkillable, 5 seconds after SIGKILL
@@ -215,26 +220,26 @@ export class Container {
     return this.#stop.stop(seconds, signal);
   }
 
-  /** The machine is being shut down. Unlike `stop` this does not keep its restart policy from bringing it back later. */
+  /** `stop` for a shutdown of the machine: the restart policy still starts the container after the next boot. */
   shutDown(): Promise<boolean> {
     return this.#stop.shutDown();
   }
 
-  /** By its restart policy, where it waits for that. Those that it joins or has links to, and that wait as well, come first. */
-  comeBack(): Promise<void> {
-    return this.#comeBack.comeBack();
+  /** Starts the container if it waits for a restart by its policy, and before it those that it depends on, if they wait too. */
+  restartIfWaiting(): Promise<void> {
+    return this.#policyRestart.restartIfWaiting();
   }
 
-  /** `stop`, where it runs, and `start`. In one turn: a start between the two would be taken for this one's. */
+  /** `stop` if it runs, then `start`, as one operation: another client's start between the two would be taken for this one. */
   restart(seconds?: number, signal?: string): Promise<void> {
     return this.#life.queue.run(async () => {
       await this.#stop.stopInTurn("restart", seconds, signal);
       await this.#start.startInTurn();
-      this.#life.tell("restart");
+      this.#life.publish("restart");
     });
   }
 
-  /** Every process of it stands still. @throws {OrlopError} container_…, pause_failed */
+  /** Freezes all of its processes. @throws {OrlopError} container_…, pause_failed */
   pause(): Promise<void> {
     return this.#pause.pause();
   }
@@ -245,47 +250,21 @@ export class Container {
   }
 
   /**
-   * Everything of it goes.
+   * Removes the container: its record at once, its files in the background.
    *
-   * @param withVolumes its anonymous volumes too, but for those that another container has
+   * @param force       a running container is killed first
+   * @param withVolumes removes its anonymous volumes too, unless another container uses them
    * @throws {OrlopError} container_running without force, container_removing, unkillable
    */
-  async remove(force: boolean, withVolumes = false): Promise<void> {
-    if (force) await this.#stop.stayStopped();
-    if (force && (await this.#endForRemoval())) return;
-    await this.#life.queue.run(async () => {
-      if (force && (await this.#endForRemoval())) return; // it was just being started
-      this.#life.mustAct("remove");
-      if (!this.isTransient) await this.#life.ended; // both may be on the disk at the same moment: the end is told first
-      await this.#start.withdraw();
-      await this.#removal.vanish(this.run, withVolumes);
-    });
+  remove(force: boolean, withVolumes = false): Promise<void> {
+    return this.#removal.remove(force, withVolumes);
   }
 
-  /** Whether its end has taken everything with it. */
-  async #endForRemoval(): Promise<boolean> {
-    if (!this.isRunning) return false;
-    await this.#stop.killInTime("remove");
-    return this.isTransient;
-  }
-
-  // ── changed while it lives ───────────────────────────────────────────────────────────────────────────────────────
-
-  /** @returns the name until now, which is still reserved. @throws {OrlopError} container_removing, same_name */
-  rename(name: string): Promise<string> {
-    return this.#changes.rename(name);
-  }
-
-  /** Of a running container the limits change at once: all of them, or none. @throws {OrlopError} update_…, bad_value */
-  update(update: ContainerUpdate): Promise<void> {
-    return this.#changes.update(update);
-  }
-
-  /** @throws {OrlopError} container_not_running */
+  /** Resizes its terminal. @throws {OrlopError} container_not_running, bad_value */
   resize(rows: number, columns: number): void {
     this.#life.mustAct("resize");
     this.#life.process?.resize(rows, columns);
-    this.#life.tell("resize", { height: String(rows), width: String(columns) });
+    this.#life.publish("resize", { height: String(rows), width: String(columns) });
   }
 
   // ── waiting, attaching, logs ─────────────────────────────────────────────────────────────────────────────────────
@@ -298,17 +277,17 @@ export class Container {
     return waiters.next("exit", signal);
   }
 
-  /** To be asked before a client's connection is taken over. @throws {OrlopError} container_paused */
+  /** Checked before a client's HTTP connection is hijacked, while an error can still be answered. @throws {OrlopError} container_paused */
   checkAttach(): void {
     this.#life.mustAct("attach");
   }
 
-  /** Resolves when the client or the container has left. */
+  /** Connects a client to the container's stdio. Resolves when the client or the container has closed its side. */
   attach(request: AttachRequest, client: Duplex): Promise<void> {
     return this.#io.attach(request, client);
   }
 
-  /** The log as clients see it: framed, or raw with a terminal. @throws {OrlopError} logs_unreadable */
+  /** The log as the API sends it: in attach frames, or raw for a container with a terminal. @throws {OrlopError} logs_unreadable */
   logs(query: LogQuery, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
     return this.#io.logs(query, signal);
   }

@@ -1,4 +1,4 @@
-/** All containers: made, found by id, name or the beginning of an id, forgotten. */
+/** All containers: creating them, finding them by id, name or id prefix, pruning them. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { isName } from "../../base/id.ts";
@@ -10,7 +10,7 @@ import type { Exec } from "../execs/exec.ts";
 import type { MountedImage } from "../mounts/mount-point.ts";
 import type { ForeseenNetworks } from "../networks/network-foresee.ts";
 import { Container } from "./container.ts";
-import { inventName } from "./container-name.ts";
+import { generateName } from "./container-name.ts";
 import type { StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { type ContainerSize, measureContainer } from "./container-size.ts";
@@ -52,13 +52,13 @@ export class Containers {
 
   /**
    * @param platform what the image must be for
-   * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use … : nothing is made then
+   * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use …; nothing is created then
    */
   create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
     return this.#new.create(asked, name, platform);
   }
 
-  /** What a start would do, its networks first. @throws {OrlopError} what is wrong with the request */
+  /** What a start would do, for `explain`. @throws {OrlopError} what is wrong with the request */
   plan(asked: ContainerCreateBody): Promise<StartPlan & { readonly networks: ForeseenNetworks }> {
     return this.#new.plan(asked);
   }
@@ -67,24 +67,24 @@ export class Containers {
     return this.#byId.has(id);
   }
 
-  /** Containers of an image, those that are just being made included. */
+  /** The containers that use an image, including those that are just being created. */
   usersOf(image: Digest): { readonly id: string; readonly isRunning: boolean }[] {
     const has = (images: readonly MountedImage[]): boolean => images.some(({ id }) => id === image);
-    const making = this.#new
-      .making()
+    const creating = this.#new
+      .creating()
       .filter(([, images]) => has(images))
       .map(([id]) => ({ id, isRunning: false }));
     const made = this.all().filter(({ record }) => has(imagesOf(record)));
-    return [...made.map(({ id, isRunning }) => ({ id, isRunning })), ...making];
+    return [...made.map(({ id, isRunning }) => ({ id, isRunning })), ...creating];
   }
 
-  /** Every image that a container needs: its layers stay, whatever becomes of its names. */
+  /** Every image that a container uses. Their layers must be kept even when their tags are gone. */
   images(): MountedImage[] {
-    const making = this.#new.making().map(([, images]) => images);
-    return [...making, ...this.all().map(({ record }) => imagesOf(record))].flat();
+    const creating = this.#new.creating().map(([, images]) => images);
+    return [...creating, ...this.all().map(({ record }) => imagesOf(record))].flat();
   }
 
-  /** One that an earlier engine has written down. */
+  /** Adds a container that an earlier engine has recorded. */
   restore(record: ContainerRecord): Container {
     const container = new Container(this.#parts, record);
     this.#byId.set(record.id, container);
@@ -93,7 +93,7 @@ export class Containers {
   }
 
   /**
-   * By id, name or the beginning of an id.
+   * Finds a container by its id, its name or a prefix of its id.
    *
    * @throws {OrlopError} no_such_container, ambiguous_id
    */
@@ -109,7 +109,7 @@ export class Containers {
   }
 
   /**
-   * Under the new name from now on; the old one is free.
+   * Renames a container. The old name is free afterwards.
    *
    * @throws {OrlopError} no_such_container, bad_value, name_in_use, same_name, container_removing
    */
@@ -121,7 +121,7 @@ export class Containers {
       throw OrlopError.of("bad_value", { what: "parameter name", value: name, expected: "the container's new name" });
     const chosen = this.#reserve(container.id, wanted);
     try {
-      const old = await container.rename(chosen);
+      const old = await container.changes.rename(chosen);
       if (this.#byName.get(old) === container.id) this.#byName.delete(old);
     } catch (error) {
       this.#byName.delete(chosen);
@@ -129,21 +129,21 @@ export class Containers {
     }
   }
 
-  /** The machine is being shut down: all of them end, side by side. How many ran. */
+  /** Stops all containers in parallel, for a shutdown of the machine. @returns how many ran */
   async shutDown(): Promise<number> {
     const ends = await Promise.allSettled(this.all().map((container) => container.shutDown()));
     return ends.filter((end) => end.status === "fulfilled" && end.value).length;
   }
 
-  /** How much of the disk it takes. */
+  /** How much disk space it takes. */
   sizeOf(container: Container): Promise<ContainerSize> {
     return measureContainer(this.#parts, container);
   }
 
   /**
-   * Removes those that do not run.
+   * Removes containers that do not run.
    *
-   * @param isChosen among them
+   * @param isChosen which of them
    * @throws {OrlopError} prune_running
    */
   async prune(isChosen: (container: Container) => boolean): Promise<Pruned> {
@@ -156,7 +156,7 @@ export class Containers {
         if (container.isRunning || ["removing", "restarting"].includes(container.status) || !isChosen(container))
           continue;
         const { changesBytes } = await this.sizeOf(container);
-        // It may have been started or removed meanwhile: then it is left alone.
+        // Fails if the container was started or removed meanwhile, which is fine.
         const isGone = await container.remove(false).then(
           () => true,
           () => false,
@@ -182,17 +182,17 @@ export class Containers {
     throw OrlopError.of("no_such_exec", { id });
   }
 
-  /** Its name is free again. */
+  /** The container has been removed: its name is free again. */
   forget(container: Container): void {
     this.#byId.delete(container.id);
     if (container.isTransient) this.recentExits.add(container.id, container.run);
     if (this.#byName.get(container.name) === container.id) this.#byName.delete(container.name);
   }
 
-  /** At once, so that of two creates with one name the second fails. */
+  /** Synchronous, so that the second of two concurrent creates with one name fails. @returns the name, without "/" */
   #reserve(id: string, name: string): string {
     const wanted = name.startsWith("/") ? name.slice(1) : name;
-    const chosen = wanted === "" ? inventName((one) => !this.#byName.has(one)) : wanted;
+    const chosen = wanted === "" ? generateName((one) => !this.#byName.has(one)) : wanted;
     if (!isName(chosen)) throw OrlopError.of("bad_container_name", { name });
     const holder = this.#byName.get(chosen);
     if (holder !== undefined) throw OrlopError.of("name_in_use", { name: chosen, id: holder });

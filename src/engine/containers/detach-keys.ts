@@ -1,4 +1,4 @@
-/** The keys that leave a container to itself: scanned in what a client types, and not passed on. */
+/** The keys with which a client detaches: found in its input, and not passed on to the container. */
 
 import { OrlopError } from "../../base/errors.ts";
 
@@ -6,7 +6,7 @@ import { OrlopError } from "../../base/errors.ts";
 export const defaultDetachKeys: readonly number[] = [0x10, 0x11];
 
 /**
- * "ctrl-p,ctrl-q", "ctrl-@", "a" as bytes.
+ * Bytes of "ctrl-p,ctrl-q", "ctrl-@", "a".
  *
  * @throws {OrlopError} bad_detach_keys
  */
@@ -20,7 +20,7 @@ export function parseDetachKeys(text: string): readonly number[] {
   });
 }
 
-/** Finds the keys in a stream of bytes, however it is cut. */
+/** Finds the keys in a stream of bytes, also across chunks. */
 export class DetachScanner {
   readonly #keys: readonly number[];
   #matched = 0;
@@ -29,11 +29,11 @@ export class DetachScanner {
     this.#keys = keys;
   }
 
-  /** What goes on to the container; `detached` when the keys are complete (what follows them is dropped). */
+  /** @returns the bytes for the container; `detached` when the keys are complete (bytes after them are dropped) */
   scan(chunk: Uint8Array): { readonly passed: Uint8Array; readonly detached: boolean } {
     const passed: number[] = [];
     for (const byte of chunk) {
-      while (this.#matched > 0 && byte !== this.#keys[this.#matched]) this.#giveBack(passed);
+      while (this.#matched > 0 && byte !== this.#keys[this.#matched]) this.#release(passed);
       if (byte === this.#keys[this.#matched]) this.#matched++;
       else passed.push(byte);
       if (this.#matched === this.#keys.length) return { passed: Uint8Array.from(passed), detached: true };
@@ -41,8 +41,8 @@ export class DetachScanner {
     return { passed: Uint8Array.from(passed), detached: false };
   }
 
-  /** The first held byte was no beginning after all: the longest later beginning goes on. */
-  #giveBack(passed: number[]): void {
+  /** The bytes held back are not the keys: passes on as many as needed for the rest to be a prefix of the keys again. */
+  #release(passed: number[]): void {
     const held = this.#keys.slice(0, this.#matched);
     for (let size = held.length - 1; size >= 0; size--) {
       if (held.slice(held.length - size).every((byte, index) => byte === this.#keys[index])) {

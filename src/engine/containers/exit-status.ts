@@ -1,7 +1,7 @@
-/** What a wait status means. @see waitpid(2) */
+/** Decodes a wait status (waitpid(2)), and the monitor's exit record that holds one. */
 
 export interface ExitStatus {
-  /** As a shell tells it: 128 + the signal for a program that one ended. */
+  /** As in a shell: 128 + the signal for a program that was ended by one. */
   readonly exitCode: number;
   /** 0: it ended by itself. */
   readonly signal: number;
@@ -12,7 +12,7 @@ export function exitStatusOf(waitStatus: number): ExitStatus {
   return signal === 0 ? { exitCode: (waitStatus >> 8) & 0xff, signal: 0 } : { exitCode: 128 + signal, signal };
 }
 
-/** The monitor's record: `status=<wait status> ended=<Unix time, ns>\n`; undefined for half of one. */
+/** @param text `status=<wait status> ended=<Unix time, ns>\n`. @returns undefined for an incomplete record */
 export function parseExitRecord(text: string): { readonly status: number; readonly endedNs: bigint } | undefined {
   const match = /^status=(\d+) ended=(\d+)\n$/.exec(text);
   if (match === null) return undefined;

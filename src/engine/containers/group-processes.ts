@@ -1,10 +1,10 @@
-/** Which processes a container has: those of its group. */
+/** Which processes a container has: those in its cgroup. */
 
 import { readdirSync } from "node:fs";
 import { type CgroupLayout, hierarchyOf } from "../../kernel/cgroup/layout.ts";
 import { readText } from "../machine.ts";
 
-/** Those of the group and of groups that the container made below it, in ascending order. */
+/** The pids in the cgroup and in cgroups that the container made below it, in ascending order. */
 export function pidsIn(layout: CgroupLayout, groupPath: string): number[] {
   const hierarchy = hierarchyOf(layout, "freezer") ?? hierarchyOf(layout, "pids") ?? layout.v1[0] ?? layout.v2;
   const pids = hierarchy === undefined ? [] : [...pidsBelow(hierarchy.mountPoint + groupPath)];

@@ -1,4 +1,4 @@
-/** How a container's health is found out: request and image put together, and what a probe's result makes of it. Pure. */
+/** The settings of a health check, and what follows from a probe's result. Pure. */
 
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 
@@ -6,7 +6,7 @@ export interface HealthCheck {
   readonly command: readonly string[];
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** So long after the start failures do not count. */
+  /** How long after the start failures do not count. */
   readonly startPeriodMs: number;
   readonly startIntervalMs: number;
   readonly retries: number;
@@ -26,9 +26,9 @@ export interface Health {
   readonly status: HealthStatus;
   /** Failures in a row that counted. */
   readonly failingStreak: number;
-  /** When the last of them began; 0: none. */
+  /** When the last of those failures began (Unix time); 0: none. */
   readonly countedMs: number;
-  /** Probes since the start, as long as it is starting. */
+  /** How many probes were made since the start. */
   readonly tries: number;
   /** The last ones, oldest first. */
   readonly log: readonly Probe[];
@@ -41,7 +41,7 @@ const FIRST_DELAY_MS = 100;
 const defaults = { interval: 30_000, timeout: 30_000, startInterval: 5000, retries: 3 } as const;
 const shell = ["/bin/sh", "-c"] as const;
 
-/** undefined: its health is not asked for. */
+/** undefined for a container without a health check. */
 export function healthCheckOf({
   Healthcheck,
   Shell,
@@ -60,8 +60,8 @@ export function healthCheckOf({
 }
 
 /**
- * What is known after a probe. While it is starting, probes come quickly; but a failure counts only where Docker would have
- * probed too: behind the start period, and an interval after the last one that counted.
+ * The health after a probe. While the status is "starting", probes are made more often than in Docker; a failure counts only where
+ * Docker would have probed too: after the start period, and an interval after the last failure that counted.
  *
  * @param startedMs when the container was started
  */
@@ -71,7 +71,7 @@ export function afterProbe(check: HealthCheck, before: Health, probe: Probe, sta
   if (probe.exitCode === 0) return { status: "healthy", failingStreak: 0, countedMs: 0, tries, log };
   const isSpared = before.status === "starting" && probe.startedMs - startedMs < check.startPeriodMs;
   const since = before.countedMs === 0 ? startedMs : before.countedMs;
-  // Timers may be early by a little.
+  // Timers may fire a little early.
   const isDue = before.status !== "starting" || probe.startedMs - since >= check.intervalMs * 0.95;
   if (isSpared || !isDue) return { ...before, tries, log };
   const failingStreak = before.failingStreak + 1;
@@ -79,7 +79,7 @@ export function afterProbe(check: HealthCheck, before: Health, probe: Probe, sta
   return { status, failingStreak, countedMs: probe.startedMs, tries, log };
 }
 
-/** How long until the next probe. The first is at once; then quickly, until it is healthy. */
+/** The delay until the next probe: none for the first one, then growing delays until the container is healthy. */
 export function nextProbeMs(check: HealthCheck, { status, tries }: Health): number {
   if (status !== "starting") return check.intervalMs;
   if (tries === 0) return 0;

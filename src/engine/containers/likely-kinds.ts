@@ -1,40 +1,40 @@
 /**
- * What kind of container is likely to be started next, and how many of it. Who has started two of a kind, one soon after the
- * other, does so again more often than not; and the longer it has gone on, the more is worth having ready, and for longer.
+ * Predicts what kind of container is started next, and how many. After two starts of a kind in short order a third is likely; the
+ * longer such a series is, the more starts are worth having ready, and the longer they are worth keeping.
  */
 
 import { OrlopError } from "../../base/errors.ts";
 
-/** Starts of a kind that lie so far apart at most follow each other. */
+/** Two starts of a kind belong to one series if they are at most so far apart. */
 const GAP_MS = 5000;
-/** For each start behind the first one the next is waited for so long… */
-const PATIENCE_MS = 1000;
-/** …and this long at most. */
-const MOST_PATIENCE_MS = 3000;
-/** For each start behind the first one another is likely, but so many at most: `ORLOP_READY_STARTS` of the engine's environment. */
-const MOST = 4;
-/** Kinds that take turns. */
+/** How long a ready start is kept for each start of the series but the first… */
+const KEEP_MS = 1000;
+/** …and at most. */
+const KEEP_MAX_MS = 3000;
+/** How many are made ready at most: one for each start of the series but the first, up to this. `ORLOP_READY_STARTS` lowers it. */
+const READY_MAX = 4;
+/** How many series of different kinds are remembered. */
 const KINDS = 4;
 
 /** 0 to 4; undefined and "" are the default, 4. @throws {OrlopError} bad_value */
 export function parseReadyStarts(text: string | undefined): number {
-  if (text === undefined || text === "") return MOST;
+  if (text === undefined || text === "") return READY_MAX;
   if (/^[0-4]$/.test(text)) return Number(text);
-  throw OrlopError.of("bad_value", { what: "ORLOP_READY_STARTS", value: text, expected: `0 to ${MOST}` });
+  throw OrlopError.of("bad_value", { what: "ORLOP_READY_STARTS", value: text, expected: `0 to ${READY_MAX}` });
 }
 
 export class LikelyKinds {
-  readonly #most: number;
-  /** The one that was seen last comes last. */
+  readonly #max: number;
+  /** By kind; the most recent one is last. */
   readonly #series = new Map<string, { readonly count: number; readonly atMs: number }>();
 
-  /** @param most that are likely of one kind */
-  constructor(most = MOST) {
-    this.#most = most;
+  /** @param max the limit of `likely` */
+  constructor(max = READY_MAX) {
+    this.#max = max;
   }
 
-  /** One of this kind was started. */
-  note(kind: string, nowMs: number): void {
+  /** Records a start of this kind. */
+  record(kind: string, nowMs: number): void {
     const last = this.#series.get(kind);
     this.#series.delete(kind);
     const count = last !== undefined && nowMs - last.atMs <= GAP_MS ? last.count + 1 : 1;
@@ -43,14 +43,14 @@ export class LikelyKinds {
     if (this.#series.size > KINDS && oldest !== undefined) this.#series.delete(oldest);
   }
 
-  /** How many are likely to be wanted; 0 for a kind that others have taken the place of. */
+  /** How many further starts of this kind are likely; 0 for a kind that is not remembered. */
   likely(kind: string): number {
-    return Math.min(this.#follows(kind), this.#most);
+    return Math.min(this.#follows(kind), this.#max);
   }
 
-  /** How long the next one is worth waiting for, in milliseconds. */
-  patienceMs(kind: string): number {
-    return Math.min(this.#follows(kind) * PATIENCE_MS, MOST_PATIENCE_MS);
+  /** How long a ready start of this kind is kept, in milliseconds. */
+  keepMs(kind: string): number {
+    return Math.min(this.#follows(kind) * KEEP_MS, KEEP_MAX_MS);
   }
 
   #follows(kind: string): number {

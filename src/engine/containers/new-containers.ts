@@ -1,4 +1,4 @@
-/** How a container comes to be: its name is taken, its image and networks are settled, its plan and its volumes made. */
+/** Creating a container: reserving its name, applying image and network defaults, planning its start, making its volumes. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { type ContainerId, newContainerId } from "../../base/id.ts";
@@ -13,12 +13,12 @@ import { Container } from "./container.ts";
 import type { StartPlan } from "./container-plan.ts";
 import { exposedPortsOf, neverRun } from "./container-record.ts";
 import { stopSignalOf } from "./container-spec.ts";
-import { PlanMoulds } from "./plan-moulds.ts";
+import { PlanTemplates } from "./plan-templates.ts";
 import type { ReadyStart } from "./ready-start.ts";
 import { ReadyStarts } from "./ready-starts.ts";
 import { dependsOnOthers, resolveDonors } from "./sharing.ts";
 
-/** What a new container will be, before anything is made. */
+/** What is decided of a new container before anything is made. */
 interface Choice {
   readonly plan: StartPlan;
   readonly mounts: readonly ChosenMount[];
@@ -36,11 +36,11 @@ export interface Created {
   readonly warnings: readonly string[];
 }
 
-/** The containers that are there already. */
+/** The existing containers, as `Containers` keeps them. */
 export interface Register {
   /** @throws {OrlopError} no_such_container, ambiguous_id */
   get(reference: string): Container;
-  /** The name that the container has from now on ("": one is invented). @throws {OrlopError} bad_value, name_in_use */
+  /** Takes a name ("": a generated one) for a container. @returns the name. @throws {OrlopError} bad_value, name_in_use */
   reserve(id: string, name: string): string;
   release(name: string): void;
   add(container: Container): void;
@@ -50,9 +50,9 @@ export class NewContainers {
   readonly #parts: EngineParts;
   readonly #register: Register;
   readonly readyStarts: ReadyStarts;
-  readonly #moulds = new PlanMoulds();
-  /** Images of containers that are not recorded yet. */
-  readonly #making = new Map<string, readonly MountedImage[]>();
+  readonly #templates = new PlanTemplates();
+  /** By container id: the images of containers that are being created and are not recorded yet. */
+  readonly #creating = new Map<string, readonly MountedImage[]>();
 
   constructor(parts: EngineParts, register: Register) {
     this.#parts = parts;
@@ -60,14 +60,14 @@ export class NewContainers {
     this.readyStarts = new ReadyStarts(parts);
   }
 
-  /** Those that are being made, with the images that they will need. */
-  making(): readonly (readonly [id: string, images: readonly MountedImage[]])[] {
-    return [...this.#making];
+  /** The ids of containers that are being created, with the images that they use. */
+  creating(): readonly (readonly [id: string, images: readonly MountedImage[]])[] {
+    return [...this.#creating];
   }
 
   /**
    * @param platform what the image must be for
-   * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use … : nothing is made then
+   * @throws {OrlopError} bad_value, unknown_field, no_such_image, name_in_use …; nothing is created then
    */
   async create(asked: ContainerCreateBody, name: string, platform?: Platform): Promise<Created> {
     const ready = await this.readyStarts.take(asked);
@@ -78,28 +78,28 @@ export class NewContainers {
       if (ready !== undefined) void this.readyStarts.giveBack(ready);
       throw error;
     }
-    // It begins otherwise than what is ready.
+    // The container's start differs from the one that is ready.
     if (ready !== undefined) void this.readyStarts.discard(ready);
     return (await this.#create(newContainerId(), { asked, name, platform, ready: undefined })) as Created;
   }
 
-  /** undefined: what is ready is not what this container needs. Nothing is made then. */
+  /** undefined when `ready` does not fit this container; nothing is created then. */
   async #create(id: ContainerId, { asked, name, platform, ready }: Asked): Promise<Created | undefined> {
     const chosen = this.#register.reserve(id, name);
     let made: Created | undefined;
     try {
-      const use = (image: ContainerImage) => this.#making.set(id, [image]);
+      const use = (image: ContainerImage) => this.#creating.set(id, [image]);
       const { body: whole, image } = await this.#parts.images.apply(asked, platform, use);
       const { body: settled, warnings } = await this.#parts.networks.settle(whole);
       const body = resolveDonors(settled, (reference) => this.#register.get(reference));
       const { plan, mounts } = this.#choose(id, chosen, body, image, ready);
       if (ready !== undefined && !ready.fits(plan, mounts)) return undefined;
-      this.#making.set(id, imagesOf({ ...(image && { image }), mounts }));
+      this.#creating.set(id, imagesOf({ ...(image && { image }), mounts }));
       const createdNs = String(BigInt(Date.now()) * 1_000_000n);
       const origin = image === undefined ? {} : { image };
       const record = { id, name: chosen, createdNs, body, ...origin, mounts: withoutMaking(mounts), run: neverRun };
       await prepareVolumes(record, mounts, this.#parts);
-      // Whom it joins or has a link to may run or not by the time of its start.
+      // If it depends on other containers, its plan depends on whether they run, which is known at its start only.
       const container = new Container(this.#parts, record, dependsOnOthers(body) ? undefined : plan, ready);
       try {
         await container.establish();
@@ -113,11 +113,11 @@ export class NewContainers {
       return made;
     } finally {
       if (made === undefined) this.#register.release(chosen);
-      this.#making.delete(id);
+      this.#creating.delete(id);
     }
   }
 
-  /** What a start would do, its networks first. @throws {OrlopError} what is wrong with the request */
+  /** As `Containers.plan`. @throws {OrlopError} what is wrong with the request */
   async plan(asked: ContainerCreateBody): Promise<StartPlan & { readonly networks: ForeseenNetworks }> {
     const { networks } = this.#parts;
     const { body: whole, image } = await this.#parts.images.apply(asked);
@@ -136,13 +136,13 @@ export class NewContainers {
   ): Choice {
     stopSignalOf(body);
     const origin = { body, ...(image && { image }) };
-    const mounts = chooseMounts(origin, this.#parts, (other) => this.#lend(other));
+    const mounts = chooseMounts(origin, this.#parts, (other) => this.#mountsOfLender(other));
     const container = { name, ...origin, mounts };
-    return { mounts, plan: ready?.planOf(container) ?? this.#moulds.planOf(id, container, this.#parts) };
+    return { mounts, plan: ready?.planOf(container) ?? this.#templates.planOf(id, container, this.#parts) };
   }
 
   /** The mounts of a container that VolumesFrom names. @throws {OrlopError} no_lender, ambiguous_id */
-  #lend(container: string): readonly MountPoint[] {
+  #mountsOfLender(container: string): readonly MountPoint[] {
     try {
       return this.#register.get(container).record.mounts;
     } catch (error) {
@@ -153,7 +153,7 @@ export class NewContainers {
   }
 }
 
-/** The image that it runs from, and those that it has mounted. */
+/** The image of a container's root, and the images that it has mounted. */
 export function imagesOf({ image, mounts }: { image?: ContainerImage; mounts: readonly MountPoint[] }): MountedImage[] {
   return [...(image === undefined ? [] : [image]), ...mounts.flatMap((point) => ("image" in point ? point.image : []))];
 }

@@ -1,23 +1,23 @@
-/** What a client sends while it keeps others waiting. */
+/** Ends a client's upload that has stalled, when other operations wait for it. */
 
-export interface Patience {
-  /** So long it may send nothing while somebody waits. */
+export interface StallLimit {
+  /** How long nothing may arrive while somebody waits. */
   readonly idleMs: number;
   readonly isAwaited: () => boolean;
   readonly stalled: () => Error;
 }
 
-/** The same pieces. @throws `stalled()`, once nothing has come for so long and somebody waits */
-export async function* notStalled<T>(pieces: AsyncIterable<T>, patience: Patience): AsyncGenerator<T, void> {
+/** Yields the same pieces. @throws `stalled()` when nothing has arrived for `idleMs` and somebody waits */
+export async function* notStalled<T>(pieces: AsyncIterable<T>, limit: StallLimit): AsyncGenerator<T, void> {
   const source = pieces[Symbol.asyncIterator]();
   for (;;) {
-    const { done, value } = await inPatience(source.next(), patience);
+    const { done, value } = await nextInTime(source.next(), limit);
     if (done === true) return;
     yield value;
   }
 }
 
-function inPatience<T>(next: Promise<T>, { idleMs, isAwaited, stalled }: Patience): Promise<T> {
+function nextInTime<T>(next: Promise<T>, { idleMs, isAwaited, stalled }: StallLimit): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const timer = setInterval(() => {
     if (isAwaited()) reject(stalled());

@@ -1,6 +1,6 @@
 /**
- * A task that sees a container's root. While the container runs, its own mount namespace is joined, so that its mounts are seen;
- * else its root is put together as its start would, for this task alone.
+ * Opens a container's root file system in a task of the executor. While the container runs, the task joins its mount namespace, and so
+ * sees its mounts; otherwise the task mounts the root as a start would, in a mount namespace of its own.
  */
 
 import { OrlopError } from "../../base/errors.ts";
@@ -19,29 +19,29 @@ import { planStart, type StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { asPrivate, isInKernels, isOwnMount } from "./seen-mounts.ts";
 
-/** What the container is like at this moment. */
-export interface RootSeen {
+/** The container's state at this moment. */
+export interface RootSource {
   readonly record: ContainerRecord;
   readonly isRunning: boolean;
-  /** Its monitor's. */
+  /** The path of its monitor's socket. */
   readonly socket: string;
 }
 
-/** A task that sees the container's root, and what it said of a path. */
+/** A task that sees the container's root, and what it found at a path. */
 export interface OpenRoot {
   readonly stream: TreeStream;
   readonly node: TreeNode;
   readonly plan: StartPlan;
 }
 
-/** Opens the root, and looks at a path. @throws {OrlopError} file_not_found, ended_meanwhile */
+/** Opens the root, and looks up a path. @throws {OrlopError} file_not_found, ended_meanwhile */
 export async function openRoot(
   parts: EngineParts,
-  seen: RootSeen,
+  source: RootSource,
   asked: AskedPath,
   access: Access,
 ): Promise<OpenRoot> {
-  const { isRunning, record: container } = seen;
+  const { isRunning, record: container } = source;
   const { pid } = container.run;
   const plan = planStart(container.id, container, parts);
   const stream = new TreeStream(await parts.executor.connectTask());
@@ -54,7 +54,7 @@ export async function openRoot(
   try {
     const root = isRunning ? joinSteps(pid) : await stoppedSteps(parts, container, plan, access);
     const [record] = await stream.ask([...root, look]);
-    if (isRunning) await checkRuns(parts, seen);
+    if (isRunning) await checkIsSameProcess(parts, source);
     if (record?.kind !== "entry") throw OrlopError.of("executor_lost", { reason: "no answer to tree-stat" });
     if (isInKernels(placeOf(record.node), plan))
       throw OrlopError.of("file_not_found", { path: asked.path, container: container.name });
@@ -65,7 +65,7 @@ export async function openRoot(
     stream.close();
     if (isRunning && error instanceof StreamedStepFailure && error.detail === namespaceOf(pid))
       throw ended(container, error);
-    throw explained(error, container, asked.path);
+    throw explainFileError(error, container, asked.path);
   }
 }
 
@@ -83,10 +83,10 @@ async function stoppedSteps(
 }
 
 /**
- * Whether the process whose namespace was joined is the container's: its monitor says so after the joining, and only the
- * monitor could have made room for another process of this number.
+ * Checks that the namespace that was joined belongs to the container, not to another process that got its pid. Asking the monitor
+ * after the join is safe: a pid cannot be reused before its parent, the monitor, has reaped the process.
  */
-async function checkRuns(parts: EngineParts, { record, socket }: RootSeen): Promise<void> {
+async function checkIsSameProcess(parts: EngineParts, { record, socket }: RootSource): Promise<void> {
   const link = await parts.executor.connectMonitor(socket).catch((error: unknown) => {
     throw ended(record, error);
   });
@@ -99,8 +99,8 @@ function ended({ name }: ContainerRecord, cause: unknown): OrlopError {
   return OrlopError.of("ended_meanwhile", { name }, cause);
 }
 
-/** What a task refuses, in the caller's words. */
-export function explained(error: unknown, { name }: ContainerRecord, path: string): unknown {
+/** The error for the caller, for a step that failed in such a task. */
+export function explainFileError(error: unknown, { name }: ContainerRecord, path: string): unknown {
   if (!(error instanceof StreamedStepFailure)) return error;
   const { errno, detail } = error;
   if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP")
@@ -122,7 +122,7 @@ function joinSteps(pid: number): Step[] {
   ];
 }
 
-/** A path of the executor's as text; "" where it is none. */
+/** The resolved path of a node as text; "" if it is not valid UTF-8. */
 export function placeOf(node: TreeNode): string {
   const text = bytesOf(node.place as ByteString).toString("utf8");
   return text.includes("\ufffd") ? "" : text;

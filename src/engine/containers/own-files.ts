@@ -1,4 +1,4 @@
-/** /etc/hosts, /etc/hostname and /etc/resolv.conf of a container, by its network mode. Docker's: a copy of the machine's with its network. */
+/** /etc/hosts, /etc/hostname and /etc/resolv.conf of a container, by its network mode. With the host's network they are copies of the host's, as in Docker. */
 
 import { existsSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
@@ -12,21 +12,21 @@ import { networkModeOf } from "../networks/network-mode.ts";
 import { hostnameOf } from "./container-spec.ts";
 import type { Donations } from "./sharing.ts";
 
-/** The engine writes these when the addresses are known (`network-files.ts`). */
+/** Written by the engine when the container's addresses are known (`network-files.ts`). */
 const networkFiles: readonly OwnFile[] = [
   { path: "/etc/hosts", mode: 0o644, content: undefined, why: "its own name leads to its own addresses" },
   { path: "/etc/hostname", mode: 0o644, content: undefined, why: "its own name, for programs that read the file" },
   { path: "/etc/resolv.conf", mode: 0o644, content: undefined, why: "the name servers that it asks" },
 ];
 
-/** A step of more is no frame; a machine that keeps a list of the world's advertisers there has it for itself. */
-const MACHINE_HOSTS_MAX = 512 * 1024;
+/** In bytes. A larger /etc/hosts (a list of blocked domains) is not copied: it would not fit into the frame of a step. */
+const MACHINE_HOSTS_MAX_BYTES = 512 * 1024;
 
 export interface OwnFilesInput {
   readonly id: string;
   readonly body: ContainerCreateBody;
   readonly machine: Machine;
-  /** Its root is the machine's own, with the machine's files in it. */
+  /** The root is the machine's own (`host` image), so the machine's files are in it. */
   readonly showsMachine: boolean;
 }
 
@@ -45,28 +45,28 @@ export function ownFilesOf(input: OwnFilesInput, { network }: Donations): readon
       address: "127.0.0.1",
       extraHosts: extraHostsOf(body, undefined),
     }),
-    ...(asksResolvers(body) ? [resolvConf(resolvConfFile(resolversOfBody(body)))] : []),
+    ...(setsResolvers(body) ? [resolvConf(resolvConfFile(resolversOfBody(body)))] : []),
   ];
 }
 
-/** With the host's network its names are the host's too; a root that shows the machine has them already, but for what was asked for. */
+/** For the host's network: the host's own files, with what the request adds. A `host` root has them already, unless something is added. */
 function machineFiles({ id, body, machine, showsMachine }: OwnFilesInput): OwnFile[] {
   const extra = hostLines(extraHostsOf(body, "127.0.0.1").map(([name, to]) => [to, name]));
   const files: OwnFile[] = [];
   if (!showsMachine || extra !== "") files.push(hosts(machineHosts() + extra));
   if (!showsMachine || body.Hostname !== "") files.push(hostname(`${hostnameOf({ id, body, machine })}\n`));
-  if (asksResolvers(body)) files.push(resolvConf(resolvConfFile(resolversOfBody(body))));
+  if (setsResolvers(body)) files.push(resolvConf(resolvConfFile(resolversOfBody(body))));
   else if (!showsMachine) files.push(resolvConf(readText("/etc/resolv.conf") ?? ""));
   return files;
 }
 
 function machineHosts(): string {
   const text = readText("/etc/hosts") ?? "";
-  if (text === "" || text.length > MACHINE_HOSTS_MAX) return "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
+  if (text === "" || text.length > MACHINE_HOSTS_MAX_BYTES) return "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
   return text.endsWith("\n") ? text : `${text}\n`;
 }
 
-/** @param gateway where the machine is reached; undefined: nowhere */
+/** @param gateway the address that stands for host-gateway; undefined: the container cannot reach the host */
 function extraHostsOf(
   { HostConfig: { ExtraHosts, NetworkMode } }: ContainerCreateBody,
   gateway: string | undefined,
@@ -79,7 +79,7 @@ function extraHostsOf(
   });
 }
 
-function asksResolvers({ HostConfig: { Dns, DnsSearch, DnsOptions } }: ContainerCreateBody): boolean {
+function setsResolvers({ HostConfig: { Dns, DnsSearch, DnsOptions } }: ContainerCreateBody): boolean {
   return [Dns, DnsSearch, DnsOptions].some((words) => words.length > 0);
 }
 

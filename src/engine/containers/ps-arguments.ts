@@ -1,14 +1,13 @@
-/** The options of `ps` that `top` carries out itself: those that people use daily. */
+/** The options of `ps` that `top` implements itself: the common ones. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { bsdFormat, type Column, fullFormat, psColumns, shortFormat, userFormat } from "./ps-columns.ts";
 
 /**
- * Which processes are meant is clear without options (all of the container's): those that choose some more, as -e, are taken
- * and change nothing.
+ * Options that select processes, like -e, are accepted and ignored: `top` always lists all processes of the container.
  *
- * @returns undefined: an option or a column is not among those made here
- * @throws {OrlopError} no_pid_column, as Docker wants one
+ * @returns undefined for an option or a column that is not implemented here
+ * @throws {OrlopError} no_pid_column: Docker requires one
  */
 export function parsePsArguments(text: string): readonly Column[] | undefined {
   const columns: Column[] = [];
@@ -48,7 +47,7 @@ function formatOf(letter: string, isDashed: boolean, format: readonly Column[]):
   return letter === "w" ? format : undefined;
 }
 
-/** "pid,user=WHO". A header takes the rest of the list, as in ps(1). @returns false: one is not known */
+/** @param list "pid,user=WHO"; a header extends to the end of the list, as in ps(1). @returns false for an unknown column */
 function takeColumns(columns: Column[], list: string): boolean {
   const [names = "", ...header] = list.split("=");
   for (const name of names.split(",")) {
@@ -62,10 +61,9 @@ function takeColumns(columns: Column[], list: string): boolean {
 }
 
 /**
- * As the machine's own `ps` gets them.
+ * The options as arguments for the host's `ps`.
  *
- * @throws {OrlopError} bad_value: no program can be given that, or another column would have the title by which a process is
- *   known to be the container's
+ * @throws {OrlopError} bad_value for NUL bytes, and for another column titled PID: the PID column tells which lines are the container's
  */
 export function wordsForPs(text: string): string[] {
   if (text.includes("\0"))

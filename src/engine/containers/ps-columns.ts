@@ -1,8 +1,8 @@
-/** The columns of `ps`, as procps prints them: what `docker top` shows. Pure: the machine's facts come in. */
+/** The columns of `ps`, formatted as procps does, for `docker top`. Pure: facts about the machine are passed in. */
 
 import { CLOCK_TICKS, type ProcessFacts } from "../../kernel/process-facts.ts";
 
-/** What a column may need beside the process. */
+/** What a column may need besides the process. */
 export interface PsSurroundings {
   readonly nowMs: number;
   readonly bootMs: number;
@@ -47,7 +47,7 @@ const elapsed = (seconds: number): string => (seconds < 3600 ? longTime(seconds)
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const days = "Sun Mon Tue Wed Thu Fri Sat".split(" ");
 
-/** Today the time, this year the day, else the year. */
+/** The time for today, the day for this year, else the year. */
 const started: Cell = (process, around) => {
   const at = new Date(startMs(process, around));
   const now = new Date(around.nowMs);

@@ -1,11 +1,11 @@
-/** What `ps` prints, as `top` answers it. Pure. */
+/** Parses the output of `ps` for `top`. Pure. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { ProcessList } from "./top.ts";
 
 /**
- * The lines of these processes. The last column takes what is left of a line; a line of a thread has "-" for its process,
- * which is that of the line before.
+ * The lines of `pids`. The last column takes the rest of a line. A thread's line has "-" as its PID, and belongs to the process of
+ * the line before.
  *
  * @throws {OrlopError} no_pid_column
  */

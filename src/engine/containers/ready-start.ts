@@ -1,4 +1,4 @@
-/** The beginning of a start, carried out before anybody asked for it: for one container, whose id it has, or for none. */
+/** The beginning of a start that was carried out before its container exists. It has the id that the container will get. */
 
 import { type BigIntStats, lstatSync, realpathSync } from "node:fs";
 import type { ContainerId } from "../../base/id.ts";
@@ -13,27 +13,27 @@ import type { LentNetwork } from "../networks/lent-networks.ts";
 import type { StartPlan } from "./container-plan.ts";
 import type { ContainerRecord } from "./container-record.ts";
 
-/** What a container is made of before it has an id. */
-export type Like = Pick<ContainerRecord, "name" | "body" | "image" | "mounts">;
+/** What determines a container's plan, besides its id. */
+export type ContainerInputs = Pick<ContainerRecord, "name" | "body" | "image" | "mounts">;
 
 export interface ReadyParts {
   readonly id: ContainerId;
   readonly kind: string;
-  /** The whole of it, for the container that it was made after. */
+  /** The whole plan, as for the container whose start it was made after. */
   readonly plan: StartPlan;
   readonly request: string | undefined;
   readonly begun: BegunMonitor;
   readonly surroundings: Surroundings;
-  /** The engine's. */
+  /** The engine's run directory. */
   readonly runDir: string;
-  /** Its network, for one that is to be in the default network. */
+  /** For a container in the default network. */
   readonly network: LentNetwork | undefined;
 }
 
 export class ReadyStart {
   readonly #parts: ReadyParts;
   isAlive = true;
-  /** It is a container's. */
+  /** A container has taken it over. */
   isUsed = false;
 
   constructor(parts: ReadyParts) {
@@ -59,15 +59,15 @@ export class ReadyStart {
     return this.#parts.network;
   }
 
-  /** The plan that was made already, where the same was asked for as the last time; undefined: it is to be made. */
-  planOf(container: Like): StartPlan | undefined {
+  /** The existing plan, if the request is the same as last time; else undefined. */
+  planOf(container: ContainerInputs): StartPlan | undefined {
     const asked = requestOf(container);
     return asked !== undefined && asked === this.#parts.request ? this.#parts.plan : undefined;
   }
 
-  /** Whether this is how the container would begin. */
+  /** Whether the container's start would begin in the same way. */
   fits(plan: StartPlan, mounts: readonly MountPoint[]): boolean {
-    if (!this.isAlive || mounts.some(({ type }) => type === "volume")) return false; // those are mounted first
+    if (!this.isAlive || mounts.some(({ type }) => type === "volume")) return false; // volumes are mounted before a start begins
     const { begun, surroundings, runDir } = this.#parts;
     const beginning = beginningOf(plan.steps);
     const isSame = plan === this.#parts.plan || Buffer.compare(encodeBeginning(beginning), begun.bytes) === 0;
@@ -76,8 +76,10 @@ export class ReadyStart {
   }
 
   /**
-   * @param steps the container's plan
-   * @param network steps of its network, which come first of what is left
+   * Carries out the rest of the container's plan.
+   *
+   * @param steps the whole plan
+   * @param network steps of its network, which come first
    * @throws as `BegunMonitor.finish`
    */
   finish(steps: readonly Step[], network: readonly Step[]): Promise<MonitorLink> {
@@ -92,9 +94,9 @@ export class ReadyStart {
 }
 
 export interface Surroundings {
-  /** The machine's mounts, but our own: each sandbox is one. */
+  /** The machine's mounts but those in the run directory (each sandbox is one). */
   readonly mounts: string;
-  /** Which directories the root lies on, with the accounts in them, and when each was changed last: others may have the names by now. */
+  /** Device, inode and ctime of the root's lower directories and of their account files: other files may have these names by now. */
   readonly trees: string;
 }
 
@@ -107,7 +109,7 @@ export function surroundingsOf(beginning: readonly Step[], runDir: string): Surr
   };
 }
 
-/** In the place of /etc an image may have a link: what that leads to on the machine is nobody's business. */
+/** If /etc is a link in an image, it is not followed: it would lead to files of the machine. */
 function stampsOf(lower: string): readonly string[] {
   const etc = lookAt(`${lower}/etc`);
   const files = etc?.isDirectory() === true ? ["passwd", "group"].map((name) => lookAt(`${lower}/etc/${name}`)) : [];
@@ -120,8 +122,8 @@ function lookAt(path: string): BigIntStats | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false });
 }
 
-/** All that a plan is made of but the machine; never the same where a path is looked at that may be another by now. */
-export function requestOf({ name, body, image, mounts }: Like): string | undefined {
+/** Everything that a plan depends on, apart from the machine, as a key; undefined where it depends on paths that may change. */
+export function requestOf({ name, body, image, mounts }: ContainerInputs): string | undefined {
   const { HostConfig } = body;
   if (mounts.length > 0 || HostConfig.Devices.length > 0) return undefined;
   const root = HostConfig.Rootfs === "" ? "" : realpathSync(HostConfig.Rootfs);

@@ -1,11 +1,11 @@
 /**
- * While `--rm` containers of one kind follow each other, the start of the next is begun before it is asked for: its group, its
- * namespaces, its root with the kernel's file systems, up to the last `ready` step of its plan, which depends on the kind alone.
+ * While `--rm` containers of one kind follow each other, the start of the next one is begun before it is requested: its cgroup, its
+ * namespaces, its root with the kernel's file systems, up to the last `ready` step of its plan. Up to there a plan depends on the
+ * container's kind only.
  *
- * What is ready has an id of its own, and becomes the container of that id or none: it is used once. It is used only when the
- * plan of the new container begins with the very bytes that were sent ahead, on a machine whose mounts are the same, and the
- * directories that its root shows are the same too, not others of their names. One that nobody wants in time is taken back;
- * one whose engine died ends by itself, and the next engine clears its folders and its network away.
+ * A ready start has an id, and is used once, for a container that gets that id. It is used only if the plan of the new container
+ * begins with the same bytes, the machine's mounts are unchanged, and the directories of its root are the same inodes. If it is not
+ * used in time, it is withdrawn. If the engine dies, it ends by itself, and the next engine removes its folders and its network.
  */
 
 import { mkdirSync } from "node:fs";
@@ -21,11 +21,11 @@ import { DEFAULT_NETWORK } from "../networks/network-record.ts";
 import { containerPlaces } from "../places.ts";
 import { planStart } from "./container-plan.ts";
 import { LikelyKinds } from "./likely-kinds.ts";
-import { type Like, ReadyStart, requestOf, surroundingsOf } from "./ready-start.ts";
+import { type ContainerInputs, ReadyStart, requestOf, surroundingsOf } from "./ready-start.ts";
 import { dependsOnOthers } from "./sharing.ts";
 
-/** After a start, so that making others ready does not take part in it. */
-const PAUSE_MS = 10;
+/** The delay after a start, so that making others ready does not compete with it. */
+const REFILL_DELAY_MS = 10;
 
 type Parts = Pick<EngineParts, "machine" | "places" | "executor" | "background" | "clearAway" | "networks">;
 
@@ -37,11 +37,11 @@ interface Making {
 export class ReadyStarts {
   readonly #parts: Parts;
   readonly #kinds: LikelyKinds;
-  /** With what takes each back when nobody wants it. */
+  /** Each with the timer that withdraws it. */
   readonly #ready = new Map<ReadyStart, ReturnType<typeof setTimeout>>();
-  /** Nobody's yet. */
+  /** Those being made that no container waits for yet. */
   readonly #making = new Set<Making>();
-  /** By kind: when more are made. */
+  /** By kind: the timer after which more are made. */
   readonly #refills = new Map<string, ReturnType<typeof setTimeout>>();
   #isClosed = false;
 
@@ -50,85 +50,85 @@ export class ReadyStarts {
     this.#kinds = new LikelyKinds(parts.machine.readyStarts);
   }
 
-  /** For a container of this kind, and nobody else from here on; undefined where none is ready, nor soon. */
+  /** Takes a ready start for a new container; undefined when none is ready or being made. */
   async take(body: ContainerCreateBody): Promise<ReadyStart | undefined> {
     if (this.#ready.size === 0 && this.#making.size === 0) return undefined;
     const kind = kindOf(body);
     const ready = this.#ready.keys().find((one) => one.kind === kind);
     if (ready !== undefined) {
-      this.#letGo(ready);
+      this.#remove(ready);
       return ready;
     }
     const making = this.#making.values().find((one) => one.kind === kind);
     if (making === undefined) return undefined;
     this.#making.delete(making);
-    return making.made; // it is ahead of one that would begin now
+    return making.made; // sooner than a start that begins now
   }
 
-  /** Nothing came of the container. Resolves when it is kept, or gone. */
+  /** Returns a start that was taken, if the container was not created after all. */
   async giveBack(ready: ReadyStart): Promise<void> {
     if (ready.isUsed) return;
     if (ready.isAlive && !this.#isClosed) this.#keep(ready);
     else await this.discard(ready);
   }
 
-  /** Such a container was started: the next may be of its kind. */
-  noteStart(like: Like): void {
-    const kind = kindOf(like.body);
+  /** Called after the start of a container: the next one may be of its kind. */
+  noteStart(inputs: ContainerInputs): void {
+    const kind = kindOf(inputs.body);
     if (kind === undefined || this.#isClosed) return;
-    this.#kinds.note(kind, performance.now());
+    this.#kinds.record(kind, performance.now());
     if (this.#kinds.likely(kind) === 0) return;
-    if (this.#countOf(kind) === 0) void this.#begin(like, kind); // the next one would find none
+    if (this.#countOf(kind) === 0) void this.#begin(inputs, kind); // at once, else the next container finds none
     clearTimeout(this.#refills.get(kind));
-    const timer = setTimeout(() => void this.#refill(like, kind), PAUSE_MS);
+    const timer = setTimeout(() => void this.#refill(inputs, kind), REFILL_DELAY_MS);
     timer.unref();
     this.#refills.set(kind, timer);
   }
 
-  async #refill(like: Like, kind: string): Promise<void> {
+  async #refill(inputs: ContainerInputs, kind: string): Promise<void> {
     this.#refills.delete(kind);
     while (!this.#isClosed && this.#countOf(kind) < this.#kinds.likely(kind))
-      if (!(await this.#begin(like, kind))) return;
+      if (!(await this.#begin(inputs, kind))) return;
   }
 
   #countOf(kind: string): number {
     return [...this.#ready.keys(), ...this.#making].filter((one) => one.kind === kind).length;
   }
 
-  /** @returns false where that cannot be */
-  async #begin(like: Like, kind: string): Promise<boolean> {
+  /** @returns false if none could be made */
+  async #begin(inputs: ContainerInputs, kind: string): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<ReadyStart | undefined>();
     const making = { kind, made: promise };
     this.#making.add(making);
     void this.#parts.background("making a start ready", async () => {
       let ready: ReadyStart | undefined;
       try {
-        ready = await this.#make(like, kind);
+        ready = await this.#make(inputs, kind);
       } catch (error) {
-        log("warn", "no start could be made ready", error); // the next container's own says why that fails
+        log("warn", "no start could be made ready", error); // a real start reports the reason
       }
-      const isNobodys = this.#making.delete(making);
+      const isUnclaimed = this.#making.delete(making);
       resolve(ready);
-      if (isNobodys && ready !== undefined) await this.giveBack(ready);
+      if (isUnclaimed && ready !== undefined) await this.giveBack(ready);
     });
     return (await promise) !== undefined;
   }
 
-  /** undefined where its network cannot be made ahead. */
-  async #make(like: Like, kind: string): Promise<ReadyStart | undefined> {
+  /** undefined if its network cannot be made ahead. */
+  async #make(inputs: ContainerInputs, kind: string): Promise<ReadyStart | undefined> {
     const { executor, networks, places: all } = this.#parts;
     const id = newContainerId();
-    const plan = planStart(id, like, this.#parts);
+    const plan = planStart(id, inputs, this.#parts);
     const beginning = beginningOf(plan.steps);
-    const request = requestOf(like);
+    const request = requestOf(inputs);
     const surroundings = surroundingsOf(beginning, all.runDir);
     const places = containerPlaces(all, id, true);
     for (const folder of [places.runDir, places.files]) mkdirSync(folder, { mode: 0o700 });
     point("container.ready.directory");
     let network: LentNetwork | undefined;
     try {
-      network = await networks.lend({ id, body: like.body, places });
-      if (network !== undefined || networkModeOf(like.body).kind !== "network") {
+      network = await networks.lend({ id, body: inputs.body, places });
+      if (network !== undefined || networkModeOf(inputs.body).kind !== "network") {
         const begun = await executor.beginMonitor(beginning);
         point("container.ready.begun");
         return new ReadyStart({ id, kind, plan, request, begun, surroundings, runDir: all.runDir, network });
@@ -143,22 +143,22 @@ export class ReadyStarts {
   }
 
   #keep(ready: ReadyStart): void {
-    const timer = setTimeout(() => this.#drop(ready), this.#kinds.patienceMs(ready.kind));
+    const timer = setTimeout(() => this.#drop(ready), this.#kinds.keepMs(ready.kind));
     timer.unref();
     this.#ready.set(ready, timer);
   }
 
-  #letGo(ready: ReadyStart): void {
+  #remove(ready: ReadyStart): void {
     clearTimeout(this.#ready.get(ready));
     this.#ready.delete(ready);
   }
 
   #drop(ready: ReadyStart): void {
-    this.#letGo(ready);
+    this.#remove(ready);
     void this.discard(ready);
   }
 
-  /** What is like it would not be what the next container needs either. */
+  /** Withdraws a start, and removes what belongs to it. Never rejects. */
   discard(ready: ReadyStart): Promise<boolean> {
     return this.#parts.background("taking a ready start back", async () => {
       await ready.withdraw();
@@ -171,7 +171,7 @@ export class ReadyStarts {
     return this.#parts.clearAway(groupPath, containerPlaces(this.#parts.places, id, true).owned);
   }
 
-  /** Nothing is made ready any more, and what is goes. */
+  /** Withdraws all, and makes no more. */
   close(): void {
     this.#isClosed = true;
     for (const timer of this.#refills.values()) clearTimeout(timer);
@@ -179,7 +179,10 @@ export class ReadyStarts {
   }
 }
 
-/** What the beginning of a start depends on, roughly: the bytes decide. undefined where none can be made ready. */
+/**
+ * A key of what the beginning of a start depends on, for grouping only: whether a ready start fits is decided by comparing bytes.
+ * undefined for a container whose start cannot be begun ahead.
+ */
 export function kindOf(body: ContainerCreateBody): string | undefined {
   const { HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce, NetworkingConfig, MacAddress } = body;
   if (!HostConfig.AutoRemove || HostConfig.CgroupParent !== "") return undefined;
@@ -188,7 +191,7 @@ export function kindOf(body: ContainerCreateBody): string | undefined {
   return JSON.stringify([HostConfig, Image, Hostname, Domainname, Tty, OpenStdin, StdinOnce, network]);
 }
 
-/** Of networks the default one alone has sandboxes that are nobody's yet. */
+/** Only the default network has sandboxes that are made before their container. */
 function canBeAhead(mode: NetworkMode): boolean {
   return mode.kind === "none" || mode.kind === "host" || (mode.kind === "network" && mode.network === DEFAULT_NETWORK);
 }

@@ -1,11 +1,11 @@
 /**
- * How `--rm` containers ended, for a while: some clients ask for the exit code only when the output has ended, and then the
- * container is gone already. (Docker takes so long to remove one that they usually get it.)
+ * How `--rm` containers ended, kept for a while after their removal: some clients ask for the exit code only after the output has
+ * ended. (Docker takes long enough to remove a container that they usually get it there.)
  */
 
 import type { RunRecord } from "./container-record.ts";
 
-const KEPT = 256;
+const KEPT_MAX = 256;
 const KEPT_MS = 10_000;
 
 export class RecentExits {
@@ -13,12 +13,12 @@ export class RecentExits {
 
   add(id: string, run: RunRecord): void {
     this.#byId.set(id, { run, atMs: performance.now() });
-    if (this.#byId.size <= KEPT) return;
+    if (this.#byId.size <= KEPT_MAX) return;
     const [oldest] = this.#byId.keys();
     if (oldest !== undefined) this.#byId.delete(oldest);
   }
 
-  /** By its whole id. */
+  /** @param id the whole id */
   get(id: string): RunRecord | undefined {
     const found = this.#byId.get(id);
     return found !== undefined && performance.now() - found.atMs < KEPT_MS ? found.run : undefined;

@@ -1,6 +1,6 @@
 /**
- * At the engine's start: what is written down against what is there. Whatever the last engine left half done is finished or
- * undone, and afterwards every record says the truth.
+ * At the engine's start, compares the records with what exists. What the last engine left half done is finished or undone; afterwards
+ * every record is true.
  */
 
 import { readdirSync } from "node:fs";
@@ -20,20 +20,20 @@ export interface Reconciliation {
   readonly parts: EngineParts;
   readonly containers: Containers;
   readonly rows: readonly Row[];
-  /** The machine was started since the last engine. */
+  /** The machine has booted since the last engine ran. */
   readonly afterBoot: boolean;
-  /** Told of a monitor that is not the supervisor's child: nobody else would notice its end. */
+  /** Called with the pid of each monitor that is not a child of the supervisor, which therefore does not notice its end. */
   watch(pid: number): void;
 }
 
-/** One monitor that stands still must not keep the engine from serving the rest. */
-const MONITOR_PATIENCE_MS = 3000;
+/** How long monitors are waited for: one that hangs must not keep the engine from serving the rest. */
+const MONITOR_TIMEOUT_MS = 3000;
 
 export async function reconcile(input: Reconciliation): Promise<void> {
   const records = input.rows.map(decodeRecord);
   await Promise.all(records.map((record) => reconcileOne(input, record)));
-  for (const container of input.containers.all()) container.restarts.schedule(); // what the last engine was waiting for
-  if (input.afterBoot) await Promise.all(input.containers.all().map((container) => container.takeBoot()));
+  for (const container of input.containers.all()) container.restarts.schedule(); // restarts that the last engine had scheduled
+  if (input.afterBoot) await Promise.all(input.containers.all().map((container) => container.restartAfterBoot()));
   removeStrays(input.parts, new Set(records.map(({ id }) => id)));
 }
 
@@ -47,19 +47,19 @@ async function reconcileOne(input: Reconciliation, record: ContainerRecord): Pro
   const restored = taken
     .then((runs) => (runs ? container.execs.restore((pid) => watchMonitor(input, pid)) : undefined))
     .catch((error: unknown) => log("error", `execs of container ${container.id} could not be taken over`, error));
-  if (!(await settlesWithin(taken, MONITOR_PATIENCE_MS))) {
+  if (!(await settlesWithin(taken, MONITOR_TIMEOUT_MS))) {
     log("warn", `the monitor of container ${container.id} does not answer`);
-    container.presume(taken);
-  } else if (!(await settlesWithin(restored, MONITOR_PATIENCE_MS))) {
+    container.presumeRunning(taken);
+  } else if (!(await settlesWithin(restored, MONITOR_TIMEOUT_MS))) {
     log("warn", `the monitor of an exec of container ${container.id} does not answer`);
   }
 }
 
-/** Whether it runs. */
+/** @returns whether the container runs */
 async function takeOver(input: Reconciliation, container: Container, record: ContainerRecord): Promise<boolean> {
   const process = await findProcess(input.parts, container);
   if (process === undefined) {
-    await settle(container, record);
+    await recordEnd(container, record);
     return false;
   }
   await container.adopt(process, groupPathOfRecord(record));
@@ -67,7 +67,7 @@ async function takeOver(input: Reconciliation, container: Container, record: Con
   return true;
 }
 
-/** @param child what the monitor watches over */
+/** @param child the monitor's child, the first process of a container or an exec */
 function watchMonitor(input: Reconciliation, child: number): void {
   const monitor = parentOf(child);
   if (monitor > 0 && parentOf(monitor) !== globalThis.process.ppid) input.watch(monitor);
@@ -77,28 +77,28 @@ async function findProcess(parts: EngineParts, container: Container): Promise<Co
   try {
     return await ContainerProcess.find(parts.executor, container.places.socket);
   } catch {
-    return undefined; // nobody listens: there is no monitor any more, or never was
+    return undefined; // nobody listens on the socket: there is no monitor
   }
 }
 
-/** No monitor: it ended meanwhile, was lost, or never ran. */
-async function settle(container: Container, record: ContainerRecord): Promise<void> {
+/** Without a monitor, the container ended while no engine ran, its monitor was lost, or it never ran. */
+async function recordEnd(container: Container, record: ContainerRecord): Promise<void> {
   const ended = parseExitRecord(readText(container.places.exitRecord) ?? "");
   if (ended !== undefined && record.run.status !== "exited")
-    return container.settle({ kind: "exited", ...ended }, groupPathOfRecord(record));
-  // Of a --rm container it is not stored whether it ran: whatever is left of it goes.
+    return container.recordUnseenEnd({ kind: "exited", ...ended }, groupPathOfRecord(record));
+  // A --rm container's record does not say whether it ran: it is removed in any case.
   if (record.run.status === "running" || container.isTransient) {
     const reason = "neither its monitor nor an exit record was found: the machine or the monitor was stopped";
-    await container.settle({ kind: "lost", reason }, groupPathOfRecord(record));
+    await container.recordUnseenEnd({ kind: "lost", reason }, groupPathOfRecord(record));
   }
 }
 
-/** 0 for a process that is gone. */
+/** 0 for a process that has ended. */
 function parentOf(pid: number): number {
   return Number(/^PPid:\s+(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1] ?? 0);
 }
 
-/** Folders without a record: a create that was not acknowledged, or a removal that was. */
+/** Removes folders without a record: of a create that was not acknowledged, or a removal that was. */
 function removeStrays(parts: EngineParts, known: ReadonlySet<string>): void {
   const { places } = parts;
   const folders = [`${places.runDir}/containers`, `${places.stateDir}/containers`, transientsDirectory(places)];
@@ -114,7 +114,7 @@ function removeStrays(parts: EngineParts, known: ReadonlySet<string>): void {
   }
 }
 
-/** Its record is gone; a parent of its own was written down beside it. */
+/** Without a record, a CgroupParent is known from the file that `create` left for this. */
 function groupOfStray({ places }: EngineParts, id: string): string {
   return readText(`${places.runDir}/containers/${id}/${GROUP_FILE}`) ?? `/orlop/${id}`;
 }

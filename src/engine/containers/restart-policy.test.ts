@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { neverRun } from "./container-record.ts";
-import { afterEnd, comesBack, noRestarts, type RestartState } from "./restart-policy.ts";
+import { afterEnd, noRestarts, type RestartState, restartsAfterBoot } from "./restart-policy.ts";
 
 const run = (exitCode: number, seconds = 1) => ({
   ...neverRun,
@@ -46,9 +46,9 @@ test("the delay doubles from 100 ms to a minute; ten seconds of running make it 
 });
 
 test("what comes back when the machine was started", () => {
-  expect(comesBack(policy("always"), stopped, run(0))).toBe(true);
-  expect(comesBack(policy("unless-stopped"), stopped, run(0))).toBe(false);
-  expect(comesBack(policy("unless-stopped"), noRestarts, run(0))).toBe(true);
-  expect(comesBack(policy("on-failure"), noRestarts, run(1))).toBe(false);
-  expect(comesBack(policy("always"), noRestarts, neverRun)).toBe(false);
+  expect(restartsAfterBoot(policy("always"), stopped, run(0))).toBe(true);
+  expect(restartsAfterBoot(policy("unless-stopped"), stopped, run(0))).toBe(false);
+  expect(restartsAfterBoot(policy("unless-stopped"), noRestarts, run(0))).toBe(true);
+  expect(restartsAfterBoot(policy("on-failure"), noRestarts, run(1))).toBe(false);
+  expect(restartsAfterBoot(policy("always"), noRestarts, neverRun)).toBe(false);
 });

@@ -1,21 +1,21 @@
-/** Which of a container's mounts belong to its files, and which are the kernel's. Pure: over the plan of its start. */
+/** Which mounts of a container hold its files, and which are the kernel's file systems. Pure: reads the plan of its start. */
 
 import type { StartPlan } from "./container-plan.ts";
 
 type Mount = NonNullable<StartPlan["spec"]["mounts"]>[number];
 
-/** Binds and volumes: part of what a container's files are. Not the kernel's file systems. */
+/** Binds and volumes, whose files belong to the container's. Not the kernel's file systems. */
 export function isOwnMount({ type, options = [] }: Mount): boolean {
   return type === "bind" || options.includes("bind") || options.includes("rbind");
 }
 
-/** For a look at its files nothing needs to reach the host's mounts, or come from there. */
+/** Reading and copying files needs no propagation from or to the host's mounts. */
 export function asPrivate(mount: Mount): Mount {
   const options = (mount.options ?? []).map((option) => (/^r?(shared|slave)$/.test(option) ? "rprivate" : option));
   return { ...mount, options };
 }
 
-/** Where a look at its files goes on into another mount. */
+/** The mount points that a walk through the container's files enters. */
 export function mountPlaces({ spec }: StartPlan): string[] {
   const mounts = spec.mounts ?? [];
   const asked = mounts.filter(
@@ -24,7 +24,7 @@ export function mountPlaces({ spec }: StartPlan): string[] {
   return asked.map(({ destination }) => destination);
 }
 
-/** The kernel's own file systems are none of its files: their sizes are no sizes, and reading them may do things. */
+/** The kernel's file systems are not copied: their files have no sizes, and reading some of them has side effects. */
 const kernels = new Set(["proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue"]);
 
 export function isInKernels(place: string, { spec }: StartPlan): boolean {

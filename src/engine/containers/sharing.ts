@@ -1,4 +1,4 @@
-/** `container:X` for network, IPC and PIDs: whose namespaces a container joins, and what comes with them. */
+/** `container:X` as NetworkMode, IpcMode or PidMode: whose namespaces a container joins, and what comes with them. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { NamespaceTarget } from "../../runtime/plan-namespaces.ts";
@@ -16,11 +16,11 @@ const fields = { network: "NetworkMode", ipc: "IpcMode", pid: "PidMode" } as con
 export type SharedKind = keyof typeof fields;
 
 const kinds = Object.keys(fields) as SharedKind[];
-/** In messages, as Docker has them. */
+/** In messages, as in Docker. */
 const names: Readonly<Record<SharedKind, string>> = { network: "network", ipc: "IPC", pid: "PID" };
 const PREFIX = "container:";
 
-/** The container that this one joins, as it was written; undefined: none. */
+/** The container that this one joins, as the request names it; undefined: none. */
 function donorNameOf(host: HostConfig, kind: SharedKind): string | undefined {
   const mode = host[fields[kind]];
   return mode.startsWith(PREFIX) ? mode.slice(PREFIX.length) : undefined;
@@ -30,19 +30,20 @@ function sharesAny({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): boo
   return kinds.some((kind) => donorNameOf(HostConfig, kind) !== undefined);
 }
 
-/** Whether its start is another one when others are: those that it joins, or has links to. */
+/** Whether a start depends on the state of other containers: those that it joins or has links to. */
 export function dependsOnOthers(body: Pick<ContainerCreateBody, "HostConfig">): boolean {
   return sharesAny(body) || body.HostConfig.Links.length > 0;
 }
 
-/** As they were written. */
+/** The containers that must run before this one can start, as the request names them. */
 export function neededBy({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): string[] {
   const donors = kinds.flatMap((kind) => donorNameOf(HostConfig, kind) ?? []);
   return [...donors, ...HostConfig.Links.map((link) => link.split(":")[0] ?? "")];
 }
 
 /**
- * Names become ids: what they mean stays when something is renamed. Whose network it is to have may come later, as any network.
+ * Replaces names by ids, which stay right when a container is renamed. A container whose network is to be joined may be created later,
+ * like any network.
  *
  * @throws {OrlopError} no_donor, ambiguous_id
  */
@@ -61,23 +62,23 @@ export function resolveDonors(body: ContainerCreateBody, find: (reference: strin
   return { ...body, HostConfig: { ...body.HostConfig, ...Object.fromEntries(resolved) } };
 }
 
-/** What a container takes of others. */
+/** What a container takes from those that it joins or has links to. */
 export interface Donations {
   readonly targets: readonly NamespaceTarget[];
-  /** Of the one whose network it has: host name, and where /etc/hosts and the like are. */
+  /** From the container whose network it joins: the host name, and the directory of /etc/hosts and the like. */
   readonly network?: { readonly hostname: string; readonly domainname: string; readonly files: string };
-  /** The shared memory of the one whose IPC it has. */
+  /** The shared memory of the container whose IPC namespace it joins, as a path of the host. */
   readonly shmPath?: string;
-  /** Variables about those that it has links to. */
+  /** Environment variables for links. */
   readonly environment?: readonly string[];
 }
 
 export const noDonations: Donations = { targets: [] };
 
 /**
- * Looks at the containers that this one joins.
+ * Looks up what the container takes from those that it joins.
  *
- * @throws {OrlopError} no_donor; donor_not_running, container_restarting: it can be joined while it runs;
+ * @throws {OrlopError} no_donor; donor_not_running, container_restarting: a container can be joined while it runs only;
  *   donor_not_shareable
  */
 export function donationsFor(
@@ -124,7 +125,7 @@ function checked(donor: Container, kind: SharedKind): Container {
   return donor;
 }
 
-/** Field 22 of /proc/PID/stat: the process is held to be the one that has this. */
+/** Field 22 of /proc/PID/stat, which distinguishes a process from a later one with the same pid. */
 export function readStartTicks(pid: number): number | undefined {
   const text = readText(`/proc/${pid}/stat`);
   const ticks = Number(text?.slice(text.lastIndexOf(")") + 2).split(" ")[19]);

@@ -1,4 +1,4 @@
-/** HostConfig's block I/O limits as the runtime specification's, with Docker's rules. The devices' numbers come in. */
+/** HostConfig's block I/O limits in the form of the runtime specification, checked by Docker's rules. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { DeviceNumbers, IoLimits } from "../../kernel/cgroup/io-limits.ts";

@@ -1,4 +1,4 @@
-/** HostConfig's limits as the runtime specification's resources. Pure. Docker's rules, and so its words. */
+/** HostConfig's limits as resources of the runtime specification, checked by Docker's rules, with Docker's messages. Pure. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { rlimitOfUlimit } from "../../kernel/rlimits.ts";
@@ -8,10 +8,10 @@ import type { Machine } from "../machine.ts";
 import { blockIoOf, type FindDevice } from "./spec-block-io.ts";
 
 const NANO = 1_000_000_000;
-/** Microseconds; the kernel's own. */
+/** Microseconds; the kernel's default. */
 const PERIOD = 100_000;
 
-/** @throws {OrlopError} bad_value: what contradicts what, or is more than the machine has */
+/** @throws {OrlopError} bad_limit for limits that contradict each other or exceed the machine; bad_value */
 export function limitsOf(
   host: HostConfig,
   machine: Pick<Machine, "cpus" | "memoryNodes">,
@@ -28,7 +28,7 @@ export function limitsOf(
   };
 }
 
-/** Docker's words. */
+/** Docker's warnings. */
 export function limitWarnings({ OomKillDisable, Memory }: HostConfig): string[] {
   if (!OomKillDisable || Memory > 0) return [];
   return [
@@ -119,7 +119,7 @@ function checkCpuList(field: keyof typeof cpuLists, text: string, count: number)
   }
 }
 
-/** @param reason Docker's */
+/** @param reason Docker's message */
 function limitError(field: string, value: number | string, reason: string): OrlopError {
   return OrlopError.of("bad_limit", { reason, what: `HostConfig.${field}`, value: String(value) });
 }

@@ -43,7 +43,7 @@ export function securityOf(host: HostConfig, uid: number, machine: SecurityMachi
 }
 
 interface SecurityOptions {
-  /** What is for a security module, as it was written. */
+  /** Options for security modules, as written. */
   readonly policies: readonly Policy[];
   readonly noNewPrivileges: boolean;
   /** "unconfined", "builtin" or a profile's JSON. */
@@ -56,7 +56,7 @@ interface Policy {
   readonly option: string;
 }
 
-/** Docker's SecurityOpt; an old way of writing has ":" in place of "=". */
+/** Docker's SecurityOpt; the old syntax has ":" instead of "=". */
 export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
   let parsed: SecurityOptions = { noNewPrivileges: false, seccomp: undefined, openPaths: false, policies: [] };
   for (const option of options) {
@@ -65,7 +65,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
       parsed = { ...parsed, noNewPrivileges: value !== "false" };
     else if (key === "seccomp" && value !== "") parsed = { ...parsed, seccomp: value };
     else if (key === "systempaths" && value === "unconfined") parsed = { ...parsed, openPaths: true };
-    // Orlop has no AppArmor or SELinux policy: switching off what is not there is done by doing nothing.
+    // Orlop has no AppArmor or SELinux policy, so there is nothing to switch off.
     else if ((key === "apparmor" && value === "unconfined") || (key === "label" && value === "disable")) continue;
     else if ((key === "apparmor" || key === "label") && value !== "")
       parsed = {
@@ -78,9 +78,9 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
 }
 
 /**
- * Where the machine has not the security module that an option is for, there is nothing to do, and it is said.
+ * Warnings about options for security modules that the machine does not have.
  *
- * @throws {OrlopError} unknown_field: it has it
+ * @throws {OrlopError} unknown_field for a module that the machine has, because Orlop does not support its policies
  */
 export function policyWarnings(
   { SecurityOpt }: HostConfig,
@@ -95,7 +95,7 @@ export function policyWarnings(
 
 const moduleNames = { apparmor: "AppArmor", selinux: "SELinux" } as const;
 
-/** Whether its seccomp filter is neither the default nor none. */
+/** Whether the request has a seccomp profile of its own (neither the default nor none). */
 export function hasOwnFilter({ SecurityOpt }: HostConfig): boolean {
   const { seccomp = "builtin" } = parseSecurityOptions(SecurityOpt);
   return seccomp !== "builtin" && seccomp !== "unconfined";
@@ -107,7 +107,7 @@ function refusal(option: string, key: string): OrlopError {
   return OrlopError.of("bad_security_option", { option: option.slice(0, 100) });
 }
 
-/** One object for each set of capabilities, so that its program is compiled once. */
+/** One profile object for each set of capabilities, because the compiled program is cached by the object. */
 const defaults = new Map<string, Seccomp>();
 
 function seccompOf(option: string, capabilities: readonly string[], machine: SecurityMachine): Seccomp | undefined {
@@ -128,7 +128,7 @@ function versionOf(release: string): ProfileFacts["kernel"] {
   return { major: Number(major), minor: Number(minor) };
 }
 
-/** As `inspect` tells them; null: privileged, so none. */
+/** As in `inspect`; null for a privileged container, which has none. */
 export function shownPathsOf(
   host: HostConfig,
   machine: Pick<Machine, "facts">,

@@ -1,4 +1,4 @@
-/** Why a container did not start, in the words that Docker's clients look for: they exit with 127 or 126 by them. */
+/** Why a container did not start, with the messages from which Docker's clients derive their exit codes 127 and 126. */
 
 import { OrlopError, type Started } from "../../base/errors.ts";
 import { StepFailure } from "../../kernel/executor.ts";
@@ -9,11 +9,11 @@ import type { RuntimeSpec } from "../../spec/runtime-spec.ts";
 
 export interface StartFailure {
   readonly error: OrlopError;
-  /** What `inspect` shows as the exit code. */
+  /** As in `inspect`. */
   readonly exitCode: number;
 }
 
-/** @param spec undefined where the start failed before there was a plan */
+/** @param spec undefined if the start failed before there was a plan */
 export function explainFailure(
   failure: unknown,
   spec: RuntimeSpec | undefined,
@@ -42,7 +42,7 @@ export function explainFailure(
       error: OrlopError.of("cwd_failed", { path: step.path, reason: reasonOf(errno, detail), started }, failure),
       exitCode: started === "exec" ? 126 : 128,
     };
-  if (isMounting(step) && !ours.has(errno)) {
+  if (isMounting(step) && !systemErrors.has(errno)) {
     const source = step.op === "root-bind-below" ? `${step.source}/${step.below}` : step.source;
     const parameters = { source, target: step.target, reason: reasonOf(errno, detail) };
     return { error: OrlopError.of("mount_failed", parameters, failure), exitCode: 128 };
@@ -55,7 +55,7 @@ export function explainFailure(
     );
     return { error, exitCode: started === "exec" ? 126 : 128 };
   }
-  const setting = ours.has(errno) ? undefined : settingOf(step);
+  const setting = systemErrors.has(errno) ? undefined : settingOf(step);
   if (setting !== undefined) {
     const error = OrlopError.of("setting_refused", { setting, reason: reasonOf(errno, detail), started }, failure);
     return { error, exitCode: started === "exec" ? 126 : 128 };
@@ -72,20 +72,20 @@ export function explainFailure(
   return { error, exitCode: started === "exec" ? 126 : 128 };
 }
 
-/** The new process ended without a word, before its program ran: neither it nor the request can have done that. */
+/** The new process ended without reporting a failure, before its program ran: somebody else killed it. */
 function isKilled(step: Step | undefined, errno: string): boolean {
   if (step?.op === "spawn") return errno === "ESRCH";
   return step?.op === "continue" && (errno === "ECONNRESET" || errno === "EPIPE");
 }
 
-/** Steps that carry out what was asked for of mounts: they fail where that does not fit the image, the volume or the host. */
+/** Steps for mounts of the request. They fail if the mount does not fit the image, the volume or the host. */
 function isMounting(
   step: Step | undefined,
 ): step is Extract<Step, { readonly op: "root-bind" | "root-bind-below" | "root-mount" }> {
   return step?.op === "root-bind" || step?.op === "root-bind-below" || step?.op === "root-mount";
 }
 
-/** What was asked for of the kernel, and can be more than it gives. */
+/** The setting of the request that a step applies, which the kernel may refuse. */
 function settingOf(step: Step | undefined): string | undefined {
   if (step?.op === "sysctl") return `sysctl ${step.key.replaceAll("/", ".")}=${step.value}`;
   if (step?.op === "rlimit") return `ulimit ${rlimitName(Number(step.resource))}=${step.soft}:${step.hard}`;
@@ -96,15 +96,15 @@ function settingOf(step: Step | undefined): string | undefined {
   return undefined;
 }
 
-/** Not the request's fault. */
-const ours: ReadonlySet<string> = new Set(["EIO", "ENOMEM", "ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EBADF"]);
+/** Errors that are not caused by the request. */
+const systemErrors: ReadonlySet<string> = new Set(["EIO", "ENOMEM", "ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EBADF"]);
 
-/** Whether the machine lacked something at that moment (a full disk, memory): the same start may succeed later. */
-export function isPassing(failure: unknown): boolean {
+/** Whether the same start may succeed later: the machine was out of a resource (disk, memory), or the task was killed. */
+export function isTemporary(failure: unknown): boolean {
   if (!(failure instanceof Error)) return false;
   if (failure instanceof OrlopError && failure.code === "executor_lost") return true;
   const errno = failure instanceof StepFailure ? failure.errno : (failure as NodeJS.ErrnoException).code;
-  return ours.has(errno ?? "") || isFull(failure) || isPassing(failure.cause);
+  return systemErrors.has(errno ?? "") || isFull(failure) || isTemporary(failure.cause);
 }
 
 function reasonOf(errno: string, detail: string): string {

@@ -1,4 +1,4 @@
-/** Which limits this machine can keep, by Docker's names, and its warnings about those that it cannot. */
+/** Which resource limits the machine supports, by Docker's names, with Docker's warnings about the others. */
 
 import { existsSync } from "node:fs";
 import { hierarchyOf, isUnified } from "../../kernel/cgroup/layout.ts";
@@ -9,7 +9,7 @@ export interface SupportedLimits {
   readonly warnings: readonly string[];
 }
 
-/** Looked up in the group that holds all containers: the root group lacks some files. */
+/** The files are looked for in the parent cgroup of all containers, because the root cgroup lacks some of them. */
 const GROUP = "/orlop";
 
 export function supportedLimits({ cgroups }: Pick<Machine, "cgroups">): SupportedLimits {

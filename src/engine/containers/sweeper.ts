@@ -1,22 +1,22 @@
 /**
- * What is left of `--rm` containers goes a moment later, that of several in one plan: nobody waits for it, and each plan is a
- * process and a conversation of its own.
+ * Batches the cleanup behind several containers into one plan, a moment later: nobody waits for it, and each plan costs a process and a
+ * conversation of its own.
  */
 
 import type { Step } from "../../kernel/step.ts";
 
-const PAUSE_MS = 50;
-/** So that one plan does not hold a CPU for long. */
-const MOST = 16;
+const DELAY_MS = 50;
+/** The largest batch, so that one plan does not occupy a CPU for long. */
+const BATCH_MAX = 16;
 
-interface Heap {
+interface Job {
   readonly steps: () => readonly Step[];
-  readonly gone: PromiseWithResolvers<void>;
+  readonly done: PromiseWithResolvers<void>;
 }
 
 export class Sweeper {
   readonly #run: (steps: readonly Step[]) => Promise<unknown>;
-  #heaps: Heap[] = [];
+  #jobs: Job[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(run: (steps: readonly Step[]) => Promise<unknown>) {
@@ -24,35 +24,35 @@ export class Sweeper {
   }
 
   /**
-   * Resolves when these steps are carried out; rejects when one of them fails, whatever becomes of the others'.
+   * Resolves when these steps are carried out, rejects when one of them fails. Failures of other jobs in the batch do not matter.
    *
-   * @param steps asked for when they are about to be carried out
+   * @param steps called just before the batch is carried out
    */
   sweep(steps: () => readonly Step[]): Promise<void> {
-    const gone = Promise.withResolvers<void>();
-    this.#heaps.push({ steps, gone });
-    if (this.#heaps.length >= MOST) this.now();
-    else this.#timer ??= setTimeout(() => this.now(), PAUSE_MS);
-    return gone.promise;
+    const done = Promise.withResolvers<void>();
+    this.#jobs.push({ steps, done });
+    if (this.#jobs.length >= BATCH_MAX) this.now();
+    else this.#timer ??= setTimeout(() => this.now(), DELAY_MS);
+    return done.promise;
   }
 
   now(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const heaps = this.#heaps;
-    this.#heaps = [];
-    if (heaps.length > 0) void this.#sweepAll(heaps);
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    if (jobs.length > 0) void this.#sweepAll(jobs);
   }
 
-  async #sweepAll(heaps: readonly Heap[]): Promise<void> {
-    const plans = heaps.map(({ steps, gone }) => ({ steps: steps(), gone }));
+  async #sweepAll(jobs: readonly Job[]): Promise<void> {
+    const plans = jobs.map(({ steps, done }) => ({ steps: steps(), done }));
     const isDone = await this.#run(plans.flatMap(({ steps }) => steps)).then(
       () => true,
       () => false,
     );
-    for (const { steps, gone } of plans) {
-      if (isDone) gone.resolve();
-      else await this.#run(steps).then(() => gone.resolve(), gone.reject);
+    for (const { steps, done } of plans) {
+      if (isDone) done.resolve();
+      else await this.#run(steps).then(() => done.resolve(), done.reject);
     }
   }
 }

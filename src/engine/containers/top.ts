@@ -1,4 +1,4 @@
-/** A container's processes, as `ps` on this machine lists them. Nothing found in the container is run for it. */
+/** A container's processes in the format of `ps`. No program of the container is run for this. */
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
@@ -21,9 +21,9 @@ export interface ProcessList {
 }
 
 /**
- * What `top` answers. What is not made here the machine's `ps` makes, where it has one.
+ * The answer of `top`. For options that are not implemented here, the machine's `ps` is run, if it has one.
  *
- * @throws {OrlopError} container_not_running; no_pid_column, bad_value, ps_failed for what neither knows
+ * @throws {OrlopError} container_not_running; no_pid_column, bad_value, ps_failed for options that neither knows
  */
 export async function topOf(
   container: Container,
@@ -53,13 +53,13 @@ async function askPs(pids: readonly number[], psArguments: string): Promise<Proc
       expected:
         "-e, -A, -f, a, u, x, w, or -o with a list of columns: this machine has no ps, which knows more (procps)",
     });
-  // Some options exclude that processes are named: then it lists all, and others' are left out.
+  // Some options exclude a list of pids (-q): then `ps` lists all processes, and those of others are filtered out.
   const named = await runPs(program, [...words, `-q${pids.join()}`]).catch(() => undefined);
   return parsePsOutput(named ?? (await runPs(program, words)), pids);
 }
 
-/** After so many it is others' turn: a container may have tens of thousands. */
-const AT_ONCE = 50;
+/** How many processes are read before other requests get a turn: a container may have tens of thousands. */
+const BATCH = 50;
 
 async function listProcesses(
   machine: Machine,
@@ -67,11 +67,14 @@ async function listProcesses(
   columns: readonly Column[],
 ): Promise<ProcessList> {
   const around = surroundings(machine);
-  const wordBytes = Math.min(WORDS_MAX_BYTES, Math.max(WORDS_MIN_BYTES, Math.floor(ALL_WORDS_BYTES / pids.length)));
+  const commandLineBytes = Math.min(
+    COMMAND_LINE_MAX_BYTES,
+    Math.max(COMMAND_LINE_MIN_BYTES, Math.floor(COMMAND_LINES_BYTES / pids.length)),
+  );
   const processes: ProcessFacts[] = [];
   for (const [at, pid] of pids.entries()) {
-    if (at % AT_ONCE === AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve, 1));
-    const process = readProcess(pid, wordBytes);
+    if (at % BATCH === BATCH - 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const process = readProcess(pid, commandLineBytes);
     if (process !== undefined) processes.push(process);
   }
   return {
@@ -80,25 +83,25 @@ async function listProcesses(
   };
 }
 
-/** Of a process's words so many are told: a container may have thousands with two megabytes each, and the engine would tell of nothing else. */
-const WORDS_MAX_BYTES = 128 * 1024; // as much as ps reads
-const WORDS_MIN_BYTES = 1024;
-const ALL_WORDS_BYTES = 4 * 1024 * 1024;
+/** Limits of command lines, for one process and for all: a container may have thousands of processes with 2 MB each. */
+const COMMAND_LINE_MAX_BYTES = 128 * 1024; // as much as procps reads
+const COMMAND_LINE_MIN_BYTES = 1024;
+const COMMAND_LINES_BYTES = 4 * 1024 * 1024;
 
-/** undefined: it has ended meanwhile. */
-function readProcess(pid: number, wordBytes: number): ProcessFacts | undefined {
+/** undefined for a process that has ended. */
+function readProcess(pid: number, commandLineBytes: number): ProcessFacts | undefined {
   try {
     const read = (name: string): string => readText(`/proc/${pid}/${name}`) ?? "";
     const [stat, status] = [read("stat"), read("status")];
-    // Its words lie in its memory, and one that waits in the kernel may have locked that: the engine would wait with it.
-    return parseProcessFacts(stat, status, mayBeLocked(pid) ? "" : readWords(pid, wordBytes));
+    // The command line is read from the process's memory. A thread in uninterruptible sleep may hold the mmap_lock, and the read would block.
+    return parseProcessFacts(stat, status, mayBeLocked(pid) ? "" : readCommandLine(pid, commandLineBytes));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return undefined;
     throw error;
   }
 }
 
-function readWords(pid: number, most: number): string {
+function readCommandLine(pid: number, most: number): string {
   let fd: number;
   try {
     fd = openSync(`/proc/${pid}/cmdline`, "r");
@@ -107,17 +110,17 @@ function readWords(pid: number, most: number): string {
     throw error;
   }
   try {
-    const words = Buffer.alloc(most);
+    const bytes = Buffer.alloc(most);
     let size = 0;
-    // procfs gives a page at a time
-    for (let got = -1; got !== 0 && size < most; size += got) got = readSync(fd, words, size, most - size, null);
-    return words.toString("utf8", 0, size);
+    // procfs returns at most a page per read.
+    for (let got = -1; got !== 0 && size < most; size += got) got = readSync(fd, bytes, size, most - size, null);
+    return bytes.toString("utf8", 0, size);
   } finally {
     closeSync(fd);
   }
 }
 
-/** A thread of it waits uninterruptibly. */
+/** Whether a thread of the process is in uninterruptible sleep. */
 function mayBeLocked(pid: number): boolean {
   const states = entriesIn(`/proc/${pid}/task`).map(({ name }) => readText(`/proc/${pid}/task/${name}/stat`) ?? "");
   return states.some((stat) => stat.slice(stat.lastIndexOf(")") + 2).startsWith("D"));
@@ -136,7 +139,7 @@ function surroundings(machine: Machine): PsSurroundings {
   };
 }
 
-/** The machine's own names: the container's files have no say in what the machine shows. */
+/** User and group names are the machine's, never from the container's files, which are not trusted. */
 function namesIn(path: string): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
   for (const line of (readText(path) ?? "").split("\n")) {

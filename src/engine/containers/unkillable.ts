@@ -1,8 +1,8 @@
 /**
- * Why a container did not end although it was killed: which processes are still there, and where in the kernel each waits.
+ * Why a container did not end although it was killed: which processes are left, and where in the kernel each one waits.
  *
- * Only files of /proc are read that cannot wait themselves: not `cmdline` (the process's memory map may be locked), not
- * `stack` and `syscall` on this thread (they wait for an execve that is under way).
+ * Only files of /proc that cannot block are read: not `cmdline` (the process's mmap_lock may be held), and `syscall` on another thread
+ * only (it waits for an execve that is under way).
  */
 
 import { readFile } from "node:fs/promises";
@@ -17,24 +17,24 @@ import { entriesIn, pidsIn } from "./group-processes.ts";
 export interface StuckTask {
   readonly pid: number;
   readonly name: string;
-  /** As /proc says it: "D (disk sleep)". */
+  /** As in /proc/PID/status: "D (disk sleep)". */
   readonly state: string;
-  /** The kernel's function; "" where it does not tell. */
+  /** The kernel function (wchan); "" if unknown. */
   readonly waitsIn: string;
-  /** The system call's name; "" outside of any, or where that is not known. */
+  /** The system call's name; "" outside of one, or if unknown. */
   readonly call: string;
 }
 
-/** So many are looked at, and so many named. */
-const LOOKED_AT = 256;
-const NAMED = 5;
-const CALL_PATIENCE_MS = 200;
+/** How many processes are examined, and how many the message names. */
+const EXAMINED_MAX = 256;
+const NAMED_MAX = 5;
+const CALL_TIMEOUT_MS = 200;
 
-/** One line for a person. @param initPid the container's first process, whose parent is the monitor */
+/** The reason as one line for a message. @param initPid the container's first process, whose parent is the monitor */
 export async function explainUnkillable(machine: Machine, groupPath: string, initPid: number): Promise<string> {
-  const pids = pidsIn(machine.cgroups, groupPath).slice(0, LOOKED_AT);
+  const pids = pidsIn(machine.cgroups, groupPath).slice(0, EXAMINED_MAX);
   const stuck = pids.flatMap((pid) => stuckTaskOf(pid) ?? []).sort((a, b) => rank(a) - rank(b));
-  const named = await Promise.all(stuck.slice(0, NAMED).map(withCall));
+  const named = await Promise.all(stuck.slice(0, NAMED_MAX).map(withCall));
   return describe({
     named,
     more: stuck.length - named.length,
@@ -46,9 +46,9 @@ export async function explainUnkillable(machine: Machine, groupPath: string, ini
 interface Findings {
   readonly named: readonly StuckTask[];
   readonly more: number;
-  /** The group that somebody froze; undefined: none, or freezing does not keep SIGKILL off (v2). */
+  /** A cgroup that somebody froze; undefined: none, or cgroup v2, where SIGKILL ends frozen processes. */
   readonly frozenBy: string | undefined;
-  /** Where the monitor itself stands still. */
+  /** The state of the monitor, if it is itself stopped or blocked. */
   readonly monitor: string | undefined;
 }
 
@@ -64,12 +64,12 @@ function describe({ named, more, frozenBy, monitor }: Findings): string {
   return all.length === 0 ? "its end was not told" : all.join("; ");
 }
 
-/** Those that wait uninterruptibly first: they are the reason. */
+/** Processes in uninterruptible sleep come first: they are the reason. */
 function rank({ state }: StuckTask): number {
   return state.startsWith("D") ? 0 : state.startsWith("T") ? 1 : 2;
 }
 
-/** The thread of a process that is most likely to be why it is still there; undefined: it has ended. */
+/** The thread that is most likely the reason why a process is still there; undefined: the process has ended. */
 function stuckTaskOf(pid: number): StuckTask | undefined {
   const threads = entriesIn(`/proc/${pid}/task`).map(({ name }) => Number(name));
   const tasks = threads.flatMap((tid) => readTask(pid, tid) ?? []);
@@ -91,11 +91,11 @@ function readTask(pid: number, tid: number): StuckTask | undefined {
   };
 }
 
-/** Its number is read on another thread, which may have to be left waiting. */
+/** Reads the system call's number in the thread pool: the read may block, and is then abandoned. */
 async function withCall(task: StuckTask): Promise<StuckTask> {
   const text = await Promise.race([
     readFile(`/proc/${task.pid}/syscall`, "utf8").catch(() => ""),
-    new Promise<string>((resolve) => setTimeout(resolve, CALL_PATIENCE_MS, "")),
+    new Promise<string>((resolve) => setTimeout(resolve, CALL_TIMEOUT_MS, "")),
   ]);
   const number = /^(\d+) /.exec(text)?.[1];
   return number === undefined ? task : { ...task, call: callName(Number(number)) };
@@ -108,8 +108,8 @@ function callName(number: number): string {
 }
 
 /**
- * v1 only: there SIGKILL waits for the thaw. The topmost group above that was told to stand still. Not the container's own: that one
- * stands still for moments while it is cleared away, and every SIGKILL of ours lets it go.
+ * The topmost frozen cgroup above the container's; cgroup v1 only, where SIGKILL waits for the thaw. The container's own cgroup is not
+ * considered: it is frozen for moments while it is cleared away, and the engine thaws it with every SIGKILL.
  */
 function frozenBy({ cgroups }: Machine, groupPath: string): string | undefined {
   const freezer = hierarchyOf(cgroups, "freezer");
@@ -124,7 +124,7 @@ function frozenBy({ cgroups }: Machine, groupPath: string): string | undefined {
   return found === undefined ? undefined : freezer.mountPoint + found;
 }
 
-/** Who would tell of its end: when it stands still itself, nobody does. */
+/** The monitor reports the container's end; if the monitor is stopped or blocked, nobody does. */
 function monitorState(initPid: number): string | undefined {
   const monitor = Number(/^PPid:\s+(\d+)$/m.exec(readProc(`/proc/${initPid}/status`))?.[1] ?? 0);
   const state = monitor < 2 ? undefined : /^State:\s+(.+)$/m.exec(readProc(`/proc/${monitor}/status`))?.[1];
@@ -133,7 +133,7 @@ function monitorState(initPid: number): string | undefined {
     : `its monitor, process ${monitor}, is in state ${state}`;
 }
 
-/** "" for one that has ended meanwhile. */
+/** "" for a process that has ended. */
 function readProc(path: string): string {
   try {
     return readText(path) ?? "";

@@ -1,4 +1,4 @@
-/** Who waits for a container: for its next exit, or for its removal. */
+/** Clients that wait for a container's next exit, or for its removal. */
 
 import type { RunRecord } from "./container-record.ts";
 
@@ -9,7 +9,7 @@ type Event = "exit" | "removed";
 export class Waiters {
   readonly #waiting: Record<Event, Set<(run: RunRecord) => void>> = { exit: new Set(), removed: new Set() };
 
-  /** Resolves with the run that ended. Rejects when `signal` is aborted: then nobody waits any more. */
+  /** Resolves with the run that ended; rejects when `signal` is aborted. */
   next(event: Event, signal: AbortSignal): Promise<RunRecord> {
     const set = this.#waiting[event];
     const { promise, resolve, reject } = Promise.withResolvers<RunRecord>();
@@ -27,7 +27,7 @@ export class Waiters {
     return promise;
   }
 
-  tell(event: Event, run: RunRecord): void {
+  notify(event: Event, run: RunRecord): void {
     const waiting = [...this.#waiting[event]];
     this.#waiting[event].clear();
     for (const settle of waiting) settle(run);

@@ -7,7 +7,7 @@ import { closeSync, writeSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../../base/errors.ts";
 import { descriptorOf, duplicate } from "../../platform/descriptors.ts";
-import { type AttachRequest, type Leaving, relay, streamsOf } from "../containers/attach-session.ts";
+import { type AttachRequest, relay, type SessionEnd, streamsOf } from "../containers/attach-session.ts";
 import type { ContainerProcess } from "../containers/container-process.ts";
 
 /** The monitor's number for: frames where a terminal has none, none where pipes have them. */
@@ -34,7 +34,7 @@ export class ExecClient {
     process: ContainerProcess,
     request: Omit<AttachRequest, "logs" | "stream">,
     over: Promise<void>,
-  ): Promise<{ readonly session: Promise<Leaving> }> {
+  ): Promise<{ readonly session: Promise<SessionEnd> }> {
     const asked = { ...request, logs: false, stream: true };
     const streams = streamsOf(asked) | (this.#isTurned ? TURNED : 0);
     await this.#isWritten();

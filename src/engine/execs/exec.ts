@@ -7,7 +7,7 @@ import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import { SIGKILL } from "../../kernel/signals.ts";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
-import type { Leaving } from "../containers/attach-session.ts";
+import type { SessionEnd } from "../containers/attach-session.ts";
 import { type ContainerAction, publishContainerEvent } from "../containers/container-events.ts";
 import { ContainerProcess, checkTerminalSize, type End } from "../containers/container-process.ts";
 import type { ContainerRecord } from "../containers/container-record.ts";
@@ -190,7 +190,7 @@ export class Exec {
   }
 
   /** The client is connected before the program runs. */
-  async #launch({ steps }: ExecPlan, client: ExecClient): Promise<{ readonly session: Promise<Leaving> }> {
+  async #launch({ steps }: ExecPlan, client: ExecClient): Promise<{ readonly session: Promise<SessionEnd> }> {
     const { AttachStdin, AttachStdout, AttachStderr, Tty } = this.body;
     const process = await ContainerProcess.spawn(this.#parts.executor, steps, this.places.socket);
     const detachKeys = Tty ? this.#detachKeys() : [];

@@ -99,7 +99,7 @@ export class Volumes {
       await this.#store.apply({ put: encodeVolume(record) });
       point("volume.create.recorded");
       volume.state = "ready";
-      this.#tell("create", name);
+      this.#publish("create", name);
     } catch (error) {
       this.#byName.delete(name);
       throw error;
@@ -135,7 +135,7 @@ export class Volumes {
       await this.#store.apply({ remove: { kind: "volume", id: volume.name } });
       point("volume.remove.recorded");
       this.#byName.delete(volume.name);
-      this.#tell("destroy", volume.name);
+      this.#publish("destroy", volume.name);
       const data = gone;
       if (data !== undefined)
         void this.#parts.background(`removing the data of volume ${volume.name}`, () =>
@@ -166,17 +166,17 @@ export class Volumes {
     return { names, bytes };
   }
 
-  #tell(action: string, id: string, more: Readonly<Record<string, string>> = {}): void {
+  #publish(action: string, id: string, more: Readonly<Record<string, string>> = {}): void {
     this.#parts.events.publish({ type: "volume", action, id, attributes: { driver: "local", ...more } });
   }
 
   /** Docker's events about a container's volumes. */
-  tellMounts(action: "mount" | "unmount", container: string, points: readonly MountPoint[]): void {
+  publishMounts(action: "mount" | "unmount", container: string, points: readonly MountPoint[]): void {
     for (const point of points) {
       if (point.type !== "volume") continue;
       const { destination, readonly } = point;
       const place = { destination, "read/write": String(!readonly), propagation: "" };
-      this.#tell(action, point.name, { container, ...(action === "mount" ? place : {}) });
+      this.#publish(action, point.name, { container, ...(action === "mount" ? place : {}) });
     }
   }
 

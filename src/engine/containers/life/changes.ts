@@ -1,4 +1,4 @@
-/** What is changed of a container while it lives: its name, its limits. */
+/** Changes to a container that exists: its name, its limits. */
 
 import { OrlopError } from "../../../base/errors.ts";
 import type { ContainerCreateBody } from "../../../spec/engine-api-container.ts";
@@ -18,25 +18,25 @@ export class ContainerChanges {
     this.#start = start;
   }
 
-  /** @returns the name until now, which is still reserved. @throws {OrlopError} container_removing, same_name */
+  /** @returns the old name, which the caller has to release. @throws {OrlopError} container_removing, same_name */
   rename(name: string): Promise<string> {
     const life = this.#life;
     return life.queue.run(async () => {
       const old = life.name;
-      this.#mustStay();
+      this.#refuseWhileRemoving();
       if (old === name) throw OrlopError.of("same_name", { name });
-      await life.change({ name });
+      await life.changeRecord({ name });
       await life.parts.networks.renamed(life.container);
-      life.tell("rename", { oldName: `/${old}` });
+      life.publish("rename", { oldName: `/${old}` });
       return old;
     });
   }
 
-  /** Of a running container the limits change at once: all of them, or none. @throws {OrlopError} update_…, bad_value */
+  /** A running container's limits change at once: all of them, or none. @throws {OrlopError} update_…, bad_value */
   update(update: ContainerUpdate): Promise<void> {
     const life = this.#life;
     return life.queue.run(async () => {
-      this.#mustStay();
+      this.#refuseWhileRemoving();
       const { HostConfig: before } = life.body;
       const HostConfig = updateHostConfig(life.id, before, update);
       const limits = (host: ContainerCreateBody["HostConfig"]) => limitsOf(host, life.parts.machine, findBlockDevice);
@@ -45,16 +45,16 @@ export class ContainerChanges {
       if (isRunning) await life.group.changeLimits(limits(before), after);
       try {
         await this.#start.withdraw();
-        await life.change({ body: { ...life.body, HostConfig } });
+        await life.changeRecord({ body: { ...life.body, HostConfig } });
       } catch (error) {
         if (isRunning) await life.group.restoreLimits(limits(before), after);
         throw error;
       }
-      life.tell("update");
+      life.publish("update");
     });
   }
 
-  #mustStay(): void {
+  #refuseWhileRemoving(): void {
     const { id, name, phase } = this.#life;
     if (phase === "removing") throw OrlopError.of("container_removing", { id, name });
   }

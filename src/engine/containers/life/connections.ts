@@ -1,4 +1,4 @@
-/** A container's networks, as they are changed by hand. */
+/** `network connect` and `network disconnect` of a container. */
 
 import { OrlopError } from "../../../base/errors.ts";
 import type { EndpointSettings } from "../../../spec/engine-api-network.ts";
@@ -10,18 +10,18 @@ export class ContainerConnections {
   readonly #life: ContainerLife;
   readonly #changed: () => void;
 
-  /** @param changed a start would be another one now */
+  /** @param changed called when a plan that was made for its next start is no longer right */
   constructor(life: ContainerLife, changed: () => void) {
     this.#life = life;
     this.#changed = changed;
   }
 
-  /** The networks that it is in while it runs. */
+  /** The networks that the container is in while it runs. */
   get endpoints(): readonly AskedEndpoint[] {
     return endpointsOf(this.#life.body, this.#life.record.endpoints);
   }
 
-  /** At once when it runs, else with its next start. @throws {OrlopError} connect_refused, already_connected … */
+  /** Takes effect at once in a running container, else with its next start. @throws {OrlopError} connect_refused, already_connected … */
   connect(network: Network, settings: EndpointSettings): Promise<void> {
     const life = this.#life;
     return life.queue.run(async () => {
@@ -30,7 +30,7 @@ export class ContainerConnections {
         throw OrlopError.of("already_connected", { name: life.name, network: network.name });
       await life.parts.networks.connect(life.container, network, settings);
       this.#changed();
-      await life.change({ endpoints: { ...now, [network.name]: settings } });
+      await life.changeRecord({ endpoints: { ...now, [network.name]: settings } });
     });
   }
 
@@ -41,7 +41,7 @@ export class ContainerConnections {
       const { [network.name]: gone, ...rest } = await this.#endpointsByName();
       if (gone === undefined) throw OrlopError.of("not_connected", { name: life.name, network: network.name });
       await life.parts.networks.disconnect(life.container, network);
-      await life.change({ endpoints: rest });
+      await life.changeRecord({ endpoints: rest });
     });
   }
 
@@ -50,7 +50,7 @@ export class ContainerConnections {
     if (networkModeOf(body).kind !== "network")
       throw OrlopError.of("connect_refused", { name, mode: body.HostConfig.NetworkMode || "none" });
     const named = this.endpoints.map(async ({ network, settings }) => {
-      const known = await parts.networks.get(network).catch(() => undefined); // gone meanwhile
+      const known = await parts.networks.get(network).catch(() => undefined); // removed meanwhile
       return [known?.name ?? network, settings] as const;
     });
     return Object.fromEntries(await Promise.all(named));

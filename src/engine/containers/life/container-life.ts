@@ -1,6 +1,6 @@
 /**
- * What the parts of one container's life share: its record, its process, what is left of the last run, and who waits. The
- * parts beside this file change it, and nobody else; what `Container` shows of it is for everybody.
+ * The state that the parts of one container share: its record, its process, the cleanup of its last run, its waiters. Only the files
+ * of this folder change it; everybody else sees what `Container` exposes.
  */
 
 import { OrlopError } from "../../../base/errors.ts";
@@ -29,7 +29,7 @@ import { Waiters } from "../waiters.ts";
 export class ContainerLife {
   readonly parts: EngineParts;
   readonly container: Container;
-  /** Operations, one after the other; a kill and the end of the program do not wait for it. */
+  /** Operations run one after the other. A kill and the end of the program do not queue. */
   readonly queue = new Serial();
   readonly waiters = new Waiters();
   readonly places: ContainerPlaces;
@@ -39,23 +39,23 @@ export class ContainerLife {
   record: ContainerRecord;
   phase: Exclude<Status, "paused" | "restarting">;
   isPaused = false;
-  /** It was killed, and must not stand still any more: on cgroup v1 SIGKILL waits for that. */
-  mustEnd = false;
+  /** SIGKILL was requested: the container must not stay frozen, because on cgroup v1 SIGKILL takes effect after the thaw only. */
+  isKillRequested = false;
   process: ContainerProcess | undefined;
-  /** A start was cut off, and what it may have left is being ended (false: it could not be). */
-  doubt: Promise<boolean> | undefined;
-  /** It was killed and does not end: why, while that is so. */
-  stuck: string | undefined;
-  /** The program's end is taken note of; resolved while none runs. */
+  /** A start was cut off, so that its program may run or not; resolves when what it left is cleared away (false: that failed). */
+  uncertainStart: Promise<boolean> | undefined;
+  /** Why the container does not end although it was killed, or does not answer; undefined when all is well. */
+  stuckReason: string | undefined;
+  /** Resolves when the end of the program is recorded; resolved while none runs. */
   ended: Promise<void> = Promise.resolve();
-  /** The last run's monitor has let go: the root's mounts are gone. Never rejects. */
-  left: Promise<void> = Promise.resolve();
-  /** Has it do so, once what was to be removed before is. */
-  letGo: () => void = () => undefined;
-  /** What the last run left behind is cleared away (false: it could not be); undefined where that is not begun or not known. */
-  cleared: Promise<boolean> | undefined;
+  /** Resolves when the last run's monitor has closed its connection: the root's mounts are gone then. Never rejects. */
+  monitorClosed: Promise<void> = Promise.resolve();
+  /** Allows the last run's monitor to leave, which unmounts the root. Called when what must be removed before that is removed. */
+  releaseMonitor: () => void = () => undefined;
+  /** The cleanup of the last run (false: it failed); undefined when none was begun, or when this engine does not know of one. */
+  cleanup: Promise<boolean> | undefined;
 
-  /** @param restart starts it, when it still waits for that */
+  /** @param restart starts the container if it still waits for a restart */
   constructor(parts: EngineParts, container: Container, record: ContainerRecord, restart: () => Promise<void>) {
     this.parts = parts;
     this.container = container;
@@ -96,7 +96,7 @@ export class ContainerLife {
     return this.phase === "exited" && this.restarts.isWaiting ? "restarting" : this.phase;
   }
 
-  /** Its program is there: running or paused. */
+  /** Running or paused. */
   get isRunning(): boolean {
     return this.phase === "running";
   }
@@ -105,60 +105,62 @@ export class ContainerLife {
     return isTransient(this.record);
   }
 
-  /** As `mustAct` of this container's status. @throws {OrlopError} what its status does not allow */
+  /** `mustAct` with this container's status. @throws {OrlopError} the status does not allow the operation */
   mustAct(operation: Operation): boolean {
     return mustAct(operation, this.status, this);
   }
 
   /**
-   * Nobody is told that it does not run while a start of it that was cut off may have gone through.
+   * Waits until what a start that was cut off may have left is ended: before that, nobody may be told that the container does not run.
    *
-   * @throws {OrlopError} executor_lost: what carries plans out is gone; the next engine finds what there is
+   * @throws {OrlopError} executor_lost: plans cannot be carried out any more; the next engine finds out what runs
    */
-  async mustBeKnown(): Promise<void> {
-    const isKnown = (await this.doubt) ?? true;
-    if (!isKnown) throw OrlopError.of("executor_lost", { reason: "whether its last start went through is not known" });
-    this.doubt = undefined;
+  async resolveUncertainStart(): Promise<void> {
+    const isResolved = (await this.uncertainStart) ?? true;
+    if (!isResolved)
+      throw OrlopError.of("executor_lost", { reason: "whether its last start went through is not known" });
+    this.uncertainStart = undefined;
   }
 
-  tell(action: ContainerAction, more?: Readonly<Record<string, string>>): void {
+  publish(action: ContainerAction, more?: Readonly<Record<string, string>>): void {
     publishContainerEvent(this.parts.events, this.record, action, more);
   }
 
-  /** Of a `--rm` container only its being there is stored: its monitor's socket and exit record say the rest. */
-  async write(run: RunRecord, more: Pick<ContainerRecord, "restarts"> = {}): Promise<void> {
+  /**
+   * Records a run. If the disk is full, that is logged only: the next engine asks the monitor. A `--rm` container's runs are not
+   * saved at all, because its monitor's socket and exit record say the same.
+   */
+  async recordRun(run: RunRecord, more: Pick<ContainerRecord, "restarts"> = {}): Promise<void> {
     this.record = { ...this.record, run, ...more };
-    if (!this.isTransient) await this.store();
-  }
-
-  /** As `write`, of what its monitor knows too: where the disk takes nothing, life goes on, and the next engine asks the monitor. */
-  async note(run: RunRecord, more: Pick<ContainerRecord, "restarts"> = {}): Promise<void> {
+    if (this.isTransient) return;
     try {
-      await this.write(run, more);
+      await this.save();
     } catch (error) {
       log("error", `what became of container ${this.id} could not be written down`, error);
     }
   }
 
-  async store(): Promise<void> {
+  async save(): Promise<void> {
     await this.parts.storeOf(this.record).apply({ put: encodeRecord(this.record) });
   }
 
-  /** What was asked for changes, also of a `--rm` container; all of it or nothing. @throws {OrlopError} no_such_container */
-  async change(change: Partial<Pick<ContainerRecord, "name" | "body" | "endpoints" | "restarts">>): Promise<void> {
-    // Its end took its record with it: written down again, the next engine would take it for one that is there.
+  /** Changes the record and saves it, of a `--rm` container too; all of it or nothing. @throws {OrlopError} no_such_container */
+  async changeRecord(
+    change: Partial<Pick<ContainerRecord, "name" | "body" | "endpoints" | "restarts">>,
+  ): Promise<void> {
+    // Its record is removed already. Saved again, it would be an existing container to the next engine.
     if (this.phase === "removing") throw OrlopError.of("no_such_container", { id: this.id });
     const { name, body, endpoints } = this.record;
     this.record = { ...this.record, ...change };
     try {
-      await this.store();
+      await this.save();
     } catch (error) {
       this.record = { ...this.record, name, body, ...(endpoints && { endpoints }) };
       throw error;
     }
   }
 
-  /** Nothing where nothing is kept. */
+  /** The restart state with `change`, to be saved; nothing for a container that has no such state. */
   withRestarts(change: Partial<RestartState>): Pick<ContainerRecord, "restarts"> {
     if (!this.restarts.hasPolicy && this.record.restarts === undefined) return {};
     return { restarts: { ...this.restarts.state, ...change } };

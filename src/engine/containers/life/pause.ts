@@ -1,4 +1,4 @@
-/** Every process of a container stands still, and goes on. */
+/** Pausing a container (its cgroup is frozen) and resuming it. */
 
 import type { ContainerLife } from "./container-life.ts";
 
@@ -9,7 +9,7 @@ export class ContainerPause {
     this.#life = life;
   }
 
-  /** @throws {OrlopError} container_…, pause_failed */
+  /** As `Container.pause`. */
   pause(): Promise<void> {
     const life = this.#life;
     return life.queue.run(async () => {
@@ -17,20 +17,20 @@ export class ContainerPause {
       try {
         await life.group.freeze();
       } catch (error) {
-        life.mustAct("pause"); // it may have ended meanwhile, and its group with it
+        life.mustAct("pause"); // if it ended meanwhile, and its cgroup with it, that is the error to report
         throw error;
       }
       if (!life.isRunning) {
-        await this.thaw(); // it has ended right behind that
+        await this.thaw(); // its program ended just before the freeze
         life.mustAct("pause");
       }
       life.isPaused = true;
-      life.tell("pause");
-      if (life.mustEnd) await this.thaw();
+      life.publish("pause");
+      if (life.isKillRequested) await this.thaw();
     });
   }
 
-  /** @throws {OrlopError} container_not_paused */
+  /** As `Container.unpause`. */
   unpause(): Promise<void> {
     return this.#life.queue.run(async () => {
       this.#life.mustAct("unpause");
@@ -43,10 +43,10 @@ export class ContainerPause {
     try {
       await life.group.thaw();
     } catch (error) {
-      if (life.isRunning && !life.mustEnd) throw error; // else its group may be gone
+      if (life.isRunning && !life.isKillRequested) throw error; // otherwise the cgroup may be gone already
     }
     if (!life.isPaused) return;
     life.isPaused = false;
-    life.tell("unpause");
+    life.publish("unpause");
   }
 }

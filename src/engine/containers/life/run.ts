@@ -1,4 +1,4 @@
-/** One run of a container: found or begun, watched, and its end taken note of. */
+/** One run of a container: started or found by this engine, watched, and its end recorded. */
 
 import { settlesWithin } from "../../../base/in-time.ts";
 import { log } from "../../../base/log.ts";
@@ -9,30 +9,29 @@ import type { ContainerHealth } from "../container-health.ts";
 import type { ContainerIo } from "../container-io.ts";
 import type { ContainerProcess, End } from "../container-process.ts";
 import { neverRun, type RunRecord } from "../container-record.ts";
+import type { ContainerCleanup } from "./cleanup.ts";
 import type { ContainerLife } from "./container-life.ts";
-import type { ContainerRemoval } from "./removal.ts";
 
-/** So long an engine that starts waits for processes without a monitor to end. */
-const LOST_PATIENCE_MS = 2000;
-/** Killing them has failed: so long until it is tried again. */
-const LOST_AGAIN_MS = 250;
-/** So long a `--rm` container whose end no engine saw is kept for its client, which has lost the engine too and is on its way. */
-const COLLECT_MS = 3000;
+/** How long the killing of processes whose monitor is lost is waited for. */
+const KILL_TIMEOUT_MS = 2000;
+const KILL_RETRY_MS = 250;
+/** A `--rm` container that ended while no engine ran is kept for so long: its client has lost its connection too, and is about to ask again. */
+const KEEP_FOR_CLIENT_MS = 3000;
 
 export class ContainerRun {
   readonly #life: ContainerLife;
   readonly #health: ContainerHealth;
-  readonly #removal: ContainerRemoval;
+  readonly #cleanup: ContainerCleanup;
   readonly #io: ContainerIo;
 
-  constructor(life: ContainerLife, io: ContainerIo, health: ContainerHealth, removal: ContainerRemoval) {
+  constructor(life: ContainerLife, io: ContainerIo, health: ContainerHealth, cleanup: ContainerCleanup) {
     this.#life = life;
     this.#io = io;
     this.#health = health;
-    this.#removal = removal;
+    this.#cleanup = cleanup;
   }
 
-  /** Goes on with what an earlier engine began, and may not have written down. */
+  /** As `Container.adopt`. */
   async adopt(process: ContainerProcess, groupPath: string): Promise<void> {
     const life = this.#life;
     const started = await process.link.started;
@@ -41,112 +40,116 @@ export class ContainerRun {
     life.isPaused = life.group.isFrozen();
     life.volumes.adopt();
     if (life.run.status !== "running")
-      await life.note({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
+      await life.recordRun({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
     this.watch(process, groupPath);
-    if (life.mustEnd) process.signal(SIGKILL); // somebody asked while its monitor did not answer
+    if (life.isKillRequested) process.signal(SIGKILL); // requested while the monitor did not answer
     this.#health.watch(false);
   }
 
-  /** Its monitor is there and does not answer yet: it is taken for running. @param found it did, and all else is done */
-  presume(found: Promise<unknown>): void {
+  /** As `Container.presumeRunning`. */
+  presumeRunning(found: Promise<unknown>): void {
     const life = this.#life;
     life.phase = "running";
-    life.stuck = "its monitor does not answer";
+    life.stuckReason = "its monitor does not answer";
     life.volumes.adopt();
     life.ended = found.then(() => {
-      life.stuck = undefined;
+      life.stuckReason = undefined;
       return life.process === undefined ? undefined : life.ended;
     });
   }
 
-  /** Takes note of an end that no engine saw. */
-  async settle(end: End, groupPath: string): Promise<void> {
+  /** As `Container.recordUnseenEnd`. */
+  async recordUnseenEnd(end: End, groupPath: string): Promise<void> {
     const life = this.#life;
-    if (!life.isTransient || end.kind === "lost") return this.#takeEnd(end, groupPath);
+    if (!life.isTransient || end.kind === "lost") return this.#handleEnd(end, groupPath);
     const ended = recordOfEnd(life.run, end, () => countOomKills(life.parts.machine.cgroups, groupPath));
     life.phase = "exited";
     life.record = { ...life.record, run: ended };
-    this.#removal.clear();
+    this.#cleanup.cleanUp();
     void life.parts.background(`keeping ${life.id} for its client`, async () => {
-      await new Promise((resolve) => setTimeout(resolve, COLLECT_MS));
+      await new Promise((resolve) => setTimeout(resolve, KEEP_FOR_CLIENT_MS));
       await life.queue.run(async () => {
-        if (life.phase === "exited" && life.run === ended) await this.#removal.vanish(ended);
+        if (life.phase === "exited" && life.run === ended) await this.#cleanup.removeContainer(ended);
       });
     });
   }
 
   watch(process: ContainerProcess, groupPath: string): void {
     const life = this.#life;
-    process.link.watchMemory((kills) => this.#takeOutOfMemory(kills));
+    process.link.watchMemory((kills) => this.#handleOutOfMemory(kills));
     life.ended = process.ended
-      .then((end) => this.#takeEnd(end, groupPath))
+      .then((end) => this.#handleEnd(end, groupPath))
       .catch((error: unknown) => log("error", `the end of container ${life.id} could not be recorded`, error));
   }
 
-  /** @param kills of all of this run: a monitor that is found again says what the last engine may have been told */
-  #takeOutOfMemory(kills: number): void {
+  /** @param kills since the run began: a monitor that an engine connects to again repeats what the last engine may have heard */
+  #handleOutOfMemory(kills: number): void {
     const life = this.#life;
     if (kills > 0 && kills <= (life.run.oomKills ?? 0)) return;
-    life.tell("oom");
-    if (kills === 0) return; // its processes wait for memory instead
+    life.publish("oom");
+    if (kills === 0) return; // the OOM killer is disabled: processes wait for memory instead
     life.record = { ...life.record, run: { ...life.run, oomKilled: true, oomKills: kills } };
     void life.parts.background(`noting that container ${life.id} ran out of memory`, async () => {
-      if (life.isRunning) await life.store();
+      if (life.isRunning) await life.save();
     });
   }
 
-  async #takeEnd(end: End, groupPath: string): Promise<void> {
+  async #handleEnd(end: End, groupPath: string): Promise<void> {
     const life = this.#life;
     point("container.exit.known");
-    await this.#io.outputPassedOn();
+    await this.#io.outputDelivered();
     const link = life.process?.link;
-    life.left = link?.closed ?? Promise.resolve();
-    life.letGo = () => link?.letGo();
-    const isTold = life.process?.isOwn ?? false;
+    life.monitorClosed = link?.closed ?? Promise.resolve();
+    life.releaseMonitor = () => link?.letGo();
+    const reportsOom = life.process?.isOwn ?? false;
     life.process = undefined;
-    this.#health.rest();
+    this.#health.stop();
     life.isPaused = false;
-    life.stuck = undefined;
-    const { oomKilled: wasTold } = life.run;
-    const ended = recordOfEnd(life.run, end, () => (isTold ? 0 : countOomKills(life.parts.machine.cgroups, groupPath)));
-    if (ended.oomKilled && !wasTold) life.tell("oom"); // no engine was there, or its monitor is an older one
-    // Only its first process is known to be gone where the monitor said so.
-    // Not so its networks: what holds their ports is told after all containers are known to run or not.
+    life.stuckReason = undefined;
+    const { oomKilled: wasPublished } = life.run;
+    const ended = recordOfEnd(life.run, end, () =>
+      reportsOom ? 0 : countOomKills(life.parts.machine.cgroups, groupPath),
+    );
+    // Not published yet: no engine ran when it happened, or the monitor is of an older build.
+    if (ended.oomKilled && !wasPublished) life.publish("oom");
+    // A monitor reports the end of the first process only; where it is lost, other processes may still run. Networks are not part of
+    // this: at the engine's start, the holders of ports are dealt with once all containers are known to run or not.
     const isLost = end.kind === "lost";
-    if (isLost) await this.#endWhatRuns(groupPath);
-    if (isLost || (life.isTransient && life.volumes.areAny)) this.#removal.clear();
-    else if (!life.isTransient) this.#removal.clearSoon(); // of a --rm container in one with its files
+    if (isLost) await this.#killRemaining(groupPath);
+    if (isLost || (life.isTransient && life.volumes.hasAny)) this.#cleanup.cleanUp();
+    else if (!life.isTransient) this.#cleanup.cleanUpSoon(); // a --rm container's cgroup goes together with its files
     life.phase = "exited";
     if (life.isTransient) {
       life.record = { ...life.record, run: ended };
-      this.#tellEnd(ended);
-      await this.#removal.vanish(ended);
+      this.#announceEnd(ended);
+      await this.#cleanup.removeContainer(ended);
       return;
     }
     const { run, restarts } = life.restarts.afterEnd(ended);
-    await life.note(run, life.withRestarts(restarts));
+    await life.recordRun(run, life.withRestarts(restarts));
     point("container.exit.recorded");
     if (restarts.isWaiting) point("container.restart.recorded");
-    this.#tellEnd(ended);
+    this.#announceEnd(ended);
     life.restarts.schedule();
   }
 
   /**
-   * It is not said that it ended before its processes are killed: what cannot be done now, as where the supervisor was killed too,
-   * the next engine does, which finds it written down as running.
+   * A container whose monitor is lost is not reported as exited before its processes are killed. If they cannot be killed now
+   * (the supervisor, which forks the tasks, may be gone too), the record still says "running", and the next engine kills them.
    */
-  async #endWhatRuns(groupPath: string): Promise<void> {
+  async #killRemaining(groupPath: string): Promise<void> {
     for (;;) {
-      const isKilled = this.#removal.endGroup(groupPath);
-      if (!(await settlesWithin(isKilled, LOST_PATIENCE_MS)) || (await isKilled)) return; // a disk may hold them up for longer
-      await new Promise((resolve) => setTimeout(resolve, LOST_AGAIN_MS));
+      const isKilled = this.#cleanup.killGroup(groupPath);
+      // Killed processes may wait for a disk for longer than the timeout: they are not waited for.
+      if (!(await settlesWithin(isKilled, KILL_TIMEOUT_MS)) || (await isKilled)) return;
+      await new Promise((resolve) => setTimeout(resolve, KILL_RETRY_MS));
     }
   }
 
-  #tellEnd(ended: RunRecord): void {
+  #announceEnd(ended: RunRecord): void {
     const { startedNs, endedNs, exitCode } = ended;
     const seconds = startedNs === "0" ? 0n : (BigInt(endedNs) - BigInt(startedNs)) / 1_000_000_000n;
-    this.#life.tell("die", { exitCode: String(exitCode), execDuration: String(seconds) });
-    this.#life.waiters.tell("exit", ended);
+    this.#life.publish("die", { exitCode: String(exitCode), execDuration: String(seconds) });
+    this.#life.waiters.notify("exit", ended);
   }
 }

@@ -1,4 +1,4 @@
-/** How a container is ended: signals, its stop, SIGKILL, and what is said of one that does not go. */
+/** How a container is ended: signals, `stop`, SIGKILL, and the error for one that does not end. */
 
 import { OrlopError } from "../../../base/errors.ts";
 import { settlesWithin } from "../../../base/in-time.ts";
@@ -10,10 +10,10 @@ import { explainUnkillable } from "../unkillable.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerPause } from "./pause.ts";
 
-/** Docker's. */
+/** Docker's default. */
 const STOP_SECONDS = 10;
-/** So long its end may take after a SIGKILL, and clearing away before the next start: then the caller is told why. */
-export const PATIENCE_MS = 5000;
+/** How long a caller waits for an end after SIGKILL, or for the cleanup of the last run before a start, until it is told why. */
+export const END_TIMEOUT_MS = 5000;
 
 export class ContainerStop {
   readonly #life: ContainerLife;
@@ -27,10 +27,10 @@ export class ContainerStop {
   /** As `Container.kill`. */
   async kill(signal: string): Promise<void> {
     const number = parseSignal(signal);
-    if (this.#life.doubt !== undefined) await this.#life.mustBeKnown();
+    if (this.#life.uncertainStart !== undefined) await this.#life.resolveUncertainStart();
     this.#life.mustAct("kill");
-    if (this.#life.restarts.hasPolicy) await this.stayStopped();
-    await (number === SIGKILL ? this.killInTime("kill") : this.#signal(number));
+    if (this.#life.restarts.hasPolicy) await this.forbidRestart();
+    await (number === SIGKILL ? this.killAndWait("kill") : this.#signal(number));
   }
 
   /** As `Container.stop`. */
@@ -38,22 +38,22 @@ export class ContainerStop {
     return this.#life.queue.run(() => this.stopInTurn("stop", seconds, signal));
   }
 
-  /** `stop`, for one whose turn it is in the queue. @param doing what the caller wants, for a message */
-  async stopInTurn(doing: string, seconds?: number, signal?: string): Promise<boolean> {
+  /** `stop`, for a caller that holds the container's queue. @param operation what the caller does, for the error message */
+  async stopInTurn(operation: string, seconds?: number, signal?: string): Promise<boolean> {
     const life = this.#life;
     const number = signal === undefined ? stopSignalOf(life.body) : parseSignal(signal);
-    await life.mustBeKnown();
+    await life.resolveUncertainStart();
     if (!life.mustAct("stop")) return false;
     const { isWaiting } = life.restarts;
-    await this.stayStopped();
-    if (!isWaiting) await this.#stopNow(doing, number, seconds);
+    await this.forbidRestart();
+    if (!isWaiting) await this.#stopNow(operation, number, seconds);
     return true;
   }
 
   /** As `Container.shutDown`. */
   shutDown(): Promise<boolean> {
     const life = this.#life;
-    life.restarts.rest();
+    life.restarts.close();
     return life.queue.run(async () => {
       if (!life.isRunning) return false;
       await this.#stopNow("stop", stopSignalOf(life.body));
@@ -61,49 +61,55 @@ export class ContainerStop {
     });
   }
 
-  async #stopNow(doing: string, signal: number, seconds?: number): Promise<void> {
+  async #stopNow(operation: string, signal: number, seconds?: number): Promise<void> {
     const life = this.#life;
     const timeout = seconds ?? life.body.StopTimeout ?? STOP_SECONDS;
     const ended = this.#signal(signal, true).then(() => life.ended);
     if (timeout < 0) await ended;
-    else if (!(await settlesWithin(ended, timeout * 1000))) await this.killInTime(doing);
-    life.tell("stop");
+    else if (!(await settlesWithin(ended, timeout * 1000))) await this.killAndWait(operation);
+    life.publish("stop");
   }
 
-  /** SIGKILL, and its end, which is not waited for for ever. @throws {OrlopError} unkillable */
-  async killInTime(doing: string): Promise<void> {
+  /** Sends SIGKILL, and waits for the end up to `END_TIMEOUT_MS`. @throws {OrlopError} unkillable */
+  async killAndWait(operation: string): Promise<void> {
     const life = this.#life;
     const ended = this.#signal(SIGKILL).then(() => life.ended);
-    if (await settlesWithin(ended, PATIENCE_MS)) return;
-    const failure = await unkillable(life, doing, "tried to kill container, but did not receive an exit event");
-    if (!life.isRunning) return; // meanwhile
-    life.stuck = failure.message;
+    if (await settlesWithin(ended, END_TIMEOUT_MS)) return;
+    const failure = await unkillable(life, operation, "tried to kill container, but did not receive an exit event");
+    if (!life.isRunning) return; // it ended while the reason was looked for
+    life.stuckReason = failure.message;
     throw failure;
   }
 
-  /** Its restart policy is not to undo what is being done by hand; written down first, as this engine may not see the end. */
-  async stayStopped(): Promise<void> {
+  /**
+   * Keeps the restart policy from undoing a stop, kill or removal. Recorded before the signal is sent: this engine may be gone when the
+   * container ends.
+   */
+  async forbidRestart(): Promise<void> {
     const life = this.#life;
     life.restarts.cancelTimer();
     if (!life.restarts.hasPolicy || life.restarts.state.isStopped) return;
-    await life.change(life.withRestarts({ isStopped: true, isWaiting: false }));
+    await life.changeRecord(life.withRestarts({ isStopped: true, isWaiting: false }));
     point("container.restart.forbidden");
   }
 
-  /** @param ends it is to end by this */
-  async #signal(number: number, ends = number === SIGKILL || number === stopSignalOf(this.#life.body)): Promise<void> {
+  /** @param isToEnd the signal is meant to end the program: a paused container is resumed for it */
+  async #signal(
+    number: number,
+    isToEnd = number === SIGKILL || number === stopSignalOf(this.#life.body),
+  ): Promise<void> {
     const life = this.#life;
-    if (number === SIGKILL && life.isRunning) life.mustEnd = true;
+    if (number === SIGKILL && life.isRunning) life.isKillRequested = true;
     if (life.process === undefined) return;
     life.process.signal(number);
-    life.tell("kill", { signal: String(number) });
-    if (ends && (life.isPaused || (number === SIGKILL && life.group.isFrozen()))) await this.#pause.thaw();
+    life.publish("kill", { signal: String(number) });
+    if (isToEnd && (life.isPaused || (number === SIGKILL && life.group.isFrozen()))) await this.#pause.thaw();
   }
 }
 
-/** What cannot be ended, and why. @param doing what was to be done */
-export async function unkillable(life: ContainerLife, doing: string, what: string): Promise<OrlopError> {
+/** The error for a container that does not end, with the reason found in /proc. @param operation what could not be done */
+export async function unkillable(life: ContainerLife, operation: string, what: string): Promise<OrlopError> {
   const { parts, record, run, id, name } = life;
   const reason = await explainUnkillable(parts.machine, groupPathOfRecord(record), run.pid);
-  return OrlopError.of("unkillable", { doing, id, name, what, reason });
+  return OrlopError.of("unkillable", { doing: operation, id, name, what, reason });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { encodePlan } from "./plan.ts";
-import { PlanMould, renamed } from "./plan-mould.ts";
+import { PlanTemplate, withOtherId } from "./plan-template.ts";
 import type { Step } from "./step.ts";
 
 const one = "0123456789ab".padEnd(64, "c");
@@ -15,19 +15,19 @@ const planOf = (id: string): Step[] => [
 ];
 
 test("a cast plan is the plan for the other id, as steps and as bytes", () => {
-  const cast = new PlanMould(one, planOf(one)).cast(other);
+  const cast = new PlanTemplate(one, planOf(one)).fill(other);
   expect(cast).toEqual(planOf(other));
   expect(Buffer.compare(encodePlan(cast), encodePlan(planOf(other)))).toBe(0);
 });
 
-test("a mould is wrong where another plan differs in more than the id", () => {
-  const mould = new PlanMould(one, planOf(one));
-  expect(mould.gives(other, planOf(other))).toBe(true);
-  expect(mould.gives(other, [...planOf(other), { op: "umask", mask: 0, why: "" }])).toBe(false);
-  expect(mould.gives(other, planOf(one))).toBe(false);
+test("a template is wrong where another plan differs in more than the id", () => {
+  const template = new PlanTemplate(one, planOf(one));
+  expect(template.matches(other, planOf(other))).toBe(true);
+  expect(template.matches(other, [...planOf(other), { op: "umask", mask: 0, why: "" }])).toBe(false);
+  expect(template.matches(other, planOf(one))).toBe(false);
 });
 
 test("what was put in is not looked at again", () => {
   const twisted = `${"e".repeat(52)}0123456789ab`;
-  expect(renamed(`a ${one} b`, one, twisted)).toBe(`a ${twisted} b`);
+  expect(withOtherId(`a ${one} b`, one, twisted)).toBe(`a ${twisted} b`);
 });

@@ -1,20 +1,20 @@
 /**
- * A plan that others are cast from which differ from it in an id alone, and in what begins with it (host names). Such a plan costs
- * a few copies, where making and encoding one costs most of what the engine does for a container.
+ * A plan as a template for plans that differ from it in the container's id only (also where 12 digits of it are used, as in host
+ * names). Filling the template costs a few copies; making and encoding a plan is most of the engine's work for a container.
  */
 
 import { encodePlan, rememberEncoded } from "./plan.ts";
 import type { Step } from "./step.ts";
 
-/** So many digits of an id are used alone. */
+/** The digits of an id that are used alone. */
 const SHORT = 12;
 
-/** Makes a value anew, with another id in it. */
+/** Makes a copy of a value with another id in it. */
 type Maker<T> = (id: string) => T;
 
-export class PlanMould {
+export class PlanTemplate {
   readonly #steps: readonly Step[];
-  /** Of those steps that the id is in. */
+  /** For the steps that the id occurs in. */
   readonly #makers: readonly (readonly [index: number, make: Maker<Step>])[];
   readonly #encode: Maker<Buffer>;
 
@@ -27,26 +27,26 @@ export class PlanMould {
     this.#encode = makerOfBytes(asBuffer(encodePlan(steps)), id) ?? (() => asBuffer(encodePlan(steps)));
   }
 
-  /** The plan for another id, which `encodePlan` knows already. */
-  cast(id: string): readonly Step[] {
+  /** The plan for another id. Its encoding is cached for `encodePlan`. */
+  fill(id: string): readonly Step[] {
     const steps = [...this.#steps];
     for (const [index, make] of this.#makers) steps[index] = make(id);
     rememberEncoded(steps, this.#encode(id));
     return steps;
   }
 
-  /** Whether this, which was made without a mould, is what would be cast for that id: only then is the mould good. */
-  gives(id: string, steps: readonly Step[]): boolean {
+  /** Whether `fill(id)` gives the same bytes as `steps`, which were planned without the template. Must be checked before it is used. */
+  matches(id: string, steps: readonly Step[]): boolean {
     return this.#encode(id).equals(encodePlan(steps));
   }
 }
 
-/** The same value with another id in it: texts and bytes in objects and lists, however deep. */
-export function renamed<T>(value: T, from: string, to: string): T {
+/** A copy of a value with another id in its strings and bytes, at any depth. */
+export function withOtherId<T>(value: T, from: string, to: string): T {
   return makerOf(value, from)?.(to) ?? value;
 }
 
-/** undefined where the id is not in the value. */
+/** undefined if the id does not occur in the value. */
 function makerOf<T>(value: T, id: string): Maker<T> | undefined {
   if (typeof value === "string") return makerOfText(value, id) as Maker<T> | undefined;
   if (value instanceof Uint8Array) return makerOfBytes(asBuffer(value), id) as Maker<T & Buffer> | undefined;
@@ -83,7 +83,7 @@ function makerOfBytes(bytes: Buffer, id: string): Maker<Buffer> | undefined {
   };
 }
 
-/** Where the id is, and how much of it. */
+/** Where the id occurs, and how many of its digits. */
 function offsetsOf(bytes: Buffer, id: string): (readonly [at: number, size: number])[] {
   const short = id.slice(0, SHORT);
   const offsets: (readonly [number, number])[] = [];

@@ -6,7 +6,7 @@ import { parseContainerCreate } from "../../spec/engine-api-container.ts";
 import { testMachine } from "../fixture-machine.ts";
 import type { ContainerImage } from "../images/container-image.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
-import { PlanMoulds } from "./plan-moulds.ts";
+import { PlanTemplates } from "./plan-templates.ts";
 
 const surroundings = { machine: testMachine, places: { runDir: "/run/orlop", stateDir: "/var/lib/orlop" } };
 /** The real ones may be others in the middle of a test. */
@@ -21,15 +21,15 @@ const like = (more: Record<string, unknown>) => ({
   mounts: [],
 });
 
-/** The plan of the fourth of a kind. */
+/** The fourth plan of equal requests. */
 function fourth(more: Record<string, unknown>, ids: string[] = Array.from({ length: 4 }, newContainerId)): StartPlan {
-  const moulds = new PlanMoulds(() => sameMounts);
-  const plans = ids.map((id) => moulds.planOf(id, like(more), surroundings));
+  const templates = new PlanTemplates(() => sameMounts);
+  const plans = ids.map((id) => templates.planOf(id, like(more), surroundings));
   return plans.at(-1) as StartPlan;
 }
 
-/** One that was cast has its bytes already. */
-function isCast({ steps }: StartPlan): boolean {
+/** A plan from a template has its encoding cached. */
+function isFilled({ steps }: StartPlan): boolean {
   const bytes = encodePlan(steps);
   return bytes === encodePlan(steps);
 }
@@ -46,11 +46,11 @@ test.each([
     "the id in each line of its log",
     { HostConfig: { NetworkMode: "none", LogConfig: { Config: { tag: "{{.ID}}" } } } },
   ],
-])("with %s the fourth plan is cast, and is what planning it gives", (_, more) => {
+])("with %s the fourth plan is filled in from a template, and is what planning it gives", (_, more) => {
   const ids = Array.from({ length: 4 }, newContainerId);
   const plan = fourth(more, ids);
   const made = planStart(ids[3] as string, like(more), surroundings);
-  expect(isCast(plan)).toBe(true);
+  expect(isFilled(plan)).toBe(true);
   expect(plan.steps).toEqual(made.steps);
   expect(Buffer.compare(encodePlan(plan.steps), encodePlan([...made.steps]))).toBe(0);
   expect({ spec: plan.spec, root: plan.root, groupPath: plan.groupPath }).toEqual({
@@ -67,20 +67,20 @@ test.each([
   ["all of the machine's devices", { HostConfig: { NetworkMode: "none", Privileged: true } }],
   ["a group elsewhere", { HostConfig: { NetworkMode: "none", CgroupParent: "/other" } }],
 ])("with %s each plan is made anew", (_, more) => {
-  expect(isCast(fourth(more))).toBe(false);
+  expect(isFilled(fourth(more))).toBe(false);
 });
 
 test("where the first one's id is in what was asked for, each plan is made anew", () => {
   const ids = Array.from({ length: 4 }, newContainerId);
   const more = { Env: [`FIRST=${ids[0]}`] };
   const plan = fourth(more, ids);
-  expect(isCast(plan)).toBe(false);
+  expect(isFilled(plan)).toBe(false);
   expect(plan.spec.process.env).toContain(`FIRST=${ids[0]}`);
 });
 
 test("with other mounts a plan is made anew", () => {
   const ids = Array.from({ length: 4 }, newContainerId);
-  const moulds = new PlanMoulds(() => []);
-  const plans = ids.map((id) => moulds.planOf(id, like({}), surroundings));
-  expect(plans.some(isCast)).toBe(false);
+  const templates = new PlanTemplates(() => []);
+  const plans = ids.map((id) => templates.planOf(id, like({}), surroundings));
+  expect(plans.some(isFilled)).toBe(false);
 });
