@@ -87,13 +87,13 @@ export function inspection(container: Container, machine: Machine, around: Surro
 export function summary(
   container: Container,
   nowMs: number,
-  around: Surroundings & { readonly ports: unknown; readonly apiMinor: number },
+  around: Surroundings & { readonly ports: unknown; readonly apiMinor: number; readonly linkNames: readonly string[] },
 ): unknown {
   const { size } = around;
   const { record, body, status } = container;
   return {
     Id: record.id,
-    Names: [`/${record.name}`],
+    Names: [record.name, ...around.linkNames].map((name) => `/${name}`),
     Image: body.Image || body.HostConfig.Rootfs,
     ImageID: imageIdOf(container),
     Command: commandOf(container).map(quoted).join(" "),

@@ -52,10 +52,17 @@ export const containerRoutes = [
         families: await families(query.filters["ancestor"] ?? [], engine),
       });
       const nowMs = Date.now();
+      const linkNames = engine.containers.linkNames();
       const summaries = found.map(async (container) => {
         const size = query.size ? await engine.containers.sizeOf(container) : undefined;
         const networkSettings = await summaryNetworks(container, engine);
-        return summary(container, nowMs, { networkSettings, ports: summaryPorts(container, engine), size, apiMinor });
+        return summary(container, nowMs, {
+          networkSettings,
+          ports: summaryPorts(container, engine),
+          size,
+          apiMinor,
+          linkNames: linkNames.get(container.id) ?? [],
+        });
       });
       return json(await Promise.all(summaries));
     },
@@ -177,11 +184,12 @@ export const containerRoutes = [
   }),
   route({
     method: "DELETE",
-    path: "/containers/:id",
+    path: "/containers/*id",
     operation: "ContainerDelete",
-    query: { v: flag, force: flag, link: refused },
+    query: { v: flag, force: flag, link: flag },
     async handle({ params, query, engine }) {
-      await engine.containers.get(params.id).remove(query.force, query.v);
+      if (query.link) await engine.containers.unlink(params.id);
+      else await engine.containers.get(params.id).remove(query.force, query.v);
       return noContent();
     },
   }),

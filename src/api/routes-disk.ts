@@ -39,6 +39,7 @@ async function imagesPart(engine: Engine, apiMinor: number): Promise<object> {
 async function containersPart(engine: Engine, apiMinor: number): Promise<object> {
   const newestFirst = (await usageOfContainers(engine.containers)).toReversed();
   const nowMs = Date.now();
+  const linkNames = engine.containers.linkNames();
   return {
     Containers: await Promise.all(
       newestFirst.map(async ({ container, size }) =>
@@ -47,6 +48,7 @@ async function containersPart(engine: Engine, apiMinor: number): Promise<object>
           ports: summaryPorts(container, engine),
           size,
           apiMinor,
+          linkNames: linkNames.get(container.id) ?? [],
         }),
       ),
     ),

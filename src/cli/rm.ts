@@ -10,10 +10,14 @@ export const rm = command({
   flags: {
     force: { type: "switch", short: "f", help: "Kill running ones; ignore those that do not exist" },
     volumes: { type: "switch", short: "v", help: "Remove their anonymous volumes, too" },
-    link: { type: "later", short: "l", takesValue: false, help: "" },
+    link: {
+      type: "switch",
+      short: "l",
+      help: "Remove the name that a link gives, e.g. web/db, and the link; no container",
+    },
   },
   inEngine: true,
-  examples: ["orlop rm web", "orlop rm -f $(orlop ps -aq)"],
+  examples: ["orlop rm web", "orlop rm --link web/db", "orlop rm -f $(orlop ps -aq)"],
   run: ({ args, flags, ...context }) =>
     forEachContainer(args, context, async (name) => {
       try {

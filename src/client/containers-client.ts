@@ -85,8 +85,12 @@ export class ContainersClient {
     return this.#engine.json({ method: "POST", path: pathOf(id, "update"), json: change });
   }
 
-  remove(id: string, options: { readonly force?: boolean; readonly volumes?: boolean } = {}): Promise<void> {
-    const query = { force: options.force, v: options.volumes };
+  /** @param options link: not the container, but this name of it, which a link of another one gives: "web/db" */
+  remove(
+    id: string,
+    options: { readonly force?: boolean; readonly volumes?: boolean; readonly link?: boolean } = {},
+  ): Promise<void> {
+    const query = { force: options.force, v: options.volumes, link: options.link };
     return this.#engine.done({ method: "DELETE", path: `/containers/${encodeURIComponent(id)}`, query });
   }
 

@@ -42,6 +42,60 @@ kernelTest(
   timeoutMs,
 );
 
+kernelTest(
+  "the name of a link is removed, and the link with it, in dockerd's words; the container stays",
+  [...needs, "docker", "dockerd", "overlay"],
+  async (scratch) => {
+    const archive = join(scratch.directory, "root.tar");
+    execFileSync("tar", ["-C", makeBusyboxRoot(scratch.directory), "-cf", archive, "."]);
+    const product = await open(scratch);
+    const apart = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"];
+    const dockerd = await Dockerd.start(join(scratch.directory, "dockerd"), ["--iptables=true"], apart);
+    scratch.defer(() => dockerd[Symbol.asyncDispose]());
+    const docker = new Docker(product);
+    const [theirs, ours] = [
+      await unlinked((words) => dockerd.run(words), archive),
+      await unlinked((words) => docker.run(words), archive),
+    ];
+    expect(theirs).toContain("names db,web/data,web/db");
+    expect(ours).toEqual(theirs);
+  },
+  timeoutMs,
+);
+
+/** What is said of two links to one container, while they go one by one. */
+async function unlinked(run: (words: string[]) => Promise<Outcome>, archive: string): Promise<string[]> {
+  const said: string[] = [];
+  const note = async (what: string, words: readonly string[]): Promise<void> => {
+    const { exitCode, stdout, stderr } = await run([...words]);
+    // Ours go on with what to do.
+    const error = stderr
+      .replace(/^Error( response from daemon)?: /, "")
+      .replace(/(link name of the container): .*/, "$1");
+    said.push(`${what} ${exitCode === 0 ? stdout.trim() : `${exitCode}: ${error.trim()}`}`);
+  };
+  const look = async (): Promise<void> => {
+    await note("names", ["ps", "--no-trunc", "--filter", "name=db", "--format", "{{.Names}}"]);
+    await note("links", ["inspect", "-f", "{{len .HostConfig.Links}} {{.State.Status}}", "web"]);
+    for (const alias of ["db", "data"])
+      await note(alias, ["exec", "web", "sh", "-c", `grep -qw ${alias} /etc/hosts && echo known || echo unknown`]);
+  };
+  await run(["import", archive, "linked"]);
+  await run(["run", "-d", "--name", "db", "linked", "sleep", "1000"]);
+  await run(["run", "-d", "--name", "web", "--link", "db", "--link", "db:data", "linked", "sleep", "1000"]);
+  await look();
+  for (const name of ["db", "none", "web/none", "none/db"]) await note("refused", ["rm", "--link", name]);
+  await note("removed", ["rm", "--link", "web/data"]);
+  await note("again", ["rm", "--link", "web/data"]);
+  await look();
+  await run(["stop", "-t", "0", "web"]);
+  await note("stopped", ["rm", "-l", "/web/db"]);
+  await run(["start", "web"]);
+  await look();
+  for (const name of ["web", "db"]) await run(["rm", "-f", name]);
+  return said;
+}
+
 /** What containers with links say, addresses and ids left out. */
 async function linked(run: (words: string[]) => Promise<Outcome>, archive: string): Promise<string[]> {
   const ok = async (...words: string[]): Promise<string> => {
@@ -139,6 +193,20 @@ kernelTest(
     await product.ok("rm", "-f", "later");
     await serve("web");
     await serves("web");
+  },
+  timeoutMs,
+);
+
+kernelTest(
+  "each of two links to one container gives it a name",
+  needs,
+  async (scratch) => {
+    const product = await open(scratch);
+    await product.ok("network", "create", "own");
+    const run = (...words: string[]) => product.ok("run", "-d", "--network", "own", ...words, "host", "sleep", "1000");
+    await run("--name", "db");
+    await run("--name", "web", "--link", "db:one", "--link", "db:other");
+    for (const name of ["one", "other"]) await product.ok("exec", "web", "busybox", "ping", "-c1", "-W5", name);
   },
   timeoutMs,
 );

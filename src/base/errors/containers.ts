@@ -76,6 +76,12 @@ export const containerErrors = {
     () =>
       "expected no-new-privileges, seccomp=unconfined, seccomp=PROFILE, apparmor=PROFILE, label=disable or systempaths=unconfined",
   ),
+  /** Docker's words, its status too. */
+  default_link_name: row<object>(
+    "internal",
+    () => "Conflict, cannot remove the default link name of the container",
+    () => "name the link: CONTAINER/ALIAS",
+  ),
   no_command: row<object>("invalid", () => "no command specified"),
   bind_source_missing: row<{ path: string }>(
     "invalid",

@@ -8,7 +8,10 @@ import type { Platform } from "../../spec/platform.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { Exec } from "../execs/exec.ts";
 import type { MountedImage } from "../mounts/mount-point.ts";
+import { parseLink } from "../networks/container-links.ts";
 import type { ForeseenNetworks } from "../networks/network-foresee.ts";
+import { networkModeOf } from "../networks/network-mode.ts";
+import { DEFAULT_NETWORK } from "../networks/network-record.ts";
 import { Container } from "./container.ts";
 import { generateName } from "./container-name.ts";
 import type { StartPlan } from "./container-plan.ts";
@@ -93,13 +96,14 @@ export class Containers {
   }
 
   /**
-   * Finds a container by its id, its name or a prefix of its id.
+   * Finds a container by its id, its name, the name of a link ("web/db") or a prefix of its id.
    *
    * @throws {OrlopError} no_such_container, ambiguous_id
    */
   get(reference: string): Container {
     const name = reference.startsWith("/") ? reference.slice(1) : reference;
-    const exact = this.#byId.get(reference) ?? this.#byId.get(this.#byName.get(name) ?? "");
+    const exact =
+      this.#byId.get(reference) ?? this.#byId.get(this.#byName.get(name) ?? "") ?? this.#linked(name)?.target;
     if (exact !== undefined) return exact;
     const matches = /^[0-9a-f]+$/.test(reference) ? this.all().filter(({ id }) => id.startsWith(reference)) : [];
     if (matches.length > 1) throw OrlopError.of("ambiguous_id", { prefix: reference });
@@ -127,6 +131,51 @@ export class Containers {
       this.#byName.delete(chosen);
       throw error;
     }
+  }
+
+  /**
+   * Takes the name away that a link gives a container.
+   *
+   * @param name "web/db": what web calls by db
+   * @throws {OrlopError} no_such_container, default_link_name
+   */
+  async unlink(name: string): Promise<void> {
+    const found = this.#linked(name.replace(/^\//, ""));
+    if (found !== undefined) return found.owner.connections.unlink(found.written);
+    this.get(name);
+    throw OrlopError.of("default_link_name", {});
+  }
+
+  /** Names that links give to containers: by id, as "web/db". */
+  linkNames(): ReadonlyMap<string, readonly string[]> {
+    const byTarget = Map.groupBy(this.#allLinks(), ({ target }) => target?.id ?? "");
+    return new Map(
+      [...byTarget].map(([id, links]) => [id, links.map(({ owner, alias }) => `${owner.name}/${alias}`).toSorted()]),
+    );
+  }
+
+  #linked(
+    name: string,
+  ): { readonly owner: Container; readonly written: string; readonly target: Container } | undefined {
+    const slash = name.indexOf("/");
+    if (slash < 0) return undefined;
+    for (const { owner, alias, written, target } of this.#allLinks())
+      if (target !== undefined && name === `${owner.name}/${alias}`) return { owner, written, target };
+    return undefined;
+  }
+
+  /** In the default network, as with Docker: in others a link is a matter of names there, and gives none here. */
+  #allLinks(): { owner: Container; alias: string; written: string; target: Container | undefined }[] {
+    return this.all().flatMap((owner) => {
+      const { Links } = owner.body.HostConfig;
+      const mode = Links.length === 0 ? undefined : networkModeOf(owner.body);
+      if (mode?.kind !== "network" || mode.network !== DEFAULT_NETWORK) return [];
+      return Links.map((written) => {
+        const { reference, alias } = parseLink(written);
+        const byName = this.#byName.get(reference.replace(/^\//, ""));
+        return { owner, alias, written, target: this.#byId.get(byName ?? reference) };
+      });
+    });
   }
 
   /** Stops all containers in parallel, for a shutdown of the machine. @returns how many ran */

@@ -12,6 +12,12 @@ import type { NetworkedContainer } from "./networked-container.ts";
 import { addressOf, type EndpointRecord } from "./sandbox-record.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 
+/** What `--link` says: "TARGET:ALIAS" or "TARGET". */
+export function parseLink(written: string): { readonly reference: string; readonly alias: string } {
+  const [reference = "", alias = reference.replace(/^\//, "")] = written.split(":");
+  return { reference, alias };
+}
+
 /** `--link`: another name for a container. */
 interface Link {
   readonly target: string;
@@ -122,7 +128,7 @@ export class ContainerLinks {
   environmentOf({ name, body, endpoints }: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
     if (!endpoints.some(({ network }) => this.#parts.store.isDefault(network))) return [];
     return body.HostConfig.Links.flatMap((text) => {
-      const [reference = "", alias = reference.replace(/^\//, "")] = text.split(":");
+      const { reference, alias } = parseLink(text);
       const target = this.#parts.container(this.#parts.find(reference).id);
       if (target?.isRunning !== true)
         throw OrlopError.of("link_not_running", { target: target?.name ?? reference, link: `${name}/${alias}` });
@@ -151,7 +157,7 @@ export class ContainerLinks {
   #linksOf({ body, endpoints }: Pick<NetworkedContainer, "body" | "endpoints">): Link[] {
     const written = [...body.HostConfig.Links, ...endpoints.flatMap(({ settings }) => settings.Links)];
     return written.map((text) => {
-      const [reference = "", alias = reference] = text.split(":");
+      const { reference, alias } = parseLink(text);
       const target = this.#parts.find(reference);
       return { target: target.id, aliases: [...new Set([alias, target.id.slice(0, 12), target.name])] };
     });
@@ -175,8 +181,10 @@ export class ContainerLinks {
 
   async #tell(id: string): Promise<void> {
     if (this.#parts.sandboxes.of(id)?.resolverPort === undefined) return;
-    for (const { target, aliases } of this.#links.get(id) ?? []) {
+    const byTarget = Map.groupBy(this.#links.get(id) ?? [], ({ target }) => target);
+    for (const [target, links] of byTarget) {
       const endpoint = this.#sharedEndpoint(id, target);
+      const aliases = [...new Set(links.flatMap((link) => link.aliases))];
       if (endpoint !== undefined)
         await this.#parts.nameService.tellLink(id, target, aliases, this.#reachable(endpoint));
     }

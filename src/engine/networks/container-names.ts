@@ -82,6 +82,16 @@ export class ContainerNames {
     if (named !== undefined) await this.#parts.nameService.tellNames(container.id, named);
   }
 
+  /** It has fewer links now. */
+  async unlinked(container: NetworkedContainer): Promise<void> {
+    const { links, nameService, sandboxes } = this.#parts;
+    const before = links.targetsOf(container.id);
+    await this.tell(container);
+    const left = new Set(links.targetsOf(container.id));
+    if (sandboxes.of(container.id)?.resolverPort === undefined) return;
+    for (const target of before) if (!left.has(target)) await nameService.forgetLink(container.id, target);
+  }
+
   /** It has left this network. */
   leave(id: string, networkId: string): Promise<void> {
     return this.#parts.nameService.leave(id, networkId);

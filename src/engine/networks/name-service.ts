@@ -82,11 +82,16 @@ export class NameService {
     await this.#netd.name(linkScopeOf(id), other, namesOf(aliases, aliases.at(-1) ?? "", endpoint));
   }
 
+  /** It has no link to that one any more. */
+  async forgetLink(id: string, other: string): Promise<void> {
+    await this.#netd.name(linkScopeOf(id), other, undefined);
+  }
+
   /** Before the namespace goes. */
   async withdraw(id: string, { endpoints, resolverPort }: SandboxRecord, links: readonly string[]): Promise<void> {
     for (const { networkId } of endpoints) await this.#netd.name(networkId, id, undefined);
     if (resolverPort === undefined) return;
-    for (const other of links) await this.#netd.name(linkScopeOf(id), other, undefined);
+    for (const other of links) await this.forgetLink(id, other);
     await this.#netd.resolve(id, undefined);
   }
 

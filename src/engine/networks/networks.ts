@@ -251,6 +251,11 @@ export class Networks {
     return this.#names.renamed(container);
   }
 
+  /** It has fewer links now: its names and files, while it runs. */
+  unlinked(container: NetworkedContainer): Promise<void> {
+    return this.#names.unlinked(container);
+  }
+
   /** Of a container that does not run nothing changes here: the caller writes down what its next start does. */
   async connect(container: NetworkedContainer, network: Network, settings: EndpointSettings): Promise<void> {
     if (await this.#connections.connect(container, network, settings)) this.#tell("connect", network, container.id);

@@ -45,6 +45,19 @@ export class ContainerConnections {
     });
   }
 
+  /** A link as it was written. At once when it runs. @throws {OrlopError} no_such_container: it has none, or not any more */
+  unlink(link: string): Promise<void> {
+    const life = this.#life;
+    return life.queue.run(async () => {
+      const { HostConfig } = life.body;
+      const Links = HostConfig.Links.filter((one) => one !== link);
+      if (Links.length === HostConfig.Links.length) throw OrlopError.of("no_such_container", { id: link });
+      this.#changed();
+      await life.changeRecord({ body: { ...life.body, HostConfig: { ...HostConfig, Links } } });
+      await life.parts.networks.unlinked(life.container);
+    });
+  }
+
   async #endpointsByName(): Promise<Record<string, EndpointSettings>> {
     const { body, name, parts } = this.#life;
     if (networkModeOf(body).kind !== "network")
