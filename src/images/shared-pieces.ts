@@ -6,12 +6,12 @@ import type { PlanStream } from "../kernel/plan-stream.ts";
 import type { Step } from "../kernel/step.ts";
 import { mapFile } from "../platform/map-file.ts";
 
-const partBytes = 512 * 1024;
+const partBytes = 1 << 20;
 /**
- * Three megabytes a layer. On a busy machine each side waits some ten milliseconds for its turn: what lies ready is what it can do
+ * Four megabytes a layer. On a busy machine each side waits some ten milliseconds for its turn: what lies ready is what it can do
  * then. On another a few parts are touched, as the first free one is the next.
  */
-const parts = 6;
+const parts = 4;
 const why = "content goes to the executor through memory that both have";
 
 export class SharedPieces {

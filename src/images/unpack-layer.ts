@@ -40,8 +40,8 @@ export interface UnpackedLayer {
 
 /** Of a tar, for each byte of limit that its files have: headers, and names of 4 KiB. */
 const overheadPerEntryBytes = 16 * 1024;
-/** Of the blob, at a time. */
-const inputBytes = 128 * 1024;
+/** Of the blob, at a time: what fills a part of the shared memory, mostly. Each call of the inflater is a way to its thread and back. */
+const inputBytes = 1 << 20;
 /** A piece of content that is a step of its own; in a plan without shared memory it would be sent in it. */
 const partMax = 512 * 1024;
 
