@@ -20,6 +20,8 @@ export type Reply =
       /** What the connection becomes, as its `Upgrade` header says; "tcp" without it. Such a connection comes corked. */
       readonly protocol?: string;
       readonly take: (client: Duplex) => Promise<void>;
+      /** Instead of `take`, where no connection came of it: gives up what was made ready for one. */
+      readonly drop?: () => void;
       /** Over a WebSocket. framed: what `take` writes is framed by stream, which a WebSocket's client does not expect. */
       readonly webSocket?: { readonly framed: boolean };
     };

@@ -10,6 +10,7 @@ import { parsePlatform } from "../spec/platform.ts";
 import { containerFilterKeys, type FilterSurroundings, filterContainers } from "./container-filters.ts";
 import { inspection, summary } from "./container-json.ts";
 import { createOfVersion } from "./create-version.ts";
+import { detachKeys } from "./detach-keys-parameter.ts";
 import { networkSettings, summaryNetworks, summaryPorts } from "./network-json.ts";
 import { pruneChoiceOf, pruneFilters } from "./prune-filters.ts";
 import { filters, flag, refused, text, whole } from "./query.ts";
@@ -83,7 +84,7 @@ export const containerRoutes = [
     method: "POST",
     path: "/containers/:id/start",
     operation: "ContainerStart",
-    query: { detachKeys: text, checkpoint: refused, "checkpoint-dir": refused },
+    query: { detachKeys, checkpoint: refused, "checkpoint-dir": refused },
     handle: async ({ params, engine }) =>
       (await engine.containers.get(params.id).start()) ? noContent() : notModified(),
   }),

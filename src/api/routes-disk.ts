@@ -18,12 +18,13 @@ import { volumeJson } from "./volume-json.ts";
 const kinds = ["container", "image", "volume", "build-cache"];
 
 /** May be given more than once. */
-const kindsAsked: ParseParameter<readonly string[] | undefined> = (given) => {
-  if (given === undefined || given === "") return undefined;
-  const unknown = given.split(",").find((kind) => !kinds.includes(kind));
+const kindsAsked: ParseParameter<readonly string[] | undefined> = (_given, _name, all = []) => {
+  const asked = all.flatMap((one) => one.split(",")).filter((kind) => kind !== "");
+  if (asked.length === 0) return undefined;
+  const unknown = asked.find((kind) => !kinds.includes(kind));
   if (unknown !== undefined)
     throw OrlopError.of("bad_value", { what: "parameter type", value: unknown, expected: kinds.join(", ") });
-  return given.split(",");
+  return asked;
 };
 
 async function imagesPart(engine: Engine, apiMinor: number): Promise<object> {

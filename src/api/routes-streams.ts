@@ -1,13 +1,12 @@
 /** Containers' input and output: attach, logs, wait. */
 
-import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
 import type { Container } from "../engine/containers/container.ts";
 import type { RunRecord } from "../engine/containers/container-record.ts";
-import { defaultDetachKeys, parseDetachKeys } from "../engine/containers/detach-keys.ts";
 import type { WaitCondition } from "../engine/containers/waiters.ts";
+import { detachKeys } from "./detach-keys-parameter.ts";
 import { flag, type ParseParameter, text, unixTime } from "./query.ts";
-import { json } from "./reply.ts";
+import { json, type Reply } from "./reply.ts";
 import { route } from "./route.ts";
 import { streamType } from "./stream-type.ts";
 import { has } from "./versions.ts";
@@ -41,10 +40,10 @@ function exitOf(run: RunRecord): unknown {
   return { StatusCode: run.exitCode };
 }
 
-const attachQuery = { detachKeys: text, logs: flag, stream: flag, stdin: flag, stdout: flag, stderr: flag };
+const attachQuery = { detachKeys, logs: flag, stream: flag, stdin: flag, stdout: flag, stderr: flag };
 
 interface AttachQuery {
-  readonly detachKeys: string | undefined;
+  readonly detachKeys: readonly number[];
   readonly logs: boolean;
   readonly stream: boolean;
   readonly stdin: boolean;
@@ -53,18 +52,20 @@ interface AttachQuery {
 }
 
 /** @throws {OrlopError} before the connection is taken over */
-function attaching(container: Container, { detachKeys, ...query }: AttachQuery): (client: Duplex) => Promise<void> {
+async function attaching(
+  container: Container,
+  { detachKeys: keys, ...query }: AttachQuery,
+): Promise<Pick<Extract<Reply, { kind: "hijack" }>, "take" | "drop">> {
   container.checkAttach();
-  const keys = detachKeys === undefined ? defaultDetachKeys : parseDetachKeys(detachKeys);
-  const request = {
+  // Who asks for no stream gets none, and is not kept.
+  if (!query.stdin && !query.stdout && !query.stderr) return { take: async (client) => void client.end() };
+  const { enter, drop } = await container.attach({
     ...query,
     stdin: query.stdin && container.body.OpenStdin,
     // Only what a person types is looked at: a program's input may hold any bytes.
     detachKeys: container.body.Tty ? keys : [],
-  };
-  // Who asks for no stream gets none, and is not kept.
-  if (!query.stdin && !query.stdout && !query.stderr) return async (client) => void client.end();
-  return (client) => container.attach(request, client);
+  });
+  return { take: enter, drop };
 }
 
 export const streamRoutes = [
@@ -73,13 +74,10 @@ export const streamRoutes = [
     path: "/containers/:id/attach",
     operation: "ContainerAttach",
     query: attachQuery,
-    handle({ params, query, engine, apiMinor }) {
+    async handle({ params, query, engine, apiMinor }) {
       const container = engine.containers.get(params.id);
-      return {
-        kind: "hijack",
-        contentType: streamType(container.body.Tty, apiMinor),
-        take: attaching(container, query),
-      };
+      const contentType = streamType(container.body.Tty, apiMinor);
+      return { kind: "hijack", contentType, ...(await attaching(container, query)) };
     },
   }),
   route({
@@ -87,13 +85,13 @@ export const streamRoutes = [
     path: "/containers/:id/attach/ws",
     operation: "ContainerAttachWebsocket",
     query: attachQuery,
-    handle({ params, query, engine, apiMinor }) {
+    async handle({ params, query, engine, apiMinor }) {
       const container = engine.containers.get(params.id);
       const all = { stream: true, stdin: true, stdout: true, stderr: true };
       return {
         kind: "hijack",
         contentType: "",
-        take: attaching(container, has(apiMinor, "attachedStreams") ? query : { ...query, ...all }),
+        ...(await attaching(container, has(apiMinor, "attachedStreams") ? query : { ...query, ...all })),
         webSocket: { framed: !container.body.Tty },
       };
     },

@@ -93,6 +93,7 @@ export class ApiServer {
       upload: request.stream ?? none(),
       signal,
     }));
+    if (signal.aborted) drop(reply);
     signal.throwIfAborted();
     return answerWith(reply, signal);
   }
@@ -114,9 +115,10 @@ export class ApiServer {
     });
     const reply = await this.#replyTo(request, left.signal);
     isAnswered = reply.kind === "json" || reply.kind === "text";
-    if (reply.kind === "hijack" && reply.webSocket !== undefined)
+    if (reply.kind === "hijack" && reply.webSocket !== undefined) {
+      drop(reply);
       await send(response, noWebSocket(), false, left.signal);
-    else if (reply.kind === "hijack") await this.#whileTaken(hijack(socket, reply, "200 OK"));
+    } else if (reply.kind === "hijack") await this.#whileTaken(hijack(socket, reply, "200 OK"));
     else await send(response, reply, request.method === "HEAD", left.signal);
   }
 
@@ -132,8 +134,10 @@ export class ApiServer {
     if (reply.kind !== "hijack") return refuseUpgrade(socket, reply);
     if (reply.webSocket === undefined) return this.#whileTaken(hijack(socket, reply, "101 UPGRADED"));
     const accept = acceptKey(request.headers["sec-websocket-key"] ?? "");
-    if (request.headers.upgrade?.toLowerCase() !== "websocket" || accept === undefined)
+    if (request.headers.upgrade?.toLowerCase() !== "websocket" || accept === undefined) {
+      drop(reply);
       return refuseUpgrade(socket, noWebSocket());
+    }
     return hijackWebSocket(socket, reply, accept, reply.webSocket.framed);
   }
 
@@ -200,6 +204,10 @@ interface Incoming {
 
 async function* none(): AsyncGenerator<Uint8Array, void> {
   // a request without a stream
+}
+
+function drop(reply: Reply): void {
+  if (reply.kind === "hijack") reply.drop?.();
 }
 
 function noWebSocket(): Exclude<Reply, { kind: "hijack" }> {

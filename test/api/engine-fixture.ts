@@ -39,7 +39,7 @@ export interface Answer {
 }
 
 /** Bytes to the API socket as they are, and what comes back until the engine ends the connection. */
-export async function raw(product: Product, bytes: string): Promise<Answer> {
+export async function raw(product: Product, bytes: string | Uint8Array): Promise<Answer> {
   const socket = await open(product);
   let text = "";
   socket.setEncoding("latin1").on("data", (chunk: string) => {

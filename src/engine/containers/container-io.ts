@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { drained } from "../../base/drained.ts";
 import { OrlopError } from "../../base/errors.ts";
 import { settlesWithin } from "../../base/in-time.ts";
+import type { Attachment } from "../../kernel/executor.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import { type LogQuery, readLog } from "../logs/log-reader.ts";
 import { logSettingsOf } from "../logs/log-settings.ts";
@@ -18,6 +19,14 @@ export interface WaitingClient {
   readonly client: Duplex;
   readonly request: AttachRequest;
   readonly done: PromiseWithResolvers<void>;
+}
+
+/** An attachment whose client has not been told yet that it is attached. */
+export interface OpenedAttachment {
+  /** Resolves when the client or the container has left. */
+  enter(client: Duplex): Promise<void>;
+  /** There is no client after all. */
+  drop(): void;
 }
 
 /** The container's state at this moment. */
@@ -49,12 +58,25 @@ export class ContainerIo {
   }
 
   /** As `Container.attach`. */
-  async attach(request: AttachRequest, client: Duplex): Promise<void> {
+  async attach(request: AttachRequest): Promise<OpenedAttachment> {
+    // A monitor that has just exited accepts nobody: `#enter` finds out what has become of the container.
+    const attachment = await this.#source()
+      .process?.attach(streamsOf(request), request.logs)
+      .catch(() => undefined);
+    return {
+      enter: (client) => this.#enter(request, client, attachment),
+      drop: () => void attachment?.stream.destroy(),
+    };
+  }
+
+  async #enter(request: AttachRequest, client: Duplex, attachment: Attachment | undefined): Promise<void> {
     const waiting: WaitingClient = { client, request, done: Promise.withResolvers() };
     const { process, isRemoving, publish } = this.#source();
     publish("attach");
-    if (process !== undefined) {
-      await this.#connect(process, waiting);
+    if (attachment !== undefined) {
+      await this.#connect(attachment, waiting);
+    } else if (process !== undefined) {
+      await this.#connect(await process.attach(streamsOf(request), request.logs), waiting);
     } else if (request.stream && !isRemoving) {
       // The client is about to start the container, and must not miss its first line.
       if (client.destroyed) return;
@@ -73,7 +95,12 @@ export class ContainerIo {
   /** Connects the clients, then lets the program run: in this order, so that none of its output is missed. */
   async connectAndOpenGate(process: ContainerProcess, clients: readonly WaitingClient[]): Promise<void> {
     try {
-      await Promise.all(clients.map((waiting) => this.#connect(process, waiting)));
+      await Promise.all(
+        clients.map(async (waiting) => {
+          const { request } = waiting;
+          await this.#connect(await process.attach(streamsOf(request), request.logs), waiting);
+        }),
+      );
     } catch (error) {
       // If a step of the child failed, its monitor has exited; the step is the error to report.
       await process.link.started;
@@ -110,8 +137,7 @@ export class ContainerIo {
   }
 
   /** Resolves once the client is connected; `done` resolves when the session is over. */
-  async #connect(process: ContainerProcess, { client, request, done }: WaitingClient): Promise<void> {
-    const attachment = await process.attach(streamsOf(request), request.logs);
+  async #connect(attachment: Attachment, { client, request, done }: WaitingClient): Promise<void> {
     if (request.logs) await this.#replay(request, client, attachment);
     if (!request.stream) {
       closeGracefully(client);

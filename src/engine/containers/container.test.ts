@@ -198,7 +198,7 @@ test("a client that came before the start is connected before the program runs",
     return side;
   };
   const client = new PassThrough();
-  const attached = container.attach(toOutput, client);
+  const attached = (await container.attach(toOutput)).enter(client);
   await container.start();
   expect(order).toEqual(["attach, calls so far: "]);
   expect(monitor().calls[0]).toBe("go");
@@ -206,11 +206,27 @@ test("a client that came before the start is connected before the program runs",
   await attached;
 });
 
+test("a client of a running container is attached before it is told so, and has what is written until it enters", async () => {
+  const container = await create();
+  await container.start();
+  const [side, client] = [new PassThrough(), new PassThrough()];
+  fixture.executor.onAttach = () => side;
+  const { enter } = await container.attach(toOutput);
+  side.end("the last line");
+  const entered = enter(client);
+  expect(String(await client.toArray())).toBe("the last line");
+  await entered;
+  const unused = new PassThrough();
+  fixture.executor.onAttach = () => unused;
+  (await container.attach(toOutput)).drop();
+  expect(unused.destroyed).toBe(true);
+});
+
 test("who waits hears of the end behind the output", async () => {
   const container = await create();
   const [side, client] = [new PassThrough(), new PassThrough()];
   fixture.executor.onAttach = () => side;
-  void container.attach(toOutput, client);
+  void (await container.attach(toOutput)).enter(client);
   await container.start();
   const order: string[] = [];
   client.on("data", (bytes) => order.push(String(bytes)));

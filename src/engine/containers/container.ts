@@ -3,7 +3,6 @@
  * over the state that they share (`life/container-life.ts`).
  */
 
-import type { Duplex } from "node:stream";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { LogQuery } from "../logs/log-reader.ts";
@@ -13,7 +12,7 @@ import type { AttachRequest } from "./attach-session.ts";
 import { ContainerExecs } from "./container-execs.ts";
 import { ContainerFiles } from "./container-files.ts";
 import { ContainerHealth } from "./container-health.ts";
-import { ContainerIo } from "./container-io.ts";
+import { ContainerIo, type OpenedAttachment } from "./container-io.ts";
 import type { StartPlan } from "./container-plan.ts";
 import type { ContainerProcess, End } from "./container-process.ts";
 import { type ContainerRecord, exposedPortsOf, type RunRecord } from "./container-record.ts";
@@ -282,9 +281,12 @@ export class Container {
     this.#life.mustAct("attach");
   }
 
-  /** Connects a client to the container's stdio. Resolves when the client or the container has closed its side. */
-  attach(request: AttachRequest, client: Duplex): Promise<void> {
-    return this.#io.attach(request, client);
+  /**
+   * Attaches to a container that runs before the client is told so: when this resolves, the client misses nothing that is written
+   * from then on, whatever it does to the container. Before a start the client comes in with `enter`.
+   */
+  attach(request: AttachRequest): Promise<OpenedAttachment> {
+    return this.#io.attach(request);
   }
 
   /** The log as the API sends it: in attach frames, or raw for a container with a terminal. @throws {OrlopError} logs_unreadable */
