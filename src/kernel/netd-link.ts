@@ -21,6 +21,12 @@ import { lost, startNetd } from "./start-netd.ts";
 /** A netd that dies while it is being told everything is started again so many times. */
 const ATTEMPTS = 5;
 
+/**
+ * A netd that is ending refuses connections while its lock still says that it runs, because the kernel closes the files of a process
+ * one by one. On a busy machine that takes a while.
+ */
+const ENDING_MS = 2000;
+
 /** The answer to STATE where no netd runs, and to whoever wanted something let go. */
 const nothingHeld = new Uint8Array(20);
 
@@ -186,11 +192,24 @@ export class NetdLink implements Netd {
   }
 
   async #open(): Promise<Socket> {
-    await startNetd(this.#runDirectory);
-    const socket = await connectUnix(join(this.#runDirectory, "netd.sock"));
+    const socket = await this.#reach();
     this.#listen(socket);
     socket.write(encodeHello());
     return socket;
+  }
+
+  /** A connection to the netd that runs, or to the next one where that is ending. */
+  async #reach(): Promise<Socket> {
+    const lastMs = performance.now() + ENDING_MS;
+    for (let pauseMs = 1; ; pauseMs *= 2) {
+      await startNetd(this.#runDirectory);
+      try {
+        return await connectUnix(join(this.#runDirectory, "netd.sock"));
+      } catch (error) {
+        if (this.#isDisposed || performance.now() + pauseMs > lastMs) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
   }
 
   /** Nothing is wanted, and no netd runs that may hold something. */

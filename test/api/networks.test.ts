@@ -104,6 +104,23 @@ kernelTest(
 );
 
 kernelTest(
+  "of eight who ask for one name at the same time one gets it, and the others are told that it is taken",
+  needs,
+  async (scratch) => {
+    const { ask } = await openFixture(scratch);
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => ask("POST", "/networks/create", { Name: "lan" })),
+    );
+    const refused = { status: 409, value: { message: "network with name lan already exists" } };
+    expect(answers.filter(({ status }) => status !== 201)).toEqual(Array.from({ length: 7 }, () => refused));
+    expect((await ask("GET", "/networks")).value.filter(({ Name }: { Name: string }) => Name === "lan")).toHaveLength(
+      1,
+    );
+  },
+  timeoutMs,
+);
+
+kernelTest(
   "what cannot be given is refused with Docker's status and words, and nothing is left",
   needs,
   async (scratch) => {

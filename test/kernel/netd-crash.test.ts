@@ -1,6 +1,7 @@
 /** netd, and the supervisor that starts it, die or fail at each step point on the way: afterwards netd has what was asked for. */
 
 import { expect } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HeldPorts } from "../../src/kernel/netd.ts";
 import { NetdLink } from "../../src/kernel/netd-link.ts";
@@ -8,7 +9,7 @@ import { PointFile } from "../crash/point-file.ts";
 import { executorPoints } from "../crash/point-list.ts";
 import { waitUntil } from "../wait-until.ts";
 import { executorPath, kernelTest, type Need, type Scratch } from "./harness.ts";
-import { any4, canListen, startNetd } from "./netd-fixture.ts";
+import { any4, canListen, linkTo, startNetd } from "./netd-fixture.ts";
 import { named, openNamespace } from "./netd-names-fixture.ts";
 import { isAlive, type SupervisorOptions, startSupervisor } from "./supervisor-fixture.ts";
 
@@ -93,3 +94,23 @@ for (const point of points) {
     await letGo(link);
   });
 }
+
+kernelTest(
+  "asked for while the last netd ends, and refuses connections, another one is waited for",
+  needs,
+  async (scratch) => {
+    const { runDirectory } = await startSupervisor(scratch);
+    const lock = join(runDirectory, "netd.lock");
+    const ending = Bun.spawn(["flock", "-F", lock, "sh", "-c", 'echo $$ >"$0"; exec sleep 1000', lock]);
+    scratch.defer(() => ending.kill());
+    await waitUntil(() => existsSync(lock) && readFileSync(lock, "utf8") !== "", 5000, "the lock is held");
+    const link = await linkTo(scratch, runDirectory);
+    const asked = link.hold("web", [ports]);
+    const first = await Promise.race([asked.then(() => "held"), Bun.sleep(100).then(() => "waits")]);
+    expect(first).toBe("waits");
+    ending.kill("SIGKILL");
+    await asked;
+    expect(await canListen("0.0.0.0", 18083)).toBe(false);
+    await link.hold("web", []);
+  },
+);

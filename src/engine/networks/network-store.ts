@@ -141,9 +141,10 @@ export class NetworkStore {
         expected: "a-z A-Z 0-9 _ . -, beginning with a letter or digit",
       });
     await this.default();
+    const surroundings = await this.#surroundings();
+    // From here to where it is added nothing waits: another request may ask for the same name or subnet at the same time.
     if ([...this.#byId.values()].some(({ name }) => name === body.Name))
       throw OrlopError.of("network_name_in_use", { name: body.Name });
-    const surroundings = await this.#surroundings();
     const record = settleNetwork(body, surroundings);
     if (record.driver === "bridge" && surroundings.links.includes(record.linkName))
       throw OrlopError.of("link_in_use", { name: record.linkName, network: "somebody else: it is there already" });
@@ -153,7 +154,6 @@ export class NetworkStore {
     if (rival !== undefined)
       throw OrlopError.of("link_in_use", { name: record.linkName, network: `network ${rival.name}` });
     checkParent(record, [...this.#byId.values()]);
-    // From here to the record nothing else may choose the same subnet.
     const network = this.#add(record);
     try {
       await this.#parts.store.apply({ put: encodeNetwork(record) });
