@@ -59,7 +59,7 @@ async function copyOut(
   target: string,
   follow: boolean,
 ): Promise<void> {
-  const link = follow ? await engine.containers.pathStatus(container, path) : undefined;
+  const link = follow ? await statusOrNothing(engine.containers, container, path) : undefined;
   const real = link?.isLink === true ? link.target : path;
   const { status, archive } = await engine.containers.getArchive(container, real);
   if (target === "-") {

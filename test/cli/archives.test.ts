@@ -105,6 +105,8 @@ kernelTest("cp names what it makes as Docker does", needs, async ({ directory, d
     [["names:/one", at("missing/x")], "is not there"],
     [["here", "there"], "CONTAINER:PATH as source or destination"],
     [["nobody:/x", at("x")], "No such container: nobody"],
+    [["-L", "nobody:/x", at("x")], "No such container: nobody"],
+    [["-L", "names:/missing", at("x")], "Could not find the file /missing in container"],
     [[at("d/f"), "nobody:/x"], "No such container: nobody"],
   ] as const) {
     const { exitCode, stderr } = await product().run(["cp", ...words]);
