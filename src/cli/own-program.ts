@@ -1,11 +1,10 @@
 /** The command line in a process of its own: it finds the engine by flags and environment, and starts it where none runs. */
 import { OrlopError } from "../base/errors.ts";
 import { chosenAddress, defaultPlaces, type Places, socketOf } from "../client/address.ts";
-import type { Address, ByteStream } from "../client/byte-stream.ts";
 import { EngineClient } from "../client/engine-client.ts";
 import type { Launch } from "../client/launch.ts";
-import { nobodyListens } from "../client/system-error.ts";
 import { connectWithBun } from "./bun-stream.ts";
+import { connectAsUser } from "./connect-as-user.ts";
 import { ownProcess } from "./own-process.ts";
 import { type GlobalFlags, runCli } from "./run-cli.ts";
 
@@ -39,23 +38,15 @@ function chosenEngine(
       second: flags.root === undefined ? "--run-dir" : "--root",
     });
   // An address that was chosen is somebody else's to start.
-  const ours = flags.runDir !== undefined || flags.root !== undefined || chosen === undefined;
+  const isDefault = flags.runDir === undefined && flags.root === undefined;
+  const ours = !isDefault || chosen === undefined;
   const address = ours || chosen === undefined ? socketOf(places.runDir) : chosen;
+  const rootsEngine = isDefault ? socketOf(defaultPlaces(process.env, 0).runDir) : undefined;
   const launch = { ...places, executor, engine: engineCommand(places), idleSeconds };
   const engine = new EngineClient({
     address,
-    connect: uid === 0 || !ours ? connectWithBun : connectAsUser,
+    connect: uid === 0 || !ours ? connectWithBun : connectAsUser(connectWithBun, rootsEngine),
     ...(uid === 0 && ours ? { launch } : {}),
   });
   return { engine, places, launch };
-}
-
-/** Only root can start an engine yet; one that somebody runs for this user is fine. */
-async function connectAsUser(address: Address): Promise<ByteStream> {
-  try {
-    return await connectWithBun(address);
-  } catch (error) {
-    if (nobodyListens(error)) throw OrlopError.of("not_root", { doing: "starting an engine" }, error);
-    throw error;
-  }
 }

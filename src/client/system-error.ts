@@ -13,7 +13,7 @@ export function nobodyListens(error: unknown): boolean {
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: "nobody listens there (no such socket)",
   ECONNREFUSED: "nobody listens there (connection refused)",
-  EACCES: "permission denied (the socket is root's: use sudo)",
+  EACCES: "permission denied (the socket is root's: use sudo, or be in the socket's group)",
 };
 
 /** Why connecting failed, in words. */
