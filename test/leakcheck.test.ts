@@ -4,14 +4,16 @@ import { describe, expect } from "bun:test";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kernelTest, type Scratch } from "./kernel/harness.ts";
 import { findLeaks, takeSnapshot } from "./leakcheck.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** What leakcheck reports after `leak`, which registers its own undoing. */
-async function noticed(scratch: Scratch, leak: () => void | Promise<void>): Promise<string> {
-  const watch = { directory: scratch.directory, folders: [join(scratch.directory, "run")] };
+async function noticed(scratch: Scratch, leak: () => void | Promise<void>, isBesideOthers?: true): Promise<string> {
+  const folders = [join(scratch.directory, "run")];
+  const watch = { directory: scratch.directory, folders, ...(isBesideOthers && { isBesideOthers }) };
   const before = takeSnapshot(watch);
   await leak();
   return findLeaks(before, watch).join("\n");
@@ -34,14 +36,17 @@ function addLink(scratch: Scratch, name: string): void {
   scratch.defer(() => void execFileSync("ip", ["link", "del", name]));
 }
 
+function mountTmpfs(scratch: Scratch, place: string): void {
+  mkdirSync(place);
+  scratch.defer(() => rmdirSync(place));
+  execFileSync("mount", ["-t", "tmpfs", "none", place]);
+  scratch.defer(() => void execFileSync("umount", [place]));
+}
+
 describe("leakcheck notices", () => {
   kernelTest("a mount", ["root"], async (scratch) => {
     const place = join(scratch.directory, "place");
-    const text = await noticed(scratch, () => {
-      mkdirSync(place);
-      execFileSync("mount", ["-t", "tmpfs", "none", place]);
-      scratch.defer(() => void execFileSync("umount", [place]));
-    });
+    const text = await noticed(scratch, () => mountTmpfs(scratch, place));
     expect(text).toBe(`mount: tmpfs on ${place}`);
   });
 
@@ -97,5 +102,22 @@ describe("leakcheck notices", () => {
       for (const digit of [1, 2, 3, 4, 5, 6]) addLink(scratch, `olvbeef000000${digit}0`);
     });
     expect(text).toContain("network link: olvbeef*0 (2×)");
+  });
+
+  kernelTest("beside other tests, what is this one's alone", ["root"], async (scratch) => {
+    const [own, others] = [join(scratch.directory, "own"), join(tmpdir(), `orlop-others-${process.pid}`)];
+    const leak = async (): Promise<void> => {
+      for (const place of [own, others]) mountTmpfs(scratch, place);
+      addLink(scratch, `orlop${process.pid % 10_000}`);
+      await stay(scratch, ["sh", "-c", "echo here; read -r _"]);
+    };
+    const kinds = (await noticed(scratch, leak, true))
+      .split("\n")
+      .map((line) => line.replace(/^(descriptor): .*/, "$1"));
+    expect([...new Set(kinds)]).toEqual([
+      `mount: tmpfs on ${own}`,
+      "process: sh -c echo here; read -r _",
+      "descriptor",
+    ]);
   });
 });

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { hasDescription } from "../api/description.ts";
-import { expectNoLeaks, takeSnapshot } from "../leakcheck.ts";
+import { expectNoLeaks, takeSnapshot, type Watch } from "../leakcheck.ts";
 
 /** What a test may need, each with how to tell and, for a person, what to do. */
 const needTable = {
@@ -124,10 +124,33 @@ export function kernelTest(
   body: (scratch: Scratch) => void | Promise<void>,
   timeoutMs = 120_000,
 ): void {
+  defineTest(name, needs, body, { timeoutMs });
+}
+
+/** As kernelTest, for one that runs while others do. It must make no group, link or rule: nobody could tell whose they are. */
+export function testBesideOthers(
+  name: string,
+  needs: readonly Need[],
+  body: (scratch: Scratch) => Promise<void>,
+  timeoutMs: number,
+): void {
+  defineTest(name, needs, body, { timeoutMs, isBesideOthers: true });
+}
+
+interface Terms extends Pick<Watch, "isBesideOthers"> {
+  readonly timeoutMs: number;
+}
+
+function defineTest(
+  name: string,
+  needs: readonly Need[],
+  body: (scratch: Scratch) => void | Promise<void>,
+  { timeoutMs, ...watch }: Terms,
+): void {
   const missing = needs.filter((need) => !needTable[need].met());
   if (missing.length === 0) {
     const limitMs = timeoutMs * slowness;
-    test(name, () => inScratch((scratch) => inTime(body(scratch), limitMs)), limitMs + undoMs);
+    test(name, () => inScratch((scratch) => inTime(body(scratch), limitMs), watch), limitMs + undoMs);
     return;
   }
   const reason = missing.map((need) => `${need} (${needTable[need].remedy})`).join(", ");
@@ -156,9 +179,13 @@ function areTried(needs: readonly Need[]): boolean {
   return missing.length === 0 || (process.env["CI"] === "true" && !missing.some((need) => notInDebian.includes(need)));
 }
 
-async function inScratch(body: (scratch: Scratch) => void | Promise<void>): Promise<void> {
+async function inScratch(
+  body: (scratch: Scratch) => void | Promise<void>,
+  terms: Pick<Watch, "isBesideOthers">,
+): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "orlop-test-"));
-  const before = takeSnapshot({ directory });
+  const watch = { directory, ...terms };
+  const before = takeSnapshot(watch);
   const undo: (() => void | Promise<void>)[] = [];
   // The first thing that went wrong is the reason; what cannot be undone afterwards only follows from it.
   let failure: { readonly error: unknown } | undefined;
@@ -171,7 +198,7 @@ async function inScratch(body: (scratch: Scratch) => void | Promise<void>): Prom
   };
   await attempt(() => body({ directory, defer: (step) => undo.push(step) }));
   for (const step of undo.reverse()) await attempt(step);
-  if (failure === undefined) await attempt(() => expectNoLeaks(before, { directory }));
+  if (failure === undefined) await attempt(() => expectNoLeaks(before, watch));
   await attempt(() => rm(directory, { recursive: true, force: true }));
   if (failure !== undefined) throw failure.error;
 }

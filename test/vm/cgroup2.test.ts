@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { kernelTest } from "../kernel/harness.ts";
+import { testBesideOthers } from "../kernel/harness.ts";
 import { makeGuestDisk } from "./guest-disk.ts";
 import { fetchGuestKernel } from "./guest-kernel.ts";
 import { runGuest } from "./run-guest.ts";
@@ -37,7 +37,7 @@ bun test --timeout=600000 --max-concurrency=1 ./test/leakcheck.test.ts ${paths} 
 bun test --timeout=600000 ./test/kernel/steps-file.test.ts -t "is cloned into its v2 group"
 `;
 
-kernelTest(
+testBesideOthers(
   "kernel tests pass on cgroup v2, in a virtual machine",
   ["root", "executor", "qemu", "busybox"],
   async ({ directory }) => {

@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { kernelTest } from "../kernel/harness.ts";
+import { testBesideOthers } from "../kernel/harness.ts";
 import { makeGuestDisk } from "./guest-disk.ts";
 import { fetchGuestKernel } from "./guest-kernel.ts";
 import { runGuest } from "./run-guest.ts";
@@ -18,7 +18,7 @@ ip link add link lo name probe type ipvlan 2>&1 | grep -q 'Unknown device type' 
 bun test --timeout=600000 ./test/network/ipvlan.test.ts
 `;
 
-kernelTest(
+testBesideOthers(
   "containers of an ipvlan network reach each other and the wire, in a virtual machine whose kernel has it",
   ["root", "executor", "product", "qemu", "busybox", "ip"],
   async ({ directory }) => {

@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { kernelTest } from "../kernel/harness.ts";
+import { testBesideOthers } from "../kernel/harness.ts";
 import { makeGuestDisk } from "./guest-disk.ts";
 import { fetchGuestKernel } from "./guest-kernel.ts";
 import { runGuest } from "./run-guest.ts";
@@ -33,7 +33,7 @@ echo Y >/proc/fs/nfsd/v4_end_grace
 bun test --timeout=600000 ./test/api/nfs-volume.test.ts
 `;
 
-kernelTest(
+testBesideOthers(
   "a container's volume lies on an NFS server, in a virtual machine that is one",
   ["root", "executor", "product", "qemu", "busybox"],
   async ({ directory }) => {

@@ -13,7 +13,7 @@ import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../chaos/random.ts";
-import { kernelTest } from "../kernel/harness.ts";
+import { testBesideOthers } from "../kernel/harness.ts";
 import { pickVictim } from "../power/kill.ts";
 import { makeGuestDisk } from "./guest-disk.ts";
 import { fetchGuestKernel } from "./guest-kernel.ts";
@@ -57,7 +57,7 @@ class CutMoment {
   }
 }
 
-kernelTest(
+testBesideOthers(
   `a power cut in mid-pull, ${cuts} times, ${kills} kills before each (seed ${seed})`,
   ["root", "product", "qemu", "busybox"],
   async ({ directory }) => {

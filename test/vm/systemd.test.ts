@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { kernelTest } from "../kernel/harness.ts";
+import { testBesideOthers } from "../kernel/harness.ts";
 import { makeGuestDisk } from "./guest-disk.ts";
 import { fetchGuestKernel } from "./guest-kernel.ts";
 import { runGuest } from "./run-guest.ts";
@@ -18,7 +18,7 @@ const modules = [
   ...["nft_reject_inet", "nf_conntrack_netlink"],
 ];
 
-kernelTest(
+testBesideOthers(
   "systemd keeps the socket, leaves containers through its restarts, and a boot brings them back",
   ["root", "product", "qemu", "busybox", "systemd", "docker"],
   async ({ directory }) => {
