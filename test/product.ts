@@ -123,6 +123,12 @@ export class Product {
     return this.#processes().find(({ pid }) => isNetd(pid))?.pid;
   }
 
+  /** netd, where an older supervisor started it: the one that runs now watches it by a descriptor more than it has for its own child. */
+  adoptedNetdPid(): number | undefined {
+    const supervisor = this.supervisorPid();
+    return this.#processes().find(({ pid, parent }) => isNetd(pid) && parent !== supervisor)?.pid;
+  }
+
   /** Everything of ours that runs. */
   pids(): number[] {
     return this.#processes().map(({ pid }) => pid);

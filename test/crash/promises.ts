@@ -53,6 +53,8 @@ export async function checkAfterwards(product: Product, told: Told, before: Snap
   }
   expect(await find(product, told)).toBeUndefined();
   await product.engine.volumes.prune({ all: ["true"] });
+  const netd = product.adoptedNetdPid();
+  if (netd !== undefined) process.kill(netd, "SIGKILL"); // the next is its supervisor's own child, as before
   product.disconnect();
   await expectNoLeaks(before, watch);
 }

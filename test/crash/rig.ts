@@ -73,7 +73,9 @@ export async function coverPoints(): Promise<ReadonlyMap<string, string>> {
 async function makeRig(): Promise<Rig> {
   const directory = mkdtempSync(join(tmpdir(), "orlop-crash-"));
   const points = new PointFile(join(directory, "points"));
-  const product = new Product(directory, { program: testOrlopPath, env: { ORLOP_POINT_FILE: points.path } });
+  // Each life waits until nothing is left. Of a start that was made ready that is when it is taken back: soon enough after a second.
+  const env = { ORLOP_POINT_FILE: points.path, ORLOP_SEEDED_FAULT: "crash.impatient" };
+  const product = new Product(directory, { program: testOrlopPath, env });
   const rootfs = makeBusyboxRoot(directory);
   // Folders that stay are made by the first container that needs them.
   for (const name of ["durable", "--rm on the host image", "with volumes", "in a network, with a port"]) {

@@ -4,6 +4,7 @@
  */
 
 import { OrlopError } from "../../base/errors.ts";
+import { seeded } from "../../base/point.ts";
 
 /** Two starts of a kind belong to one series if they are at most so far apart. */
 const GAP_MS = 5000;
@@ -50,7 +51,8 @@ export class LikelyKinds {
 
   /** How long a ready start of this kind is kept, in milliseconds. */
   keepMs(kind: string): number {
-    return Math.min(this.#follows(kind) * KEEP_MS, KEEP_MAX_MS);
+    const maxMs = seeded("crash.impatient") ? KEEP_MS : KEEP_MAX_MS;
+    return Math.min(this.#follows(kind) * KEEP_MS, maxMs);
   }
 
   #follows(kind: string): number {
