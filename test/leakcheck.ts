@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { extraOf, sandboxNaming, standingBridges } from "./leakcheck-networks.ts";
+import { patienceMs } from "./wait-until.ts";
 
 export interface Watch {
   /** The test's own directory: a process that mentions it is ours. */
@@ -103,7 +104,7 @@ export function findLeaks(before: Snapshot, watch: Watch): string[] {
 
 /** Waits until nothing is left that was not there before, and says what is when that does not happen. */
 async function waitForNoLeaks(before: Snapshot, watch: Watch, timeoutMs: number): Promise<string[]> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = Date.now() + patienceMs(timeoutMs);
   for (;;) {
     const leaks = findLeaks(before, watch);
     if (leaks.length === 0 || Date.now() > deadline) return leaks;

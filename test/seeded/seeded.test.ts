@@ -13,6 +13,8 @@ import { faults, type SeededFault } from "./faults.ts";
 const root = join(import.meta.dir, "../..");
 const chosen = process.env["ORLOP_TEST_SEEDED"] ?? "";
 const timeoutMs = 300_000;
+/** What the fault keeps from happening is waited for so long. */
+const patience = { ORLOP_TEST_PATIENCE_MS: "10000" };
 
 const isChosen = ({ kind, isSlow }: SeededFault): boolean =>
   chosen === "all" || (chosen === "" ? isSlow !== true : chosen === kind);
@@ -56,7 +58,7 @@ for (const fault of faults.filter(isChosen))
       const { exitCode, said } = await runTest(fault, withoutFault(fault.env));
       if (exitCode !== 0 || !/^ *[1-9]\d* pass$/m.test(said))
         throw new Error(`without the fault:\n${said.slice(-4000)}`);
-      const withFault = await runTest(fault, fault.env);
+      const withFault = await runTest(fault, { ...patience, ...fault.env });
       if (withFault.exitCode === 0 || !fault.notices.test(withFault.said))
         throw new Error(`with the fault (${JSON.stringify(fault.env)}):\n${withFault.said.slice(-4000)}`);
     },
