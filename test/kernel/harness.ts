@@ -88,9 +88,9 @@ const eitherOr: readonly Need[] = ["cgroup1", "cgroup2"];
 export const executorPath = process.env["ORLOP_EXECUTOR"] ?? join(import.meta.dir, "../../dist/test/orlop-executor");
 
 /** A test that did not end in time is still undone: its supervisors would disturb the next ones. */
-const undoMs = 60_000;
+export const undoMs = 60_000;
 
-async function inTime(body: void | Promise<void>, limitMs: number): Promise<void> {
+export async function inTime(body: void | Promise<void>, limitMs: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not done after ${limitMs / 1000} s`)), limitMs);
