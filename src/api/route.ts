@@ -2,6 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { Engine } from "../engine/engine.ts";
+import type { Explained } from "../engine/explain.ts";
 import type { ParseParameter } from "./query.ts";
 import type { Reply } from "./reply.ts";
 
@@ -57,6 +58,7 @@ export interface Route {
   /** Whether it reads a body: JSON, or bytes as they come. */
   readonly body: boolean | "stream";
   readonly handle: (call: Call<never, never>) => Reply | Promise<Reply>;
+  readonly explain?: (call: Call<never, never>) => Promise<Explained>;
 }
 
 interface RouteInput<Path extends string, Q extends QueryShape> {
@@ -66,6 +68,8 @@ interface RouteInput<Path extends string, Q extends QueryShape> {
   readonly query?: Q;
   readonly body?: boolean | "stream";
   readonly handle: (call: Call<PathParameters<Path>, QueryValues<Q>>) => Reply | Promise<Reply>;
+  /** What `handle` would have the executor do, from the same planner. It changes nothing. */
+  readonly explain?: (call: Call<PathParameters<Path>, QueryValues<Q>>) => Promise<Explained>;
 }
 
 export function route<const Path extends string, const Q extends QueryShape = Record<never, never>>(

@@ -29,6 +29,22 @@ test.each([
   expect(match.apiMinor).toBe(apiMinor);
 });
 
+test("behind /orlop/explained/ an operation tells what it would do, or is refused: it is never carried out", async () => {
+  const handle = (): never => {
+    throw new Error("it was carried out");
+  };
+  const explain = async () => ({ steps: [], warnings: ["said"] });
+  const known = route({ method: "POST", path: "/known/:id", operation: "Known", handle, explain });
+  const unknown = route({ method: "POST", path: "/unknown", operation: "Unknown", handle });
+  const both = new Router([known, unknown]);
+  const ask = async (target: string) => both.match("POST", target).route.handle({} as never);
+  expect(await ask("/orlop/explained/known/x?y=1")).toMatchObject({ kind: "json", value: { warnings: ["said"] } });
+  expect(await ask("/v1.41/orlop/explained/known/x")).toMatchObject({ kind: "json" });
+  expect(both.match("POST", "/orlop/explained/known/x?y=1").params).toEqual({ id: "x" });
+  expect(ask("/orlop/explained/unknown")).rejects.toThrow("POST /unknown cannot be explained");
+  expect(() => both.match("POST", "/orlop/explained/orlop/explained/nothing")).toThrow("page not found");
+});
+
 test("the query keeps its values", () => {
   expect(router.match("POST", "/things/create?name=a%20b&x=1").query.get("name")).toBe("a b");
 });

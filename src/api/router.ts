@@ -2,7 +2,8 @@
 
 import { OrlopError } from "../base/errors.ts";
 import { absence } from "./absent-operations.ts";
-import type { Method, Route } from "./route.ts";
+import { json, type Reply } from "./reply.ts";
+import type { Call, Method, Route } from "./route.ts";
 
 export const API_MAX_MINOR = 51;
 export const API_MIN_MINOR = 24;
@@ -41,6 +42,10 @@ export class Router {
     const [, version, rest = path] = /^\/v(\d{1,3}\.\d{1,3})(\/.*)$/.exec(path) ?? [];
     const apiMinor = minorOf(version);
     const given = partsOf(rest);
+    if (rest.startsWith(EXPLAINED)) {
+      const found = this.match(method, target.replace(EXPLAINED, "/"));
+      return { ...found, route: explaining(found.route, rest.slice(EXPLAINED.length - 1)) };
+    }
     for (const { route, parts } of this.#routes.get(`${method as Method} ${given.length}`) ?? []) {
       const params = paramsOf(parts, given);
       if (params !== undefined) return { route, params, query, apiMinor };
@@ -51,6 +56,17 @@ export class Router {
     }
     throw absence(method, rest) ?? OrlopError.of("page_not_found", { path: rest });
   }
+}
+
+/** Before an operation's path: it is told what the operation would do, and nothing is done. */
+const EXPLAINED = "/orlop/explained/";
+
+function explaining(route: Route, path: string): Route {
+  const handle = async (call: Call<never, never>): Promise<Reply> => {
+    if (route.explain === undefined) throw OrlopError.of("not_explained", { what: `${route.method} ${path}` });
+    return json(await route.explain(call));
+  };
+  return { ...route, handle };
 }
 
 function minorOf(version: string | undefined): number {

@@ -2,7 +2,8 @@
 
 import { OrlopError } from "../base/errors.ts";
 import { goMode } from "../engine/containers/archive-path.ts";
-import type { FileStatus } from "../engine/containers/container-files.ts";
+import type { FileStatus, PutOptions } from "../engine/containers/container-files.ts";
+import { explainSteps } from "../engine/explain.ts";
 import { formatTimeNs } from "../engine/logs/log-format.ts";
 import { flag, type ParseParameter } from "./query.ts";
 import { json } from "./reply.ts";
@@ -18,6 +19,10 @@ const path: ParseParameter<string> = (given, name) => {
 function statusHeader({ name, size, mode, mtimeNs, target }: FileStatus): Record<string, string> {
   const value = { name, size, mode: goMode(mode), mtime: formatTimeNs(mtimeNs), linkTarget: target };
   return { "X-Docker-Container-Path-Stat": Buffer.from(JSON.stringify(value)).toString("base64") };
+}
+
+function putOptionsOf(query: { readonly noOverwriteDirNonDir: boolean; readonly copyUIDGID: boolean }): PutOptions {
+  return { noOverwriteDirNonDir: query.noOverwriteDirNonDir, copyUidGid: query.copyUIDGID };
 }
 
 const kinds = { modified: 0, added: 1, deleted: 2 } as const;
@@ -42,6 +47,8 @@ export const archiveRoutes = [
       const { status, archive } = await engine.containers.get(params.id).files.get(query.path);
       return { kind: "stream", contentType: "application/x-tar", headers: statusHeader(status), chunks: archive };
     },
+    explain: async ({ params, query, engine }) =>
+      explainSteps(await engine.containers.get(params.id).files.foreseeGet(query.path)),
   }),
   route({
     method: "PUT",
@@ -50,13 +57,11 @@ export const archiveRoutes = [
     query: { path, noOverwriteDirNonDir: flag, copyUIDGID: flag },
     body: "stream",
     async handle({ params, query, engine, upload }) {
-      const { files } = engine.containers.get(params.id);
-      await files.put(query.path, upload, {
-        noOverwriteDirNonDir: query.noOverwriteDirNonDir,
-        copyUidGid: query.copyUIDGID,
-      });
+      await engine.containers.get(params.id).files.put(query.path, upload, putOptionsOf(query));
       return { kind: "text", status: 200, text: "" };
     },
+    explain: async ({ params, query, engine, upload }) =>
+      explainSteps(await engine.containers.get(params.id).files.foreseePut(query.path, upload, putOptionsOf(query))),
   }),
   route({
     method: "GET",

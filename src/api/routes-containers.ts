@@ -1,6 +1,7 @@
 /** Containers: made, listed, inspected, started, ended, removed. Translates only; `src/engine` decides. */
 
 import type { Engine } from "../engine/engine.ts";
+import { explainSteps } from "../engine/explain.ts";
 import { descendantsOf } from "../engine/images/descendants.ts";
 import type { ImageRecord } from "../engine/images/image-record.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -96,6 +97,12 @@ export const containerRoutes = [
     async handle({ params, query, engine, apiMinor }) {
       const signal = has(apiMinor, "stopSignal") ? query.signal : undefined;
       return (await engine.containers.get(params.id).stop(query.t, signal)) ? noContent() : notModified();
+    },
+    async explain({ params, query, engine }) {
+      const { pid, signal, seconds, steps } = engine.containers.get(params.id).foreseeStop(query.t, query.signal);
+      const last = seconds < 0 ? "" : `, and SIGKILL (9) ${seconds} s later if it is still there`;
+      const sent = `Its monitor sends signal ${signal} to its first process, ${pid}${last}. What follows is done once it has ended.`;
+      return explainSteps(steps, [sent, "Its networks are given back beside that, by plans that are made then."]);
     },
   }),
   route({

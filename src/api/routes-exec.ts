@@ -5,6 +5,7 @@ import { OrlopError } from "../base/errors.ts";
 import { parseDetachKeys } from "../engine/containers/detach-keys.ts";
 import type { Exec } from "../engine/execs/exec.ts";
 import { ExecClient } from "../engine/execs/exec-client.ts";
+import { explainSteps } from "../engine/explain.ts";
 import { encodeAttachFrame } from "../spec/attach-frame.ts";
 import { parseExecCreate, parseExecStart } from "../spec/engine-api-exec.ts";
 import { whole } from "./query.ts";
@@ -24,6 +25,9 @@ export const execRoutes = [
       const request = parseExecCreate(body ?? {});
       const known = has(apiMinor, "consoleSize") ? request : { ...request, ConsoleSize: [0, 0] as const };
       return json({ Id: container.execs.create(known).id }, 201);
+    },
+    async explain({ params, body, engine }) {
+      return explainSteps(engine.containers.get(params.id).execs.foresee(parseExecCreate(body ?? {})));
     },
   }),
   route({

@@ -2,7 +2,8 @@
 
 import { OrlopError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
-import { commit } from "../engine/images/commit.ts";
+import { explainSteps } from "../engine/explain.ts";
+import { commit, foreseeCommit } from "../engine/images/commit.ts";
 import { importImage } from "../engine/images/import-image.ts";
 import { loadImages } from "../engine/images/load.ts";
 import { chooseImages, saveImages } from "../engine/images/save.ts";
@@ -53,6 +54,12 @@ export const imageArchiveRoutes = [
         config: body === null || body === undefined ? undefined : parseCommitConfig(body),
       });
       return json({ Id: image.id }, 201);
+    },
+    async explain({ query, engine }) {
+      const steps = await foreseeCommit(engine.containers.get(query.container ?? ""), query.pause);
+      return explainSteps(steps, [
+        "What is read this way becomes a layer: the engine compresses it, and writes it, its configuration and its manifest to its own files.",
+      ]);
     },
   }),
   route({

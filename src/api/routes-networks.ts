@@ -1,6 +1,7 @@
 /** Networks: made, listed, inspected, removed; containers connected and disconnected. Translates only; `src/engine` decides. */
 
 import { OrlopError } from "../base/errors.ts";
+import { explainSteps } from "../engine/explain.ts";
 import type { Network } from "../engine/networks/network.ts";
 import { pruneNetworks } from "../engine/networks/network-prune.ts";
 import { isBuiltIn } from "../engine/networks/network-record.ts";
@@ -49,6 +50,12 @@ export const networkRoutes = [
       const known = has(apiMinor, "withoutIpv4") ? request : { ...request, EnableIPv4: true };
       const network = await engine.networks.create(known);
       return json({ Id: network.id, Warning: "" }, 201);
+    },
+    async explain({ body, engine }) {
+      const steps = await engine.networks.foreseeNetwork(parseNetworkCreate(body ?? {}));
+      const note =
+        "The network is only written down. This is done when the first container enters it, and undone behind the last.";
+      return explainSteps(steps, [note]);
     },
   }),
   route({

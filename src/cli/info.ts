@@ -1,6 +1,5 @@
 /** `orlop info`. */
 import { command } from "./context.ts";
-import { formatTemplate, objectFormat } from "./format-flags.ts";
 
 /** What people look for, in this order; `--format json` has everything. */
 const shown = [
@@ -24,13 +23,13 @@ const shown = [
 export const info = command({
   name: "info",
   summary: "Show what the engine knows about itself and this machine",
-  flags: { format: objectFormat },
+  flags: { format: { type: "text", short: "f", choices: ["json"], help: "json: everything, as JSON" } },
   inEngine: true,
-  examples: ["orlop info", "orlop info -f json", "orlop info -f '{{.Driver}}'"],
+  examples: ["orlop info", "orlop info -f json"],
   async run({ flags, engine, print, warn }) {
     const facts = await engine.system.info();
-    if (flags.format !== undefined) {
-      await print(flags.format === "json" ? JSON.stringify(facts) : formatTemplate(flags.format, "-f")(facts));
+    if (flags.format === "json") {
+      await print(JSON.stringify(facts));
       return 0;
     }
     for (const [title, name] of shown)

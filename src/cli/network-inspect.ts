@@ -1,6 +1,5 @@
 /** `orlop network inspect`. */
 import { command } from "./context.ts";
-import { objectFormat } from "./format-flags.ts";
 import { inspectEach } from "./inspect-each.ts";
 
 export const networkInspect = command({
@@ -8,7 +7,7 @@ export const networkInspect = command({
   summary: "Show everything about networks, as JSON",
   args: "NETWORK...",
   flags: {
-    format: objectFormat,
+    format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each network" },
     verbose: { type: "switch", short: "v", help: "Does nothing: there is nothing more to show" },
   },
   inEngine: true,

@@ -2,13 +2,12 @@
 import { EngineClient } from "../client/engine-client.ts";
 import { connectWithBun } from "./bun-stream.ts";
 import { command } from "./context.ts";
-import { formatTemplate, objectFormat } from "./format-flags.ts";
 
 export const version = command({
   name: "version",
   summary: "Show the versions of the command line and of the engine",
-  flags: { format: objectFormat },
-  examples: ["orlop version", "orlop version -f json", "orlop version -f '{{.Server.Version}}'"],
+  flags: { format: { type: "text", short: "f", choices: ["json"], help: "json: as JSON" } },
+  examples: ["orlop version", "orlop version -f json"],
   async run({ flags, engine, version, print }) {
     // A client of its own: this one launches nothing.
     const asking = new EngineClient({ address: engine.address, connect: connectWithBun });
@@ -16,10 +15,9 @@ export const version = command({
       (engineVersion) => ({ engineVersion }),
       (error: unknown) => ({ reason: error instanceof Error ? error.message : String(error) }),
     );
-    if (flags.format !== undefined) {
+    if (flags.format === "json") {
       const server = "engineVersion" in answer ? answer.engineVersion : null;
-      const both = { Client: { Version: version, Bun: Bun.version }, Server: server };
-      await print(flags.format === "json" ? JSON.stringify(both) : formatTemplate(flags.format, "-f")(both));
+      await print(JSON.stringify({ Client: { Version: version, Bun: Bun.version }, Server: server }));
       return 0;
     }
     await print(`Command line: ${version} (Bun ${Bun.version})`);

@@ -1,6 +1,5 @@
 /** `orlop volume inspect`. */
 import { command } from "./context.ts";
-import { objectFormat } from "./format-flags.ts";
 import { inspectEach } from "./inspect-each.ts";
 
 export const volumeInspect = command({
@@ -8,7 +7,7 @@ export const volumeInspect = command({
   summary: "Show everything about volumes, as JSON",
   args: "VOLUME...",
   flags: {
-    format: objectFormat,
+    format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each volume" },
   },
   inEngine: true,
   examples: ["orlop volume inspect data"],

@@ -6,6 +6,7 @@ import type { Address, ByteStream, Connect } from "./byte-stream.ts";
 import { ContainersClient } from "./containers-client.ts";
 import { EngineError } from "./engine-error.ts";
 import { ExecsClient } from "./execs-client.ts";
+import { explainingExchange } from "./explaining-exchange.ts";
 import { HttpClient } from "./http-client.ts";
 import { ImagesClient } from "./images-client.ts";
 import type { Launch } from "./launch.ts";
@@ -91,6 +92,11 @@ export class EngineClient {
   /** Asks for something whose answer says nothing more. */
   async done(call: Call): Promise<void> {
     await (await this.call(call)).bytes();
+  }
+
+  /** One whose requests are explained instead of carried out: the first of them throws its plan. Questions are asked. */
+  explaining(): EngineClient {
+    return new EngineClient({ address: this.address, exchange: explainingExchange(this.#exchange) });
   }
 
   /** Opens a connection that the next request will find ready. */

@@ -1,6 +1,7 @@
 /** What containers share: the machine, the executor, the stores. */
 
 import type { Executor } from "../kernel/executor.ts";
+import type { Step } from "../kernel/step.ts";
 import type { RecordStore } from "../store/rows.ts";
 import type { Container } from "./containers/container.ts";
 import type { ContainerRecord } from "./containers/container-record.ts";
@@ -35,6 +36,8 @@ export interface EngineParts {
   readonly networks: Networks;
   /** What earlier engines left is found or taken away by then: what is made before that could pass for it. */
   readonly reconciled: Promise<void>;
+  /** What `clearAway` does. */
+  planClearing(groupPath: string, paths: readonly string[], mounts: readonly string[]): readonly Step[];
   /** Ends what is left of a group, removes it, and then these paths. */
   /** @param mounts taken away before */
   clearAway(groupPath: string, paths: readonly string[], mounts?: readonly string[]): Promise<void>;

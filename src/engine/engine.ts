@@ -186,6 +186,7 @@ export class Engine {
             return []; // its start will say so
           }
         }),
+      planClearing: (groupPath, owned, mounts) => this.#planClearing(groupPath, owned, mounts),
       clearAway: async (groupPath, owned, mounts = []) => {
         await executor.run(this.#planClearing(groupPath, owned, mounts));
       },

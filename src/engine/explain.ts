@@ -1,4 +1,4 @@
-/** A start's plan for people: each step, who carries it out, the system calls it becomes, and its own reason. */
+/** Plans for people: each step, who carries it out, the system calls it becomes, and its own reason. */
 
 import { explainStep, sidesOf } from "../kernel/explain.ts";
 import type { Step } from "../kernel/step.ts";
@@ -15,12 +15,23 @@ export interface ExplainedStep {
   readonly calls: readonly string[];
 }
 
-export function explainStart(steps: readonly Step[], networks: ForeseenNetworks): ExplainedStep[] {
+export interface Explained {
+  readonly steps: readonly ExplainedStep[];
+  /** What no step says, in sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** A plan that begins no container. @param notes what no step says */
+export function explainSteps(steps: readonly Step[], notes: readonly string[] = []): Explained {
   const sides = sidesOf(steps);
+  return { steps: steps.map((step, index) => explained(step, sides[index] ?? "host")), warnings: notes };
+}
+
+export function explainStart(steps: readonly Step[], networks: ForeseenNetworks): ExplainedStep[] {
   return [
     ...networks.passages.rules.map(({ op, why, rules }) => ({ side: "network", op, why, calls: rules }) as const),
     ...networks.steps.map((step) => explained(step, "network")),
-    ...steps.map((step, index) => explained(step, sides[index] ?? "host")),
+    ...explainSteps(steps).steps,
   ];
 }
 

@@ -155,7 +155,7 @@ const explanations = {
     ...(s.control === "" ? ["epoll for EPOLLPRI"] : ["eventfd2(0)", `write(${quote(s.control)}, "EVENTFD FILE")`]),
   ],
   spawn: (s) => [
-    `clone3(${cloneFlagNames(s.flags)}|CLONE_PIDFD${s.group === "" ? "" : `|CLONE_INTO_CGROUP, ${quote(s.group)}`})`,
+    `clone3(${BigInt(s.flags) === 0n ? "" : `${cloneFlagNames(s.flags)}|`}CLONE_PIDFD${s.group === "" ? "" : `|CLONE_INTO_CGROUP, ${quote(s.group)}`})`,
   ],
   "id-map": (s) => [
     ...(BigInt(s.deny) === 1n ? ['write("/proc/CHILD/setgroups", "deny")'] : []),

@@ -19,6 +19,12 @@ export const engineErrors = {
     (p) => `the records in ${p.path} cannot be used: ${p.reason}`,
     (p) => (p.reason.startsWith("no space") ? "make room on that file system" : "see: orlop doctor"),
   ),
+  not_explained: row<{ what: string }>(
+    "unsupported",
+    (p) => `${p.what} cannot be explained`,
+    () =>
+      "its steps come out of what it meets on the way, or it has none: run, create, exec, cp, commit, stop and network create can be",
+  ),
   executor_lost: row<{ reason: string }>("unavailable", (p) => `the executor ended the conversation: ${p.reason}`),
   resolver_refused: row<{ owner: string; errno: string }>(
     "internal",

@@ -2,6 +2,7 @@
 
 import { rmSync } from "node:fs";
 import { newContainerId } from "../../base/id.ts";
+import type { Step } from "../../kernel/step.ts";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { Exec, type ExecHost } from "../execs/exec.ts";
@@ -45,6 +46,11 @@ export class ContainerExecs {
     this.#byId.set(exec.id, exec);
     this.#forgetOld();
     return exec;
+  }
+
+  /** What an exec would do. Nothing is made. @throws {OrlopError} container_not_running, bad_value */
+  foresee(body: ExecCreateBody): readonly Step[] {
+    return new Exec(this.#parts, this.#host, { id: newContainerId(), body }).foresee();
   }
 
   get(id: string): Exec | undefined {

@@ -18,7 +18,7 @@ import type { EngineParts } from "../engine-parts.ts";
 import { type AskedPath, archiveName, askedPath } from "./archive-path.ts";
 import { planStart, type StartPlan } from "./container-plan.ts";
 import { notStalled } from "./not-stalled.ts";
-import { explainFileError, type OpenRoot, openRoot, placeOf, type RootSource } from "./open-root.ts";
+import { explainFileError, type OpenRoot, openRoot, placeOf, planOpening, type RootSource } from "./open-root.ts";
 import { isInMount, mountPlaces } from "./seen-mounts.ts";
 
 /** The container's state at this moment, and how to keep other operations away. */
@@ -50,6 +50,8 @@ export interface PutOptions {
 
 /** How long a client that copies may send nothing while other operations wait. */
 const COPY_IDLE_MS = 5000;
+/** The limit of steps for an archive that is only explained. */
+const FORESEEN_MAX = 10_000;
 /** Limits the memory that `changes` takes: all paths are sorted, and sent in one answer. */
 const CHANGES_MAX_BYTES = 128 * 1024 * 1024;
 
@@ -74,9 +76,7 @@ export class ContainerFiles {
   async get(written: string): Promise<{ readonly status: FileStatus; readonly archive: AsyncGenerator<Uint8Array> }> {
     const asked = askedPath(written);
     const { stream, node, plan } = await this.#open(asked, "read");
-    // The resolved path, because mounts are known by their resolved paths.
-    const place = isLink(node) ? asked.path : placeOf(node) || asked.path;
-    const walk = walkStep(place, asked.follow && place === asked.path, [...partsOf(plan.root), ...mountPlaces(plan)]);
+    const walk = walkOf(asked, node, plan);
     const top = byteStringOfText(asked.name);
     const nameOf = (path: string): string => archiveName(top, path);
     this.#source().publish("archive-path");
@@ -84,6 +84,22 @@ export class ContainerFiles {
       status: statusOf(asked, node),
       archive: tarOfTree(this.#withExplainedErrors(stream.read([walk])), { nameOf }),
     };
+  }
+
+  /** What `get` does. Only looked at. @throws {OrlopError} file_not_found */
+  async foreseeGet(written: string): Promise<Step[]> {
+    const asked = askedPath(written);
+    const { stream, node, plan } = await this.#open(asked, "read");
+    stream.close();
+    return [...(await planOpening(this.#parts, this.#source(), plan, asked, "read")), walkOf(asked, node, plan)];
+  }
+
+  /** What `export` does. */
+  async foreseeExport(): Promise<Step[]> {
+    const { record } = this.#source();
+    const plan = planStart(record.id, record, this.#parts);
+    const opening = await planOpening(this.#parts, this.#source(), plan, askedPath("/"), "read");
+    return [...opening, walkStep("/", true, partsOf(plan.root))];
   }
 
   /** The whole root as an archive, without mounts. */
@@ -114,24 +130,12 @@ export class ContainerFiles {
   }
 
   async #put(written: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
-    const asked = { ...askedPath(written), follow: true, isDirectory: false };
-    const { stream, node, plan } = await this.#open(asked, "write");
+    const asked = askedDirectory(written);
+    const opened = await this.#open(asked, "write");
+    const { stream, node, plan } = opened;
     try {
-      if ((node.mode & S_IFMT) !== S_IFDIR) throw OrlopError.of("not_a_directory", { path: written });
-      if (this.#source().record.body.HostConfig.ReadonlyRootfs && !isInMount(placeOf(node), plan))
-        throw OrlopError.of("read_only_root", {});
-      const { uid, gid } = plan.spec.process.user;
-      const isNamed = this.#source().record.body.User !== "";
-      const owner = options.copyUidGid && isNamed ? { uid, gid } : undefined;
-      const planner = new CopyPlanner((step) => stream.plan.add(step), { strict: options.noOverwriteDirNonDir, owner });
-      const reader = new TarReader(planner);
-      planner.begin(asked.path);
-      for await (const piece of decompress(archive)) {
-        reader.write(piece);
-        await stream.plan.flush();
-      }
-      reader.end();
-      planner.end();
+      const planner = this.#planCopy(written, opened, options, (step) => stream.plan.add(step));
+      await feed(planner, asked.path, archive, () => stream.plan.flush());
       await stream.plan.end();
       this.#source().publish("extract-to-dir");
     } catch (error) {
@@ -140,6 +144,30 @@ export class ContainerFiles {
         throw OrlopError.of("read_only_volume", {}, error);
       throw explainFileError(error, this.#source().record, written);
     }
+  }
+
+  /** What `put` does with this archive. Only looked at. @throws {OrlopError} as `put` */
+  async foreseePut(written: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<Step[]> {
+    const asked = askedDirectory(written);
+    const opened = await this.#open(asked, "read");
+    opened.stream.close();
+    const steps = await planOpening(this.#parts, this.#source(), opened.plan, asked, "write");
+    const planner = this.#planCopy(written, opened, options, (step) => {
+      if (steps.push(step) > FORESEEN_MAX)
+        throw OrlopError.of("not_explained", { what: `more than ${FORESEEN_MAX} steps` });
+    });
+    await feed(planner, asked.path, archive, async () => undefined);
+    return steps;
+  }
+
+  /** @throws {OrlopError} not_a_directory, read_only_root */
+  #planCopy(written: string, { node, plan }: OpenRoot, options: PutOptions, emit: (step: Step) => void): CopyPlanner {
+    if ((node.mode & S_IFMT) !== S_IFDIR) throw OrlopError.of("not_a_directory", { path: written });
+    const { body } = this.#source().record;
+    if (body.HostConfig.ReadonlyRootfs && !isInMount(placeOf(node), plan)) throw OrlopError.of("read_only_root", {});
+    const { uid, gid } = plan.spec.process.user;
+    const owner = options.copyUidGid && body.User !== "" ? { uid, gid } : undefined;
+    return new CopyPlanner(emit, { strict: options.noOverwriteDirNonDir, owner });
   }
 
   /** Everything that differs from the image, sorted by path. @throws {OrlopError} changes_in_memory, changes_too_many */
@@ -177,12 +205,23 @@ export class ContainerFiles {
     return layersOf(plan.root).map((layer) => ({ layer, batches: this.#changed(layer, plan, content) }));
   }
 
+  /** What reading `changedLayers` does, content too: a plan for each. */
+  foreseeChanges(): Step[] {
+    const { record } = this.#source();
+    const plan = planStart(record.id, record, this.#parts);
+    if (plan.root.inMemory) throw OrlopError.of("changes_in_memory", { name: record.name });
+    return [...plan.root.prepare, ...layersOf(plan.root).flatMap((layer) => this.#planChanged(layer, true))];
+  }
+
+  #planChanged(layer: RootLayer, content: boolean): Step[] {
+    return planComparison(layer, `${this.#parts.places.runDir}/below`, content);
+  }
+
   async *#changed(layer: RootLayer, plan: StartPlan, content: boolean): AsyncGenerator<readonly TreeRecord[]> {
     await this.#parts.executor.run(plan.root.prepare); // a container that never ran has no upper directory yet
     const stream = new TreeStream(await this.#parts.executor.connectTask());
     const filter = new ChangeFilter({ mountPoints: layer.place === "" ? standardMountPoints : new Set() });
-    const steps = planComparison(layer, `${this.#parts.places.runDir}/below`, content);
-    for await (const records of this.#withExplainedErrors(stream.read(steps)))
+    for await (const records of this.#withExplainedErrors(stream.read(this.#planChanged(layer, content))))
       yield records.flatMap((record) => filter.take(record));
   }
 
@@ -208,6 +247,34 @@ const standardMountPoints: ReadonlySet<string> = new Set([
   "etc/hostname",
   "etc/resolv.conf",
 ]);
+
+/** Where an archive is put: a directory, whatever the path looks like. */
+function askedDirectory(written: string): AskedPath {
+  return { ...askedPath(written), follow: true, isDirectory: false };
+}
+
+/** An archive's entries, each made a step as it comes. @param flush after each piece */
+async function feed(
+  planner: CopyPlanner,
+  directory: string,
+  archive: AsyncIterable<Uint8Array>,
+  flush: () => Promise<void>,
+): Promise<void> {
+  const reader = new TarReader(planner);
+  planner.begin(directory);
+  for await (const piece of decompress(archive)) {
+    reader.write(piece);
+    await flush();
+  }
+  reader.end();
+  planner.end();
+}
+
+function walkOf(asked: AskedPath, node: TreeNode, plan: StartPlan): Step {
+  // The resolved path, because mounts are known by their resolved paths.
+  const place = isLink(node) ? asked.path : placeOf(node) || asked.path;
+  return walkStep(place, asked.follow && place === asked.path, [...partsOf(plan.root), ...mountPlaces(plan)]);
+}
 
 function walkStep(path: string, follow: boolean, enter: readonly string[]): Step {
   const why = "what the path names, and everything in it";

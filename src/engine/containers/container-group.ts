@@ -26,7 +26,7 @@ export class ContainerGroup {
   /** Freezes all of the cgroup, or leaves it thawed. @throws {OrlopError} pause_failed */
   async freeze(): Promise<void> {
     try {
-      await this.#parts.executor.run(planFreeze(this.#parts.machine.cgroups, this.path));
+      await this.#parts.executor.run(this.foresee().freeze);
     } catch (error) {
       await this.thaw().catch(() => undefined); // fails too if the program has ended, because the cgroup is gone
       if (error instanceof OrlopError) throw error;
@@ -35,7 +35,13 @@ export class ContainerGroup {
   }
 
   async thaw(): Promise<void> {
-    await this.#parts.executor.run(planThaw(this.#parts.machine.cgroups, this.path));
+    await this.#parts.executor.run(this.foresee().thaw);
+  }
+
+  /** What `freeze` and `thaw` do. */
+  foresee(): { readonly freeze: Step[]; readonly thaw: Step[] } {
+    const { cgroups } = this.#parts.machine;
+    return { freeze: planFreeze(cgroups, this.path), thaw: planThaw(cgroups, this.path) };
   }
 
   /** Changes all limits, or none. @throws {OrlopError} update_failed, limit_unsupported, executor_lost */

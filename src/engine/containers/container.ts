@@ -11,6 +11,7 @@ import { type ContainerPlaces, volumePath } from "../places.ts";
 import type { AttachRequest } from "./attach-session.ts";
 import { ContainerExecs } from "./container-execs.ts";
 import { ContainerFiles } from "./container-files.ts";
+import type { ContainerGroup } from "./container-group.ts";
 import { ContainerHealth } from "./container-health.ts";
 import { ContainerIo, type OpenedAttachment } from "./container-io.ts";
 import type { StartPlan } from "./container-plan.ts";
@@ -28,13 +29,14 @@ import { PreparedStart } from "./life/prepared-start.ts";
 import { ContainerRemoval } from "./life/removal.ts";
 import { ContainerRun } from "./life/run.ts";
 import { ContainerStart } from "./life/start.ts";
-import { ContainerStop } from "./life/stop.ts";
+import { ContainerStop, type ForeseenStop } from "./life/stop.ts";
 import type { ReadyStart } from "./ready-start.ts";
 import type { WaitCondition } from "./waiters.ts";
 
 export class Container {
   readonly #life: ContainerLife;
   readonly #io: ContainerIo;
+  readonly #cleanup: ContainerCleanup;
   readonly #removal: ContainerRemoval;
   readonly #run: ContainerRun;
   readonly #start: ContainerStart;
@@ -79,6 +81,7 @@ export class Container {
       isAwaited: life.queue.isAwaited,
     }));
     const cleanup = new ContainerCleanup(life, this.#io);
+    this.#cleanup = cleanup;
     this.#run = new ContainerRun(life, this.#io, this.health, cleanup);
     const prepared = new PreparedStart(life, plan, ready);
     const startParts = { io: this.#io, execs: this.execs, health: this.health, run: this.#run, cleanup };
@@ -241,6 +244,16 @@ export class Container {
   /** Freezes all of its processes. @throws {OrlopError} container_…, pause_failed */
   pause(): Promise<void> {
     return this.#pause.pause();
+  }
+
+  /** What a pause and its end do. */
+  foreseePause(): ReturnType<ContainerGroup["foresee"]> {
+    return this.#life.group.foresee();
+  }
+
+  /** What `stop` does. Nothing is done. @throws {OrlopError} bad_value, container_not_running */
+  foreseeStop(seconds?: number, signal?: string): ForeseenStop {
+    return { ...this.#stop.foresee(seconds, signal), steps: this.#cleanup.foresee() };
   }
 
   /** @throws {OrlopError} container_not_paused */

@@ -45,15 +45,8 @@ export async function openRoot(
   const { pid } = container.run;
   const plan = planStart(container.id, container, parts);
   const stream = new TreeStream(await parts.executor.connectTask());
-  const look: Step = {
-    op: "tree-stat",
-    path: asked.path,
-    follow: asked.follow ? 1 : 0,
-    why: "what the path names",
-  };
   try {
-    const root = isRunning ? joinSteps(pid) : await stoppedSteps(parts, container, plan, access);
-    const [record] = await stream.ask([...root, look]);
+    const [record] = await stream.ask(await planOpening(parts, source, plan, asked, access));
     if (isRunning) await checkIsSameProcess(parts, source);
     if (record?.kind !== "entry") throw OrlopError.of("executor_lost", { reason: "no answer to tree-stat" });
     if (isInKernels(placeOf(record.node), plan))
@@ -67,6 +60,19 @@ export async function openRoot(
       throw ended(container, error);
     throw explainFileError(error, container, asked.path);
   }
+}
+
+/** Steps that open the root, and look at a path. */
+export async function planOpening(
+  parts: EngineParts,
+  { record: container, isRunning }: RootSource,
+  plan: StartPlan,
+  asked: AskedPath,
+  access: Access,
+): Promise<Step[]> {
+  const root = isRunning ? joinSteps(container.run.pid) : await stoppedSteps(parts, container, plan, access);
+  const follow = asked.follow ? 1 : 0;
+  return [...root, { op: "tree-stat", path: asked.path, follow, why: "what the path names" }];
 }
 
 async function stoppedSteps(

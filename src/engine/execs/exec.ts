@@ -6,6 +6,7 @@ import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
 import { point } from "../../base/point.ts";
 import { SIGKILL } from "../../kernel/signals.ts";
+import type { Step } from "../../kernel/step.ts";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
 import type { SessionEnd } from "../containers/attach-session.ts";
 import { type ContainerAction, publishContainerEvent } from "../containers/container-events.ts";
@@ -93,6 +94,11 @@ export class Exec {
   /** Never rejects. */
   get ended(): Promise<void> {
     return this.#ended.promise;
+  }
+
+  /** What its start would do, with a client. Nothing is made. @throws {OrlopError} container_not_running, bad_value */
+  foresee(): readonly Step[] {
+    return this.#plan(false).steps;
   }
 
   establish(): void {

@@ -2,6 +2,7 @@
 
 import { storeLayer } from "../../images/layer-blob.ts";
 import type { Lease } from "../../images/leases.ts";
+import type { Step } from "../../kernel/step.ts";
 import type { Digest } from "../../spec/digest.ts";
 import { applyChanges } from "../../spec/image-change.ts";
 import type { ContainerDefaults, Descriptor, ImageConfig } from "../../spec/oci-image.ts";
@@ -68,6 +69,15 @@ export async function commit(images: Images, container: Container, request: Comm
   if (request.name !== undefined) images.tell("tag", record.id, imageRef, record.labels);
   container.files.noteCommit({ comment: request.comment, imageID: record.id, imageRef });
   return record;
+}
+
+/** What the executor does for a commit: files are read; the image is made of them in the engine's own files. */
+export async function foreseeCommit(container: Container, pause: boolean): Promise<readonly Step[]> {
+  const isPaused = pause && container.status === "running";
+  const hasImage = container.record.image !== undefined;
+  const read = hasImage ? container.files.foreseeChanges() : await container.files.foreseeExport();
+  const { freeze, thaw } = container.foreseePause();
+  return isPaused ? [...freeze, ...read, ...thaw] : read;
 }
 
 /** undefined where nothing was changed. */

@@ -133,6 +133,27 @@ export class NetworkStore {
 
   /** @throws {OrlopError} what is wrong with the request: nothing is made then */
   async create(body: NetworkCreateBody): Promise<Network> {
+    const around = await this.#lookAround(body);
+    // From here to where it is added nothing waits: another request may ask for the same name or subnet at the same time.
+    const record = this.#settle(body, around);
+    const network = this.#add(record);
+    try {
+      await this.#parts.store.apply({ put: encodeNetwork(record) });
+      point("network.create.recorded");
+    } catch (error) {
+      this.#byId.delete(record.id);
+      throw error;
+    }
+    return network;
+  }
+
+  /** What `create` would make, which is nowhere. @throws {OrlopError} as `create` */
+  async foresee(body: NetworkCreateBody): Promise<Network> {
+    const around = await this.#lookAround(body);
+    return new Network(this.#settle(body, around));
+  }
+
+  async #lookAround(body: NetworkCreateBody): Promise<NetworkSurroundings> {
     if (isBuiltIn(body.Name)) throw OrlopError.of("network_name_built_in", { name: body.Name });
     if (!isName(body.Name) && !/^[a-zA-Z0-9]$/.test(body.Name))
       throw OrlopError.of("bad_value", {
@@ -141,8 +162,10 @@ export class NetworkStore {
         expected: "a-z A-Z 0-9 _ . -, beginning with a letter or digit",
       });
     await this.default();
-    const surroundings = await this.#surroundings();
-    // From here to where it is added nothing waits: another request may ask for the same name or subnet at the same time.
+    return this.#surroundings();
+  }
+
+  #settle(body: NetworkCreateBody, surroundings: NetworkSurroundings): NetworkRecord {
     if ([...this.#byId.values()].some(({ name }) => name === body.Name))
       throw OrlopError.of("network_name_in_use", { name: body.Name });
     const record = settleNetwork(body, surroundings);
@@ -154,15 +177,7 @@ export class NetworkStore {
     if (rival !== undefined)
       throw OrlopError.of("link_in_use", { name: record.linkName, network: `network ${rival.name}` });
     checkParent(record, [...this.#byId.values()]);
-    const network = this.#add(record);
-    try {
-      await this.#parts.store.apply({ put: encodeNetwork(record) });
-      point("network.create.recorded");
-    } catch (error) {
-      this.#byId.delete(record.id);
-      throw error;
-    }
-    return network;
+    return record;
   }
 
   /** Nobody is in it any more. */

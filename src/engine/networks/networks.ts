@@ -116,6 +116,12 @@ export class Networks {
     return network;
   }
 
+  /** What is done for such a network when the first container enters it. Nothing is made. @throws {OrlopError} as `create` */
+  async foreseeNetwork(body: NetworkCreateBody): Promise<readonly Step[]> {
+    const network = await this.#store.foresee(body);
+    return network.record.driver === "bridge" ? this.#host.planMissingBridge(network) : [];
+  }
+
   /** @throws {OrlopError} network_built_in, network_in_use */
   async remove(network: Network): Promise<void> {
     if (isBuiltIn(network.name)) throw OrlopError.of("network_built_in", { name: network.name });

@@ -1,6 +1,7 @@
 /** What has to be cleared away behind a container: after each run, and when the container itself is removed. */
 
 import { point } from "../../../base/point.ts";
+import type { Step } from "../../../kernel/step.ts";
 import type { EngineParts } from "../../engine-parts.ts";
 import type { ContainerIo } from "../container-io.ts";
 import { groupPathOfRecord, type RunRecord } from "../container-record.ts";
@@ -68,6 +69,18 @@ export class ContainerCleanup {
     point("container.remove.recorded");
   }
 
+  /** What is cleared away behind a run: its cgroup, and the folders of a `--rm` container. */
+  foresee(): readonly Step[] {
+    const { parts, places, record, isTransient } = this.#life;
+    return parts.planClearing(groupPathOfRecord(record), isTransient ? places.owned : [], this.#ownMounts());
+  }
+
+  /** Mounts that belong to one run. */
+  #ownMounts(): string[] {
+    const { body, places } = this.#life;
+    return body.HostConfig.IpcMode === "shareable" ? [places.shm] : [];
+  }
+
   /** Begins to clear away the last run: its networks, its cgroup, and `paths`. */
   cleanUp(paths: readonly string[] = []): void {
     const life = this.#life;
@@ -122,14 +135,13 @@ export class ContainerCleanup {
   }
 
   async #clearAway(paths: readonly string[], clear = this.#life.parts.clearAway): Promise<void> {
-    const { parts, places, body, record, monitorClosed, volumes, container, isTransient, releaseMonitor } = this.#life;
+    const { parts, record, monitorClosed, volumes, container, isTransient, releaseMonitor } = this.#life;
     // Begun before anything is awaited: a start that wants the same ports or addresses must see that they are being released.
     const detached = parts.networks.detach(container);
     detached.catch(() => undefined); // awaited below
     if (!isTransient) releaseMonitor();
     await monitorClosed;
-    const shared = body.HostConfig.IpcMode === "shareable" ? [places.shm] : [];
-    await Promise.all([detached, clear(groupPathOfRecord(record), paths, shared)]);
+    await Promise.all([detached, clear(groupPathOfRecord(record), paths, this.#ownMounts())]);
     await volumes.release();
   }
 }

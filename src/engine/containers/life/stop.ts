@@ -4,11 +4,22 @@ import { OrlopError } from "../../../base/errors.ts";
 import { settlesWithin } from "../../../base/in-time.ts";
 import { point } from "../../../base/point.ts";
 import { parseSignal, SIGKILL } from "../../../kernel/signals.ts";
+import type { Step } from "../../../kernel/step.ts";
 import { groupPathOfRecord } from "../container-record.ts";
 import { stopSignalOf } from "../container-spec.ts";
 import { explainUnkillable } from "../unkillable.ts";
 import type { ContainerLife } from "./container-life.ts";
 import type { ContainerPause } from "./pause.ts";
+
+export interface ForeseenStop {
+  /** Of its first process, which gets the signal from its monitor. */
+  readonly pid: number;
+  readonly signal: number;
+  /** Until SIGKILL; -1: never. */
+  readonly seconds: number;
+  /** What is cleared away once it has ended. */
+  readonly steps: readonly Step[];
+}
 
 /** Docker's default. */
 const STOP_SECONDS = 10;
@@ -50,6 +61,18 @@ export class ContainerStop {
     return true;
   }
 
+  /** As `Container.foreseeStop`: what is not said by steps, as the monitor does it. */
+  foresee(seconds?: number, signal?: string): Omit<ForeseenStop, "steps"> {
+    const life = this.#life;
+    if (!life.mustAct("stop")) throw OrlopError.of("container_not_running", life);
+    const number = signal === undefined ? stopSignalOf(life.body) : parseSignal(signal);
+    return { pid: life.run.pid, signal: number, seconds: this.#secondsOf(seconds) };
+  }
+
+  #secondsOf(seconds: number | undefined): number {
+    return seconds ?? this.#life.body.StopTimeout ?? STOP_SECONDS;
+  }
+
   /** As `Container.shutDown`. */
   shutDown(): Promise<boolean> {
     const life = this.#life;
@@ -63,7 +86,7 @@ export class ContainerStop {
 
   async #stopNow(operation: string, signal: number, seconds?: number): Promise<void> {
     const life = this.#life;
-    const timeout = seconds ?? life.body.StopTimeout ?? STOP_SECONDS;
+    const timeout = this.#secondsOf(seconds);
     const ended = this.#signal(signal, true).then(() => life.ended);
     if (timeout < 0) await ended;
     else if (!(await settlesWithin(ended, timeout * 1000))) await this.killAndWait(operation);
