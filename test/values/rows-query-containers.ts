@@ -230,16 +230,20 @@ export const containerQueries: Readonly<Record<string, QueryRow>> = {
     "gone",
     "there",
   )("force"),
-  "ContainerDelete link": {
-    ...acts(
-      ["0", "false", ""],
-      (link, stage) =>
-        withContainers(stage, { "q-linked": { Cmd: ["true"] } }, async () => {
-          await asked(stage, "DELETE", `/containers/q-linked?link=${link}`);
-          return isThere(stage, "q-linked");
-        }),
-      "gone",
-    ),
-    bad: { method: "DELETE", target: `/containers/${NEIGHBOUR}?link=VALUE`, values: ["1", "true"], status: 501 },
-  },
+  "ContainerDelete link": flagRow(
+    (query, stage) => {
+      const linker = { Cmd: ["true"], HostConfig: { NetworkMode: "bridge", Links: ["q-target:q-alias"] } };
+      return withContainers(stage, { "q-target": { Cmd: ["true"] }, "q-linker": linker }, async () => {
+        await asked(stage, "DELETE", `/containers/q-linker/q-alias?${query}`);
+        const { HostConfig } = await asked<{ HostConfig: { Links: string[] | null } }>(
+          stage,
+          "GET",
+          "/containers/q-linker/json",
+        );
+        return `${await isThere(stage, "q-target")}, ${HostConfig.Links?.length ?? 0} links`;
+      });
+    },
+    "there, 0 links",
+    "gone, 1 links",
+  )("link"),
 };
