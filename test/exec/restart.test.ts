@@ -191,7 +191,12 @@ async function stopMachine(beforeBoot?: () => void): Promise<void> {
   product.disconnect();
   // As a power cut leaves it: nothing runs, and the next boot has another id.
   const killAll = () => {
-    for (const pid of product.pids()) process.kill(pid, "SIGKILL");
+    for (const pid of product.pids())
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // it ended with the one before it
+      }
     return product.pids().length === 0;
   };
   await waitUntil(killAll, waitMs, "nothing of it runs");
