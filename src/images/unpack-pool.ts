@@ -6,6 +6,7 @@
  */
 import { availableParallelism } from "node:os";
 import { OrlopError } from "../base/errors.ts";
+import { preferMainThread } from "../kernel/thread-priority.ts";
 import { startWorker } from "../platform/worker.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { ArrivingBlob } from "./arriving-blob.ts";
@@ -70,6 +71,7 @@ export class UnpackPool {
   #jobs = 0;
   #writtenBytes = 0;
   #writing = false;
+  #isEngineFirst = false;
   #lingering: NodeJS.Timeout | undefined;
 
   constructor(options: UnpackPoolOptions) {
@@ -109,6 +111,7 @@ export class UnpackPool {
     // no wait where there need be none: the next job is to see that this one has a thread
     const thread = chosen instanceof Promise ? await chosen : chosen;
     signal?.throwIfAborted();
+    if (thread.worker !== undefined) this.#putEngineFirst();
     const isComing = "watch" in blob;
     const outcome = Promise.withResolvers<UnpackedLayer>();
     const stop = (): void => thread.send({ kind: "abort", job });
@@ -173,11 +176,18 @@ export class UnpackPool {
     return thread;
   }
 
+  /** Its own thread answers requests meanwhile: it waits behind no layer. */
+  #putEngineFirst(): void {
+    this.#isEngineFirst = true;
+    preferMainThread(true);
+  }
+
   #written(bytes: number): void {
     this.#writtenBytes += bytes;
     const { writeBack } = this.#options;
     if (this.#writing || this.#writtenBytes < betweenWritebacks || writeBack === undefined) return;
     this.#writtenBytes = 0;
+    if (this.#isEngineFirst) this.#putEngineFirst(); // of threads that came meanwhile, too
     this.#writing = true;
     // what goes wrong here goes wrong at the layer's end too, and is told there
     const over = (): void => {
@@ -200,6 +210,8 @@ export class UnpackPool {
   #endThreads(): void {
     if (this.#running > 0 || this.#expecting > 0) return;
     this.#writtenBytes = 0;
+    if (this.#isEngineFirst) preferMainThread(false);
+    this.#isEngineFirst = false;
     clearTimeout(this.#lingering);
     this.#lingering = setTimeout(() => {
       if (this.#running === 0 && this.#expecting === 0)

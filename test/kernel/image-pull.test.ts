@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { OrlopError } from "../../src/base/errors.ts";
@@ -22,15 +23,20 @@ const needs = ["root", "executor"] as const;
 const sizes = { "a thread of its own": 1 << 30, "the engine's thread": 1000 } as const;
 type Place = keyof typeof sizes;
 
-/** How many threads of this process run a worker. */
-function workers(): number {
-  return readdirSync("/proc/self/task").filter((thread) => {
+/** The threads of this process that run a worker. */
+function workerThreads(): number[] {
+  const isWorker = (thread: string): boolean => {
     try {
       return readFileSync(`/proc/self/task/${thread}/comm`, "utf8") === "Worker\n";
     } catch {
       return false; // it has ended
     }
-  }).length;
+  };
+  return readdirSync("/proc/self/task").filter(isWorker).map(Number);
+}
+
+function workers(): number {
+  return workerThreads().length;
 }
 
 /** A tar of these files. */
@@ -178,6 +184,31 @@ kernelTest("a layer is unpacked while its blob comes", [...needs], async (scratc
   expect(readFileSync(join(layers.pathOf(digest), "a"), "utf8")).toBe("first");
   expect(readFileSync(join(layers.pathOf(digest), "b")).equals(randomBytes(6_000_000, 1))).toBe(true);
 });
+
+kernelTest(
+  "while layers are unpacked, the thread that answers requests comes before all others",
+  [...needs],
+  async (scratch) => {
+    const { registry, pull, expected } = await setUp(scratch);
+    const tar = tarOf(scratch, { data: randomBytes(6_000_000, 1) });
+    const {
+      layers: [digest = "" as Digest],
+    } = registry.addImage("1", [tar]);
+    const nice = () => ({ main: getPriority(process.pid), workers: workerThreads().map((tid) => getPriority(tid)) });
+    expect(nice().main).toBe(0);
+    registry.script(new RegExp(`^GET .*/blobs/${digest}$`), async (_request, response) => {
+      response.writeHead(200, { "content-length": tar.length });
+      response.write(tar.subarray(0, 3_000_000));
+      await waitUntil(() => nice().main < 0, 5000, "it comes first");
+      expect(new Set(nice().workers)).toEqual(new Set([0]));
+      response.end(tar.subarray(3_000_000));
+      return true;
+    });
+    await pull("1");
+    expected[Symbol.dispose]();
+    expect(nice().main).toBe(0);
+  },
+);
 
 kernelTest(
   "layers are asked for while the configuration comes, and a wrong one ends them",
