@@ -1,10 +1,10 @@
-/** What Docker's API has and Orlop has not: said by name, where an unknown path is a page that is not found. */
+/** Operations of Docker's API that Orlop does not have. They are refused by name, while an unknown path is "page not found". */
 
 import { OrlopError } from "../base/errors.ts";
 
 const swarmPaths = /^\/(swarm|nodes|services|tasks|secrets|configs)(\/|$)/;
 
-/** The error for an operation that is not here; undefined: Docker has none of this path either. */
+/** The error for an operation that Orlop lacks; undefined: Docker has no such operation either. */
 export function absence(method: string, path: string): OrlopError | undefined {
   if (method === "POST" && (path === "/swarm/init" || path === "/swarm/join"))
     return missing("swarm mode", "containers run on this machine alone");

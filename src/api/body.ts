@@ -1,15 +1,15 @@
-/** Request bodies: read whole, bounded, and only of the type that the route takes. */
+/** Reads JSON request bodies, within limits. */
 
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { OrlopError } from "../base/errors.ts";
 
-/** posture.md, rule 9. */
+/** Limits the memory that a request can take. */
 const JSON_MAX_BYTES = 4 * 1024 * 1024;
-/** As Go's parser, and so Docker, has it. */
+/** The limit of Go's parser, and therefore Docker's. */
 const NESTING_MAX = 10_000;
 
-/** Nobody is there for an answer, and nothing is wrong on our side. */
+/** The client has closed its connection: there is nobody to answer, and nothing to log. */
 export class ClientLeft extends Error {
   override readonly message = "the client left in the middle of its request";
 }
@@ -17,7 +17,7 @@ export class ClientLeft extends Error {
 /**
  * The request's JSON; undefined for an empty body.
  *
- * @param upgrade the connection of a request that asks to take it over: its body is still in there
+ * @param upgrade the connection of an upgrade request, from which its body is read
  * @throws {OrlopError} bad_json, body_too_large, bad_value
  */
 export async function readJson(request: IncomingMessage, upgrade?: Socket): Promise<unknown> {
@@ -42,23 +42,23 @@ export function parseJson(bytes: Uint8Array, contentType: string | undefined): u
   }
 }
 
-/** Whatever looks at a value goes down into it: too deep, and the stack overflows there. */
+/** Checked before parsing, because recursion over a deeply nested value overflows the stack. */
 function isNestedDeeper(json: Uint8Array, most: number): boolean {
   if (json.length <= most) return false;
   let depth = 0;
-  let isText = false;
+  let isString = false;
   for (let i = 0; i < json.length; i++) {
     const byte = json[i];
-    if (byte === 0x22) isText = !isText;
-    else if (isText && byte === 0x5c)
-      i++; // what is escaped ends no text
-    else if (!isText && (byte === 0x5b || byte === 0x7b) && ++depth > most) return true;
-    else if (!isText && (byte === 0x5d || byte === 0x7d)) depth--;
+    if (byte === 0x22) isString = !isString;
+    else if (isString && byte === 0x5c)
+      i++; // an escaped quote does not end the string
+    else if (!isString && (byte === 0x5b || byte === 0x7b) && ++depth > most) return true;
+    else if (!isString && (byte === 0x5d || byte === 0x7d)) depth--;
   }
   return false;
 }
 
-/** Some clients (dockerode) send a body with an attach: it is none of the container's input. */
+/** Discards the body of an upgrade request: some clients (dockerode) send one with an attach, and it is not input for the container. */
 export async function dropBody(request: IncomingMessage, upgrade: Socket): Promise<void> {
   await takeBytes(upgrade, lengthOf(request, JSON_MAX_BYTES));
 }
@@ -84,7 +84,7 @@ function readBytes(request: IncomingMessage, limitBytes: number): Promise<Uint8A
   });
 }
 
-/** What the request says of its body's size: an upgrade cannot come in chunks. */
+/** The length of an upgrade request's body, which cannot be chunked. */
 function lengthOf({ headers }: IncomingMessage, limitBytes: number): number {
   if (headers["transfer-encoding"] !== undefined)
     throw OrlopError.of("bad_value", {
@@ -97,7 +97,7 @@ function lengthOf({ headers }: IncomingMessage, limitBytes: number): number {
   return length;
 }
 
-/** The first bytes of a connection; what comes behind them stays in it. */
+/** Reads exactly `length` bytes from a connection. */
 async function takeBytes(socket: Socket, length: number): Promise<Uint8Array> {
   let bytes = Buffer.alloc(0);
   while (bytes.length < length) {

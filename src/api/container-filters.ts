@@ -1,4 +1,4 @@
-/** `ps --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
+/** `ps --filter`. Values of one key are alternatives, except for labels, which must all match; all keys must match. */
 
 import { OrlopError } from "../base/errors.ts";
 import { Pattern } from "../base/pattern.ts";
@@ -12,7 +12,7 @@ import type { Filters } from "./query.ts";
 
 export interface ListQuery {
   readonly all: boolean;
-  /** The newest so many, running or not. */
+  /** How many of the newest, running or not. */
   readonly limit: number | undefined;
   readonly filters: Filters;
 }
@@ -39,9 +39,9 @@ const statuses = ["created", "restarting", "running", "removing", "paused", "exi
 const healths = ["starting", "healthy", "unhealthy", "none"];
 
 export interface FilterSurroundings {
-  /** Those that there are, for containers that were given one by its id. */
+  /** The existing networks, for containers whose network was given by id. */
   readonly networks: readonly NamedNetwork[];
-  /** By the name or id of an image that is there: it, and those that were made from it. */
+  /** The ids of an image (given by name or id) and of the images that were made from it. */
   readonly families: ReadonlyMap<string, ReadonlySet<Digest>>;
   readonly ports: (container: Container) => readonly SummaryPort[];
 }
@@ -66,7 +66,7 @@ export function filterContainers(
   const names = filters["name"]?.map(namePattern);
   const before = filters["before"]?.map((reference) => containers.indexOf(find(reference)));
   const since = filters["since"]?.map((reference) => containers.indexOf(find(reference)));
-  // A status or exit code that was asked for, or a limit, means stopped ones too.
+  // A filter by status or exit code, or a limit, includes stopped containers.
   const hasLimit = limit !== undefined && limit > 0;
   const running = !all && !hasLimit && filters["status"] === undefined && filters["exited"] === undefined;
   const found = containers.filter(
@@ -80,7 +80,7 @@ export function filterContainers(
       holds(before, (other) => at > other) &&
       holds(since, (other) => at < other) &&
       holds(filters["health"], (health) => health === (container.health.current?.status ?? "none")) &&
-      // Of swarm no container is anything.
+      // No container is a swarm task.
       holds(filters["is-task"], isFalse) &&
       holds(filters["isolation"], (isolation) => isolation === (container.body.HostConfig.Isolation || "default")) &&
       holds(filters["network"], (network) => isIn(container, network, networks)) &&
@@ -112,7 +112,7 @@ function hasExitedWith({ status, run }: Container, code: number): boolean {
   return status === "exited" && run.exitCode === code;
 }
 
-/** Of the image that the name means now, or of one made from it: an older one of this name is another. */
+/** The image that the name means now, or one made from it. A container of an older image of this name does not match. */
 function isOf({ body, record }: Container, image: string, family: ReadonlySet<Digest> | undefined): boolean {
   if (family === undefined) return isHostImage(image) && isHostImage(body.Image);
   return record.image !== undefined && family.has(record.image.id);
@@ -123,7 +123,7 @@ export interface NamedNetwork {
   readonly name: string;
 }
 
-/** By the network's name, or the beginning of its id; or as it was named at create or connect. */
+/** By a network's name or id prefix, or by what it was called at create or connect. */
 function isIn({ body, endpoints }: Container, wanted: string, networks: readonly NamedNetwork[]): boolean {
   const mode = networkModeOf(body);
   const own =
@@ -146,7 +146,7 @@ function hasMount({ record }: Container, text: string): boolean {
   );
 }
 
-/** Of those that `ps` shows: a published one by the machine's port, any by the container's. Both filters are one to Docker. */
+/** `publish` and `expose`, which Docker treats alike: matches a published port's host port, or any port's container port. */
 function hasPort(ports: readonly SummaryPort[], { expose, publish }: Filters): boolean {
   if (expose === undefined && publish === undefined) return true;
   const isAmong = (ranges: readonly string[] | undefined, port: number | undefined, type: string): boolean =>

@@ -21,7 +21,7 @@ function time(ns: string): string {
   return ns === "0" ? NEVER : formatTimeNs(BigInt(ns));
 }
 
-/** What other parts of the engine say of the container. */
+/** Facts about the container from other parts of the engine. */
 export interface Surroundings {
   readonly networkSettings: unknown;
   readonly size?: ContainerSize | undefined;
@@ -40,7 +40,7 @@ export function inspection(container: Container, machine: Machine, around: Surro
     Args: args,
     State: {
       Status: status,
-      Running: container.isRunning || status === "restarting", // Docker's word for it
+      Running: container.isRunning || status === "restarting", // as in Docker
       Paused: status === "paused",
       Restarting: status === "restarting",
       OOMKilled: run.oomKilled,
@@ -114,12 +114,12 @@ export function summary(
   };
 }
 
-/** Docker leaves sizes out unless they are asked for. */
+/** Sizes are left out unless the client asks for them, as in Docker. */
 function sizeFields(size: ContainerSize | undefined): object {
   return size === undefined ? {} : { SizeRw: size.changesBytes, SizeRootFs: size.rootBytes };
 }
 
-/** Docker leaves it out where nobody asked for health checks. */
+/** Left out for a container without a health check, as in Docker. */
 function healthField({ health: { current } }: Container): object {
   if (current === undefined) return {};
   const time = (ms: number) => new Date(ms).toISOString();
@@ -142,7 +142,7 @@ function execIdsOf({ execs }: Container): string[] | null {
   return ids.length === 0 ? null : ids;
 }
 
-/** For people: "Up 5 minutes", "Exited (0) 2 hours ago". */
+/** "Up 5 minutes", "Exited (0) 2 hours ago". */
 function statusText({ status, run, health }: Container, nowMs: number): string {
   const since = (ns: string) => formatAge(nowMs - Number(BigInt(ns) / 1_000_000n));
   if (status === "running") return `Up ${since(run.startedNs)}${healthText(health.current)}`;
@@ -156,7 +156,7 @@ function commandOf({ body }: Container): string[] {
   return [...(body.Entrypoint ?? []), ...(body.Cmd ?? [])];
 }
 
-/** As Docker shows a command's words. */
+/** A command as one text, quoted as Docker does. */
 function quoted(word: string, at: number): string {
   return at > 0 && word.includes(" ") ? `'${word}'` : word;
 }
@@ -167,13 +167,13 @@ function volumesOf({ body, record }: Container): Record<string, object> | null {
   return Object.keys(volumes).length === 0 ? null : volumes;
 }
 
-/** The request's and the image's; Docker leaves them out where there are none. */
+/** The ports of the request and of the image; left out if there are none, as in Docker. */
 function exposedPortsOf({ body, record }: Container): object {
   const ports = { ...asSet(record.image?.config.ExposedPorts ?? []), ...body.ExposedPorts };
   return { ExposedPorts: Object.keys(ports).length === 0 ? undefined : ports };
 }
 
-/** Go's way to write a set. */
+/** A set as Go encodes it: an object with empty values. */
 function asSet(names: readonly string[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, {}]));
 }

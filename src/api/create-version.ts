@@ -1,4 +1,4 @@
-/** A create body as clients of older versions mean it: what their version did not know is not looked at. Pure. */
+/** A create body of a client of an older API version: fields that its version did not have are ignored. Pure. */
 
 import { OrlopError } from "../base/errors.ts";
 import { networkModeOf, settingsOf } from "../engine/networks/network-mode.ts";
@@ -12,7 +12,7 @@ interface OfVersion {
   readonly warnings: readonly string[];
 }
 
-/** @throws {OrlopError} bad_value: what the version has no way to say */
+/** @throws {OrlopError} bad_value for a value that the version does not allow */
 export function createOfVersion(given: ContainerCreateBody, apiMinor: number): OfVersion {
   const { Healthcheck } = given;
   const timed = has(apiMinor, "startInterval") || Healthcheck === undefined;
@@ -74,7 +74,7 @@ function endpointOfVersion(settings: EndpointSettings, apiMinor: number): Endpoi
   };
 }
 
-/** Of the container-wide address, which an endpoint's replaces. @throws {OrlopError} bad_value: both, and not the same */
+/** The container-wide MAC address, which that of an endpoint replaces. @throws {OrlopError} bad_value: both are given, and differ */
 function macWarnings(body: ContainerCreateBody): string[] {
   const { MacAddress } = body;
   if (MacAddress === "") return [];

@@ -1,12 +1,12 @@
-/** A connection inside this process: the near side is the stream that a route takes over, the far side its client's. */
+/** A connection inside this process: one end is the stream that a route takes over, the other end its client's. */
 
 import { Duplex } from "node:stream";
 
-/** The client's side, as it would be of a socket. */
+/** The client's end. */
 export interface FarSide {
-  /** The next bytes in order; undefined once the near side has ended. */
+  /** The next bytes; undefined once the route has ended its side. */
   read(): Promise<Uint8Array | undefined>;
-  /** Resolves when the near side can take more. */
+  /** Resolves when the route can take more. */
   write(bytes: Uint8Array): Promise<void>;
   endWrite(): void;
   close(): void;
@@ -14,7 +14,7 @@ export interface FarSide {
 }
 
 export class DirectConnection extends Duplex {
-  /** What was written on the near side and is not read yet; `taken` lets its writer go on. */
+  /** Written by the route and not read yet. `taken` lets the writer continue. */
   readonly #written: { readonly bytes: Uint8Array; readonly taken: () => void }[] = [];
   #ended = false;
   #wakeReader: (() => void) | undefined;

@@ -1,4 +1,4 @@
-/** Replies to whoever asks from inside this process: what `server.ts` would write to a connection, as values. */
+/** Replies to requests from inside this process: as values, where `server.ts` writes to a connection. */
 
 import { log } from "../base/log.ts";
 import { DirectConnection, type FarSide } from "./direct-connection.ts";
@@ -21,7 +21,7 @@ export interface DirectAnswer {
   readonly connection?: FarSide;
 }
 
-/** @param signal  aborted when whoever asked is gone: then what is under way is given up */
+/** @param signal aborted when the caller is gone: work for this request is given up */
 export function answerWith(reply: Reply, signal: AbortSignal): DirectAnswer {
   switch (reply.kind) {
     case "json":
@@ -30,7 +30,7 @@ export function answerWith(reply: Reply, signal: AbortSignal): DirectAnswer {
       return { status: reply.status, headers: namesOf(reply.headers), body: reply.text };
     case "later": {
       const body = reply.value.then((value) => JSON.stringify(value));
-      body.catch(() => undefined); // told to who reads it; somebody who was left out is no reason to end the engine
+      body.catch(() => undefined); // reported to whoever reads the body; if nobody does, the rejection must not end the engine
       return { status: 200, headers: new Map(), body };
     }
     case "stream":

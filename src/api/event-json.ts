@@ -2,7 +2,7 @@
 
 import { attributesOf, type EngineEvent } from "../engine/events/events.ts";
 
-/** Content type → what stands before and behind each event's JSON (RFC 7464 for json-seq). */
+/** By content type: the text before and after each event's JSON (RFC 7464 for json-seq). */
 const formats = {
   "application/json": ["", "\n"],
   "application/x-ndjson": ["", "\n"],
@@ -12,7 +12,7 @@ const formats = {
 
 export type EventFormat = keyof typeof formats;
 
-/** The first of the types that the client accepts and we have; Docker's usual one when none is named. */
+/** The first supported type of the client's Accept header; application/json by default. */
 export function chooseEventFormat(accept: string): EventFormat {
   const wanted = accept.split(",").map((part) => (part.split(";")[0] ?? "").trim().toLowerCase());
   return (wanted.find((type) => Object.hasOwn(formats, type)) as EventFormat | undefined) ?? "application/json";
@@ -28,7 +28,7 @@ export function encodeEvent(event: EngineEvent, format: EventFormat): Uint8Array
 function eventJson(event: EngineEvent): string {
   const { type, action, id, timeNs } = event;
   const attributes = attributesOf(event);
-  // Clients of before 1.22 read these, and Docker still sends them.
+  // For clients before API 1.22; Docker still sends these fields too.
   const old =
     type === "container" || type === "image"
       ? { status: action, id, ...(attributes["image"] === undefined ? {} : { from: attributes["image"] }) }
@@ -41,6 +41,6 @@ function eventJson(event: EngineEvent): string {
     scope: "local",
     time: Number(timeNs / 1_000_000_000n),
   });
-  // As text: a JSON number of ours could not hold it exactly.
+  // Written as text, because a JavaScript number cannot hold it exactly.
   return `${text.slice(0, -1)},"timeNano":${timeNs}}`;
 }

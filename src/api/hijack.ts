@@ -1,4 +1,4 @@
-/** A connection taken over from HTTP: what follows the head is a byte stream both ways, each way ended on its own. */
+/** Takes a connection over from HTTP: after the response head it is a byte stream in both directions, with half-close. */
 
 import type { Socket } from "node:net";
 import { log } from "../base/log.ts";
@@ -8,10 +8,10 @@ import { WebSocketStream } from "./websocket-stream.ts";
 
 type Hijack = Extract<Reply, { kind: "hijack" }>;
 
-/** @param status "101 UPGRADED" for a client that asked for it, "200 OK" for an older one that just goes on */
+/** @param status "101 UPGRADED" for a client that sent an Upgrade header, "200 OK" for an older one that did not */
 export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADED" | "200 OK"): Promise<void> {
   takeOver(socket);
-  // One write with the first that the route says, which has a protocol of its own: it uncorks.
+  // A route with a protocol of its own uncorks with its first message: head and message are one write.
   if (reply.protocol !== undefined) socket.cork();
   const upgrade = status === "101 UPGRADED" ? `Connection: Upgrade\r\nUpgrade: ${reply.protocol ?? "tcp"}\r\n` : "";
   socket.write(`HTTP/1.1 ${status}\r\nContent-Type: ${reply.contentType}\r\n${upgrade}\r\n`);
@@ -23,7 +23,7 @@ export async function hijack(socket: Socket, reply: Hijack, status: "101 UPGRADE
   }
 }
 
-/** As `hijack`, with a WebSocket's handshake and frames around the bytes. */
+/** As `hijack`, with a WebSocket handshake and WebSocket frames. */
 export async function hijackWebSocket(socket: Socket, reply: Hijack, accept: string, framed: boolean): Promise<void> {
   takeOver(socket);
   socket.write(
@@ -38,41 +38,41 @@ export async function hijackWebSocket(socket: Socket, reply: Hijack, accept: str
   }
 }
 
-/** The HTTP parser would read on, and end the connection with the client's half of it. */
+/** Detaches the HTTP parser, which would go on reading, and close the connection when the client half-closes. */
 export function takeOver(socket: Socket): void {
   for (const event of ["data", "end", "drain", "timeout"]) socket.removeAllListeners(event);
   socket.pause();
   closeWithClient(socket);
 }
 
-/** How soon it is noticed that a client has left that had ended its half before. */
-const LOOK_MS = 1000;
+/** How often connections are checked for clients that have closed. */
+const CHECK_MS = 1000;
 
 /**
- * When the client has left, the connection is closed on our side, too. A stream does not say that of one who has sent its last
- * before, and may stay for the answer; nor while nobody reads what it sends (before a start, or because the program does not).
+ * Destroys the connection when the client has closed it. The stream emits no event for that after a half-close of the client, nor while
+ * its input is not read (before a start, or because the program does not read): then the socket is polled.
  */
 function closeWithClient(socket: Socket): void {
-  const look = (): void => {
+  const check = (): void => {
     if (hasHungUp(socket)) socket.destroy();
   };
   let timer: ReturnType<typeof setInterval> | undefined;
   const begin = (): void => {
-    timer ??= setInterval(look, LOOK_MS).unref();
+    timer ??= setInterval(check, CHECK_MS).unref();
   };
-  const rest = (): void => {
+  const end = (): void => {
     clearInterval(timer);
     timer = undefined;
   };
   const resumed = (): void => {
-    if (!socket.readableEnded) rest();
+    if (!socket.readableEnded) end();
   };
-  socket.on("pause", begin).on("end", begin).on("resume", resumed).once("close", rest);
+  socket.on("pause", begin).on("end", begin).on("resume", resumed).once("close", end);
   begin();
-  look();
+  check();
 }
 
-/** An upgrade that leads nowhere: the answer in full, as node:http has let go of the connection. */
+/** Answers an upgrade request with an error. The response is written by hand, because node:http has detached from the connection. */
 export function refuseUpgrade(socket: Socket, reply: Exclude<Reply, Hijack>): void {
   const [status, body] = reply.kind === "json" ? [reply.status, JSON.stringify(reply.value)] : [400, "{}"];
   socket.end(

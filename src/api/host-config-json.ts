@@ -1,11 +1,11 @@
-/** HostConfig as `inspect` shows it: what was asked for, with Docker's defaults where nothing was. */
+/** HostConfig for `inspect`: the request's, with Docker's defaults. */
 
 import type { Container } from "../engine/containers/container.ts";
 import { shownPathsOf } from "../engine/containers/spec-security.ts";
 import { logSettingsOf } from "../engine/logs/log-settings.ts";
 import type { Machine } from "../engine/machine.ts";
 
-/** Lists that Docker shows as null when they are empty, as Go writes a list that nobody made. */
+/** Lists that Docker shows as null when they are empty (Go's nil slices). */
 const nullLists = [
   "Binds",
   "VolumesFrom",
@@ -29,10 +29,10 @@ const nullLists = [
   "Ulimits",
 ] as const;
 
-/** What Docker leaves out when it says nothing. */
+/** Fields that Docker leaves out when they are empty. */
 const leftOut = ["Rootfs", "Mounts", "Sysctls", "Annotations", "Tmpfs", "StorageOpt"] as const;
 
-/** Fields that Docker shows and nobody here can set: limits of Windows, and what the kernel has given up. */
+/** Fields that Docker shows and that cannot be set here: limits of Windows, and those that the kernel no longer has. */
 const fixed = {
   Cgroup: "",
   CpuRealtimePeriod: 0,
@@ -68,7 +68,7 @@ export function hostConfigJson({ body }: Container, machine: Machine): Readonly<
   };
 }
 
-/** With the limits that hold when none were asked for: unlike Docker's there are some. */
+/** Includes the default log limits, which Orlop has, unlike Docker. */
 function logConfigJson(asked: Container["body"]["HostConfig"]["LogConfig"]): unknown {
   const { driver, maxFiles, maxSizeBytes } = logSettingsOf(asked);
   if (driver === "none") return { Type: driver, Config: {} };

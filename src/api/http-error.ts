@@ -19,7 +19,7 @@ const statusOf: Readonly<Record<ErrorKind, number>> = {
 export function errorReply(error: unknown): Reply {
   if (error instanceof OrlopError) return json({ message: error.message }, statusOf[error.kind]);
   if (error instanceof ClientLeft) return json({ message: error.message }, statusOf.invalid);
-  // A fault of ours: the client gets its message, the journal where it happened.
+  // A fault in Orlop: the client gets the message, the log gets the stack trace.
   log("error", "a request failed", error);
   return json({ message: error instanceof Error ? error.message : String(error) }, 500);
 }

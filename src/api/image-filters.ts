@@ -1,4 +1,4 @@
-/** `images --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
+/** `images --filter`. Values of one key are alternatives, except for labels, which must all match; all keys must match. */
 
 import { OrlopError } from "../base/errors.ts";
 import { Pattern } from "../base/pattern.ts";
@@ -9,10 +9,10 @@ import { familiarName, familiarReference, parseReference } from "../spec/referen
 import { hasLabel } from "./prune-filters.ts";
 import type { Filters } from "./query.ts";
 
-/** Of the names those that the filter lets through. */
+/** The names that the filter lets through. */
 export type FoundImage = ImageRow;
 
-/** Newest first, by the time that their configuration has. */
+/** Newest first, by the creation time in their configuration. */
 export function filterImages(table: ImageTable, filters: Filters): FoundImage[] {
   const patterns = filters["reference"]?.map(globPattern);
   const before = limitOf(table, filters["before"], Math.min);
@@ -39,7 +39,7 @@ export function filterImages(table: ImageTable, filters: Filters): FoundImage[] 
     .sort((a, b) => createdMsOf(b.image) - createdMsOf(a.image));
 }
 
-/** Whether the built-in image `host` is among them: it has a name, no labels, and no age. */
+/** Whether the built-in image `host` matches: it has a name, but no labels and no creation time. */
 export function showsHost(filters: Filters): boolean {
   const { reference, label, before, since, until } = filters;
   if (label !== undefined || before !== undefined || since !== undefined || until !== undefined) return false;

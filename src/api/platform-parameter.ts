@@ -1,4 +1,4 @@
-/** The parameter `platform`: as text, or as the JSON that the API has for it. */
+/** The parameter `platform`: as text ("linux/arm64"), or as the API's JSON object. */
 
 import { OrlopError } from "../base/errors.ts";
 import { type Platform, parsePlatform } from "../spec/platform.ts";
@@ -20,7 +20,7 @@ export function platformOf(given: string): Platform {
   }
 }
 
-/** undefined: none was asked for, or the client's version does not have it here. @throws {OrlopError} bad_value */
+/** undefined if there is none, or if the client's API version does not have it for this operation. @throws {OrlopError} bad_value */
 export function platformSince(change: ChangeName, apiMinor: number, given: string | undefined): Platform | undefined {
   return given === undefined || !has(apiMinor, change) ? undefined : platformOf(given);
 }

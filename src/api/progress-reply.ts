@@ -1,17 +1,17 @@
-/** Answers that tell how something goes on: JSON messages, one in a line, errors among them (moby jsonmessage). */
+/** Replies that report progress: JSON messages, one per line, including errors (moby jsonmessage). */
 
 import type { Reply } from "./reply.ts";
 
 export type ProgressMessage = Readonly<Record<string, unknown>>;
 
-/** Work that tells of itself. What it says waits in memory for the client: a few hundred bytes a message, sent at most often. */
+/** Work that reports progress. Messages are queued in memory for the client: a few hundred bytes each, and rate-limited. */
 type Work = (send: (message: ProgressMessage) => void) => Promise<void>;
 
 const encoder = new TextEncoder();
 
 /**
- * Starts the work, and answers once it has said something: what fails before that is an error's HTTP status, what fails
- * later a message, as Docker has it.
+ * Starts the work, and replies with its first message: a failure before that becomes an HTTP status, a later one a message, as in
+ * Docker.
  */
 export async function progressReply(work: Work): Promise<Reply> {
   const queue: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** `prune`'s filters, alike for every kind of object: how old it must be, and which labels it has or has not. */
+/** The filters of `prune`, the same for every kind of object: `until`, `label` and `label!`. */
 
 import { OrlopError } from "../base/errors.ts";
 import { parseTime } from "../base/point-in-time.ts";
@@ -10,7 +10,7 @@ export const pruneFilterKeys = ["until", "label", "label!"] as const;
 export const pruneFilters = filters(...pruneFilterKeys);
 
 export interface PruneChoice {
-  /** Only what was made before; undefined: everything. */
+  /** Only objects created before; undefined: all. */
   readonly untilMs: number | undefined;
   hasLabels(labels: Readonly<Record<string, string>>): boolean;
 }

@@ -1,4 +1,4 @@
-/** A pull's steps as the messages that Docker's clients show: one JSON object in a line. */
+/** The progress of a pull as Docker's messages: one JSON object per line. */
 
 import type { Pulled, PullStep } from "../engine/images/pull-images.ts";
 import { shortId } from "../engine/images/short-id.ts";
@@ -6,7 +6,7 @@ import type { Digest } from "../spec/digest.ts";
 import { familiarName, familiarReference, type Reference } from "../spec/reference.ts";
 import type { ProgressMessage } from "./progress-reply.ts";
 
-/** Between two messages about one layer's bytes. */
+/** The least time between two progress messages about one layer. */
 const everyMs = 100;
 
 export class PullMessages {
@@ -28,7 +28,7 @@ export class PullMessages {
       return;
     }
     const { digest, size } = step.layer;
-    // A layer can be in an image twice; it is told of once.
+    // A layer that an image has twice is reported once.
     if (this.#finished.has(digest)) return;
     if (step.kind === "downloading") this.#progress("Downloading", digest, step.doneBytes, size);
     else if (step.kind === "extracting") this.#progress("Extracting", digest, step.doneBytes, size);
@@ -58,7 +58,7 @@ export class PullMessages {
   }
 }
 
-/** What a pull of every tag ends with. */
+/** The last message of a pull of all tags. */
 export function allTagsEnd(reference: Reference, anyNew: boolean): ProgressMessage {
   const what = anyNew ? "Downloaded newer image" : "Image is up to date";
   return { status: `Status: ${what} for ${familiarName(reference)}` };

@@ -1,11 +1,11 @@
-/** A push's steps as the messages that Docker's clients show. */
+/** The progress of a push as Docker's messages. */
 
 import type { PushStep } from "../engine/images/push-images.ts";
 import { shortId } from "../engine/images/short-id.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { ProgressMessage } from "./progress-reply.ts";
 
-/** Between two messages about one layer's bytes. */
+/** The least time between two progress messages about one layer. */
 const everyMs = 100;
 
 export class PushMessages {

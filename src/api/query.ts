@@ -1,8 +1,8 @@
-/** Values of query strings, as Docker reads them. */
+/** Parsers for query parameters, with Docker's rules. */
 
 import { OrlopError } from "../base/errors.ts";
 
-/** One parameter's meaning. `text` is undefined when it was not given; `all` has it each time that it was. */
+/** Parses one parameter. `text` is undefined when it is absent; `all` has every occurrence. */
 export type ParseParameter<T> = (text: string | undefined, name: string, all?: readonly string[]) => T;
 
 /** "", "0", "no", "false" and "none" are false, anything else is true (moby httputils.BoolValue). */
@@ -11,7 +11,7 @@ export const flag: ParseParameter<boolean> = (text) =>
 
 export const text: ParseParameter<string | undefined> = (given) => (given === "" ? undefined : given);
 
-/** As often as it is given. */
+/** Every occurrence. */
 export const textList: ParseParameter<readonly string[]> = (_text, _name, all = []) => all.filter((one) => one !== "");
 
 /** A whole number; undefined when not given. */
@@ -22,7 +22,7 @@ export const whole: ParseParameter<number | undefined> = (given, name) => {
   return Number(given);
 };
 
-/** Only a value that says nothing is accepted. */
+/** For an unsupported parameter: only a value without effect is accepted. */
 export const refused: ParseParameter<undefined> = (given, name) => {
   if (flag(given, name)) throw OrlopError.of("unknown_field", { field: `the parameter ${name}` });
   return undefined;

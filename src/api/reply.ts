@@ -1,11 +1,11 @@
-/** What a route answers, as a value: the server alone writes to connections. */
+/** A route's reply, as a value: only the server writes to connections. */
 
 import type { Duplex } from "node:stream";
 
 export type Reply =
   | { readonly kind: "json"; readonly status: number; readonly value: unknown; readonly headers?: Headers }
   | { readonly kind: "text"; readonly status: number; readonly text: string; readonly headers?: Headers }
-  /** The headers are sent at once: they tell the client that it is being waited. */
+  /** The headers are sent at once, which tells the client that the wait has begun. */
   | { readonly kind: "later"; readonly value: Promise<unknown> }
   | {
       readonly kind: "stream";
@@ -17,12 +17,12 @@ export type Reply =
   | {
       readonly kind: "hijack";
       readonly contentType: string;
-      /** What the connection becomes, as its `Upgrade` header says; "tcp" without it. Such a connection comes corked. */
+      /** The protocol for the `Upgrade` header; "tcp" by default. A connection with a protocol is corked when `take` gets it. */
       readonly protocol?: string;
       readonly take: (client: Duplex) => Promise<void>;
       /** Instead of `take`, where no connection came of it: gives up what was made ready for one. */
       readonly drop?: () => void;
-      /** Over a WebSocket. framed: what `take` writes is framed by stream, which a WebSocket's client does not expect. */
+      /** Set for a WebSocket. framed: `take` writes attach frames, which must be unwrapped for the WebSocket's client. */
       readonly webSocket?: { readonly framed: boolean };
     };
 
@@ -36,7 +36,7 @@ export function noContent(): Reply {
   return { kind: "text", status: 204, text: "" };
 }
 
-/** It is so already (start of a running container, stop of a stopped one). */
+/** The object is in that state already (start of a running container, stop of a stopped one). */
 export function notModified(): Reply {
   return { kind: "text", status: 304, text: "" };
 }

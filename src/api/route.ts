@@ -1,4 +1,4 @@
-/** One row of the table of routes: method, path, Docker's operation name, what its parameters mean, what it does. */
+/** One row of the table of routes: method, path, Docker's operation name, parsers of its parameters, handler. */
 
 import type { Duplex } from "node:stream";
 import type { Engine } from "../engine/engine.ts";
@@ -24,7 +24,7 @@ type PartParameters<Path extends string> = Path extends `${string}:${infer Name}
 type QueryShape = Readonly<Record<string, ParseParameter<unknown>>>;
 type QueryValues<Q extends QueryShape> = { readonly [K in keyof Q]: Q[K] extends ParseParameter<infer T> ? T : never };
 
-/** Resolves when the command has ended, or its client is gone. */
+/** Runs a command for a launcher. Resolves when the command has ended, or its client is gone. */
 export type RunCommand = (client: Duplex) => Promise<void>;
 
 export interface Call<Params, Query> {
@@ -33,19 +33,19 @@ export interface Call<Params, Query> {
   /** The JSON of the body; undefined where the route takes none. */
   readonly body: unknown;
   readonly engine: Engine;
-  /** X-Registry-Auth, as it came. */
+  /** The X-Registry-Auth header, not decoded. */
   readonly registryAuth: string | undefined;
-  /** The body of a route that takes a stream, at the route's pace. */
+  /** The body of a route that takes a stream, with back-pressure. */
   readonly upload: AsyncIterable<Uint8Array>;
-  /** Aborted when the client leaves. */
+  /** Aborted when the client closes the connection. */
   readonly signal: AbortSignal;
-  /** What kinds of answer the client takes: its Accept header, "" without one. */
+  /** The Accept header; "" without one. */
   readonly accept: string;
-  /** Runs a command of Orlop's for the client of this connection; undefined where nobody does. */
+  /** Runs an `orlop` command for the client of this connection; undefined if this server does not support that. */
   readonly runCommand: RunCommand | undefined;
-  /** What the client wants the connection to become: its Upgrade header. */
+  /** The Upgrade header. */
   readonly protocol: string | undefined;
-  /** The minor version that the client speaks: 51 for v1.51. */
+  /** The client's API version, its minor part: 51 for v1.51. */
   readonly apiMinor: number;
 }
 
@@ -55,7 +55,7 @@ export interface Route {
   /** The operation in Docker's API description. */
   readonly operation: string;
   readonly query: QueryShape;
-  /** Whether it reads a body: JSON, or bytes as they come. */
+  /** Whether the route reads a body: true for JSON, "stream" for raw bytes. */
   readonly body: boolean | "stream";
   readonly handle: (call: Call<never, never>) => Reply | Promise<Reply>;
   readonly explain?: (call: Call<never, never>) => Promise<Explained>;

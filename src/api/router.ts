@@ -16,9 +16,9 @@ export interface Match {
 }
 
 export class Router {
-  /** By method and number of parts, so that few are compared. */
+  /** By method and number of path segments, so that few routes are compared. */
   readonly #routes = new Map<string, { readonly route: Route; readonly parts: readonly string[] }[]>();
-  /** Those with a name that may have slashes in it. */
+  /** Routes with a parameter that may contain slashes. */
   readonly #open: { readonly route: Route; readonly pattern: RegExp; readonly name: string }[] = [];
 
   constructor(routes: readonly Route[]) {
@@ -34,7 +34,7 @@ export class Router {
     }
   }
 
-  /** @throws {OrlopError} page_not_found, api_version_old, api_version_new; feature_missing, no_swarm: of Docker's operations those that are not here */
+  /** @throws {OrlopError} page_not_found, api_version_old, api_version_new; feature_missing, no_swarm: an operation of Docker's that Orlop lacks */
   match(method: string, target: string): Match {
     const mark = target.indexOf("?");
     const path = mark < 0 ? target : target.slice(0, mark);

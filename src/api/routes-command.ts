@@ -1,9 +1,9 @@
-/** `orlop`'s own commands, run here for the launcher that people call (native/launcher/). */
+/** Runs `orlop` commands in the engine, for the launcher (native/launcher/). */
 
 import { OrlopError } from "../base/errors.ts";
 import { route } from "./route.ts";
 
-/** What the launcher asks the connection to become. */
+/** The launcher's Upgrade header. */
 const commandProtocol = "orlop-command";
 
 export const commandRoutes = [

@@ -1,4 +1,4 @@
-/** Containers: made, listed, inspected, started, ended, removed. Translates only; `src/engine` decides. */
+/** Routes of containers: create, list, inspect, start, stop, remove … */
 
 import type { Engine } from "../engine/engine.ts";
 import { explainSteps } from "../engine/explain.ts";
@@ -215,7 +215,7 @@ async function families(names: readonly string[], { images }: Engine): Promise<F
   return found;
 }
 
-/** dockerode sends what belongs into the query in the body too; what says the same twice is said once. */
+/** dockerode sends some query parameters in the body too: a field that repeats the query is ignored. */
 function withoutQuery(
   body: unknown,
   query: { readonly name: string | undefined; readonly platform: string | undefined },

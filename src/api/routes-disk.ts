@@ -1,4 +1,4 @@
-/** How much of the disk is taken (`system df`), and whether what lies there is still what it was (`system check`). */
+/** Disk usage (`system df`), and verification of stored images (`system check`). */
 
 import { OrlopError } from "../base/errors.ts";
 import { usageOfContainers, usageOfImages } from "../engine/disk-usage.ts";
@@ -17,7 +17,7 @@ import { volumeJson } from "./volume-json.ts";
 
 const kinds = ["container", "image", "volume", "build-cache"];
 
-/** May be given more than once. */
+/** Can be given more than once. */
 const kindsAsked: ParseParameter<readonly string[] | undefined> = (_given, _name, all = []) => {
   const asked = all.flatMap((one) => one.split(",")).filter((kind) => kind !== "");
   if (asked.length === 0) return undefined;
@@ -31,7 +31,7 @@ async function imagesPart(engine: Engine, apiMinor: number): Promise<object> {
   const { images, layerBytes, blobBytes } = await usageOfImages(engine.images);
   return {
     LayersSize: layerBytes,
-    // Orlop's own: the blobs as they came lie beside the unpacked layers
+    // Orlop's own field: compressed blobs are kept beside the unpacked layers.
     BlobsSize: blobBytes,
     Images: images.map((usage) => imageSummary({ ...usage, apiMinor })),
   };
@@ -85,7 +85,7 @@ export const diskRoutes = [
       return json(Object.assign({}, ...parts, cache, builder));
     },
   }),
-  // Nothing is built here, so nothing is kept of it: the last question of `docker system prune`.
+  // There is no builder, and so no build cache; `docker system prune` asks for this last.
   route({
     method: "POST",
     path: "/build/prune",

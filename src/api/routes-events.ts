@@ -1,4 +1,4 @@
-/** What happens in the engine, as a stream. */
+/** The route of events. */
 
 import { OrlopError } from "../base/errors.ts";
 import { eventFilterKeys, matchEvent } from "../engine/events/event-filter.ts";

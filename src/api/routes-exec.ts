@@ -1,4 +1,4 @@
-/** Execs: made, started, resized, inspected. */
+/** Routes of execs: create, start, resize, inspect. */
 
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
@@ -69,9 +69,9 @@ export const execRoutes = [
 ];
 
 /**
- * The answer's head is gone by now: why it did not start is told where its output would be, as Docker does.
+ * Reports a failed start after the response head was sent: the message takes the place of the output, as in Docker.
  *
- * @param isRaw the client takes what comes without frames, whether there is a terminal or not
+ * @param isRaw the client expects no attach frames
  */
 async function startAttached(exec: Exec, client: Duplex, isRaw: boolean): Promise<void> {
   const joining = new ExecClient(client, isRaw !== exec.body.Tty);

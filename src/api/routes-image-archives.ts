@@ -1,4 +1,4 @@
-/** Images made here, and images as archives: commit, import, save, load. */
+/** Routes of commit, import, save and load. */
 
 import { OrlopError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -16,7 +16,7 @@ import { flag, type ParseParameter, text, textList } from "./query.ts";
 import { json, type Reply } from "./reply.ts";
 import { route } from "./route.ts";
 
-/** True unless it is said otherwise. */
+/** Default: true. */
 const flagOrTrue: ParseParameter<boolean> = (given, name, all) =>
   given === undefined || given === "" || flag(given, name, all);
 
@@ -115,7 +115,7 @@ interface ImportQuery {
   readonly platform: string | undefined;
 }
 
-/** `POST /images/create?fromSrc=`: "-" and the archive in the body, or where it lies. */
+/** `POST /images/create?fromSrc=`: "-" for an archive in the body, or a URL. */
 export function importReply(
   { images }: Engine,
   source: string,

@@ -1,4 +1,4 @@
-/** Images: listed, looked at, pulled, pushed, named, removed. Translates only; `src/engine/images` decides. */
+/** Routes of images: list, inspect, pull, push, tag, remove … */
 
 import { OrlopError } from "../base/errors.ts";
 import { usageOfImages } from "../engine/disk-usage.ts";
@@ -235,7 +235,7 @@ export const imageRoutes = [
   }),
 ];
 
-/** undefined: the machine itself. @throws {OrlopError} no_such_image, platform_mismatch */
+/** undefined for the built-in image `host`. @throws {OrlopError} no_such_image, platform_mismatch */
 function chosenImage({ table }: Images, written: string, wanted: Platform | undefined): ImageRecord | undefined {
   if (!isHostImage(written)) return imageFor(table, written, wanted);
   checkPlatform(written, hostPlatform(), wanted);

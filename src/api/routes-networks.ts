@@ -1,4 +1,4 @@
-/** Networks: made, listed, inspected, removed; containers connected and disconnected. Translates only; `src/engine` decides. */
+/** Routes of networks: create, list, inspect, remove, connect, disconnect … */
 
 import { OrlopError } from "../base/errors.ts";
 import { explainSteps } from "../engine/explain.ts";
@@ -117,7 +117,7 @@ function done(): Reply {
   return { kind: "text", status: 200, text: "" };
 }
 
-/** Values of one key are alternatives, keys must all hold; of labels every one must hold. */
+/** Values of one key are alternatives, except for labels, which must all match; all keys must match. */
 function filterNetworks(networks: readonly Network[], given: Filters): Network[] {
   const of = (key: string, test: (value: string, network: Network) => boolean) => (network: Network) =>
     given[key] === undefined || given[key].some((value) => test(value, network));

@@ -1,4 +1,4 @@
-/** What Docker's API does not have. */
+/** Orlop's own routes, which Docker's API does not have. */
 
 import { explainStart } from "../engine/explain.ts";
 import { parseContainerCreate } from "../spec/engine-api-container.ts";

@@ -1,4 +1,4 @@
-/** What is asked of registries without pulling. */
+/** Routes that query registries: search, login, distribution. */
 
 import { checkLogin, distributionOf } from "../engine/images/registry-questions.ts";
 import { parseReference } from "../spec/reference.ts";

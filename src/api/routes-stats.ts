@@ -1,4 +1,4 @@
-/** What containers use. */
+/** The route of container statistics. */
 
 import { watchStats } from "../engine/containers/container-stats.ts";
 import { flag, type ParseParameter } from "./query.ts";
@@ -6,7 +6,7 @@ import { route } from "./route.ts";
 import { statsJson } from "./stats-json.ts";
 import { has } from "./versions.ts";
 
-/** Unlike other flags it is on when it is not given. */
+/** Default: true. */
 const streamFlag: ParseParameter<boolean> = (text, name) => text === undefined || text === "" || flag(text, name);
 
 const encoder = new TextEncoder();

@@ -1,4 +1,4 @@
-/** Containers' input and output: attach, logs, wait. */
+/** Routes of attach, logs and wait. */
 
 import { OrlopError } from "../base/errors.ts";
 import type { Container } from "../engine/containers/container.ts";
@@ -35,7 +35,7 @@ const tail: ParseParameter<number | undefined> = (given, name) => {
   return Number(given);
 };
 
-/** Without an Error even when the start failed: the start has told that already. */
+/** Without an `Error` field even after a failed start, which the start request has reported. */
 function exitOf(run: RunRecord): unknown {
   return { StatusCode: run.exitCode };
 }
@@ -57,12 +57,12 @@ async function attaching(
   { detachKeys: keys, ...query }: AttachQuery,
 ): Promise<Pick<Extract<Reply, { kind: "hijack" }>, "take" | "drop">> {
   container.checkAttach();
-  // Who asks for no stream gets none, and is not kept.
+  // A request without any stream is answered and closed at once.
   if (!query.stdin && !query.stdout && !query.stderr) return { take: async (client) => void client.end() };
   const { enter, drop } = await container.attach({
     ...query,
     stdin: query.stdin && container.body.OpenStdin,
-    // Only what a person types is looked at: a program's input may hold any bytes.
+    // Detach keys are looked for in a terminal's input only: other input may contain any bytes.
     detachKeys: container.body.Tty ? keys : [],
   });
   return { take: enter, drop };

@@ -1,4 +1,4 @@
-/** What the engine says about itself. */
+/** Routes of the engine itself: ping, version, info, auth. */
 
 import { arch, release } from "node:os";
 import { version } from "../base/version.ts";
@@ -10,7 +10,7 @@ import { systemInfo } from "./system-info.ts";
 const machineNames: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 const goArch = machineNames[arch()] ?? arch();
 
-/** Docker's headers: Builder-Version 1 means that there is no BuildKit here. */
+/** Docker's headers; Builder-Version 1 means that there is no BuildKit. */
 function ping(): Reply {
   return {
     kind: "text",

@@ -1,4 +1,4 @@
-/** A container's processes. */
+/** The route of `top`. */
 
 import { topOf } from "../engine/containers/top.ts";
 import { text } from "./query.ts";

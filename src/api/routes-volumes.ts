@@ -1,4 +1,4 @@
-/** Volumes: made, listed, inspected, removed. Translates only; `src/engine` decides. */
+/** Routes of volumes: create, list, inspect, remove … */
 
 import { OrlopError } from "../base/errors.ts";
 import { parseVolumeCreate } from "../spec/engine-api-volume.ts";

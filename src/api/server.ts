@@ -1,6 +1,6 @@
 /**
- * The HTTP server: requests to routes, replies to connections. node:http parses; connections are accepted by node:net, so
- * that they can come from an inherited listening socket and can be taken over (attach).
+ * The HTTP server: passes requests to routes and writes their replies. node:http parses HTTP; node:net accepts the connections, so that
+ * they can come from an inherited listening socket and can be hijacked (attach).
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -18,27 +18,27 @@ import type { Reply } from "./reply.ts";
 import type { Call, Route, RunCommand } from "./route.ts";
 import { type Match, Router } from "./router.ts";
 
-/** Sent with every answer, as Docker does: clients agree on a version by it. */
+/** Sent with every response, as in Docker: clients negotiate the API version by them. */
 const commonHeaders = { Server: "Orlop (linux)", "Api-Version": "1.51", Ostype: "linux" } as const;
 
-/** Whoever has asked for nothing for so long is not in the middle of something, as between an exec's creation and its start. */
-const QUIET_MS = 5000;
+/** For so long after the last request a client may be between two requests that belong together, e.g. creating and starting an exec. */
+const IDLE_AFTER_MS = 5000;
 
 export class ApiServer {
   readonly #engine: Engine;
   readonly #router: Router;
   readonly #listener: Server;
-  /** Connections that have asked for something and wait, or have not asked yet. */
+  /** Connections with a request under way, and new ones without a request yet. */
   readonly #busy = new Set<Socket>();
-  /** Connections that a route took over and has not done with, wherever they are now. */
-  #taken = 0;
+  /** The number of hijacked connections that are not closed yet. */
+  #hijacked = 0;
   #servedAtMs = 0;
   readonly #runCommand: RunCommand | undefined;
   readonly #noteWork: (() => void) | undefined;
 
   /**
-   * @param runCommand  runs a command of Orlop's for the client of a connection
-   * @param noteWork  called when a request comes, and when it has its answer
+   * @param runCommand  runs an `orlop` command for the client of a connection
+   * @param noteWork  called at the begin and at the end of each request
    */
   constructor(engine: Engine, routes: readonly Route[], runCommand?: RunCommand, noteWork?: () => void) {
     this.#engine = engine;
@@ -50,18 +50,18 @@ export class ApiServer {
       void this.#upgrade(request, socket, head);
     });
     http.on("clientError", (error, socket) => refuseBytes(error, socket as Socket));
-    // No timers of our own: the socket is local, its clients are root's.
+    // No timeouts: the socket is local, and its clients are root's.
     http.keepAliveTimeout = 0;
     http.requestTimeout = 0;
     http.headersTimeout = 0;
     this.#listener = createListener({ allowHalfOpen: true }, (socket) => {
       this.#busy.add(socket);
-      socket.on("close", () => this.#hasServed(socket));
+      socket.on("close", () => this.#recordServed(socket));
       http.emit("connection", socket);
     });
   }
 
-  /** Accepts on an inherited descriptor or a path. */
+  /** Listens on an inherited descriptor or a path. */
   listen(where: { readonly fd: number } | { readonly path: string }): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#listener.once("error", reject);
@@ -69,18 +69,18 @@ export class ApiServer {
     });
   }
 
-  /** Whether no client is being served, nor was just now: it may be about to ask for more, on a connection that it keeps. */
+  /** Whether no client is being served, or was within the last seconds. */
   get isIdle(): boolean {
-    const isServing = this.#busy.size > 0 || this.#taken > 0;
-    return !isServing && performance.now() - this.#servedAtMs >= QUIET_MS;
+    const isServing = this.#busy.size > 0 || this.#hijacked > 0;
+    return !isServing && performance.now() - this.#servedAtMs >= IDLE_AFTER_MS;
   }
 
-  /** Accepts no more; connections that wait in the socket's queue are the next engine's. */
+  /** Stops accepting. Connections in the socket's backlog are left to the next engine. */
   close(): void {
     this.#listener.close();
   }
 
-  /** Answers a request from inside this process. Never rejects, but when `signal` is aborted. */
+  /** Answers a request from inside this process. Rejects only when `signal` is aborted. */
   async answer(request: DirectRequest, signal: AbortSignal): Promise<DirectAnswer> {
     signal.throwIfAborted();
     const headers = new Map(Object.entries(request.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
@@ -98,7 +98,7 @@ export class ApiServer {
     return answerWith(reply, signal);
   }
 
-  #hasServed(socket: Socket): void {
+  #recordServed(socket: Socket): void {
     this.#busy.delete(socket);
     this.#servedAtMs = performance.now();
   }
@@ -110,15 +110,15 @@ export class ApiServer {
     let isAnswered = false;
     response.on("close", () => {
       this.#noteWork?.();
-      if (!isAnswered) left.abort(); // which makes an error that nobody would look at
-      if (!socket.destroyed) this.#hasServed(socket);
+      if (!isAnswered) left.abort(); // only then, because aborting creates an Error, which costs time
+      if (!socket.destroyed) this.#recordServed(socket);
     });
     const reply = await this.#replyTo(request, left.signal);
     isAnswered = reply.kind === "json" || reply.kind === "text";
     if (reply.kind === "hijack" && reply.webSocket !== undefined) {
       drop(reply);
       await send(response, noWebSocket(), false, left.signal);
-    } else if (reply.kind === "hijack") await this.#whileTaken(hijack(socket, reply, "200 OK"));
+    } else if (reply.kind === "hijack") await this.#countHijacked(hijack(socket, reply, "200 OK"));
     else await send(response, reply, request.method === "HEAD", left.signal);
   }
 
@@ -132,7 +132,7 @@ export class ApiServer {
     });
     const reply = await this.#replyTo(request, left.signal, socket);
     if (reply.kind !== "hijack") return refuseUpgrade(socket, reply);
-    if (reply.webSocket === undefined) return this.#whileTaken(hijack(socket, reply, "101 UPGRADED"));
+    if (reply.webSocket === undefined) return this.#countHijacked(hijack(socket, reply, "101 UPGRADED"));
     const accept = acceptKey(request.headers["sec-websocket-key"] ?? "");
     if (request.headers.upgrade?.toLowerCase() !== "websocket" || accept === undefined) {
       drop(reply);
@@ -141,16 +141,16 @@ export class ApiServer {
     return hijackWebSocket(socket, reply, accept, reply.webSocket.framed);
   }
 
-  async #whileTaken(taken: Promise<void>): Promise<void> {
-    this.#taken++;
+  async #countHijacked(taken: Promise<void>): Promise<void> {
+    this.#hijacked++;
     await taken;
-    this.#taken--;
+    this.#hijacked--;
     this.#servedAtMs = performance.now();
   }
 
   #replyTo(request: IncomingMessage, signal: AbortSignal, upgrade?: Socket): Promise<Reply> {
     return this.#reply(request.method ?? "", request.url ?? "", async ({ route }) => {
-      // A browser's page has no business here, wherever it got the address from (posture rule 9).
+      // Requests from web pages are refused: a browser on the machine must not control the engine.
       if (request.headers.origin !== undefined)
         throw OrlopError.of("origin_refused", { origin: request.headers.origin });
       const body = route.body === true ? await readJson(request, upgrade) : undefined;
@@ -160,7 +160,7 @@ export class ApiServer {
     });
   }
 
-  /** Never rejects: what goes wrong is a reply too. */
+  /** Never rejects: an error becomes a reply. */
   async #reply(method: string, target: string, open: (match: Match) => Incoming | Promise<Incoming>): Promise<Reply> {
     this.#noteWork?.();
     try {
@@ -193,10 +193,10 @@ export class ApiServer {
   }
 }
 
-/** A request, past its first line. */
+/** The headers and the body of a request. */
 interface Incoming {
   readonly header: (name: string) => string | undefined;
-  /** Its JSON, where the route takes one. */
+  /** The parsed JSON, if the route takes any. */
   readonly body: unknown;
   readonly upload: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
@@ -214,7 +214,7 @@ function noWebSocket(): Exclude<Reply, { kind: "hijack" }> {
   return { kind: "json", status: 400, value: { message: "this is for WebSockets: the handshake of one is missing" } };
 }
 
-/** What is no HTTP, or more of it than is read: an answer where one can be understood, and the end. */
+/** Answers bytes that are not HTTP, or a head that is too long, and closes the connection. */
 function refuseBytes(error: Error & { readonly code?: string }, socket: Socket): void {
   if (!socket.writable) return void socket.destroy();
   const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
@@ -256,14 +256,14 @@ async function send(
   }
 }
 
-/** The chunk and the end in one write: else the client is woken four times. */
+/** Writes the last chunk and the end at once: otherwise the client is woken four times. */
 function endAtOnce(response: ServerResponse, value: unknown): void {
   response.cork();
   response.end(`${JSON.stringify(value)}\n`);
   response.uncork();
 }
 
-/** As fast as the client takes it. An error in the middle breaks the connection off: its length would be a lie. */
+/** Writes with back-pressure. After an error the connection is destroyed, so that the client does not take the response for complete. */
 async function sendChunks(
   response: ServerResponse,
   chunks: AsyncIterable<Uint8Array>,

@@ -1,4 +1,4 @@
-/** A container's use of the machine in the Engine API's spelling. */
+/** A container's statistics in the Engine API's spelling. */
 
 import type { Container } from "../engine/containers/container.ts";
 import type { Sample, StatsFrame } from "../engine/containers/container-stats.ts";
@@ -56,7 +56,7 @@ function cpu(sample: Sample | undefined): object {
   };
 }
 
-/** Without a limit of its own the machine's memory is the limit. */
+/** The container's memory limit; without one, the machine's memory. */
 function memory(sample: Sample | undefined, { memoryBytes }: Machine): object {
   if (sample === undefined) return {};
   const { usageBytes, mostBytes, limitBytes, failures, stats } = sample.usage.memory;
@@ -69,7 +69,7 @@ function memory(sample: Sample | undefined, { memoryBytes }: Machine): object {
   };
 }
 
-/** Docker's lists: of v1 those that the kernel does not count are empty, of v2 null. */
+/** As in Docker, lists that the kernel does not provide are empty with cgroup v1, and null with v2. */
 function blockIo(sample: Sample | undefined): object {
   const io = sample?.usage.io;
   const none = io?.operations === undefined ? null : [];

@@ -2,7 +2,7 @@
 
 import { has } from "./versions.ts";
 
-/** Since 1.42 it says whether they are framed; before, both kinds were called raw. */
+/** Since API 1.42 it tells framed from raw streams; before, both had the raw type. */
 export function streamType(tty: boolean, apiMinor: number): string {
   return has(apiMinor, "streamType") && !tty
     ? "application/vnd.docker.multiplexed-stream"

@@ -7,7 +7,7 @@ import type { Engine } from "../engine/engine.ts";
 import { readText } from "../engine/machine.ts";
 import { has } from "./versions.ts";
 
-/** By their magic numbers (statfs(2)), under the names that Docker shows. */
+/** File systems by magic number (statfs(2)), with Docker's names. */
 const fileSystems: Readonly<Record<number, string>> = {
   61267: "extfs",
   16914836: "tmpfs",
@@ -34,7 +34,7 @@ export function systemInfo(engine: Engine, apiMinor: number): unknown {
     ContainersRunning: running,
     ContainersPaused: paused,
     ContainersStopped: all.length - running - paused,
-    Images: engine.images.table.rows().length + 1, // `host`, of which nothing is stored
+    Images: engine.images.table.rows().length + 1, // the built-in image `host`
     Driver: "overlay",
     DriverStatus: [["Backing Filesystem", fileSystemOf(places.stateDir)]],
     DockerRootDir: places.stateDir,
@@ -73,7 +73,7 @@ export function systemInfo(engine: Engine, apiMinor: number): unknown {
       Error: "",
       RemoteManagers: null,
     },
-    // Containers outlive the engine, always.
+    // Containers always survive the engine.
     LiveRestoreEnabled: true,
     RegistryConfig: {
       IndexConfigs: { "docker.io": { Name: "docker.io", Mirrors: [], Secure: true, Official: true } },
@@ -89,7 +89,7 @@ export function systemInfo(engine: Engine, apiMinor: number): unknown {
     ExperimentalBuild: false,
     Isolation: "",
     InitBinary: "",
-    // One program: there is nothing else whose version could be another.
+    // Orlop has no separate components with other versions.
     ContainerdCommit: noCommit,
     RuncCommit: noCommit,
     InitCommit: noCommit,

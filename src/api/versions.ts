@@ -1,7 +1,6 @@
 /**
- * What clients that speak an older version of the API get otherwise: one row for each such thing, with the first version that
- * has today's behaviour (Docker's "Engine API version history", and what dockerd keeps of it). What is not here is the same
- * for every version.
+ * What differs for clients of older API versions: one row for each behaviour, with the first version that has today's (from Docker's
+ * "Engine API version history", as far as dockerd still makes the difference). Everything else is the same for every version.
  */
 
 interface Change {
@@ -9,7 +8,7 @@ interface Change {
   readonly since: number;
   /** Docker's names of the operations. */
   readonly operations: readonly string[];
-  /** How it is since then, and before. */
+  /** The behaviour since then, and before. */
   readonly what: string;
 }
 
@@ -85,7 +84,7 @@ export const changes = {
 
 export type ChangeName = keyof typeof changes;
 
-/** Whether a client of this version gets what the row says. */
+/** Whether a client of this version gets the behaviour of that row. */
 export function has(apiMinor: number, name: ChangeName): boolean {
   return apiMinor >= changes[name].since;
 }

@@ -1,11 +1,11 @@
-/** `volume ls --filter` and `volume prune --filter`. Values of one key are alternatives, keys must all hold; of labels every one must hold. */
+/** `volume ls --filter` and `volume prune --filter`. Values of one key are alternatives, except for labels, which must all match; all keys must match. */
 
 import { OrlopError } from "../base/errors.ts";
 import type { Volume } from "../engine/volumes/volume.ts";
 import type { Filters } from "./query.ts";
 import { has } from "./versions.ts";
 
-/** Those that match. @throws {OrlopError} bad_value */
+/** The volumes that match. @throws {OrlopError} bad_value */
 export function volumeFilter(filters: Filters): (volume: Volume) => boolean {
   const dangling = filters["dangling"] === undefined ? undefined : truthOf("dangling", filters["dangling"]);
   return (volume) =>
@@ -16,7 +16,7 @@ export function volumeFilter(filters: Filters): (volume: Volume) => boolean {
     !(filters["label!"] ?? []).some((label) => hasLabel(volume, label));
 }
 
-/** Which ones a prune may take: since API 1.42 anonymous ones alone, unless all are asked for. @throws {OrlopError} bad_value */
+/** The volumes that a prune may remove: since API 1.42 anonymous ones only, unless `all` is given. @throws {OrlopError} bad_value */
 export function pruneFilter(filters: Filters, apiMinor: number): (volume: Volume) => boolean {
   const all = filters["all"] === undefined ? !has(apiMinor, "pruneNamed") : truthOf("all", filters["all"]);
   const matches = volumeFilter(filters);

@@ -1,19 +1,19 @@
-/** A WebSocket as a stream of bytes: what a container writes in binary frames, what the client sends as its input. */
+/** A WebSocket as a byte stream: a container's output is sent in binary frames, the client's messages are its input. */
 
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { AttachFrameDecoder } from "../spec/attach-frame.ts";
 import { encodeFrame, opcode, WebSocketDecoder } from "../spec/websocket.ts";
 
-/** Status 1000: it is over. */
+/** Status 1000: normal closure. */
 const normalClosure = Uint8Array.of(0x03, 0xe8);
-/** Status 1002: the client does not keep to the protocol. */
+/** Status 1002: protocol error of the client. */
 const protocolError = Uint8Array.of(0x03, 0xea);
 
 export class WebSocketStream extends Duplex {
   readonly #socket: Socket;
   readonly #decoder = new WebSocketDecoder();
-  /** Of output that is framed by stream: a WebSocket carries both as one, as Docker's does. */
+  /** Unwraps attach frames: a WebSocket carries both output streams as one, as in Docker. */
   readonly #demux: AttachFrameDecoder | undefined;
 
   constructor(socket: Socket, framed: boolean) {

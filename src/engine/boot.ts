@@ -1,6 +1,6 @@
 /**
- * Whether the machine was started since an engine last ran with this state. A boot is noted once everything that follows from it
- * is written down: an engine that dies before leaves it to the next one.
+ * Whether the machine has booted since an engine last ran with this state directory. A boot is recorded after everything that follows
+ * from it (restarts of containers) is recorded: if the engine dies before that, the next one begins again.
  */
 
 import { readFileSync } from "node:fs";
@@ -8,13 +8,13 @@ import { replaceFile } from "../store/replace-file.ts";
 import { readText } from "./machine.ts";
 import type { Places } from "./places.ts";
 
-/** Another boot than the one that is noted; false where none is. */
+/** False also when no boot was recorded yet. */
 export function isAfterBoot({ stateDir }: Places): boolean {
   const known = readText(pathIn(stateDir));
   return known !== undefined && known.trim() !== currentBoot();
 }
 
-/** On the disk when it returns: who is told of a container after this finds it started again after a power loss. */
+/** Synced to the disk when it returns, so that containers that clients see after this are restarted after a power loss. */
 export function noteBoot({ stateDir }: Places): void {
   const path = pathIn(stateDir);
   if (readText(path)?.trim() !== currentBoot()) replaceFile(path, `${currentBoot()}\n`, 0o600);

@@ -1,4 +1,4 @@
-/** What Orlop takes of the disk, by kind: measured when it is asked for. */
+/** The disk space that Orlop uses, by kind of object. Measured on each request. */
 
 import type { Step } from "../kernel/step.ts";
 import type { Digest } from "../spec/digest.ts";
@@ -14,16 +14,16 @@ import type { Volumes } from "./volumes/volumes.ts";
 
 export interface ImageUsage extends ImageRow {
   readonly bytes: number;
-  /** Of that, in layers that other images have too. */
+  /** The part of `bytes` in layers that other images have too. */
   readonly sharedBytes: number;
   readonly containers: number;
 }
 
 export interface ImagesUsage {
   readonly images: readonly ImageUsage[];
-  /** Every layer once: the images' own bytes, and what they share, add up to this. */
+  /** All layers, each counted once. */
   readonly layerBytes: number;
-  /** The blobs as they came, which lie beside the unpacked layers. */
+  /** The compressed blobs, which are kept beside the unpacked layers. */
   readonly blobBytes: number;
 }
 

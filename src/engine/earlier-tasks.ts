@@ -1,20 +1,20 @@
 /**
- * A task carries its plan out to the end although the engine that sent it was killed. The next engine does not look at what is there
- * before that: a bridge that is made a moment later would be nobody's.
+ * A task carries out its plan even if the engine that sent it is killed. The next engine waits for such tasks before it looks at what
+ * exists: a bridge that a task makes afterwards would belong to no network.
  */
 
 import { readdirSync } from "node:fs";
 import { log } from "../base/log.ts";
 import { readText } from "./machine.ts";
 
-/** One that waits for a disk must not keep the engine from serving the rest. */
-const PATIENCE_MS = 3000;
+/** The limit of that wait: a task that is blocked on a disk must not keep the engine from serving. */
+const TIMEOUT_MS = 3000;
 const POLL_MS = 5;
 
-/** Resolves when no task of an earlier engine is under way any more. A task that has become a monitor is none. */
+/** Resolves when no task of an earlier engine is under way. A task that has become a monitor does not count. */
 export async function earlierTasksEnd(runDir: string): Promise<void> {
   let left = tasksOf(runDir, readdirSync("/proc").filter(isPid));
-  for (const deadlineMs = performance.now() + PATIENCE_MS; left.length > 0; left = tasksOf(runDir, left)) {
+  for (const deadlineMs = performance.now() + TIMEOUT_MS; left.length > 0; left = tasksOf(runDir, left)) {
     if (performance.now() > deadlineMs) return log("warn", `tasks of an earlier engine go on: ${left.join(", ")}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
@@ -23,20 +23,20 @@ export async function earlierTasksEnd(runDir: string): Promise<void> {
 const isPid = (name: string): boolean => /^\d+$/.test(name);
 
 /**
- * Which of these are tasks of a supervisor of this run directory, whichever that was. A zombie has no command line. A container's
- * process may call itself what it likes, but has a number in its own PID namespace too.
+ * Which of these are tasks of a supervisor (this one or an earlier one) of this run directory. Zombies do not count: they have no command
+ * line. Processes in containers may have any name, but have a second pid, in their own PID namespace.
  */
 function tasksOf(runDir: string, pids: readonly string[]): string[] {
   return pids.filter(
     (pid) =>
-      told(pid, "comm") === "orlop-task\n" &&
-      /^NSpid:\s+\d+$/m.test(told(pid, "status")) &&
-      told(pid, "cmdline").split("\0").includes(runDir),
+      readProc(pid, "comm") === "orlop-task\n" &&
+      /^NSpid:\s+\d+$/m.test(readProc(pid, "status")) &&
+      readProc(pid, "cmdline").split("\0").includes(runDir),
   );
 }
 
 /** "" for a process that has ended. */
-function told(pid: string, file: "comm" | "status" | "cmdline"): string {
+function readProc(pid: string, file: "comm" | "status" | "cmdline"): string {
   try {
     return readText(`/proc/${pid}/${file}`) ?? "";
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What containers share: the machine, the executor, the stores. */
+/** What every container needs of the engine: the machine, the executor, the stores, the other objects. */
 
 import type { Executor } from "../kernel/executor.ts";
 import type { Step } from "../kernel/step.ts";
@@ -18,34 +18,33 @@ export interface EngineParts {
   readonly places: Places;
   readonly executor: Executor;
   readonly images: Images;
-  /** Whoever changes something says so here, once it is done. */
+  /** Changes are published here, once they are done. */
   readonly events: Events;
   readonly volumes: Volumes;
-  /** `--rm` containers have a store that costs no sync. */
+  /** The store of a container's record; `--rm` containers have one that is never synced. */
   storeOf(record: Pick<ContainerRecord, "body">): RecordStore;
-  /** What a container that is about to start takes of those that it joins. @throws {OrlopError} one that cannot be joined */
+  /** What a container takes at its start from those that it joins. @throws {OrlopError} one of them cannot be joined */
   donationsFor(container: Container): Donations;
-  /** Those that it joins or has links to, as far as they are there. */
+  /** The existing containers that it joins or has links to. */
   neededBy(container: Container): readonly Container[];
-  /** Such a container was started: the next may be like it. */
+  /** Called after each start: the next container may be of the same kind. */
   noteStart(record: ContainerRecord): void;
-  /** The container is gone: its name is free. */
+  /** Called when a container has been removed: its name is free. */
   forget(container: Container): void;
-  /** Work that nobody waits for; the engine does not leave before it is done. Failures are logged. Never rejects; false when it failed. */
+  /** As `BackgroundWork.run`. */
   background(what: string, work: () => Promise<void>): Promise<boolean>;
   readonly networks: Networks;
-  /** What earlier engines left is found or taken away by then: what is made before that could pass for it. */
+  /** Resolves when everything that earlier engines left is taken over or removed. What is made before could be mistaken for that. */
   readonly reconciled: Promise<void>;
-  /** What `clearAway` does. */
+  /** The steps of `clearAway`. */
   planClearing(groupPath: string, paths: readonly string[], mounts: readonly string[]): readonly Step[];
-  /** Ends what is left of a group, removes it, and then these paths. */
-  /** @param mounts taken away before */
+  /** Kills what is left in a cgroup, removes it, and then these paths. @param mounts detached before that */
   clearAway(groupPath: string, paths: readonly string[], mounts?: readonly string[]): Promise<void>;
-  /** As `clearAway`, a moment later, together with what else is left by then. @param paths asked for then */
+  /** As `clearAway`, but a moment later, in one plan with others' (`Sweeper`). @param paths called then */
   sweepAway(groupPath: string, paths: () => readonly string[], mounts?: readonly string[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
-  /** As `removeFiles`, a moment later, together with what else is left by then. */
+  /** As `removeFiles`, but a moment later, in one plan with others'. */
   sweepFiles(paths: readonly string[]): Promise<void>;
-  /** What is to be swept goes at once: somebody waits. */
+  /** Carries out at once what `sweepAway` and `sweepFiles` have put off. */
   sweepNow(): void;
 }

@@ -1,4 +1,4 @@
-/** The engine: opens what it needs, takes over what an earlier one left, and holds it together. */
+/** The engine: opens the stores, takes over what an earlier engine left, and wires its objects together. */
 
 import { mkdirSync } from "node:fs";
 import { log } from "../base/log.ts";
@@ -13,6 +13,7 @@ import { planFileRemoval, planRemoval } from "../runtime/plan-removal.ts";
 import { DurableStore } from "../store/durable-store.ts";
 import { replaceFile } from "../store/replace-file.ts";
 import { RunStore } from "../store/run-store.ts";
+import { BackgroundWork } from "./background-work.ts";
 import { isAfterBoot, noteBoot } from "./boot.ts";
 import { isTransient } from "./containers/container-record.ts";
 import { hostnameOf } from "./containers/container-spec.ts";
@@ -29,14 +30,13 @@ import { Images } from "./images/images.ts";
 import { type Machine, readMachine, readText } from "./machine.ts";
 import { Networks } from "./networks/networks.ts";
 import { type Places, transientsDirectory } from "./places.ts";
-import { tryAgain } from "./try-again.ts";
 import { Volumes } from "./volumes/volumes.ts";
 
 export interface EngineOptions {
   readonly places: Places;
   readonly executor: Executor;
   readonly netd: Netd;
-  /** The ruleset of all networks, into the kernel. */
+  /** Installs the ruleset of all networks in the kernel. */
   readonly installRules: (text: string) => Promise<void>;
   /** See `Reconciliation.watch`. */
   watch(pid: number): void;
@@ -50,15 +50,12 @@ export class Engine {
   readonly machine: Machine;
   readonly places: Places;
   readonly events = new Events();
-  /** The same for as long as the state directory is. */
+  /** A UUID, kept in the state directory. */
   readonly id: string;
   readonly startedMs = Date.now();
   readonly #parts: EngineParts;
   readonly #reconciled = Promise.withResolvers<void>();
-  readonly #pending = new Set<Promise<unknown>>();
-  /** Those of them that wait for processes which the kernel does not let go. */
-  readonly #stuck = new Set<Promise<unknown>>();
-  #isClosing = false;
+  readonly #background = new BackgroundWork();
   readonly #stores: { readonly durable: DurableStore; readonly run: RunStore };
 
   private constructor(options: EngineOptions, machine: Machine, stores: { durable: DurableStore; run: RunStore }) {
@@ -82,7 +79,7 @@ export class Engine {
       store: stores.durable,
       events: this.events,
       rows: stores.durable.load("network"),
-      background: async (what, work) => void (await this.#background(what, work)),
+      background: async (what, work) => void (await this.#background.run(what, work)),
       find: (reference) => this.containers.get(reference),
       container: (id) => (this.containers.has(id) ? this.containers.get(id) : undefined),
     });
@@ -119,23 +116,23 @@ export class Engine {
     return engine;
   }
 
-  /** What lies in each volume. */
+  /** The size of each volume. */
   volumeUsage(): ReturnType<typeof usageOfVolumes> {
     return usageOfVolumes(this.volumes, this.#parts);
   }
 
-  /** Whether nothing is under way that would be lost with this process. Running containers do not need it. */
+  /** Whether the engine may leave: no work is under way, no restart or health check is due. Running containers do not need it. */
   get isIdle(): boolean {
     return (
-      this.#pending.size === 0 &&
+      this.#background.isIdle &&
       !this.containers.all().some(({ restarts, health }) => restarts.isWaiting || health.isWatching)
     );
   }
 
   /**
-   * After what is under way.
+   * Resolves when the work under way is done and the stores are closed.
    *
-   * @param final the engine will not be back soon: of the networks nothing stays that no container uses
+   * @param final the engine will not be started again soon: bridges and rules that no container uses are removed
    */
   async close(final = false): Promise<void> {
     for (const { restarts, health } of this.containers.all()) {
@@ -143,8 +140,7 @@ export class Engine {
       health.stop();
     }
     this.containers.readyStarts.close();
-    this.#isClosing = true;
-    await Promise.all([...this.#pending].filter((work) => !this.#stuck.has(work)));
+    await this.#background.close();
     await this.networks.close(final).catch((error: unknown) => log("warn", "networks are left", error));
     this.events.save(historyOf(this.places));
     await this.images.saveUse();
@@ -157,7 +153,7 @@ export class Engine {
     const sweeper = new Sweeper((steps) => executor.run(steps));
     return {
       get volumes() {
-        return volumes(); // made after these parts, which it needs itself
+        return volumes(); // a getter, because volumes are made after these parts
       },
       machine: this.machine,
       places,
@@ -169,7 +165,7 @@ export class Engine {
       storeOf: (record) => (isTransient(record) ? this.#stores.run : this.#stores.durable),
       noteStart: (record) => this.containers.readyStarts.noteStart(record),
       forget: (container) => this.containers.forget(container),
-      background: (what, work) => this.#background(what, work),
+      background: (what, work) => this.#background.run(what, work),
       donationsFor: (container) => ({
         ...donationsFor(
           container.body,
@@ -183,7 +179,7 @@ export class Engine {
           try {
             return this.containers.get(reference);
           } catch {
-            return []; // its start will say so
+            return []; // reported by the start
           }
         }),
       planClearing: (groupPath, owned, mounts) => this.#planClearing(groupPath, owned, mounts),
@@ -203,29 +199,9 @@ export class Engine {
     const detach = mounts.map((path): Step => ({ op: "detach", path, why: "what was mounted for this run ends" }));
     return [...detach, ...planRemoval({ cgroups: this.machine.cgroups, groupPath, owned })];
   }
-
-  #background(what: string, work: () => Promise<void>): Promise<boolean> {
-    const done = tryAgain(what, work, () => {
-      this.#stuck.add(done);
-      return this.#isClosing;
-    })
-      .then(
-        () => true,
-        (error: unknown) => {
-          log("error", what, error);
-          return false;
-        },
-      )
-      .finally(() => {
-        this.#pending.delete(done);
-        this.#stuck.delete(done);
-      });
-    this.#pending.add(done);
-    return done;
-  }
 }
 
-/** The machine, with the group that holds all containers made ready, and what only such a group shows. */
+/** Reads the machine, and makes the cgroup that holds all containers; some facts show in a cgroup below the root only. */
 async function prepareMachine(executor: Executor, places: Places): Promise<Machine> {
   const machine = readMachine();
   const parent = planGroupParent(machine.cgroups, "/orlop", readText);
@@ -235,25 +211,25 @@ async function prepareMachine(executor: Executor, places: Places): Promise<Machi
 }
 
 /**
- * Containers come and go, each with a few directories; without a journal ext4 looks long for an inode's number that was not freed
- * within the last minutes, where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
+ * Spreads the containers' directories over the block groups of an ext4 without a journal: there, ext4 avoids inodes that were freed
+ * within the last minutes, and searches long where many were freed nearby (fs/ext4/ialloc.c, `recently_deleted`).
  */
 function spreadContainers(places: Places): Step[] {
   const spread = [transientsDirectory(places), `${places.stateDir}/containers`].filter((path) => !hasJournal(path));
   return spread.map((path) => ({ op: "spread", path, why: "what one container leaves free is in no other one's way" }));
 }
 
-/** In the run directory: events before the last boot are nobody's business. */
+/** In the run directory: events before the last boot are not kept. */
 function historyOf({ runDir }: Places): string {
   return `${runDir}/events.jsonl`;
 }
 
-/** As it was given. Its proxies then leave the process: fetch would apply them by itself, to loopback too. */
+/** The process's environment. The proxy variables are removed from it, because fetch would apply them itself, even to loopback. */
 function takeEnvironment(): Readonly<Record<string, string | undefined>> {
   return { ...process.env, ...takeProxyEnvironment(process.env) };
 }
 
-/** Made once. */
+/** Read from the state directory, or generated and stored there. */
 function engineId({ stateDir }: Places): string {
   const path = `${stateDir}/engine-id`;
   const known = readText(path)?.trim();

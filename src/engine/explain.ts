@@ -1,4 +1,4 @@
-/** Plans for people: each step, who carries it out, the system calls it becomes, and its own reason. */
+/** Plans, explained: each step with the process that carries it out, its system calls and its reason. */
 
 import { explainStep, sidesOf } from "../kernel/explain.ts";
 import type { Step } from "../kernel/step.ts";
@@ -6,8 +6,8 @@ import type { ForeseenNetworks } from "./networks/network-foresee.ts";
 
 export interface ExplainedStep {
   /**
-   * network: by processes of their own, before the others. host: in the monitor, before and after the container's process exists.
-   * container: in that process.
+   * Who carries it out. network: tasks before the others. host: the monitor, before and after the container's process exists.
+   * container: the container's process.
    */
   readonly side: "network" | "host" | "container";
   readonly op: string;

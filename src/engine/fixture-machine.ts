@@ -1,4 +1,4 @@
-/** A machine for tests: four CPUs, cgroup v1, nothing special. */
+/** A machine for tests: four CPUs, cgroup v1. */
 
 import type { Machine } from "./machine.ts";
 import type { MountPlaces } from "./mounts/mount-point.ts";
@@ -25,7 +25,7 @@ export const testMachine: Machine = {
   lastCapability: 40,
 };
 
-/** Where mounts lie on it. */
+/** Paths of mounts on it. */
 export const testPlaces: MountPlaces = {
   volume: (name) => `/volumes/${name}`,
   layer: (diffId) => `/layers/${diffId}`,

@@ -1,4 +1,4 @@
-/** What the engine knows of its machine: looked at once, at its start. */
+/** Facts about the machine, read once at the engine's start. */
 
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname, release, totalmem } from "node:os";
@@ -14,22 +14,22 @@ export interface Machine {
   readonly facts: MachineFacts;
   readonly host: HostFacts;
   readonly cgroups: CgroupLayout;
-  /** Where limits are: 1 on hybrid machines too. */
+  /** The version that has the controllers: 1 on hybrid machines. */
   readonly cgroupVersion: 1 | 2;
   readonly cpus: number;
-  /** The highest number of one, and one. */
+  /** The number of NUMA nodes, counted up to the highest id. */
   readonly memoryNodes: number;
   readonly memoryBytes: number;
   readonly hostname: string;
   /** As uname(2) gives it, e.g. "6.1.0-18-amd64". */
   readonly kernelRelease: string;
-  /** How new containers keep their roots: ORLOP_STORAGE of the engine's environment. */
+  /** The storage driver of new containers: ORLOP_STORAGE in the engine's environment. */
   readonly storageDriver: StorageDriver;
-  /** How many starts of a kind are begun ahead at most: ORLOP_READY_STARTS. */
+  /** The most starts of one kind that are begun ahead: ORLOP_READY_STARTS. */
   readonly readyStarts: number;
-  /** Those that the kernel uses (lsm(7)). */
+  /** The kernel's active security modules, e.g. "apparmor". */
   readonly securityModules: readonly string[];
-  /** The highest capability that the kernel has. */
+  /** The number of the kernel's highest capability. */
   readonly lastCapability: number;
 }
 
@@ -59,7 +59,7 @@ export function readMachine(): Machine {
 
 function securityModules(): string[] {
   const names = (readText("/sys/kernel/security/lsm") ?? "").trim().split(",");
-  // securityfs may not be mounted.
+  // If securityfs is not mounted, these two are found otherwise.
   const found = [
     readText("/sys/module/apparmor/parameters/enabled")?.startsWith("Y") ? "apparmor" : "",
     readText("/sys/fs/selinux/enforce") === undefined ? "" : "selinux",
@@ -67,7 +67,7 @@ function securityModules(): string[] {
   return [...new Set([...names, ...found])].filter((name) => name !== "");
 }
 
-/** A small file's content; undefined when it is not there. */
+/** A small file's content; undefined when it does not exist. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

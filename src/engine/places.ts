@@ -1,33 +1,33 @@
-/** Where the engine keeps things. Nothing outside these folders is the engine's. */
+/** Paths of the engine's files. The engine owns nothing outside these two directories. */
 
 export interface Places {
-  /** Sockets, and what a reboot may lose. */
+  /** Sockets, and files that may be lost in a reboot. */
   readonly runDir: string;
-  /** What must last. */
+  /** Files that must survive a reboot. */
   readonly stateDir: string;
 }
 
-/** In a container's run directory: its group's path, where it is not below Orlop's own. */
+/** A file in a container's run directory with its cgroup's path, if that is not below Orlop's own cgroup. */
 export const GROUP_FILE = "group";
 
 /** The folders of one container. */
 export interface ContainerPlaces {
-  /** The monitor's socket. */
+  /** Has the monitor's socket. */
   readonly runDir: string;
-  /** Log and exit record: in the run directory too for a `--rm` container. */
+  /** Has log and exit record; for a `--rm` container the same as `runDir`. */
   readonly dataDir: string;
   readonly socket: string;
   readonly exitRecord: string;
-  /** A link to its network namespace, while it is in networks and runs. */
+  /** A symbolic link to its network namespace, while it is in networks and runs. */
   readonly sandbox: string;
-  /** Shared memory that other containers may have too, mounted while it runs. */
+  /** Shared memory that other containers can join, mounted while it runs. */
   readonly shm: string;
   readonly log: string;
-  /** Upper directories of the root's overlays; on disk for a `--rm` container too, whose writes must not fill memory. */
+  /** Upper directories of the root's overlays. On disk for a `--rm` container too: its writes must not fill the memory. */
   readonly layers: string;
-  /** Its /etc/hosts and the like, which it can write as well: on disk for the same reason, and /run is everybody's. */
+  /** Its /etc/hosts and the like, which the container can write: on disk for the same reason. */
   readonly files: string;
-  /** All of these: removed with the container. */
+  /** The directories to remove with the container. */
   readonly owned: readonly string[];
 }
 
@@ -49,32 +49,32 @@ export function containerPlaces(places: Places, id: string, isTransient: boolean
   };
 }
 
-/** Where a container's network namespace is, whoever holds it. @param runDir the container's */
+/** The path of a container's network namespace, whatever keeps that alive. @param runDir the container's */
 export function sandboxPlace(runDir: string): string {
   return `${runDir}/netns`;
 }
 
-/** Every volume's directory is in here. */
+/** The directory of all volumes. */
 export function volumesDirectory(places: Places): string {
   return `${places.stateDir}/volumes`;
 }
 
-/** Where a volume's data lies. */
+/** The directory with a volume's data. */
 export function volumePath(places: Places, name: string): string {
   return `${volumesDirectory(places)}/${name}/_data`;
 }
 
-/** A second place, beside the root's, that each container's process covers with mounts of its own. */
+/** A second mount point, besides the root's, on which each container's process makes mounts of its own. */
 export function partPlace(places: Places): string {
   return `${places.runDir}/part`;
 }
 
-/** Where each container's process makes its frame: the kernel's file systems. */
+/** The mount point on which each container's process assembles its /proc, /dev and /sys. */
 export function framePlace(places: Places): string {
   return `${places.runDir}/frame`;
 }
 
-/** What `--rm` containers write to the disk; the kept ones' folders are in `containers`. */
+/** The directory of what `--rm` containers write to the disk; other containers are in `containers`. */
 export function transientsDirectory(places: Places): string {
   return `${places.stateDir}/transient`;
 }

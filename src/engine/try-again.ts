@@ -1,4 +1,4 @@
-/** Clearing away, tried until it is done: it can be done twice. */
+/** Repeats idempotent work, such as clearing away, until it succeeds. */
 
 import { log } from "../base/log.ts";
 import { StepFailure } from "../kernel/executor.ts";
@@ -7,9 +7,9 @@ const FIRST_DELAY_MS = 250;
 const DELAY_MAX_MS = 5000;
 
 /**
- * Once more when its task was killed or the kernel refuses; again and again while processes do not end that were killed.
+ * Tries once more after any failure, and again and again while killed processes do not end.
  *
- * @param stuck told of each further try; true: nobody is there any more to make it
+ * @param stuck called before each further try; returns true to give up
  */
 export async function tryAgain(what: string, work: () => Promise<void>, stuck: () => boolean): Promise<void> {
   try {
@@ -27,7 +27,7 @@ export async function tryAgain(what: string, work: () => Promise<void>, stuck: (
   }
 }
 
-/** A group that cannot be emptied, or is not empty yet. */
+/** A cgroup with processes that do not end. */
 function isStuck(error: unknown): boolean {
   return error instanceof StepFailure && ["ETIMEDOUT", "EBUSY"].includes(error.errno);
 }

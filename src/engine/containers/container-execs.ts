@@ -74,7 +74,7 @@ export class ContainerExecs {
   async #restoreOne(record: ExecRecord, watch: (initPid: number) => void): Promise<"found" | "lost"> {
     const exec = new Exec(this.#parts, this.#host, record);
     this.#byId.set(exec.id, exec);
-    exec.seek();
+    exec.blockStart();
     try {
       const process = await ContainerProcess.find(this.#parts.executor, exec.places.socket);
       await exec.adopt(process);
@@ -82,12 +82,12 @@ export class ContainerExecs {
       return "found";
     } catch {
       const ended = parseExitRecord(readText(exec.places.exitRecord) ?? "");
-      if (ended !== undefined) exec.settle(exitStatusOf(ended.status).exitCode);
+      if (ended !== undefined) exec.recordUnseenEnd(exitStatusOf(ended.status).exitCode);
       // The monitor creates the record's temporary file before it starts the program.
       else if (readText(`${exec.places.exitRecord}.new`) !== undefined) {
-        exec.settle(LOST_EXIT_CODE);
+        exec.recordUnseenEnd(LOST_EXIT_CODE);
         return "lost";
-      } else exec.neverRan();
+      } else exec.allowStart();
       return "found";
     }
   }

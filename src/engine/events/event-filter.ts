@@ -1,8 +1,8 @@
-/** Which events a client wants, by Docker's filters. Values of one key are alternatives, keys must all hold. */
+/** Docker's filters of events. Values of one key are alternatives; all keys must match. */
 
 import { attributeOf, type EngineEvent } from "./events.ts";
 
-/** Docker's filter keys. Of plugin, node, service, secret and config there are no events. */
+/** Docker's filter keys. There are no events of plugins, nodes, services, secrets and configs. */
 export const eventFilterKeys = [
   "config",
   "container",
@@ -26,7 +26,7 @@ export type EventFilters = Readonly<Partial<Record<Key, readonly string[]>>>;
 /** Each event has a scope: of one machine, or of a swarm. */
 const SCOPE = "local";
 
-/** A filter by an object's name or id alone says which type is meant. */
+/** A filter by the name or id of an object selects events of that type only. */
 const objects = ["container", "daemon", "network", "node", "plugin", "secret", "service", "volume", "config"] as const;
 
 export function matchEvent(filters: EventFilters, event: EngineEvent): boolean {
@@ -44,18 +44,18 @@ function any(values: readonly string[] | undefined, test: (value: string) => boo
   return values === undefined || values.length === 0 || values.some(test);
 }
 
-/** "exec_create" and "health_status" mean those with a text behind the colon too (moby #25798). */
+/** "exec_create" and "health_status" also match actions with a text after a colon (moby #25798). */
 function isAction(action: string, wanted: string): boolean {
   return action === wanted || (!wanted.includes(":") && action.startsWith(`${wanted}:`));
 }
 
-/** By id or its beginning, by name; a network's events name its container too. */
+/** By name, id or id prefix. A network's events match by their container as well. */
 function isAbout(event: EngineEvent, object: string, wanted: string): boolean {
   if (event.type !== object) return attributeOf(event, object)?.startsWith(wanted) ?? false;
   return event.id.startsWith(wanted) || attributeOf(event, "name") === wanted.replace(/^\//, "");
 }
 
-/** Of containers the image that they were made from. With or without its tag. */
+/** By a container's image, with or without its tag. */
 function isOfImage(event: EngineEvent, wanted: string): boolean {
   const { type, id } = event;
   const name = attributeOf(event, type === "image" ? "name" : "image") ?? "";

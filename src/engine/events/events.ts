@@ -1,38 +1,38 @@
 /**
- * What happens to containers, images, networks and volumes, told to whoever listens, and kept for who asks a little later.
- * Everybody in the engine publishes here; nobody waits for a listener.
+ * Events of containers, images, networks and volumes: published by the engine's objects, streamed to listeners, and kept for a while for
+ * `since`. Publishing never waits for a listener.
  */
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { log } from "../../base/log.ts";
 
 export interface EngineEvent {
-  /** As Docker names kinds of object. */
+  /** Docker's name of the kind of object. */
   readonly type: "builder" | "container" | "daemon" | "image" | "network" | "volume";
   /** e.g. "start", "exec_create: sh -c true". */
   readonly action: string;
-  /** Id or name of the object; "" where no single one is meant (`prune`). */
+  /** The object's id or name; "" for events that concern several (`prune`). */
   readonly id: string;
-  /** Docker's for this event. */
+  /** Docker's attributes for this action. */
   readonly attributes: Readonly<Record<string, string>>;
-  /** Of a container or an image: told as attributes too, where none of these has the name. The object's own, never a copy: it may have very many. */
+  /** Labels of a container or an image, sent as attributes too, unless an attribute has the same name. Not copied, because there may be many. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Unix time; later for each event than for the one before. */
+  /** Unix time; strictly increasing. */
   readonly timeNs: bigint;
 }
 
 export interface EventQuery {
-  /** What is kept from this time on, first. */
+  /** Begin with the kept events from this time on. */
   readonly sinceNs?: bigint;
-  /** The reading ends there. */
+  /** End at this time. */
   readonly untilNs?: bigint;
   matches(event: EngineEvent): boolean;
 }
 
-/** So many are kept for `since`, and no more than this altogether: an image may have megabytes of labels, and health checks each second. */
+/** Limits of the events kept for `since`, by number and by size: an image may have megabytes of labels, and a health check every second. */
 const HISTORY_EVENTS = 1024;
 const HISTORY_BYTES = 16 * 1024 * 1024;
-/** A listener that is so far behind is broken off: better than events that are missing without a word. */
+/** A listener that is so far behind is disconnected, rather than losing events silently. */
 const BEHIND_EVENTS = 10_000;
 const BEHIND_BYTES = 16 * HISTORY_BYTES;
 
@@ -49,7 +49,7 @@ export class Events {
   #historyBytes = 0;
   #lastNs = 0n;
 
-  /** How many listen now. */
+  /** The number of listeners. */
   get listeners(): number {
     return this.#listeners.size;
   }
@@ -68,8 +68,8 @@ export class Events {
   }
 
   /**
-   * What matches, oldest first: with `sinceNs` or `untilNs` what is kept, then what comes. Ends when `signal` is aborted, and
-   * at `untilNs`.
+   * Matching events, oldest first: with `sinceNs` or `untilNs` the kept ones, then new ones. Ends when `signal` is aborted, or at
+   * `untilNs`.
    */
   async *read(query: EventQuery, signal: AbortSignal): AsyncGenerator<EngineEvent, void> {
     const { sinceNs, untilNs } = query;
@@ -104,7 +104,7 @@ export class Events {
     }
   }
 
-  /** For the engine that comes next: an engine leaves when nobody needs it, and that is nothing a client should notice. */
+  /** Saves the kept events for the next engine: clients should not notice that an idle engine has left. */
   save(path: string): void {
     const rows: string[] = [];
     let left = HISTORY_BYTES;
@@ -117,7 +117,7 @@ export class Events {
     writeFileSync(path, rows.reverse().join("\n"), { mode: 0o600 });
   }
 
-  /** Takes over what `save` left; what is broken is left out. */
+  /** Loads what `save` has written, without incomplete entries. */
   load(path: string): void {
     try {
       const rows = readFileSync(path, "utf8").split("\n");
@@ -146,12 +146,12 @@ export class Events {
   }
 }
 
-/** What the event tells of its object, labels too. */
+/** The event's attributes, with labels. */
 export function attributesOf({ attributes, labels }: EngineEvent): Readonly<Record<string, string>> {
   return { ...labels, ...attributes };
 }
 
-/** One of them. */
+/** One attribute or label. */
 export function attributeOf({ attributes, labels }: EngineEvent, name: string): string | undefined {
   if (Object.hasOwn(attributes, name)) return attributes[name];
   return labels !== undefined && Object.hasOwn(labels, name) ? labels[name] : undefined;
@@ -160,7 +160,7 @@ export function attributeOf({ attributes, labels }: EngineEvent, name: string): 
 const ENTRY_BYTES = 64;
 const sizes = new WeakMap<object, number>();
 
-/** About as much memory as it takes, beside one that may have the same labels. */
+/** About how much memory the event takes. Labels that it shares with another event count once. */
 function sizeOf({ action, attributes, labels }: EngineEvent, beside: EngineEvent | undefined): number {
   const isShared = labels === undefined || labels === beside?.labels;
   return action.length + sizeOfAll(attributes) + (isShared ? 0 : sizeOfAll(labels));
@@ -176,10 +176,10 @@ function sizeOfAll(values: Readonly<Record<string, string>>): number {
   return size;
 }
 
-/** setTimeout's longest. */
+/** The longest delay of setTimeout. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** Wakes once that time has come. @returns ends the timer */
+/** Calls `wake` at a time. @returns a function that cancels the timer */
 function timerUntil(timeNs: bigint, wake: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const arm = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Who takes part in an exec's streams. A connection is given to the exec's monitor, so that this engine's death costs it nothing;
- * bytes of a stream inside this process, or in frames of a WebSocket, are carried.
+ * A client of an exec's streams. A client's connection is handed over to the exec's monitor, so that it survives the engine's death.
+ * Streams inside this process, and WebSockets, are relayed by the engine instead.
  */
 
 import { closeSync, writeSync } from "node:fs";
@@ -10,25 +10,25 @@ import { descriptorOf, duplicate } from "../../platform/descriptors.ts";
 import { type AttachRequest, relay, type SessionEnd, streamsOf } from "../containers/attach-session.ts";
 import type { ContainerProcess } from "../containers/container-process.ts";
 
-/** The monitor's number for: frames where a terminal has none, none where pipes have them. */
-const TURNED = 8;
+/** The monitor's flag for the other framing: attach frames for a terminal, raw bytes for pipes. */
+const OTHER_FRAMING = 8;
 
 export class ExecClient {
   readonly #stream: Duplex;
-  readonly #isTurned: boolean;
-  /** Its connection, once that is nobody's stream any more. */
+  readonly #hasOtherFraming: boolean;
+  /** A duplicate of the connection's descriptor, after it was handed over. */
   #descriptor: number | undefined;
 
-  /** @param isTurned it wants its output framed otherwise than the exec's terminal, or none, says */
-  constructor(stream: Duplex, isTurned = false) {
+  /** @param hasOtherFraming attach frames for a terminal, raw bytes for pipes */
+  constructor(stream: Duplex, hasOtherFraming = false) {
     this.#stream = stream;
-    this.#isTurned = isTurned;
+    this.#hasOtherFraming = hasOtherFraming;
   }
 
   /**
-   * Connects it to a process that waits at its gate. The inner promise settles when its part is over.
+   * Connects the client to a process that waits at its gate. `session` settles when the client is done.
    *
-   * @param over what must have come before it sees the end, where its bytes are carried
+   * @param over awaited before the client sees the end, if the engine relays its bytes
    */
   async join(
     process: ContainerProcess,
@@ -36,14 +36,14 @@ export class ExecClient {
     over: Promise<void>,
   ): Promise<{ readonly session: Promise<SessionEnd> }> {
     const asked = { ...request, logs: false, stream: true };
-    const streams = streamsOf(asked) | (this.#isTurned ? TURNED : 0);
-    await this.#isWritten();
+    const streams = streamsOf(asked) | (this.#hasOtherFraming ? OTHER_FRAMING : 0);
+    await this.#flush();
     const descriptor = descriptorOf(this.#stream);
     if (descriptor === undefined) {
       const { stream } = await process.attach(streams, false);
       return { session: relay(stream, this.#stream, asked, () => over).over };
     }
-    const input = this.#takeOut(descriptor);
+    const input = this.#takeDescriptor(descriptor);
     const { over: session } = await process.give({
       ...request,
       streams,
@@ -52,29 +52,29 @@ export class ExecClient {
     });
     process.link.started.then(
       () => this.#close(),
-      () => undefined, // `end` has something to tell
+      () => undefined, // `end` sends the error
     );
     return { session };
   }
 
-  /** The last that is said to it. */
+  /** Sends a last message, and closes the connection. */
   end(bytes: Uint8Array): void {
     if (this.#descriptor === undefined) return void this.#stream.end(bytes);
     try {
       writeSync(this.#descriptor, bytes);
     } catch {
-      // it has left
+      // the client has closed
     }
     this.#close();
   }
 
-  /** What was said to it is with the kernel. */
-  async #isWritten(): Promise<void> {
+  /** Resolves when everything written to the client has reached the kernel. */
+  async #flush(): Promise<void> {
     if (this.#stream.writableLength > 0) await new Promise<void>((resolve) => this.#stream.write("", () => resolve()));
   }
 
-  /** From here on this process reads nothing of the connection any more; what it has read already is given back. */
-  #takeOut(descriptor: number): Uint8Array {
+  /** Stops reading from the connection in this process. @returns what was read already */
+  #takeDescriptor(descriptor: number): Uint8Array {
     const input: Uint8Array[] = [];
     for (let piece = this.#stream.read(); piece !== null; piece = this.#stream.read()) input.push(piece);
     const own = duplicate(descriptor);

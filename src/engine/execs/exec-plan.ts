@@ -1,4 +1,4 @@
-/** An exec as a plan: the container as it was asked for, with what the exec asks for in its place. Reads, changes nothing. */
+/** The plan of an exec: the container's create body with the exec's own fields in it. Reads files, changes nothing. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { StepFailure } from "../../kernel/executor.ts";
@@ -17,9 +17,9 @@ import type { ExecPlaces } from "./exec-record.ts";
 
 export interface ExecPlanRequest {
   readonly container: Pick<ContainerRecord, "id" | "name" | "body" | "image">;
-  /** What its environment says of others. */
+  /** The container's environment variables for links. */
   readonly environment: readonly string[];
-  /** Its first process. */
+  /** The container's first process. */
   readonly pid: number;
   readonly body: ExecCreateBody;
   readonly consoleSize: readonly [rows: number, columns: number];
@@ -33,13 +33,13 @@ export interface ExecPlan {
   readonly spec: RuntimeSpec;
 }
 
-/** @throws {OrlopError} bad_value for a user that is not there … */
+/** @throws {OrlopError} bad_value for an unknown user … */
 export function planExecStart(request: ExecPlanRequest, surroundings: PlanSurroundings): ExecPlan {
   const { container, body, detached, places } = request;
   const { machine } = surroundings;
   const asked = bodyOf(container.body, body, request.consoleSize);
   const user = resolveUserOf(container.id, { ...container, body: asked }, surroundings);
-  // Mounts, devices and limits are there already: the exec joins them.
+  // The exec joins the container's mounts, devices and limits: they are not planned again.
   const there = { devices: [], mounts: [], sandboxPath: "", findDevice: () => ({ major: 0, minor: 0 }) };
   const donations = { ...noDonations, environment: request.environment };
   const spec = containerSpec({ id: container.id, body: asked, user, machine, donations, ...there });
@@ -70,7 +70,7 @@ export function planExecStart(request: ExecPlanRequest, surroundings: PlanSurrou
   return { steps, spec };
 }
 
-/** What a container would be that has the exec's process as its own. */
+/** The body of a container whose process would be the exec's. */
 function bodyOf(
   container: ContainerCreateBody,
   exec: ExecCreateBody,
@@ -88,7 +88,7 @@ function bodyOf(
   };
 }
 
-/** The rights of `--privileged` without its other freedoms: the seccomp filter stays the container's, as with Docker. */
+/** An exec's `--privileged` gives all capabilities, but keeps the container's seccomp filter, as in Docker. */
 function allCapabilities(
   uid: number,
   { container }: ExecPlanRequest,
@@ -103,7 +103,7 @@ function startTicksOf({ container: { id, name }, pid }: ExecPlanRequest): number
   return ticks;
 }
 
-/** What joins the container finds that its first process has ended, or is ending. */
+/** Whether a plan failed because the container's first process has ended, or is ending. */
 export function isContainerGone(failure: unknown): boolean {
   if (!(failure instanceof StepFailure) || failure.errno !== "ESRCH") return false;
   return failure.step?.op === "target" || failure.step?.op === "join";

@@ -1,4 +1,4 @@
-/** What is written down of an exec, in the run directory: enough for the next engine to go on with it. */
+/** The record of an exec in the run directory: enough for the next engine to take it over. */
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ExecCreateBody } from "../../spec/engine-api-exec.ts";
@@ -37,7 +37,7 @@ export function writeExecRecord(places: ExecPlaces, record: ExecRecord): void {
   writeFileSync(places.record, encodeExecRecord(record), { mode: 0o600 });
 }
 
-/** Those of a container that an earlier engine wrote down; half a record is none. */
+/** The records that an earlier engine wrote for a container's execs. Incomplete ones are removed. */
 export function readExecRecords(container: ContainerPlaces): ExecRecord[] {
   return namesIn(`${container.runDir}/exec`).flatMap((id) => {
     try {

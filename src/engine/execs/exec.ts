@@ -1,4 +1,4 @@
-/** One exec: a further process in a running container, from its creation until nobody asks for its exit code any more. */
+/** One exec: a further process in a running container, from its creation until its exit code is no longer kept. */
 
 import { rmSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
@@ -27,15 +27,16 @@ import { endLostExec } from "./lost-exec.ts";
 export interface ExecHost {
   readonly record: Pick<ContainerRecord, "id" | "name" | "body" | "image">;
   readonly places: ContainerPlaces;
-  /** The networks that it is in. */
+  /** The networks that the container is in. */
   readonly endpoints: readonly AskedEndpoint[];
-  /** Its first process. @throws {OrlopError} container_not_running: no exec can be started in it now */
+  /** The container's first process. @throws {OrlopError} container_not_running: no exec can be started in it now */
   pid(): number;
 }
 
 export type ExecStatus = "created" | "starting" | "running" | "exited";
 
-const LOST_PATIENCE_MS = 1000;
+/** How long killing the process of a lost exec may delay the report of its end. */
+const KILL_TIMEOUT_MS = 1000;
 const never = new Promise<never>(() => undefined);
 
 export class Exec {
@@ -43,7 +44,7 @@ export class Exec {
   readonly #host: ExecHost;
   readonly record: ExecRecord;
   readonly places: ExecPlaces;
-  /** Of its record, nearly all of which is its request. */
+  /** The size of its record. */
   readonly sizeBytes: number;
   readonly #ended = Promise.withResolvers<void>();
   #status: ExecStatus = "created";
@@ -51,9 +52,9 @@ export class Exec {
   #pid = 0;
   #exitCode: number | undefined;
   #size: readonly [rows: number, columns: number];
-  /** Since the plan was made. */
+  /** The terminal was resized after the plan was made. */
   #isResized = false;
-  /** When it ended, on the clock of `performance.now`. */
+  /** When it ended, by `performance.now()`. */
   endedMs: number | undefined;
 
   constructor(parts: EngineParts, host: ExecHost, record: ExecRecord) {
@@ -81,7 +82,7 @@ export class Exec {
     return this.#status;
   }
 
-  /** In the host's PID namespace; 0 when it does not run. */
+  /** Its pid in the host's PID namespace; 0 when it does not run. */
   get pid(): number {
     return this.#status === "running" ? this.#pid : 0;
   }
@@ -104,10 +105,10 @@ export class Exec {
   establish(): void {
     writeExecRecord(this.places, this.record);
     point("exec.create.recorded");
-    this.#tell(`exec_create: ${this.body.Cmd.join(" ")}`);
+    this.#publish(`exec_create: ${this.body.Cmd.join(" ")}`);
   }
 
-  /** From here on it is this caller's to `start`. @throws {OrlopError} exec_running, exec_ended, container_not_running */
+  /** Reserves the exec for the caller, who then calls `start`. @throws {OrlopError} exec_running, exec_ended, container_not_running */
   claim(size?: readonly [rows: number, columns: number]): void {
     if (this.#status === "exited") throw OrlopError.of("exec_ended", { id: this.id });
     if (this.#status !== "created") throw OrlopError.of("exec_running", { id: this.id });
@@ -117,43 +118,44 @@ export class Exec {
   }
 
   /**
-   * Starts what was claimed, and resolves when the client has left or everything was said; without one, once it runs.
+   * Starts a claimed exec. Resolves when the client has closed or has all output; without a client, when the process runs.
    *
-   * @throws {OrlopError} why it did not start; its exit code is set then
+   * @throws {OrlopError} it did not start; its exit code is set then
    */
   async start(client?: ExecClient): Promise<void> {
     let plan: ExecPlan | undefined;
     try {
       plan = this.#plan(client === undefined);
       const attached = client === undefined ? await this.#launchDetached(plan) : await this.#launch(plan, client);
-      if ((await attached?.session) === "detached") this.#tell("exec_detach");
+      if ((await attached?.session) === "detached") this.#publish("exec_detach");
     } catch (failure) {
       if (this.#status !== "starting") throw failure;
       const { id, name } = this.#host.record;
       const reason = isContainerGone(failure) ? OrlopError.of("container_not_running", { id, name }, failure) : failure;
       const { error, exitCode } = explainFailure(reason, plan?.spec, "exec");
-      this.#take(exitCode);
+      this.#recordEnd(exitCode);
       throw error;
     }
   }
 
-  /** An earlier engine may have started it: nobody may until that is known. */
-  seek(): void {
+  /** Blocks starts until it is known whether an earlier engine has started the exec. */
+  blockStart(): void {
     this.#status = "starting";
   }
 
-  neverRan(): void {
+  /** No earlier engine has started it: it can be started. */
+  allowStart(): void {
     this.#status = "created";
   }
 
-  /** One that an earlier engine started. */
+  /** Takes over an exec that an earlier engine started. */
   async adopt(process: ContainerProcess): Promise<void> {
     const { pid } = await process.link.started;
     this.#run(process, pid);
   }
 
-  /** It ended, or was lost, and no engine saw it. */
-  settle(exitCode: number): void {
+  /** Records an end that happened while no engine ran. */
+  recordUnseenEnd(exitCode: number): void {
     this.#end(exitCode);
   }
 
@@ -161,7 +163,7 @@ export class Exec {
     this.#process?.signal(signal);
   }
 
-  /** Before it runs too. @throws {OrlopError} exec_ended */
+  /** Allowed before the start too. @throws {OrlopError} exec_ended, bad_value */
   resize(rows: number, columns: number): void {
     if (this.#status === "exited") throw OrlopError.of("exec_ended", { id: this.id });
     checkTerminalSize(rows, columns);
@@ -170,7 +172,7 @@ export class Exec {
     this.#process?.resize(rows, columns);
   }
 
-  /** Nobody can ask for it any more. */
+  /** Removes its files, after it was forgotten. */
   discard(): void {
     this.#process?.[Symbol.dispose]();
     rmSync(this.places.directory, { recursive: true, force: true });
@@ -195,19 +197,20 @@ export class Exec {
     this.#begin(process, (await process.link.started).pid);
   }
 
-  /** The client is connected before the program runs. */
+  /** Connects the client before the program runs. */
   async #launch({ steps }: ExecPlan, client: ExecClient): Promise<{ readonly session: Promise<SessionEnd> }> {
     const { AttachStdin, AttachStdout, AttachStderr, Tty } = this.body;
     const process = await ContainerProcess.spawn(this.#parts.executor, steps, this.places.socket);
     const detachKeys = Tty ? this.#detachKeys() : [];
-    // Who reads to the end asks for the exit code next: it must be known by then. Of one that did not start the caller tells.
+    // A client that has read to the end asks for the exit code next, so the end is recorded before the client sees it. If the exec did not
+    // start, the caller reports the error.
     const over = process.link.started.then(
       () => this.ended,
       () => never,
     );
     const request = { stdin: AttachStdin, stdout: AttachStdout, stderr: AttachStderr, detachKeys };
     const joined = await client.join(process, request, over).catch(async (error: unknown) => {
-      await process.link.started; // a step that failed is the reason
+      await process.link.started; // throws the step that failed, which is the reason
       throw error;
     });
     process.link.go();
@@ -219,10 +222,10 @@ export class Exec {
     return this.body.DetachKeys === "" ? defaultDetachKeys : parseDetachKeys(this.body.DetachKeys);
   }
 
-  /** Its end, which may be known already, is told behind its start. */
+  /** Publishes the start before the end, which may be known already. */
   #begin(process: ContainerProcess, pid: number): void {
     point("exec.start.started");
-    this.#tell(`exec_start: ${this.body.Cmd.join(" ")}`);
+    this.#publish(`exec_start: ${this.body.Cmd.join(" ")}`);
     this.#run(process, pid);
   }
 
@@ -235,18 +238,18 @@ export class Exec {
       .then(async (end) => {
         this.#process = undefined;
         if (end.kind === "lost") await this.#endLost();
-        this.#take(exitCodeOf(end));
-        process[Symbol.dispose](); // its monitor waits for that, and lets clients see the end then
+        this.#recordEnd(exitCodeOf(end));
+        process[Symbol.dispose](); // the monitor waits for this before it closes the clients' connections
       })
       .catch((error: unknown) => log("error", `the end of exec ${this.id} could not be noted`, error));
   }
 
-  /** Its monitor is gone, which must not keep its end from being known for long. */
+  /** The monitor is gone: kills the process. */
   async #endLost(): Promise<void> {
     const ended = this.#parts.background(`ending what exec ${this.id} left`, () =>
       endLostExec(this.#parts, this.#host, this.#pid),
     );
-    await settlesWithin(ended, LOST_PATIENCE_MS);
+    await settlesWithin(ended, KILL_TIMEOUT_MS);
   }
 
   #end(exitCode: number): void {
@@ -256,12 +259,12 @@ export class Exec {
     this.#ended.resolve();
   }
 
-  #take(exitCode: number): void {
+  #recordEnd(exitCode: number): void {
     this.#end(exitCode);
-    this.#tell("exec_die", { exitCode: String(exitCode) });
+    this.#publish("exec_die", { exitCode: String(exitCode) });
   }
 
-  #tell(action: ContainerAction, more: Readonly<Record<string, string>> = {}): void {
+  #publish(action: ContainerAction, more: Readonly<Record<string, string>> = {}): void {
     publishContainerEvent(this.#parts.events, this.#host.record, action, { ...more, execID: this.id });
   }
 }

@@ -1,4 +1,4 @@
-/** What an exec whose monitor is gone has left running: its process goes too, as with a container's monitor. */
+/** Kills the process of an exec whose monitor is gone, as is done with a container whose monitor is gone. */
 
 import { StepFailure } from "../../kernel/executor.ts";
 import { groupPathOfRecord } from "../containers/container-record.ts";
@@ -9,8 +9,8 @@ import { readText } from "../machine.ts";
 import type { ExecHost } from "./exec.ts";
 
 /**
- * @param pid of the exec's process, where this engine knew it. Without it, and where the container has PIDs of its own, it is found
- *   by its parent: in the container only what an exec has started has one outside, and that is its monitor as long as there is one.
+ * @param pid the exec's process, if this engine knows it. Otherwise it is found by its parent, in a container with its own PID namespace:
+ *   of the container's processes only those started by execs have a parent outside, which is the exec's monitor as long as that lives
  */
 export async function endLostExec(parts: EngineParts, host: ExecHost, pid: number | undefined): Promise<void> {
   const pids = pidsIn(parts.machine.cgroups, groupPathOfRecord(host.record));
@@ -32,7 +32,7 @@ async function end({ executor }: EngineParts, pid: number): Promise<void> {
       { op: "kill-target", target: 0, why: "the monitor of this exec is gone, and nobody would hear of its end" },
     ]);
   } catch (error) {
-    if (!(error instanceof StepFailure && error.errno === "ESRCH")) throw error; // it has ended meanwhile
+    if (!(error instanceof StepFailure && error.errno === "ESRCH")) throw error; // the process has ended
   }
 }
 
@@ -44,7 +44,7 @@ function isMonitor(pid: number): boolean {
   return readProc(pid, "comm").startsWith("orlop-");
 }
 
-/** "" for one that has ended. */
+/** "" for a process that has ended. */
 function readProc(pid: number, file: string): string {
   try {
     return readText(`/proc/${pid}/${file}`) ?? "";

@@ -1,4 +1,4 @@
-/** The one way in which images come to be: their layers are unpacked, then they are written down, with their names. */
+/** The only way to add images: unpacks their layers, then records them and their names in one change. */
 
 import { createHash } from "node:crypto";
 import { point } from "../../base/point.ts";
@@ -16,24 +16,24 @@ import { changesFor } from "./new-platforms.ts";
 import { reclaimForms } from "./reclaim.ts";
 
 export interface NewImage {
-  /** One for each platform. In the content store, and all that they name; the caller holds a lease on them. */
+  /** One for each platform. They and everything that they name are in the content store; the caller holds a lease on that. */
   readonly platforms: readonly {
     readonly manifest: Manifest;
     readonly config: ImageConfig;
     readonly beside?: ImageForm["beside"];
   }[];
-  /** Indexes that led to them, in the store, the outermost first. */
+  /** The indexes that name them, in the content store, the outermost first. */
   readonly indexes?: readonly Index[];
   readonly names: readonly Reference[];
-  /** What the names lead to. */
+  /** The target of the names. */
   readonly target: Digest;
 }
 
 /**
- * Adds what came of an image, or gives names to what is there. Other platforms of the same index stay.
+ * Adds an image, or names for one that exists. Other platforms of the same index stay.
  *
- * @returns one for each that was given, durable
- * @throws {OrlopError} what is wrong with a layer
+ * @returns a record for each manifest, durable
+ * @throws {OrlopError} a layer is broken
  */
 export async function addImage(images: Images, given: NewImage): Promise<readonly ImageRecord[]> {
   const stores = await images.stores();
@@ -63,7 +63,7 @@ export async function addImage(images: Images, given: NewImage): Promise<readonl
   return added;
 }
 
-/** Unpacked when it is not, with what is known of it. */
+/** Unpacks a layer, unless it is unpacked already. */
 export async function layerOf(
   stores: ImageStores,
   { digest, mediaType, size }: Descriptor,
@@ -78,10 +78,10 @@ export async function layerOf(
 export interface MadeImage {
   /** The configuration's bytes (OCI image-spec config.md): its diff ids are the layers'. */
   readonly config: Uint8Array;
-  /** Blobs in the content store, the lowest first; the caller holds a lease on them. */
+  /** The layers' blobs in the content store, the lowest first; the caller holds a lease on them. */
   readonly layers: readonly Descriptor[];
   readonly names: readonly Reference[];
-  /** The caller's, for configuration and manifest as well. */
+  /** The caller's lease, which configuration and manifest are added to. */
   readonly lease: Lease;
 }
 

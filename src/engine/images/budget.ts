@@ -1,4 +1,4 @@
-/** An optional limit for what images take of the disk: when one comes that goes over it, the least recently used ones go. */
+/** An optional limit for the disk space of images: when a new image exceeds it, the least recently used ones are removed. */
 
 import { log } from "../../base/log.ts";
 import { parseSize } from "../../base/size.ts";
@@ -16,7 +16,7 @@ export function budgetOf(environment: Readonly<Record<string, string | undefined
   return text === undefined || text === "" ? undefined : parseSize(text, variable);
 }
 
-/** Evicts until the images fit. What a container uses stays, and so does what just came. */
+/** Removes images until the rest fits. Images that containers use, and new ones, are kept. */
 export async function keepBudget(images: Images, newest: readonly Digest[]): Promise<void> {
   const budget = images.budgetBytes;
   if (budget === undefined) return;

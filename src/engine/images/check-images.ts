@@ -1,6 +1,6 @@
 /**
- * `system check`: reads every blob of every image again and compares it with its digest, and unpacks nothing. What is damaged or
- * missing is brought again from the registries that the image's names lead to, and unpacked again when it is a layer.
+ * `system check`: reads every blob of every image, and compares it with its digest. Blobs that are damaged or missing are pulled again
+ * from the registries of the image's names, and unpacked again if they are layers. Unpacked layers themselves are not checked.
  */
 
 import { OrlopError } from "../../base/errors.ts";
@@ -16,7 +16,7 @@ export interface CheckFault {
   /** e.g. "layer sha256:… of debian:12". */
   readonly what: string;
   readonly outcome: string;
-  /** It is whole again. */
+  /** It has been pulled again. */
   readonly isMended: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface CheckRequest {
   readonly signal?: AbortSignal;
 }
 
-/** @returns how many blobs and layers were looked at, and how many of them were damaged */
+/** @returns how many blobs and layers were checked, and how many of them were damaged */
 export async function checkImages(images: Images, request: CheckRequest): Promise<{ checked: number; faults: number }> {
   const { content, layers, leases, layerLeases } = await images.stores();
   const seen = new Set<string>();
@@ -73,7 +73,7 @@ async function isWhole(digest: Digest, content: { verify(digest: Digest): Promis
   }
 }
 
-/** Brings a blob again, from the first registry that has it. */
+/** Pulls a blob again, from the first registry that has it. */
 async function mend(images: Images, image: ImageRecord, digest: Digest, request: CheckRequest): Promise<Outcome> {
   if (!request.repair) return { outcome: "damaged", isMended: false };
   const stores = await images.stores();
@@ -113,7 +113,7 @@ async function unpackAgain(images: Images, layer: ImageLayer): Promise<Outcome> 
   }
 }
 
-/** A layer's or the configuration's; undefined for a manifest or an index, which are asked for by another address. */
+/** For a layer or a configuration; undefined for a manifest or an index, which have another URL. */
 function sizeIn(image: ImageRecord, digest: Digest): number | undefined {
   return (
     formsOf(image)
@@ -122,7 +122,7 @@ function sizeIn(image: ImageRecord, digest: Digest): number | undefined {
   );
 }
 
-/** The repositories that the image's names lead to. */
+/** The repositories of the image's names. */
 function placesOf(images: Images, image: ImageRecord): Reference[] {
   const all = images.table.namesOf(image.id).map(({ reference }) => parseReference(reference));
   return [...new Map(all.map((one) => [`${one.host}/${one.repository}`, one])).values()];

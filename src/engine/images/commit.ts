@@ -1,4 +1,4 @@
-/** `commit`: an image of what a container changed, on top of its own image's layers. */
+/** `commit`: an image from a container's changes, on top of its image's layers. */
 
 import { storeLayer } from "../../images/layer-blob.ts";
 import type { Lease } from "../../images/leases.ts";
@@ -17,20 +17,20 @@ import type { Images } from "./images.ts";
 import { mergedConfig } from "./merged-config.ts";
 
 export interface CommitRequest {
-  /** Without one the image has its id alone. */
+  /** undefined: the image has no name. */
   readonly name: Reference | undefined;
   readonly author: string;
   readonly comment: string;
   /** Dockerfile instructions. */
   readonly changes: readonly string[];
-  /** Of the new image; what it leaves out is the container's. Changes go on top of it, and the container's below. */
+  /** The new image's configuration. Fields that it leaves out are the container's; `changes` are applied on top. */
   readonly config: ContainerDefaults | undefined;
-  /** No process of the container runs while its files are read. */
+  /** Pauses the container while its files are read. */
   readonly pause: boolean;
 }
 
 /**
- * @returns the image, durable. Of a container over the machine or a directory it is one layer with the whole root.
+ * @returns the image, durable. From a container of `host` or of a directory it has one layer, with the whole root.
  * @throws {OrlopError} bad_change, changes_in_memory
  */
 export async function commit(images: Images, container: Container, request: CommitRequest): Promise<ImageRecord> {
@@ -66,12 +66,12 @@ export async function commit(images: Images, container: Container, request: Comm
     lease,
   });
   const imageRef = request.name === undefined ? "" : familiarReference(request.name);
-  if (request.name !== undefined) images.tell("tag", record.id, imageRef, record.labels);
+  if (request.name !== undefined) images.publish("tag", record.id, imageRef, record.labels);
   container.files.noteCommit({ comment: request.comment, imageID: record.id, imageRef });
   return record;
 }
 
-/** What the executor does for a commit: files are read; the image is made of them in the engine's own files. */
+/** The steps of a commit in the executor, which reads the files. The engine makes the image from them itself. */
 export async function foreseeCommit(container: Container, pause: boolean): Promise<readonly Step[]> {
   const isPaused = pause && container.status === "running";
   const hasImage = container.record.image !== undefined;
@@ -80,7 +80,7 @@ export async function foreseeCommit(container: Container, pause: boolean): Promi
   return isPaused ? [...freeze, ...read, ...thaw] : read;
 }
 
-/** undefined where nothing was changed. */
+/** undefined if nothing was changed. */
 async function changedLayer(
   container: Container,
   lease: Lease,
@@ -114,7 +114,7 @@ async function readPaused<T>(container: Container, pause: boolean, read: () => P
   }
 }
 
-/** What a container of the new image starts with: what this one was made with. */
+/** The image configuration from the container's create body. */
 function configOf({ body, record }: Container): ContainerDefaults {
   const image = record.image?.config ?? {};
   const volumes = [...(image.Volumes ?? []), ...Object.keys(body.Volumes)];

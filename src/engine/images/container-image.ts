@@ -1,4 +1,4 @@
-/** What a container keeps of its image: enough to start it again, whatever happens to the image's names. */
+/** What a container's record keeps of its image: enough to start the container, even when the image's names are gone. */
 
 import type { Digest } from "../../spec/digest.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
@@ -9,6 +9,6 @@ export interface ContainerImage {
   readonly layers: readonly Digest[];
   /** Diff ids of layers that hide /etc of those below (LayerFacts). */
   readonly hidingEtc: readonly Digest[];
-  /** As the image has it: its volumes, ports and health check are read from here. */
+  /** The image's configuration, of which volumes, ports and health check are used. */
   readonly config: ContainerDefaults;
 }

@@ -1,4 +1,4 @@
-/** Which images were made from another one: what Docker's `ps --filter ancestor` means. */
+/** The images that were made from another one, for `ps --filter ancestor`. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { Digest } from "../../spec/digest.ts";
@@ -7,18 +7,18 @@ import type { ImageRecord } from "./image-record.ts";
 
 export interface Kinship {
   readonly images: readonly ImageRecord[];
-  /** The steps that an image was made in. */
+  /** The history of an image's configuration. */
   history(image: ImageRecord): Promise<readonly HistoryEntry[]>;
 }
 
 /**
- * The image itself, and those that have its layers with more on top. One with the same layers was made from it if it was made in
- * the same steps and then more: such a step changed the configuration alone.
+ * The image itself, and images that have its layers with others on top. An image with the same layers counts if its history begins with
+ * this one's and is longer: the further steps changed the configuration only.
  */
 export async function descendantsOf(ancestor: ImageRecord, { images, history }: Kinship): Promise<ReadonlySet<Digest>> {
   const found = new Set([ancestor.id]);
   const depth = ancestor.layers.length;
-  if (depth === 0) return found; // it is below everything
+  if (depth === 0) return found; // without layers it would be an ancestor of every image
   for (const image of images) {
     if (!ancestor.layers.every(({ diffId }, at) => image.layers[at]?.diffId === diffId)) continue;
     if (image.layers.length > depth || wentOn(await history(ancestor), await history(image))) found.add(image.id);

@@ -1,6 +1,6 @@
 /**
- * Layers of an archive that is still being read. Where it has said before what is in it (`save` does), a layer is unpacked while
- * its blob comes, as in a pull; its directory gets its name when the blob is verified.
+ * Unpacks layers while their archive is still being read. This needs an archive whose manifests come first (as `save` writes it): a layer is
+ * then unpacked while its blob arrives, as in a pull; its directory gets its final name when the blob is verified.
  */
 import { OrlopError } from "../../base/errors.ts";
 import type { ArrivingBlob } from "../../images/arriving-blob.ts";
@@ -17,7 +17,7 @@ export class EarlyLayers implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #underWay: Promise<unknown>[] = [];
   #entries: readonly DockerEntry[] | undefined;
-  /** By their blobs' digests, once the archive has said it. */
+  /** By blob digest, once the archive's manifests are known. */
   #diffIds: ReadonlyMap<Digest, Digest> | undefined;
 
   constructor(stores: ImageStores) {
@@ -25,7 +25,7 @@ export class EarlyLayers implements AsyncDisposable {
     this.#lease = stores.layerLeases.open();
   }
 
-  /** Of a blob that comes: when it is known as a layer, its unpacking begins. Otherwise false: ask again when more is known. */
+  /** Begins to unpack an arriving blob. @returns false if it is not known to be a layer: to be called again when more is known */
   begin(digest: Digest, arriving: ArrivingBlob, archive: ImageArchive): boolean {
     this.#diffIds ??= this.#read(archive);
     const diffId = this.#diffIds?.get(digest);
@@ -33,12 +33,12 @@ export class EarlyLayers implements AsyncDisposable {
     this.#lease.hold([diffId]);
     const layer = { digest, size: arriving.sizeBytes, diffId, arriving };
     const unpacked = this.#stores.ensureLayer(layer, { signal: this.#stop.signal });
-    // what is wrong is told when the image is added: what is not unpacked then is unpacked from the whole blob
+    // A failure is reported when the image is added: a layer that is not unpacked then is unpacked from the complete blob.
     this.#underWay.push(unpacked.catch(() => undefined));
     return true;
   }
 
-  /** Undefined while something is missing; what is wrong `load` says, when it has read everything. */
+  /** undefined while something is missing. Errors are reported by `load`, when it has read everything. */
   #read(archive: ImageArchive): ReadonlyMap<Digest, Digest> | undefined {
     if (archive.document("manifest.json") === undefined) return undefined;
     try {
@@ -51,7 +51,7 @@ export class EarlyLayers implements AsyncDisposable {
     }
   }
 
-  /** Nothing is being unpacked any more. */
+  /** Resolves when nothing is being unpacked. */
   async settled(): Promise<void> {
     await Promise.all(this.#underWay);
   }
@@ -63,7 +63,7 @@ export class EarlyLayers implements AsyncDisposable {
   }
 }
 
-/** @throws {OrlopError} the configuration is none */
+/** @throws {OrlopError} it is not a configuration */
 function diffIdsOf({ config, layers }: DockerEntry, archive: ImageArchive): [blob: Digest, diffId: Digest][] {
   const raw = archive.document(config);
   const digest = archive.blob(config)?.digest;

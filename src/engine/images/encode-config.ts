@@ -1,4 +1,4 @@
-/** An image configuration as bytes (OCI image-spec config.md), of an image that is made here. */
+/** Encodes the configuration of an image that is made here (OCI image-spec config.md). */
 
 import type { Digest } from "../../spec/digest.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
@@ -8,9 +8,9 @@ export interface NewConfig {
   readonly platform: Platform;
   readonly config: ContainerDefaults;
   readonly author: string;
-  /** The lowest first. */
+  /** Diff ids of the layers, the lowest first. */
   readonly diffIds: readonly Digest[];
-  /** As the specification writes its entries. */
+  /** In the specification's form. */
   readonly history: readonly unknown[];
 }
 
@@ -31,7 +31,7 @@ export function encodeImageConfig({ platform, config, author, diffIds, history }
   return new TextEncoder().encode(JSON.stringify(document));
 }
 
-/** Go writes a set as an object with empty values. */
+/** A set as Go encodes it: an object with empty values. */
 function setOf(names: readonly string[]): Readonly<Record<string, object>> {
   return Object.fromEntries(names.map((name) => [name, {}]));
 }

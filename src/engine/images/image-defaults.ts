@@ -1,4 +1,4 @@
-/** What a container gets of its image where the request says nothing (moby runconfig.Merge's rules). Pure. */
+/** An image's defaults for a container, by the rules of moby's runconfig.Merge. Pure. */
 
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
@@ -19,7 +19,7 @@ export function withImageDefaults(body: ContainerCreateBody, image: ContainerDef
   };
 }
 
-/** Each of its values by itself. */
+/** The defaults of a health check, field by field. */
 function mergedHealthcheck(
   asked: ContainerCreateBody["Healthcheck"],
   image: ContainerDefaults["Healthcheck"],
@@ -35,7 +35,7 @@ function mergedHealthcheck(
   };
 }
 
-/** An entry point that was asked for, even an empty one, takes the image's command away too. */
+/** An entrypoint in the request, even an empty one, removes the image's command too. */
 function commandOf(
   body: Pick<ContainerCreateBody, "Entrypoint" | "Cmd">,
   image: ContainerDefaults,

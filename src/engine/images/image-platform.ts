@@ -1,4 +1,4 @@
-/** Which of an image's platforms is meant. Who asks for one that is not here is told which there are. */
+/** Chooses one of an image's platforms. The error for a platform that is not here lists those that are. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { formatPlatform, hostPlatform, type Platform, platformDistance } from "../../spec/platform.ts";
@@ -10,7 +10,7 @@ interface OfPlatform {
   readonly platform: Platform;
 }
 
-/** The one that suits a machine (mostly this one) best; where none does, the first. */
+/** The best match for a machine (by default this one); if none matches, the first. */
 export function bestOf<T extends OfPlatform>(images: readonly T[], wanted: Platform = hostPlatform()): T {
   const [first] = images;
   if (first === undefined) throw new Error("there is always one");
@@ -27,8 +27,8 @@ function nearest<T extends OfPlatform>(images: readonly T[], wanted: Platform): 
 }
 
 /**
- * @param written what the client called the image
- * @param wanted  undefined: the one that it means first of all
+ * @param written the image as the client has written it
+ * @param wanted  undefined: the default platform of the name
  * @throws {OrlopError} no_such_image, platform_mismatch
  */
 export function imageFor(table: ImageTable, written: string, wanted: Platform | undefined): ImageRecord {

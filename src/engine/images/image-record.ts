@@ -1,58 +1,58 @@
-/** What is written down of an image, and of the names that lead to it. */
+/** The stored records of images and of their names. */
 
 import type { Digest } from "../../spec/digest.ts";
 import type { Platform } from "../../spec/platform.ts";
 import type { Row } from "../../store/rows.ts";
 
-/** One layer, as it is stored twice: as it came, and unpacked. */
+/** One layer. It is stored twice: as a compressed blob, and unpacked. */
 export interface ImageLayer {
-  /** Of the blob in the content store. */
+  /** The digest of the blob in the content store. */
   readonly digest: Digest;
   readonly mediaType: string;
   readonly sizeBytes: number;
-  /** Of the tar in it: the name of its directory. */
+  /** The digest of the uncompressed tar, which names the layer's directory. */
   readonly diffId: Digest;
-  /** Of all its files together. */
+  /** The size of all its files. */
   readonly contentBytes: number;
-  /** See LayerFacts. */
+  /** As in LayerFacts. */
   readonly hidesEtc: boolean;
 }
 
-/** An image as it came. Compressed in another way, or described in another, it has another manifest, and the same id. */
+/** An image as it was pulled or loaded. The same image, compressed or described differently, has another manifest and the same id. */
 export interface ImageForm {
   readonly manifest: { readonly mediaType: string; readonly digest: Digest; readonly sizeBytes: number };
-  /** Indexes that lead to the manifest: kept as they are, so that a push can send the same. */
+  /** The indexes that name the manifest, kept byte for byte, so that a push can send them. */
   readonly indexes: readonly Digest[];
-  /** The lowest first. */
+  /** The layers, the lowest first. */
   readonly layers: readonly ImageLayer[];
-  /** Blobs of what its indexes name besides and came with it: statements about it. */
+  /** Blobs of attestations, which its indexes name too. */
   readonly beside?: readonly { readonly digest: Digest; readonly sizeBytes: number; readonly isManifest: boolean }[];
 }
 
-/** For one platform; a name can lead to several of them. */
+/** An image of one platform. A name can have several of them. */
 export interface ImageRecord extends ImageForm {
-  /** The digest of its configuration. */
+  /** The digest of the configuration. */
   readonly id: Digest;
-  /** Of that configuration. */
+  /** The configuration's size. */
   readonly configBytes: number;
-  /** Other forms of it that names lead to. */
+  /** Other forms of the image that names have as their target. */
   readonly others?: readonly ImageForm[];
   readonly platform: Platform;
-  /** As the configuration has it: RFC 3339. */
+  /** From the configuration, in RFC 3339. */
   readonly created?: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Unix time: when it came, when it was last run. */
+  /** Unix time: when it was added, when it was last run. */
   readonly addedMs: number;
   readonly usedMs: number;
 }
 
-/** A name with a tag or a digest, and what it leads to. */
+/** A name with a tag or a digest, and its target. */
 export interface NameRecord {
-  /** Whole: `docker.io/library/alpine:3.20`, `docker.io/library/alpine@sha256:…`. */
+  /** Complete: `docker.io/library/alpine:3.20`, `docker.io/library/alpine@sha256:…`. */
   readonly reference: string;
-  /** An index as it came, of whose platforms any number is here; or a manifest. */
+  /** An index, of whose platforms any number is here, or a manifest. */
   readonly target: Digest;
-  /** What it means where no platform is asked for: of those that are here the one that suits this machine best. */
+  /** The default: of the platforms that are here, the best match for this machine. */
   readonly image: Digest;
   readonly taggedMs: number;
 }
@@ -65,7 +65,7 @@ export function encodeName(record: NameRecord): Row {
   return { kind: "tag", id: record.reference, name: record.reference, record: JSON.stringify(record) };
 }
 
-/** Only what the functions above wrote is in the database, so its word is taken. */
+/** Not validated: the database holds only what the functions above wrote. */
 export function decodeImage(row: Row): ImageRecord {
   return JSON.parse(row.record) as ImageRecord;
 }
@@ -78,7 +78,7 @@ export function contentBytesOf({ layers }: Pick<ImageForm, "layers">): number {
   return layers.reduce((sum, layer) => sum + layer.contentBytes, 0);
 }
 
-/** Of an image's platforms together: layers that several have count once. */
+/** The size of an image's platforms: layers that several of them have count once. */
 export function layerBytesOf(platforms: readonly ImageRecord[]): number {
   if (platforms.length === 1) return contentBytesOf(platforms[0] as ImageRecord);
   const sizes = platforms.flatMap(({ layers }) =>
@@ -91,12 +91,12 @@ export function formsOf(image: ImageRecord): readonly ImageForm[] {
   return [image, ...(image.others ?? [])];
 }
 
-/** What a name can lead to and mean this form. */
+/** The digests that are targets of names for this form: its manifest and its indexes. */
 export function targetsOf({ manifest, indexes }: ImageForm): readonly Digest[] {
   return [manifest.digest, ...indexes];
 }
 
-/** The form that a name with this target means. */
+/** The form for a name with this target. */
 export function formUnder(image: ImageRecord, target: Digest): ImageForm {
   return formsOf(image).find((form) => targetsOf(form).includes(target)) ?? image;
 }

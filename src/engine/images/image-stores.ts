@@ -1,4 +1,4 @@
-/** Where images lie on the disk, and who works there: blobs, unpacked layers, downloads, unpacking threads. */
+/** Images on the disk: blobs, unpacked layers, downloads, and the threads that unpack. */
 
 import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -20,9 +20,9 @@ import type { Places } from "../places.ts";
 export class ImageStores {
   readonly content: ContentStore;
   readonly layers: LayerDirectories;
-  /** Blobs that somebody works with. */
+  /** Leases on blobs in use. */
   readonly leases: Leases;
-  /** Unpacked layers that somebody works with, by their diff id. */
+  /** Leases on unpacked layers in use, by diff id. */
   readonly layerLeases: Leases;
   readonly fetcher: BlobFetcher;
   readonly #pool: UnpackPool;
@@ -36,7 +36,7 @@ export class ImageStores {
     this.#pool = new UnpackPool({ controlSocket: `${places.runDir}/control.sock`, limits, writeBack });
   }
 
-  /** Opens both, made when missing; removes layers that an earlier engine unpacked half. */
+  /** Opens the stores, which are made if they are missing; removes layers that an earlier engine has unpacked partly. */
   static async open(
     places: Places,
     executor: Executor,
@@ -64,25 +64,25 @@ export class ImageStores {
     return new ImageStores({ places, content, layers, leases, limits, writeBack });
   }
 
-  /** Settles when every blob and every layer that is here by now stays, whatever happens: before something durable names them. */
+  /** Settles when every blob and layer that exists by now is on the disk. Needed before a durable record names them. */
   async sync(): Promise<void> {
     await Promise.all([this.content.sync(), this.layers.sync()]);
   }
 
-  /** These layers may have to be unpacked soon: where those that are not here are a thread's work, one gets ready for it. */
+  /** Announces layers that may have to be unpacked soon, so that a thread is started ahead if one will be needed. */
   expectLayers(layers: readonly Pick<Descriptor, "digest" | "size">[]): Disposable {
     const missing = layers.filter(({ digest }) => !this.content.hasNow(digest));
     return this.#pool.expect(missing.reduce((sum, { size }) => sum + size, 0));
   }
 
   /**
-   * Unpacks a layer whose blob is in the content store, or on its way there; at once when it is unpacked already.
-   * It is not in use before its blob is verified.
+   * Unpacks a layer whose blob is in the content store or arriving there; does nothing if it is unpacked already.
+   * The layer is not used before its blob is verified.
    */
   ensureLayer({ digest, size, diffId, arriving }: LayerToUnpack, options: UnpackOptions = {}): Promise<LayerFacts> {
     const blob = arriving ?? { path: this.content.pathOf(digest), sizeBytes: size };
     return this.layers.ensure(diffId, async (directory) => {
-      const isBlobHashed = arriving !== undefined && digest === diffId; // `verified` says so
+      const isBlobHashed = arriving !== undefined && digest === diffId; // as part of `verified`
       const layer = await this.#pool.unpack({ blob, diffId, isBlobHashed, directory, ...options });
       await arriving?.verified;
       return layer;
@@ -119,35 +119,35 @@ export interface UnpackOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A layer's directory, which need not be there. */
+/** A layer's directory, which may not exist. */
 export function layerDirectory({ stateDir }: Places, diffId: Digest): string {
   return `${stateDir}/layers/${hexOf(diffId)}`;
 }
 
-/** An empty directory: what is shown where an image without layers is mounted. */
+/** An empty directory, which stands for an image without layers when it is mounted. */
 export function nothingIn({ stateDir }: Places): string {
   return `${stateDir}/layers/nothing`;
 }
 
-/** The lowest directory of every container's root: what Docker gives each that its image lacks, at no cost for its start. */
+/** The lowest layer of every container's root: files that Docker adds to each container, here shared by all. */
 export function bottomIn({ stateDir }: Places): string {
   return `${stateDir}/layers/bottom`;
 }
 
-/** Places for what every container has mounted: made in each one's own changes they were a fifth of its inodes. */
+/** Mount points that every container needs. Made in each container's own upper directory, they were a fifth of its inodes. */
 const mountPoints = { directories: ["dev", "proc", "sys"], files: ["etc/hosts", "etc/hostname", "etc/resolv.conf"] };
 
 /**
- * Programs take /.dockerenv for the sign of a container; Java 8 and others look for what is mounted in /etc/mtab.
+ * Programs detect a container by /.dockerenv; Java 8 and others read /etc/mtab.
  *
- * Nobody but root gets as far as the layers: an image may have a program that makes whoever runs it root (set-user-id), and
- * directories that everybody may write.
+ * The layers' directory is for root only (CVE-2021-41091's kind): images may contain set-user-id programs, which local users could run,
+ * and directories that everybody may write.
  */
 export function makeBottom(places: Places): void {
   const path = bottomIn(places);
   const layers = dirname(path);
   mkdirSync(layers, { recursive: true, mode: 0o700 });
-  chmodSync(layers, 0o700); // an earlier version's were open to everybody
+  chmodSync(layers, 0o700); // earlier versions made it 0755
   const isThere = (name: string): boolean => lstatSync(`${path}/${name}`, { throwIfNoEntry: false }) !== undefined;
   for (const name of ["etc", ...mountPoints.directories])
     mkdirSync(`${path}/${name}`, { recursive: true, mode: 0o755 });

@@ -1,6 +1,7 @@
 /**
- * All images and their names, in memory: found by name, id or the beginning of an id. Changes are the caller's to store.
- * A name leads to every image that its target, mostly an index, names and that is here: one for each platform.
+ * All images and their names, in memory, found by name, id or id prefix. The caller stores changes.
+ * A name has a target (an index or a manifest), and leads to every image that the target names and that is here: one for each platform.
+ * One of them is the name's default.
  */
 
 import { OrlopError } from "../../base/errors.ts";
@@ -9,19 +10,19 @@ import { bestOf } from "./image-platform.ts";
 import { formsOf, type ImageRecord, type NameRecord, targetsOf } from "./image-record.ts";
 import { idPattern, wholeName, withTag } from "./image-words.ts";
 
-/** What a list shows as one image. */
+/** One image in a list. */
 export interface ImageRow {
-  /** What it means where no platform is asked for. */
+  /** The default platform. */
   readonly image: ImageRecord;
   readonly names: readonly NameRecord[];
-  /** That image first. */
+  /** All platforms, the default first. */
   readonly platforms: readonly ImageRecord[];
 }
 
 export class ImageTable {
   readonly #images = new Map<Digest, ImageRecord>();
   readonly #names = new Map<string, NameRecord>();
-  /** The names that mean each image first of all, in the order in which they were given. */
+  /** By image: the names whose default it is, in the order in which they were given. */
   readonly #ownNames = new Map<Digest, Set<string>>();
   readonly #imagesUnder = new Map<Digest, Set<Digest>>();
   readonly #namesUnder = new Map<Digest, Set<string>>();
@@ -39,17 +40,17 @@ export class ImageTable {
     return this.#images.get(id);
   }
 
-  /** By its whole reference. */
+  /** @param reference complete, with host and tag */
   name(reference: string): NameRecord | undefined {
     return this.#names.get(reference);
   }
 
-  /** Those that mean this image where no platform is asked for. */
+  /** The names whose default is this image. */
   ownNamesOf(id: Digest): NameRecord[] {
     return this.#namesIn(this.#ownNames.get(id));
   }
 
-  /** Every name that leads to an image, those that mean it first of all before the others. */
+  /** Every name that leads to an image; those whose default it is come first. */
   namesOf(id: Digest): NameRecord[] {
     const image = this.#images.get(id);
     const targets = image === undefined ? [] : formsOf(image).flatMap(targetsOf);
@@ -66,13 +67,13 @@ export class ImageTable {
     return [...(this.#imagesUnder.get(target) ?? [])].flatMap((id) => this.#images.get(id) ?? []);
   }
 
-  /** What a name leads to, the image that it means first of all in front. */
+  /** The images that a name leads to, its default first. */
   platformsOf({ image, target }: NameRecord): ImageRecord[] {
     const first = this.#images.get(image);
     return [...new Set([...(first === undefined ? [] : [first]), ...this.imagesUnder(target)])];
   }
 
-  /** An image and what comes with it in a list: the other platforms of its names, or of its index where it has none. */
+  /** An image and the other platforms of its names; if it has no names, of its index. */
   platformsWith(image: ImageRecord): ImageRecord[] {
     const own = this.ownNamesOf(image.id);
     if (own.length > 0) return [...new Set([image, ...own.flatMap((name) => this.platformsOf(name))])];
@@ -81,7 +82,7 @@ export class ImageTable {
     return [...new Set([image, ...beside])];
   }
 
-  /** What a list shows. A platform that a name leads to is shown with the one that the name means first of all. */
+  /** The images for a list. Platforms of one name are shown together with its default. */
   rows(): ImageRow[] {
     const nameless = new Map<Digest, ImageRecord[]>();
     const rows = this.all().flatMap((image): ImageRow[] => {
@@ -120,7 +121,7 @@ export class ImageTable {
     remove(this.#namesUnder, old.target, reference);
   }
 
-  /** With the names that mean it first of all. */
+  /** With the names whose default it is. */
   removeImage(id: Digest): void {
     for (const { reference } of this.ownNamesOf(id)) this.removeName(reference);
     const old = this.#images.get(id);
@@ -129,10 +130,9 @@ export class ImageTable {
   }
 
   /**
-   * What a client's words mean, Docker's order: a whole id, a name, the beginning of an id. An index's or a manifest's digest
-   * does for an id too.
+   * Finds an image as Docker does: by id, by name, by id prefix, in this order. The digest of an index or a manifest is accepted as an id.
    *
-   * @returns the image, and the name when it was found by one; undefined when there is none
+   * @returns the image, and the name if it was found by one; undefined if there is none
    * @throws {OrlopError} ambiguous_id, bad_reference
    */
   find(written: string): { readonly image: ImageRecord; readonly name?: NameRecord } | undefined {
@@ -168,7 +168,7 @@ export class ImageTable {
     return found.image;
   }
 
-  /** Every image that a client's words lead to: all the platforms of a name or of an image in a list. */
+  /** All platforms of the image that a client has named. */
   allOf(written: string): ImageRecord[] {
     const found = this.find(written);
     if (found === undefined) return [];

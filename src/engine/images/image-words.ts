@@ -1,11 +1,11 @@
-/** How images are written: names whole and as Docker shows them, ids. */
+/** The spelling of images: complete names, names as Docker shows them, ids. */
 
 import { formatReference, parseReference, type Reference } from "../../spec/reference.ts";
 
-/** An id or the beginning of one; its digits are the first group. */
+/** An id or an id prefix; the digits are the first group. */
 export const idPattern = /^(?:sha256:)?([0-9a-f]{1,64})$/;
 
-/** The key of a name: with a digest the tag beside it means nothing, as in Docker. */
+/** The key of a name. A tag beside a digest is ignored, as in Docker. */
 export function nameKey(reference: Reference): string {
   const { host, repository, digest } = reference;
   return digest === undefined ? formatReference(reference) : formatReference({ host, repository, digest });
@@ -15,7 +15,7 @@ export function wholeName(written: string): string {
   return nameKey(parseReference(written));
 }
 
-/** As Docker names an image in its messages. */
+/** An image's name in Docker's messages. */
 export function withTag(written: string): string {
   if (idPattern.test(written)) return written;
   const name = written.slice(written.lastIndexOf("/") + 1);

@@ -1,6 +1,6 @@
 /**
- * Images as living objects: the table of them, what is on the disk, and every change of the two together. A change is
- * written down before the table has it: whoever finds an image finds it after a power loss too.
+ * All images: the table of images and names, the stores on the disk, and the changes of both (`commit`). A change is recorded before
+ * the table has it, so that an image that a client can find is still there after a power loss.
  */
 
 import { OrlopError } from "../../base/errors.ts";
@@ -44,11 +44,11 @@ export interface ImagesOptions {
   readonly store: RecordStore;
   readonly events: Pick<Events, "publish">;
   readonly users: ImageUsers;
-  /** The engine's. */
+  /** The engine's environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What changes in one go. Later ones win. */
+/** One change. Later entries win. */
 export interface ImageChanges {
   readonly putImages?: readonly ImageRecord[];
   readonly putNames?: readonly NameRecord[];
@@ -56,14 +56,14 @@ export interface ImageChanges {
   readonly removeImages?: readonly ImageRecord[];
 }
 
-/** So many configurations are kept in memory. */
+/** How many configurations are cached. */
 const configsMax = 64;
 
 export class Images {
   readonly table = new ImageTable();
   readonly users: ImageUsers;
   readonly registrySettings: RegistrySettings;
-  /** Images whose removal is being written down: no container begins to use them. */
+  /** Images whose removal is being recorded: new containers must not use them. */
   readonly leaving = new Set<Digest>();
   readonly #options: ImagesOptions;
   readonly #leases = { blobs: new Leases(), layers: new Leases() };
@@ -80,18 +80,18 @@ export class Images {
     for (const row of options.store.load("tag")) this.table.putName(this.#suited(decodeName(row)));
   }
 
-  /** Engines of before had a name mean what was pulled last. */
+  /** Migration: in earlier versions a name's default was the platform that was pulled last. */
   #suited(name: NameRecord): NameRecord {
     const platforms = this.table.platformsOf(name);
     return platforms.length < 2 ? name : { ...name, image: bestOf(platforms).id };
   }
 
-  /** See budget.ts. @throws {OrlopError} bad_value */
+  /** As in budget.ts. @throws {OrlopError} bad_value */
   get budgetBytes(): number | undefined {
     return budgetOf(this.#options.environment);
   }
 
-  /** It is used now. Written down with the next change, or when the engine leaves: a kill forgets it, which costs an order alone. */
+  /** Sets when the image was last used. Recorded with the next change or when the engine leaves; losing it affects only the eviction order. */
   touch(id: Digest): void {
     const image = this.table.image(id);
     if (image === undefined) return;
@@ -99,7 +99,7 @@ export class Images {
     this.#touched.add(id);
   }
 
-  /** Writes down what `touch` was told. */
+  /** Records the times that `touch` has set. */
   async saveUse(): Promise<void> {
     const used = this.#takeTouched();
     if (used.length > 0) await this.#options.store.apply(...used.map((image) => ({ put: encodeImage(image) })));
@@ -111,7 +111,7 @@ export class Images {
     return used;
   }
 
-  /** What is on the disk: opened when it is first needed. */
+  /** The stores on the disk, opened when they are first needed. */
   stores(): Promise<ImageStores> {
     this.#stores ??= this.#open().catch((error) => {
       this.#stores = undefined;
@@ -123,7 +123,7 @@ export class Images {
   async #open(): Promise<ImageStores> {
     const { places, executor, environment } = this.#options;
     const stores = await ImageStores.open(places, executor, this.#leases, layerLimitsOf(environment));
-    await stores.content.writeIndex(this.#indexEntries()); // an engine that was killed may not have come to it
+    await stores.content.writeIndex(this.#indexEntries()); // an engine that was killed may not have written it
     return stores;
   }
 
@@ -149,7 +149,7 @@ export class Images {
    * A create request with its image's defaults.
    *
    * @param platform what the image must be for
-   * @param use      told of the image while it is certain to be there
+   * @param use      called with the image at a moment when it certainly exists
    * @throws {OrlopError} no_such_image, platform_mismatch
    */
   async apply(
@@ -178,9 +178,9 @@ export class Images {
   }
 
   /**
-   * Writes changes down, then makes them, then tells other tools (index.json). One after the other.
+   * Records a change, then applies it to the table, then updates index.json for other tools. Changes are serialised.
    *
-   * @param plan asked when every change before is made
+   * @param plan called when all earlier changes are applied
    */
   commit(plan: () => ImageChanges): Promise<void> {
     return this.#commits.run(async () => {
@@ -205,19 +205,19 @@ export class Images {
     });
   }
 
-  /** Tells what happened to an image. id: its own, or its name where a registry is meant. */
-  tell(action: string, id: string, name: string, labels: Readonly<Record<string, string>>): void {
+  /** Publishes an event. @param id the image's id, or its name for events about a registry */
+  publish(action: string, id: string, name: string, labels: Readonly<Record<string, string>>): void {
     this.#options.events.publish({ type: "image", action, id, attributes: { name }, labels });
   }
 
-  tellPruned(reclaimedBytes: number): void {
+  publishPruned(reclaimedBytes: number): void {
     const attributes = { reclaimed: String(reclaimedBytes) };
     this.#options.events.publish({ type: "image", action: "prune", id: "", attributes });
   }
 
   /**
-   * One entry for each name; an image without one is there all the same. A name's entry is the manifest that it means first of
-   * all, not its index: what that names need not be here, and other tools would look for it.
+   * One entry for each name, and for each image without one. A name's entry is its default's manifest, not its index: an index may name
+   * manifests that are not here, which other tools would miss.
    */
   #indexEntries() {
     return this.table.all().flatMap((image) => {

@@ -1,4 +1,4 @@
-/** `import`: an image of one layer, from an archive of a root. */
+/** `import`: an image of one layer, from an archive of a root file system. */
 
 import { describeLayer, diffIdOf } from "../../images/layer-blob.ts";
 import { applyChanges } from "../../spec/image-change.ts";
@@ -10,7 +10,7 @@ import type { ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 
 export interface ImportRequest {
-  /** Without one the image has its id alone. */
+  /** undefined: the image has no name. */
   readonly name: Reference | undefined;
   readonly message: string;
   /** Dockerfile instructions. */
@@ -19,8 +19,8 @@ export interface ImportRequest {
 }
 
 /**
- * @param archive a tar, compressed or not: kept as it comes
- * @throws {OrlopError} bad_change, unsupported_compression, and what is wrong with the archive
+ * @param archive a tar, compressed or not; stored unchanged
+ * @throws {OrlopError} bad_change, unsupported_compression, bad_tar …
  */
 export async function importImage(
   images: Images,
@@ -38,7 +38,7 @@ export async function importImage(
   const encoded = encodeImageConfig({ platform, config, author: "", diffIds: [diffId], history });
   const names = name === undefined ? [] : [name];
   const image = await addMadeImage(images, { config: encoded, layers: [layer], names, lease });
-  for (const one of names) images.tell("tag", image.id, familiarReference(one), image.labels);
-  images.tell("import", image.id, image.id, image.labels);
+  for (const one of names) images.publish("tag", image.id, familiarReference(one), image.labels);
+  images.publish("import", image.id, image.id, image.labels);
   return image;
 }

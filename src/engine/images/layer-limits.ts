@@ -1,4 +1,4 @@
-/** How large an image's layer may be: a bomb stops there. */
+/** Limits for a layer, against decompression bombs. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { parseSize } from "../../base/size.ts";
@@ -7,7 +7,7 @@ import { defaultLayerLimits, type LayerLimits } from "../../images/plan-layer.ts
 const bytesVariable = "ORLOP_LAYER_MAX_BYTES";
 const entriesVariable = "ORLOP_LAYER_MAX_ENTRIES";
 
-/** As the engine's environment has it. @throws {OrlopError} bad_value */
+/** Read from the engine's environment. @throws {OrlopError} bad_value */
 export function layerLimitsOf(environment: Readonly<Record<string, string | undefined>>): LayerLimits {
   const bytes = environment[bytesVariable] || undefined;
   const entries = environment[entriesVariable] || undefined;

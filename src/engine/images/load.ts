@@ -1,6 +1,6 @@
 /**
- * `load`: images of an archive, whoever wrote it. An OCI layout's manifests are taken as they are; a docker-archive has none, and
- * gets one of its configuration and layers.
+ * `load`: images from an archive. The manifests of an OCI layout are kept; a docker-archive has none, so manifests are made from its
+ * configurations and layers.
  */
 
 import { OrlopError } from "../../base/errors.ts";
@@ -27,7 +27,7 @@ export interface LoadedImage {
 }
 
 /**
- * @param wanted of what is in it, this platform alone; undefined: all of them
+ * @param wanted only this platform; undefined: all of them
  * @throws {OrlopError} platform_mismatch, bad_image_archive, bad_manifest, bad_tar, digest_mismatch, unsupported_compression …
  */
 export async function loadImages(
@@ -55,7 +55,7 @@ class Loader {
   readonly archive: ImageArchive;
   readonly lease: Lease;
   readonly wanted: Platform | undefined;
-  /** One that was not wanted. */
+  /** An image was skipped because it is for another platform. */
   #other: ImageConfig | undefined;
 
   constructor(images: Images, archive: ImageArchive, lease: Lease, wanted: Platform | undefined) {
@@ -65,14 +65,14 @@ class Loader {
     this.wanted = wanted;
   }
 
-  /** Whether an image is of the platform that was asked for. */
+  /** Whether an image is for the platform that was asked for. */
   offers(config: ImageConfig): boolean {
     const isIt = this.wanted === undefined || platformDistance(config.platform, this.wanted) !== undefined;
     if (!isIt) this.#other = config;
     return isIt;
   }
 
-  /** Why no image came of the archive: they are for other platforms, or for this reason. */
+  /** The error for an archive from which no image was loaded: all are for other platforms, or this reason. */
   nothing(reason: string): OrlopError {
     if (this.#other === undefined || this.wanted === undefined) return OrlopError.of("bad_image_archive", { reason });
     return mismatch(this.#other.digest, [this.#other.platform], this.wanted);
@@ -114,14 +114,14 @@ async function loadLayout(loader: Loader): Promise<LoadedImage[]> {
       target: descriptor.digest,
     });
     const image = bestOf(added, loader.wanted);
-    loader.images.tell("load", image.id, image.id, image.labels);
+    loader.images.publish("load", image.id, image.id, image.labels);
     loaded.push({ image, names: all });
   }
   if (loaded.length === 0) throw loader.nothing("its index names no image");
   return loaded;
 }
 
-/** The images that are in the archive: an index can be there as it came, and not all that it names. */
+/** The complete images of the archive. An index in it may name images that are not in it. */
 async function imagesUnder(
   descriptor: Descriptor,
   loader: Loader,
@@ -139,7 +139,7 @@ async function imagesUnder(
   return { manifests: found, indexes };
 }
 
-/** @param indexes gets those on the way, the outermost first */
+/** @param indexes the indexes on the way are added to it, the outermost first */
 function findManifests({ digest }: Descriptor, loader: Loader, indexes: Index[], depth = 0): Manifest[] {
   if (depth > 3) throw OrlopError.of("bad_image_archive", { reason: "its indexes are nested over 3 deep" });
   const document = parseManifest(documentOf(digest, loader.archive), digest, { name: digest });
@@ -147,7 +147,7 @@ function findManifests({ digest }: Descriptor, loader: Loader, indexes: Index[],
   if (indexes.some((index) => index.digest === digest)) return [];
   indexes.push(document);
   const inside = document.manifests.filter((entry) => !isAttestation(entry) && isIn(entry, loader));
-  // nothing of it: the one that would be chosen is what is missing
+  // None is complete: the error is about the one that would be chosen.
   const followed = inside.length > 0 ? inside : [chooseManifest(document, loader.wanted ?? hostPlatform(), digest)];
   return followed.flatMap((entry) => findManifests(entry, loader, indexes, depth + 1));
 }
@@ -177,7 +177,7 @@ function isImage(manifest: Manifest): boolean {
   }
 }
 
-/** Its configuration is in the archive, and its layers are there or here. */
+/** Whether its configuration is in the archive, and its layers are in the archive or in the store. */
 async function isWhole({ config, layers }: Manifest, loader: Loader): Promise<boolean> {
   if (!isIn(config, loader)) return false;
   for (const { digest } of layers) if (!(await isHere(digest, loader))) return false;
@@ -201,7 +201,7 @@ function missing(digest: Digest): OrlopError {
   return OrlopError.of("bad_image_archive", { reason: `blob ${digest} is not in it` });
 }
 
-/** containerd's annotation, or a whole reference in OCI's; a tag alone names nothing. */
+/** The name in containerd's annotation, or in OCI's if that is a complete reference and not only a tag. */
 function nameOf({ annotations = {} }: Descriptor): Reference | undefined {
   const given = annotations["io.containerd.image.name"];
   if (given !== undefined) return parseReference(given);
@@ -209,7 +209,7 @@ function nameOf({ annotations = {} }: Descriptor): Reference | undefined {
   return name !== undefined && /[:/]/.test(name) ? parseReference(name) : undefined;
 }
 
-/** Names that a docker-archive beside the layout gives, by configuration. */
+/** Names from the manifest.json beside an OCI layout, by configuration. */
 function dockerNames(archive: ImageArchive): Map<Digest, Reference[]> {
   const names = new Map<Digest, Reference[]>();
   for (const { config, tags } of archive.document("manifest.json") === undefined ? [] : dockerEntriesOf(archive)) {
@@ -238,7 +238,7 @@ async function loadDocker(loader: Loader): Promise<LoadedImage[]> {
       descriptors.push(await describeLayer(blob, content));
     }
     const image = await addMadeImage(images, { config: document, layers: descriptors, names, lease });
-    images.tell("load", image.id, image.id, image.labels);
+    images.publish("load", image.id, image.id, image.labels);
     loaded.push({ image, names });
   }
   if (loaded.length === 0) throw loader.nothing("its manifest.json names no image");

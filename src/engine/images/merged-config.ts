@@ -1,4 +1,4 @@
-/** A commit's configuration over its container's: moby's runconfig.Merge, which an image's defaults below a container follow too. Pure. */
+/** Merges the configuration of a commit with its container's, by the rules of moby's runconfig.Merge (as in `image-defaults.ts`). Pure. */
 
 import type { ContainerDefaults } from "../../spec/oci-image.ts";
 
@@ -23,7 +23,7 @@ function withoutEmpty(config: ContainerDefaults): ContainerDefaults {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== ""));
 }
 
-/** An entry point that was asked for takes the container's command away. */
+/** An entrypoint in the request removes the container's command. */
 function commandOf(asked: ContainerDefaults, own: ContainerDefaults): ContainerDefaults {
   if ((asked.Entrypoint?.length ?? 0) > 0)
     return { Entrypoint: asked.Entrypoint as readonly string[], ...(asked.Cmd && { Cmd: asked.Cmd }) };
@@ -32,7 +32,7 @@ function commandOf(asked: ContainerDefaults, own: ContainerDefaults): ContainerD
   return { ...(Entrypoint && { Entrypoint }), ...(Cmd && { Cmd }) };
 }
 
-/** What was asked for first, then what there is besides. */
+/** The entries of the request first, then the container's others. */
 export function mergedEnvironment(asked: readonly string[], own: readonly string[]): readonly string[] {
   const nameOf = (entry: string): string => entry.split("=", 1)[0] as string;
   const names = new Set(asked.map(nameOf));

@@ -1,4 +1,4 @@
-/** What changes when platforms of an image have come: its records, what is here of the same index, and the names. Pure. */
+/** The change of records and names when platforms of an image are added. Pure. */
 
 import type { Digest } from "../../spec/digest.ts";
 import type { ImageConfig, Index, Manifest } from "../../spec/oci-image.ts";
@@ -18,7 +18,7 @@ import { nameKey } from "./image-words.ts";
 export interface CamePlatform {
   readonly manifest: Manifest;
   readonly config: ImageConfig;
-  /** Unpacked. */
+  /** Its unpacked layers. */
   readonly layers: readonly ImageLayer[];
   readonly beside?: ImageForm["beside"];
 }
@@ -33,9 +33,9 @@ export interface CameImage {
 
 export interface NewPlatforms {
   readonly changes: { readonly putImages: readonly ImageRecord[]; readonly putNames: readonly NameRecord[] };
-  /** One for each that came. */
+  /** One for each platform that was added. */
   readonly added: readonly ImageRecord[];
-  /** Forms that no name leads to any more. */
+  /** Forms that are no longer the target of any name. */
   readonly left: readonly ImageForm[];
 }
 
@@ -97,13 +97,13 @@ export function changesFor(table: ImageTable, { came, indexes = [], names, targe
   return { changes: { putImages, putNames: [...given, ...moved] }, added, left };
 }
 
-/** Whether a form has a name that is none of these. */
+/** Whether a form has another name than these. */
 function isNamedBeside(table: ImageTable, references: readonly string[]): (form: ImageForm) => boolean {
   return (form) =>
     targetsOf(form).some((one) => table.namesUnder(one).some(({ reference }) => !references.includes(reference)));
 }
 
-/** An image that stays without these names, and the forms that went with them. */
+/** The image without these names, and the forms that are removed with them. */
 export function withoutNames(
   table: ImageTable,
   image: ImageRecord,
@@ -126,7 +126,7 @@ function besideOf(blobs: NonNullable<ImageForm["beside"]>): Pick<ImageForm, "bes
   return each.length === 0 ? {} : { beside: each };
 }
 
-/** Every manifest that an index names, by way of others too. */
+/** Every manifest that an index names, directly or through other indexes. */
 function reach(index: Index, all: readonly Index[]): Set<Digest> {
   const found = new Set(index.manifests.map(({ digest }) => digest));
   for (const digest of found)

@@ -1,4 +1,4 @@
-/** `pull`: from a reference to an image that containers can run, told step by step. */
+/** `pull`: from a reference to an image that containers can run, with progress. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { ArrivingBlob } from "../../images/arriving-blob.ts";
@@ -18,7 +18,7 @@ import { reclaimPull } from "./reclaim.ts";
 export type PullStep =
   | PullEvent
   | { readonly kind: "extracting"; readonly layer: Descriptor; readonly doneBytes: number }
-  /** wasHere: it was unpacked before this pull. */
+  /** wasHere: the layer was unpacked before this pull. */
   | { readonly kind: "extracted"; readonly layer: Descriptor; readonly wasHere: boolean };
 
 export interface PullRequest {
@@ -31,15 +31,15 @@ export interface PullRequest {
 
 export interface Pulled {
   readonly image: ImageRecord;
-  /** What the reference leads to at the registry. */
+  /** The target of the reference at the registry. */
   readonly digest: Digest;
-  /** The reference led to this image before. */
+  /** The reference had this target before. */
   readonly isUpToDate: boolean;
 }
 
 /**
- * Settles when the image is whole, unpacked and durable. When the disk is full, what came is given back; else it stays for the
- * next pull to go on with.
+ * Settles when the image is complete, unpacked and durable. After a failure, downloads are kept for the next pull to continue; only if
+ * the disk is full they are removed.
  *
  * @throws {OrlopError} disk_full; as pullImage and unpackLayer
  */
@@ -54,7 +54,7 @@ export async function pull(images: Images, request: PullRequest): Promise<Pulled
   }
 }
 
-/** What a pull is about to bring. */
+/** What a pull will add. */
 interface Brought {
   readonly blobs: Set<Digest>;
   readonly layers: Set<Digest>;
@@ -100,11 +100,11 @@ async function pullAll(images: Images, request: PullRequest, brought: Brought): 
     target: pulled.target.digest,
   });
   const image = added[0] as ImageRecord;
-  images.tell("pull", familiarReference(reference), familiarName(reference), image.labels);
+  images.publish("pull", familiarReference(reference), familiarName(reference), image.labels);
   return { image, digest: pulled.target.digest, isUpToDate };
 }
 
-/** Whichever part met the end of the disk: our own writes, the executor's, the database's. */
+/** Whether the disk was full, for a write of the engine, the executor or the database. */
 function isDiskFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (
@@ -125,7 +125,7 @@ interface LayerWork {
 
 async function unpack(stores: ImageStores, { layer, diffId, onStep, arriving, signal }: LayerWork): Promise<void> {
   const wasHere = diffId !== undefined && (await stores.layers.has(diffId));
-  // clients show one bar for a layer: while it comes that is its download
+  // Clients show one progress bar for a layer: while its blob arrives, the bar shows the download.
   let isShown = arriving === undefined;
   arriving?.verified.then(
     () => {
@@ -137,11 +137,11 @@ async function unpack(stores: ImageStores, { layer, diffId, onStep, arriving, si
     if (isShown) onStep({ kind: "extracting", layer, doneBytes });
   };
   await layerOf(stores, layer, diffId, { onProgress, signal, ...(arriving && { arriving }) });
-  if (arriving !== undefined) await arriving.verified; // a layer that was here may be told of when its blob is too
+  if (arriving !== undefined) await arriving.verified; // a layer that was unpacked before is reported only when its blob is here too
   onStep({ kind: "extracted", layer, wasHere });
 }
 
-/** Docker's: the tag that was pulled, and always the digest. */
+/** The names that a pull gives, as in Docker: the tag, and always the digest. */
 function namesOf({ host, repository, tag, digest }: Reference, target: Digest): Reference[] {
   const byDigest = { host, repository, digest: digest ?? target };
   return tag === undefined || digest !== undefined ? [byDigest] : [{ host, repository, tag }, byDigest];

@@ -1,4 +1,4 @@
-/** `push`: what a name leads to, to the registry of that name. */
+/** `push`: sends the target of a name to the registry in that name. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { Lease } from "../../images/leases.ts";
@@ -19,20 +19,20 @@ import { blobsOf } from "./reclaim.ts";
 export type PushStep =
   | { readonly kind: "begun"; readonly layers: readonly Descriptor[] }
   | (PushEvent & { readonly mountedFrom?: string })
-  /** Of the index that the name leads to not all is here. */
+  /** Not everything that the name's index names is here, so only a part was pushed. */
   | { readonly kind: "alone"; readonly manifest: Descriptor; readonly index: Descriptor }
   | { readonly kind: "pushed"; readonly tag: string; readonly digest: Digest; readonly sizeBytes: number };
 
 export interface PushRequest {
   readonly reference: Reference & { readonly tag: string };
-  /** This one alone. */
+  /** Only this platform. */
   readonly platform?: Platform;
   readonly credentials?: Credentials;
   readonly onStep: (step: PushStep) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Every tag that the repository has here. @throws {OrlopError} name_not_here */
+/** Pushes every local tag of a repository. @throws {OrlopError} name_not_here */
 export function tagsHere(images: Images, { host, repository }: Reference): (Reference & { tag: string })[] {
   const own = images.table.names().map(({ reference }) => parseReference(reference));
   const tags = own.flatMap((one) =>
@@ -73,21 +73,21 @@ export async function push(images: Images, request: PushRequest): Promise<void> 
   await images.commit(() => ({
     putNames: [{ reference: byDigest, image: image.id, target: digest, taggedMs: Date.now() }],
   }));
-  images.tell("push", familiarReference(reference), familiarName(reference), image.labels);
+  images.publish("push", familiarReference(reference), familiarName(reference), image.labels);
   const manifest = { mediaType, digest, size: raw.length };
   if (chosen.insteadOf !== undefined) onStep({ kind: "alone", manifest, index: chosen.insteadOf });
   onStep({ kind: "pushed", tag, digest, sizeBytes: raw.length });
 }
 
 interface Chosen {
-  /** What the new name by digest means first of all. */
+  /** The default of the new name by digest. */
   readonly image: ImageRecord;
   readonly documents: readonly (Manifest | Index)[];
-  /** Not all of this index is here. */
+  /** The name's index, if it is incomplete here. */
   readonly insteadOf?: Descriptor;
 }
 
-/** The index where all that it names is here; else this machine's platform of it, or the only one (moby's rule). */
+/** The index, if everything that it names is here; else its image for this machine, or the only one that is here (moby's rule). */
 async function choose(images: Images, { reference, platform }: PushRequest, lease: Lease): Promise<Chosen> {
   const { table } = images;
   const name = table.name(nameKey(reference));
@@ -113,7 +113,7 @@ function shownPlatform({ platform }: ImageRecord): string {
   return formatPlatform(platform);
 }
 
-/** An image's manifest as it is stored. */
+/** An image's stored manifest. */
 async function manifestOf(images: Images, image: ImageRecord, target: Digest): Promise<Manifest> {
   const { content } = await images.stores();
   const { digest } = formUnder(image, target).manifest;
@@ -122,12 +122,12 @@ async function manifestOf(images: Images, image: ImageRecord, target: Digest): P
   return manifest;
 }
 
-/** For each blob another repository of the same registry that has it, by the names that images have here. */
+/** For each blob, another repository of the same registry that has it, as far as local names show. */
 function repositoriesByBlob(images: Images, { host, repository }: Reference): Map<Digest, string> {
   const found = new Map<Digest, string>();
   for (const name of images.table.names()) {
     const other = parseReference(name.reference);
-    // what has a digest in that repository was pulled from there or pushed to it
+    // An image with a name by digest in that repository was pulled from it or pushed to it.
     if (other.host !== host || other.repository === repository || other.digest === undefined) continue;
     for (const digest of images.table.platformsOf(name).flatMap(blobsOf)) found.set(digest, other.repository);
   }

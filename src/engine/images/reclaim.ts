@@ -1,24 +1,24 @@
-/** Space that nobody needs any more: blobs and unpacked layers that neither an image nor a container leads to. */
+/** Frees blobs and unpacked layers that no image and no container refers to. */
 
 import type { Digest } from "../../spec/digest.ts";
 import type { ContainerImage } from "./container-image.ts";
 import { formsOf, type ImageForm, type ImageRecord } from "./image-record.ts";
 import type { Images } from "./images.ts";
 
-/** Who uses images: the engine's containers. */
+/** The containers' use of images. */
 export interface ImageUsers {
   usersOf(image: Digest): readonly { readonly id: string; readonly isRunning: boolean }[];
-  /** What every container runs from, and has mounted. */
+  /** The images that containers run from or have mounted. */
   images(): readonly Pick<ContainerImage, "layers">[];
 }
 
 export interface Reclaimed {
   readonly bytes: number;
-  /** Diff ids of the layers whose files are gone. */
+  /** Diff ids of the layers that were removed. */
   readonly layers: readonly Digest[];
 }
 
-/** Everything that an image has in the content store. */
+/** An image's blobs in the content store. */
 export function blobsOf(image: ImageRecord): Digest[] {
   return [image.id, ...new Set(formsOf(image).flatMap(blobsOfForm))];
 }
@@ -27,7 +27,7 @@ function blobsOfForm({ manifest, indexes, layers, beside = [] }: ImageForm): Dig
   return [manifest.digest, ...indexes, ...[...layers, ...beside].map(({ digest }) => digest)];
 }
 
-/** What must stay. */
+/** What must be kept. */
 function needsOf(images: Images): { blobs: Set<Digest>; layers: Set<Digest> } {
   const all = images.table.all();
   return {
@@ -39,25 +39,25 @@ function needsOf(images: Images): { blobs: Set<Digest>; layers: Set<Digest> } {
   };
 }
 
-/** Frees what only these images had. Each is looked at right before it goes: a pull that needs it holds a lease by then. */
+/** Frees what only these images had. Leases are checked just before each removal, so that a pull keeps what it needs. */
 export async function reclaimImages(images: Images, removed: readonly ImageRecord[]): Promise<Reclaimed> {
   const layers = new Map(removed.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer.contentBytes])));
   return reclaim(images, { blobs: removed.flatMap(blobsOf), layers: [...layers.keys()] }, layers);
 }
 
-/** Frees what only these forms of images had that are still here in another form, whose unpacked layers are the same. */
+/** Frees what only these forms had of images that are still here in another form with the same unpacked layers. */
 export async function reclaimForms(images: Images, forms: readonly ImageForm[]): Promise<void> {
   await reclaim(images, { blobs: forms.flatMap(blobsOfForm), layers: [] }, new Map());
 }
 
-/** Frees what a pull brought that did not end well, its unfinished downloads included. The caller's leases have ended. */
+/** Frees what a failed pull has downloaded. The caller's leases must have ended. */
 export async function reclaimPull(images: Images, blobs: readonly Digest[], layers: readonly Digest[]): Promise<void> {
   const { content, fetcher } = await images.stores();
   await reclaim(images, { blobs, layers }, new Map());
   for (const digest of blobs) if (!fetcher.underWay.has(digest)) await content.removeIngest(digest);
 }
 
-/** Frees everything that nobody needs, what killed engines and failed pulls left included. */
+/** Frees everything unused, including what killed engines and failed pulls have left. */
 export async function reclaimAll(images: Images): Promise<Reclaimed> {
   const { content, layers, fetcher } = await images.stores();
   const blobs = (await content.list()).map(({ digest }) => digest);

@@ -123,7 +123,7 @@ async function remove(
     for (const { id } of chosen) images.leaving.delete(id);
   }
   if (labelled !== undefined) tellUntagged(images, labelled, told);
-  for (const image of going) images.tell("delete", image.id, image.id, image.labels);
+  for (const image of going) images.publish("delete", image.id, image.id, image.labels);
   if (left.length > 0) await reclaimForms(images, left);
   const freed = await reclaimImages(images, going);
   const deleted = going.flatMap((image) => [image.id, ...chainsOf(image, freed)]);
@@ -131,7 +131,7 @@ async function remove(
 }
 
 function tellUntagged(images: Images, image: ImageRecord, names: readonly NameRecord[]): void {
-  for (const _ of names) images.tell("untag", image.id, image.id, image.labels);
+  for (const _ of names) images.publish("untag", image.id, image.id, image.labels);
 }
 
 function shown({ reference }: NameRecord): string {

@@ -99,7 +99,7 @@ export async function* saveImages(images: Images, chosen: readonly SavedImage[])
     yield tarPadding(size);
   }
   yield tarEnd;
-  for (const { image } of chosen) images.tell("save", image.id, image.id, image.labels);
+  for (const { image } of chosen) images.publish("save", image.id, image.id, image.labels);
 }
 
 /** What is in the archive of an image. */

@@ -21,5 +21,5 @@ export async function tagImage(images: Images, written: string, reference: Refer
     tagged = image;
     return { putNames: [{ reference: nameKey(reference), target, image: image.id, taggedMs: Date.now() }] };
   });
-  if (tagged !== undefined) images.tell("tag", tagged.id, name, tagged.labels);
+  if (tagged !== undefined) images.publish("tag", tagged.id, name, tagged.labels);
 }

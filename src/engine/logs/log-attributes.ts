@@ -1,4 +1,4 @@
-/** What the options labels, env and tag add to each record of a json-file log. */
+/** The attributes that the log options labels, env and tag add to each record of a json-file log. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { Pattern } from "../../base/pattern.ts";
@@ -13,7 +13,7 @@ export interface TaggedContainer {
   readonly imageId: string;
 }
 
-/** Each record has them, so they are bounded. */
+/** A limit for all attributes together, because each record repeats them. */
 const ATTRIBUTES_MAX_BYTES = 16 * 1024;
 
 /** @throws {OrlopError} bad_value */
@@ -41,7 +41,7 @@ export function logAttributesOf(container: TaggedContainer): Record<string, stri
   return attributes;
 }
 
-/** Those that are listed ("a,b"), or whose names match. */
+/** The entries that are listed ("a,b"), or whose names match. */
 function chosen(
   table: Readonly<Record<string, string>>,
   list: string | undefined,
@@ -69,7 +69,7 @@ function patternOf(text: string, option: string): Pattern {
 
 const SHORT = 12;
 
-/** Docker's template fields; anything else of Go's templates is refused. */
+/** Docker's template fields; the rest of Go's template language is refused. */
 function expandTag(template: string, { id, name, body, imageId }: TaggedContainer): string {
   const image = (imageId || hostImageId).replace(/^sha256:/, "");
   const fields: Readonly<Record<string, string>> = {

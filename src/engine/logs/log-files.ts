@@ -1,4 +1,4 @@
-/** A log's files: the one that is written to, and the rotated ones before it (PATH.1 is younger than PATH.2). */
+/** A log's files: PATH, to which the monitor writes, and the rotated ones (PATH.1 is younger than PATH.2). */
 
 import { type FileHandle, open, stat } from "node:fs/promises";
 
@@ -9,15 +9,15 @@ export interface LogFile {
 
 /** Rotation keeps at most 9999 files, and numbers them without gaps. */
 const FILES_MAX = 10_000;
-/** So often a name is looked at again that is missing between two renames of a rotation. A monitor that was killed there leaves it so. */
+/** How often a name is looked up again that may be missing between two renames of a rotation (or for good, if the monitor was killed there). */
 const GAP_TRIES = 50;
 
 /**
- * Opens every file that is younger than the one of this inode (all without one, or when it was rotated away), oldest first.
- * They stay readable when they are rotated or removed meanwhile.
+ * Opens every file that is younger than the one with this inode, oldest first; all files if there is no inode, or its file was removed by
+ * rotation. Open files stay readable when they are rotated or removed.
  *
- * Rotations may go on under it, several at a time, and each gives every file the next number. So the file before one is what has
- * the number behind it, as long as that one was found under its own number before and after. Numbers only grow.
+ * Rotations may happen meanwhile, and each increments every file's number. So the file before one is the file with the next higher number,
+ * provided that the one was found under its own number both before and after. Numbers only grow.
  */
 export async function openLogFiles(path: string, after?: bigint): Promise<LogFile[]> {
   const files: LogFile[] = [];
@@ -38,7 +38,7 @@ export async function openLogFiles(path: string, after?: bigint): Promise<LogFil
 
 const nameOf = (path: string, number: number): string => (number === 0 ? path : `${path}.${number}`);
 
-/** undefined: there is none. */
+/** undefined if it does not exist. */
 async function openYoungest(path: string): Promise<LogFile | undefined> {
   for (let tries = 0; ; tries++) {
     const file = await openOne(path);
@@ -48,7 +48,7 @@ async function openYoungest(path: string): Promise<LogFile | undefined> {
 }
 
 /**
- * The file that was written before the one of this inode; undefined: there is none, or both were rotated away.
+ * The file that was written before the one with this inode; undefined if there is none, or both were removed by rotation.
  *
  * @param number that one's number, or one that it has had
  */
@@ -62,17 +62,17 @@ async function openBefore(
     if (at === undefined) return { number };
     const file = await openOne(nameOf(path, at + 1));
     if ((await inodeOf(nameOf(path, at))) !== inode) {
-      await file?.handle.close(); // a rotation came between
+      await file?.handle.close(); // a rotation happened in between
       continue;
     }
     if (file !== undefined) return { file, number: at + 1 };
-    // The last one; or the one before it has just got its new number, and this one gets its own in a moment.
+    // Either the last file, or a rotation is under way: the one before it has its new number, and this one will get its own in a moment.
     if ((await inodeOf(nameOf(path, at + 2))) === undefined) return { number: at };
     if (++tries > GAP_TRIES) return { file: await openOne(nameOf(path, at + 2)), number: at + 2 };
   }
 }
 
-/** undefined: it is not there any more. @param from it has this number or a higher one */
+/** The number of a file; undefined if it does not exist any more. @param from the number is this or a higher one */
 async function numberOf(path: string, inode: bigint, from: number): Promise<number | undefined> {
   let missing = 0;
   for (let number = from; number < FILES_MAX && missing < 2; number++) {
@@ -83,7 +83,7 @@ async function numberOf(path: string, inode: bigint, from: number): Promise<numb
   return undefined;
 }
 
-/** undefined: nothing has this name. */
+/** undefined if the name does not exist. */
 function inodeOf(path: string): Promise<bigint | undefined> {
   return stat(path, { bigint: true }).then(
     ({ ino }) => ino,

@@ -1,10 +1,10 @@
-/** Log records as clients get them: framed or raw, with times and details where they were asked for. */
+/** Formats log records for clients: framed or raw, with timestamps and details on request. */
 
 import type { LogRecord, LogStream } from "../../spec/log-record.ts";
 
 export interface LogFormatQuery {
   readonly timestamps?: boolean;
-  /** Each line begins with the labels and variables that the log's options chose. */
+  /** Each line begins with the record's attributes. */
   readonly details?: boolean;
 }
 
@@ -16,7 +16,7 @@ const nothing = new Uint8Array(0);
 export class LogFormat {
   readonly #query: LogFormatQuery;
   readonly #framed: boolean;
-  /** Of a line that comes in pieces only the first one has a time. */
+  /** Of a line in several records only the first has a timestamp. */
   readonly #inLine: Record<LogStream, boolean> = { stdout: false, stderr: false };
 
   constructor(query: LogFormatQuery, framed: boolean) {
@@ -24,7 +24,7 @@ export class LogFormat {
     this.#framed = framed;
   }
 
-  /** In one buffer: a record has about a hundred bytes, and there may be millions. */
+  /** Written into one buffer, because there may be millions of records of about a hundred bytes. */
   encode(records: readonly LogRecord[]): Uint8Array {
     const prefixes = records.map((record) => this.#prefixOf(record));
     const header = this.#framed ? FRAME_HEADER : 0;
@@ -57,7 +57,7 @@ export class LogFormat {
   }
 }
 
-/** "KEY=VALUE,KEY=VALUE" by key, as URLs have it. */
+/** "KEY=VALUE,KEY=VALUE" sorted by key, percent-encoded. */
 function formatAttrs(attrs: Readonly<Record<string, string>>): string {
   const quote = (text: string): string => encodeURIComponent(text).replaceAll("%20", "+");
   return Object.keys(attrs)
@@ -66,7 +66,7 @@ function formatAttrs(attrs: Readonly<Record<string, string>>): string {
     .join(",");
 }
 
-/** The last second that was written: lines come many in one. */
+/** Caches the text of the last second, because many lines have the same one. */
 let knownSecond = -1n;
 let knownText = "";
 

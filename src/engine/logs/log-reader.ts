@@ -1,8 +1,8 @@
 /**
- * Reads a container's log as `docker logs` gives it: by stream, time and lines from the end, and on as it grows.
+ * Reads a container's log for `docker logs`: by stream, by time, from the last lines on, and following it as it grows.
  *
- * The monitor writes the files (native/README.md, "Steps", `log`); a reader never disturbs it. Nothing is read twice or left
- * out across rotation, as long as a file is not rotated away before it was begun.
+ * The monitor writes the files (native/README.md, "Steps", `log`), and is never blocked by readers. Across rotations nothing is read twice
+ * or left out, unless a file is removed before the reader has opened it.
  */
 
 import { JsonFileDecoder } from "../../spec/log-json-file.ts";
@@ -23,7 +23,7 @@ export interface LogQuery {
   readonly untilNs?: bigint;
   readonly timestamps?: boolean;
   readonly details?: boolean;
-  /** Where in the files to end. */
+  /** The position at which to end. */
   readonly until?: { readonly inode: bigint; readonly offset: bigint };
 }
 
@@ -76,10 +76,10 @@ export async function* readLog(
       files = [];
       if (grown === undefined) return;
       await grown;
-      // Asked for before reading on, so that what is written after the reading is not missed.
+      // Requested before reading, so that nothing that is written after the read is missed.
       grown = watch(source, signal);
       files = await openLogFiles(source.path, reader?.inode ?? last?.inode);
-      // Behind that: where there are younger ones now, it was written to until it was rotated, and is whole.
+      // After the read: if there are younger files now, this one was complete when it was rotated, and has been read to its end.
       if (reader !== undefined) {
         for await (const records of reader.read()) {
           const wanted = records.filter((record) => isWanted(record, query));
@@ -93,7 +93,7 @@ export async function* readLog(
   }
 }
 
-/** undefined when nothing writes any more. */
+/** undefined when no monitor writes to the log any more. */
 function watch(source: LogSource, signal: AbortSignal): Promise<void> | undefined {
   const growth = source.growth();
   if (growth === undefined) return undefined;
@@ -101,7 +101,7 @@ function watch(source: LogSource, signal: AbortSignal): Promise<void> | undefine
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  // The monitor's end ends the following: what it wrote is read, and then `growth` is undefined.
+  // A failure means that the monitor has ended: what it wrote is read, then `growth` is undefined.
   return Promise.race([growth.catch(() => undefined), aborted]);
 }
 
@@ -115,7 +115,7 @@ function isWanted(record: LogRecord, query: LogQuery): boolean {
   return query.untilNs === undefined || record.timeNs <= query.untilNs;
 }
 
-/** One file, from an offset on; reads on where it stopped. */
+/** Reads one file from an offset on, in several steps. */
 class FileReader {
   readonly inode: bigint;
   readonly #file: LogFile;
@@ -132,7 +132,7 @@ class FileReader {
     this.#end = end;
   }
 
-  /** What is there now. */
+  /** Reads up to the present end. */
   async *read(): AsyncGenerator<LogRecord[], void> {
     for (;;) {
       const left = this.#end === undefined ? CHUNK_BYTES : Math.min(CHUNK_BYTES, Number(this.#end) - this.#offset);

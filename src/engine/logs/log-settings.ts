@@ -1,4 +1,4 @@
-/** Docker's LogConfig as what the monitor needs. By default logs rotate, 3 files of 10 MB: they never fill a disk. */
+/** Docker's LogConfig as settings of the monitor. By default logs rotate (3 files of 10 MB), so that they do not fill the disk. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { parseSize } from "../../base/size.ts";
@@ -11,20 +11,20 @@ export interface LogSettings {
   /** 0: without limit. */
   readonly maxSizeBytes: number;
   readonly maxFiles: number;
-  /** Lines are dropped and counted rather than the program held up, when the disk is slow. */
+  /** When the disk is slow, lines are dropped and counted instead of blocking the program. */
   readonly dropWhenSlow: boolean;
-  /** So much waits for a slow disk then. */
+  /** The size of the buffer for that. */
   readonly bufferBytes: number;
 }
 
 const DEFAULT_SIZE_BYTES = 10_000_000;
 const DEFAULT_FILES = 3;
-/** A batch of records must fit in. */
+/** The buffer must hold a batch of records. */
 const LEAST_BUFFER_BYTES = 1024 * 1024;
 const MOST_BUFFER_BYTES = 1024 * 1024 * 1024;
 
 const common = ["max-size", "max-file", "mode", "max-buffer-size", "compress"];
-/** What each driver takes. `log-attributes.ts` carries out those that json-file alone has. */
+/** The options of each driver. Those that only json-file has are in `log-attributes.ts`. */
 const options: Readonly<Record<LogDriver, readonly string[]>> = {
   "json-file": [...common, "labels", "labels-regex", "env", "env-regex", "tag"],
   local: common,
@@ -40,7 +40,7 @@ export function logSettingsOf({ Type, Config }: HostConfig["LogConfig"]): LogSet
   const { "max-size": size, "max-file": files, mode = "blocking", compress = "false" } = Config;
   if (mode !== "blocking" && mode !== "non-blocking") throw wrong(" mode", mode, "blocking or non-blocking");
   if (files !== undefined && !/^[1-9]\d{0,3}$/.test(files)) throw wrong(" max-file", files, "1 to 9999");
-  // Rotation must not need more of the disk than it frees, nor CPU time that is the container's.
+  // Compression would need more disk space than rotation frees, and CPU time of the container.
   if (compress !== "false") throw wrong(" compress", compress, "false: rotated files are never compressed");
   return {
     driver,

@@ -1,4 +1,4 @@
-/** Where the last lines of a log begin, found from its end: a log of gigabytes is not read for a hundred lines. */
+/** Finds the beginning of a log's last lines from its end, so that a log of gigabytes is not read for a hundred lines. */
 
 import type { FileHandle } from "node:fs/promises";
 import { parseLine } from "../../spec/log-json-file.ts";
@@ -7,7 +7,7 @@ import type { LogRecord } from "../../spec/log-record.ts";
 import type { LogFile } from "./log-files.ts";
 
 export interface LogPlace {
-  /** Among the files. */
+  /** The index of the file. */
   readonly file: number;
   readonly offset: number;
 }
@@ -15,8 +15,7 @@ export interface LogPlace {
 const CHUNK_BYTES = 256 * 1024;
 
 /**
- * The place behind the last record that is left out: from there on there are `lines` ended records that are wanted, or the
- * log's beginning.
+ * The position after which there are `lines` complete lines that match, or the log's beginning.
  *
  * @param files oldest first
  */
@@ -44,7 +43,7 @@ export async function findTail(
 interface Found {
   /** undefined: not a record. */
   readonly record: LogRecord | undefined;
-  /** The offset behind it. */
+  /** The offset of its end. */
   readonly end: number;
 }
 
@@ -63,7 +62,7 @@ async function* jsonBackwards(handle: FileHandle, size: number): AsyncGenerator<
     for (;;) {
       const newline = search < 0 ? -1 : held.lastIndexOf(NEWLINE, search);
       if (newline < 0 && start > 0) break;
-      // What stands behind the last newline is half a record.
+      // After the last newline there is an incomplete record.
       if (lineEnd >= 0) yield { record: parseLine(held.subarray(newline + 1, lineEnd - start)), end: lineEnd + 1 };
       if (newline < 0) return;
       lineEnd = start + newline;
@@ -73,7 +72,7 @@ async function* jsonBackwards(handle: FileHandle, size: number): AsyncGenerator<
   }
 }
 
-/** A record's size stands behind it too. */
+/** In this format a record's size follows it too, so that it can be read backwards. */
 async function* localBackwards(handle: FileHandle, size: number): AsyncGenerator<Found, void> {
   const footer = 4;
   let end = size;
@@ -88,7 +87,7 @@ async function* localBackwards(handle: FileHandle, size: number): AsyncGenerator
   while (end >= 2 * footer) {
     await need(end - footer);
     const length = new DataView(held.buffer, held.byteOffset).getUint32(end - footer - start) + 2 * footer;
-    if (length > end) return; // what a killed monitor left: nothing can be found before it
+    if (length > end) return; // an incomplete record of a killed monitor: what is before it cannot be found
     await need(end - length);
     const [record] = new LocalDecoder().push(held.subarray(end - length - start, end - start));
     yield { record, end };

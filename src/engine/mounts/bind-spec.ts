@@ -7,10 +7,10 @@ import { cleanTarget } from "./mount-target.ts";
 const kinds = {
   access: ["ro", "rw"],
   propagation: ["private", "rprivate", "slave", "rslave", "shared", "rshared"],
-  // For SELinux, which Orlop does not use.
+  // SELinux labels, which Orlop does not set.
   label: ["z", "Z"],
   copy: ["nocopy"],
-  // A hint for machines where files are shared with a virtual one.
+  // A hint for Docker Desktop, without effect on Linux.
   consistency: ["cached", "delegated", "consistent", "default"],
 } as const;
 
@@ -22,7 +22,7 @@ interface Mode {
   readonly nocopy: boolean;
 }
 
-/** At most one word of each kind. @throws {OrlopError} bad_mode */
+/** Parses a mode: at most one word of each kind. @throws {OrlopError} bad_mode */
 export function parseMode(text: string): Mode {
   const found: Partial<Record<Kind, string>> = {};
   for (const word of text === "" ? [] : text.split(",")) {
@@ -37,7 +37,7 @@ export function parseMode(text: string): Mode {
   };
 }
 
-/** @param driver VolumeDriver, for a volume that is to be made. @throws {OrlopError} bad_bind, bad_mode */
+/** @param driver HostConfig.VolumeDriver, for a volume that is to be created. @throws {OrlopError} bad_bind, bad_mode */
 export function parseBind(text: string, driver: string): AskedMount {
   const [first = "", second, mode = "", ...rest] = text.split(":");
   if (first === "" || rest.length > 0 || second === "") throw OrlopError.of("bad_bind", { text, reason: "" });
@@ -66,7 +66,7 @@ export function parseBind(text: string, driver: string): AskedMount {
   return {
     ...place,
     type: "volume",
-    mode: mode || "z", // Docker's, for a volume of the local driver
+    mode: mode || "z", // Docker's default for a local volume
     name: source,
     anonymous: source === "",
     copyUp: !nocopy,

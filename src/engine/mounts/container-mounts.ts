@@ -1,4 +1,4 @@
-/** A new container's mounts: names for its volumes, the volumes themselves, and what they begin with. */
+/** A new container's mounts: chooses names for its volumes, creates the volumes, and fills them. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { ContainerId } from "../../base/id.ts";
@@ -13,7 +13,7 @@ import { inventVolumeName, type Volumes } from "../volumes/volumes.ts";
 import { anonymousOf, type ChosenMount, type MountedImage, type MountPoint, type VolumePoint } from "./mount-point.ts";
 import { mountsOf } from "./spec-mounts.ts";
 
-/** What is asked for, each volume with a name. Changes nothing. @throws {OrlopError} what cannot be given */
+/** The mounts of a request, with names for all volumes. Changes nothing. @throws {OrlopError} a mount cannot be provided */
 export function chooseMounts(
   { body, image }: Pick<ContainerRecord, "body" | "image">,
   { volumes, images }: Pick<EngineParts, "volumes" | "images">,
@@ -28,19 +28,19 @@ export function chooseMounts(
   });
 }
 
-/** @throws {OrlopError} no_such_image; unknown_field for the machine itself, which has no layers */
+/** @throws {OrlopError} no_such_image; unknown_field for the image `host`, which has no layers */
 function findImage(reference: string, { table }: EngineParts["images"]): MountedImage {
   if (isHostImage(reference)) throw OrlopError.of("unknown_field", { field: "a mount of the image host" });
   const { id, layers } = table.get(reference);
   return { id, layers: layers.map(({ diffId }) => diffId) };
 }
 
-/** Without how to make volumes: for the record. */
+/** The mounts for the container's record, without the instructions for creating volumes. */
 export function withoutMaking(mounts: readonly ChosenMount[]): MountPoint[] {
   return mounts.map(({ making: _, ...mount }) => mount);
 }
 
-/** Makes the volumes that are not there; all of them are the container's from then on. When that fails, nothing is left. */
+/** Creates the volumes that do not exist; the container refers to all of them from then on. If it fails, nothing is left. */
 export async function prepareVolumes(
   record: ContainerRecord,
   mounts: readonly ChosenMount[],
@@ -66,7 +66,7 @@ async function makeVolumes(id: ContainerId, mounts: readonly ChosenMount[], volu
   }
 }
 
-/** A volume that is empty gets what the image has in its place. @throws {OrlopError} volume_over_file, volume_fill_failed */
+/** Fills empty volumes with what the image has at their mount points. @throws {OrlopError} volume_over_file, volume_fill_failed */
 async function fillVolume(record: ContainerRecord, mount: VolumePoint, parts: EngineParts): Promise<void> {
   const { volumes, executor, places } = parts;
   const choice = chooseRoot(record.body, record.image, places);
@@ -91,7 +91,7 @@ function explain(error: unknown, { name, destination }: VolumePoint): unknown {
   return OrlopError.of("volume_fill_failed", { name, reason: `${errno}${detail === "" ? "" : `: ${detail}`}` }, error);
 }
 
-/** What `prepareVolumes` made goes again, but for volumes that have a name. */
+/** Removes the anonymous volumes that `prepareVolumes` has created. */
 export async function unmakeVolumes(id: ContainerId, mounts: readonly ChosenMount[], volumes: Volumes): Promise<void> {
   const made = mounts.filter((mount) => mount.making !== undefined);
   await volumes.forget(id, anonymousOf(made));

@@ -1,4 +1,4 @@
-/** A container's mounts as its record keeps them: what was asked for, with the volumes' names found. */
+/** A container's mounts as in its record: those of the request, with all volumes named. */
 
 import type { Digest } from "../../spec/digest.ts";
 import type { MountBelow } from "../../spec/runtime-spec.ts";
@@ -8,7 +8,7 @@ interface Place {
   /** Absolute and clean. */
   readonly destination: string;
   readonly readonly: boolean;
-  /** As the client wrote it: "ro,z"; only for `inspect`. */
+  /** The mode as the client wrote it, e.g. "ro,z"; only shown by `inspect`. */
   readonly mode: string;
 }
 
@@ -16,22 +16,22 @@ export interface BindPoint extends Place {
   readonly type: "bind";
   readonly source: string;
   readonly propagation: string;
-  /** What is mounted below the source comes too. */
+  /** Includes mounts below the source (rbind). */
   readonly recursive: boolean;
-  /** Read-only means what is mounted below, too. */
+  /** Read-only applies to mounts below the source too. */
   readonly readonlyBelow: boolean;
-  /** What Docker does when the source is missing: `-v` makes a directory, `--mount` refuses. */
+  /** If the source is missing, `-v` makes a directory and `--mount` refuses, as in Docker. */
   readonly missingSource: "make" | "refuse";
 }
 
 export interface VolumePoint extends Place {
   readonly type: "volume";
   readonly name: string;
-  /** Nobody gave it a name: it goes with the container, where that is asked for. */
+  /** Anonymous: removed with the container, if that is asked for. */
   readonly anonymous: boolean;
-  /** An empty volume gets what the image has at the destination. */
+  /** An empty volume is filled with what the image has at the destination. */
   readonly copyUp: boolean;
-  /** A directory in it, instead of all of it; "" for all. */
+  /** A directory in the volume to mount instead of all of it; "": all. */
   readonly subpath: string;
 }
 
@@ -42,13 +42,13 @@ export interface TmpfsPoint extends Place {
   readonly listed: boolean;
 }
 
-/** An image's files, to be read. */
+/** An image's files, read-only. */
 export interface ImagePoint extends Place {
   readonly type: "image";
-  /** As the client named it. */
+  /** The image as the client wrote it. */
   readonly source: string;
   readonly image: MountedImage;
-  /** A path in it; "" for all. */
+  /** A path in the image; "": all. */
   readonly subpath: string;
 }
 
@@ -60,22 +60,22 @@ export interface MountedImage {
 
 export type MountPoint = BindPoint | VolumePoint | TmpfsPoint | ImagePoint;
 
-/** How to make a volume that is not there. */
+/** How to create a volume that does not exist. */
 export interface VolumeMaking {
   readonly driver: string;
   readonly options: VolumeOptions | null;
   readonly labels: Readonly<Record<string, string>> | null;
 }
 
-/** What a create body asks for: a volume may still lack its name, and an image is only named. */
+/** A mount as in a create body: a volume may have no name yet, and an image is not looked up. */
 export type AskedMount =
   | (Exclude<MountPoint, ImagePoint> & { readonly making?: VolumeMaking })
   | (Omit<ImagePoint, "image"> & { readonly image: MountedImage | undefined; readonly making?: never });
 
-/** Both found: what a container gets. */
+/** A mount with volume and image looked up. */
 export type ChosenMount = MountPoint & { readonly making?: VolumeMaking };
 
-/** Parents before what lies below them, so that no mount covers an earlier one. */
+/** Sorts mounts so that no one covers an earlier one: parents come first. */
 export function inOrder<T extends Place>(points: readonly T[]): T[] {
   return points.toSorted((a, b) => depthOf(a.destination) - depthOf(b.destination));
 }
@@ -84,17 +84,17 @@ function depthOf(path: string): number {
   return path.split("/").length;
 }
 
-/** Where things lie on the host. */
+/** Paths of the host. */
 export interface MountPlaces {
   volume(name: string): string;
   layer(diffId: Digest): string;
   /** An empty directory. */
   readonly nothing: string;
-  /** A directory that each container's process covers for itself. */
+  /** A mount point that each container's process uses in its own mount namespace. */
   readonly part: string;
 }
 
-/** As the runtime specification has it. */
+/** The mount in the form of the runtime specification. */
 export function mountOf(point: MountPoint, places: MountPlaces): MountBelow {
   const { destination } = point;
   if (point.type === "tmpfs") return { destination, type: "tmpfs", source: "tmpfs", options: point.options };
@@ -105,7 +105,7 @@ export function mountOf(point: MountPoint, places: MountPlaces): MountBelow {
   }
   if (point.type === "image") {
     const layers = [...new Set(point.image.layers.map((id) => places.layer(id)).toReversed())];
-    // Overlay wants two lower directories where there is no upper one.
+    // Without an upper directory, overlay needs at least two lower ones.
     const view = layers.length > 1 ? { source: places.part, lowers: layers } : { source: layers[0] ?? places.nothing };
     const below = point.subpath === "" ? {} : { subpath: point.subpath };
     return { destination, type: "bind", options: ["bind", "rprivate", "ro"], ...view, ...below };
@@ -115,12 +115,12 @@ export function mountOf(point: MountPoint, places: MountPlaces): MountBelow {
   return { destination, type: "bind", source, options: [recursive ? "rbind" : "bind", propagation, ...access] };
 }
 
-/** Names of the volumes that nobody gave a name. */
+/** The names of the anonymous volumes. */
 export function anonymousOf(points: readonly MountPoint[]): string[] {
   return points.flatMap((point) => (point.type === "volume" && point.anonymous ? [point.name] : []));
 }
 
-/** Names of all volumes among these. */
+/** The names of all volumes. */
 export function volumesOf(points: readonly MountPoint[]): string[] {
   return [...new Set(points.flatMap((point) => (point.type === "volume" ? [point.name] : [])))];
 }

@@ -71,7 +71,7 @@ function checkSubpath(subpath: string, within: string, refuse: Refuse): void {
     throw refuse(`Subpath must be a relative path within the ${within}`);
 }
 
-/** Which image that is, is the engine's to find. */
+/** The image is looked up later. */
 function imageOf(request: MountRequest, destination: string, refuse: Refuse): AskedMount {
   const { Source, ImageOptions } = request;
   const subpath = ImageOptions?.Subpath ?? "";

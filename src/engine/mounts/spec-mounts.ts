@@ -1,4 +1,4 @@
-/** Everything that a create body says of mounts: Binds, Mounts, Tmpfs, Volumes and VolumesFrom. Pure. */
+/** The mounts of a create body: Binds, Mounts, Tmpfs, Volumes and VolumesFrom. Pure. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { HostConfig } from "../../spec/engine-api-host-config.ts";
@@ -11,8 +11,8 @@ import { cleanTarget } from "./mount-target.ts";
 import { tmpfsPoint } from "./tmpfs-mount.ts";
 
 /**
- * In an order in which no mount covers an earlier one. Of two on one place what is asked for itself wins over what comes from
- * another container, and that over an anonymous volume.
+ * In an order in which no mount covers an earlier one. Of two mounts at one destination, one of the request itself wins over one from
+ * VolumesFrom, and that over an anonymous volume.
  *
  * @param volumes    destinations of anonymous volumes: the request's and the image's
  * @param mountsFrom the mounts of another container, by its id or name
@@ -38,7 +38,7 @@ export function mountsOf(
   return mounts;
 }
 
-/** What is mounted on a shared mount is mounted on the host too, and stays there. @throws {OrlopError} bad_mount */
+/** Refuses mounts below a shared bind: they would be mounted on the host too, and stay there. @throws {OrlopError} bad_mount */
 function checkShared(mounts: readonly AskedMount[]): void {
   for (const shared of mounts) {
     if (shared.type !== "bind" || !shared.propagation.endsWith("shared")) continue;
@@ -71,7 +71,7 @@ function borrowed(text: string, mountsFrom: (container: string) => readonly Moun
   });
 }
 
-/** A destination in Volumes; one that is not absolute is meant from the root, as Docker has it. */
+/** A destination in Volumes; a relative one is taken relative to the root, as in Docker. */
 function anonymousVolume(target: string, driver: string): AskedMount {
   const refuse = (reason: string): OrlopError => OrlopError.of("bad_mount", { type: "volume", reason });
   return {
@@ -87,7 +87,7 @@ function anonymousVolume(target: string, driver: string): AskedMount {
   };
 }
 
-/** The defaults without those that were asked for, then these. A /dev that was asked for comes with what is in it. */
+/** The default mounts without those that the request replaces, then the request's. A /dev of the request replaces the mounts below it too. */
 export function withMounts(defaults: readonly Mount[], asked: readonly Mount[]): Mount[] {
   const targets = new Set(asked.map((mount) => mount.destination));
   const isCovered = ({ destination }: Mount): boolean =>

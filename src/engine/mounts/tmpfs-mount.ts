@@ -6,7 +6,7 @@ import type { TmpfsPoint } from "./mount-point.ts";
 const known =
   /^(ro|rw|noexec|exec|nosuid|suid|nodev|dev|noatime|atime|relatime|norelatime|strictatime|nostrictatime|diratime|nodiratime|size=\d+[kmg%]?|mode=[0-7]{1,4}|uid=\d+|gid=\d+|nr_inodes=\d+[kmg]?|nr_blocks=\d+[kmg]?|mpol=[a-z]+(=[a-z]+)?(:[\d,-]+)?|huge=(never|always|within_size|advise)|noswap)$/;
 
-/** Closed to programs, set-user-ID and devices unless opened. @throws {OrlopError} bad_value */
+/** noexec, nosuid and nodev unless the options say otherwise. @throws {OrlopError} bad_value */
 export function tmpfsPoint(destination: string, options: readonly string[]): TmpfsPoint {
   const unknown = options.find((option) => !known.test(option));
   if (unknown !== undefined)

@@ -1,4 +1,4 @@
-/** `--link`: containers that know others by names of their own, and reach what those expose. */
+/** `--link`: gives a container other names for another one, and lets it reach the ports that that one exposes. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { parseAddress } from "../../base/ip-address.ts";
@@ -12,14 +12,14 @@ import type { NetworkedContainer } from "./networked-container.ts";
 import { addressOf, type EndpointRecord } from "./sandbox-record.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 
-/** What `--link` says: "TARGET:ALIAS" or "TARGET". */
+/** Parses a link as written: "TARGET:ALIAS" or "TARGET". */
 export function parseLink(written: string): { readonly reference: string; readonly alias: string } {
   const [reference = "", alias = reference.replace(/^\//, "")] = written.split(":");
   return { reference, alias };
 }
 
-/** `--link`: another name for a container. */
 interface Link {
+  /** The id of the linked container. */
   readonly target: string;
   readonly aliases: readonly string[];
 }
@@ -29,7 +29,7 @@ export interface ContainerLinksParts {
   readonly store: NetworkStore;
   readonly sandboxes: Pick<Sandboxes, "of">;
   readonly nameService: NameService;
-  /** undefined for one that is gone. */
+  /** undefined for a container that has been removed. */
   container(id: string): NetworkedContainer | undefined;
   /** By id or name. @throws {OrlopError} no_such_container */
   find(reference: string): { readonly id: string; readonly name: string };
@@ -37,24 +37,24 @@ export interface ContainerLinksParts {
 
 export class ContainerLinks {
   readonly #parts: ContainerLinksParts;
-  /** Containers with links → the containers that those lead to. */
+  /** By the id of the container that has the links. */
   readonly #links = new Map<string, readonly Link[]>();
 
   constructor(parts: ContainerLinksParts) {
     this.#parts = parts;
   }
 
-  /** @throws {OrlopError} no_such_container */
+  /** @throws {OrlopError} no_such_container for a link to none */
   check(container: Pick<NetworkedContainer, "body" | "endpoints">): void {
     this.#linksOf(container);
   }
 
-  /** Those of a container that runs, as `check`. */
-  note(container: Pick<NetworkedContainer, "id" | "body" | "endpoints">): void {
+  /** Records the links of a running container. @throws as `check` */
+  record(container: Pick<NetworkedContainer, "id" | "body" | "endpoints">): void {
     this.#links.set(container.id, this.#linksOf(container));
   }
 
-  /** After an engine's death, as `note`. */
+  /** As `record`, for a container that an earlier engine started: links to removed containers are left out. */
   adopt(container: NetworkedContainer): void {
     this.#links.set(container.id, this.#knownLinksOf(container));
   }
@@ -63,22 +63,22 @@ export class ContainerLinks {
     this.#links.delete(id);
   }
 
-  /** Names and openings, of its own links and of those that lead to it. */
+  /** Registers names and opens ports, for the container's own links and for those of others to it. */
   async serve(id: string): Promise<void> {
-    await this.#tell(id);
-    for (const linker of this.#linkersOf(id)) await this.#tell(linker);
+    await this.#registerNames(id);
+    for (const linker of this.#linkersOf(id)) await this.#registerNames(linker);
     await this.open(id);
   }
 
-  /** Of all that were adopted. */
+  /** As `serve`, for all adopted containers. */
   async serveAdopted(): Promise<void> {
     for (const id of this.#links.keys()) {
-      await this.#tell(id);
+      await this.#registerNames(id);
       await this.open(id);
     }
   }
 
-  /** Where containers may not talk to each other, links open what their target exposes. @param without a network that it leaves */
+  /** In networks whose containers may not talk to each other (icc=false), opens the ports that link targets expose. @param without the id of a network that the container is leaving */
   async open(id: string, without?: string): Promise<void> {
     for (const owner of [id, ...this.#linkersOf(id)]) {
       const opened = (this.#links.get(owner) ?? []).flatMap(({ target }) => this.#openedBy(owner, target, without));
@@ -103,12 +103,12 @@ export class ContainerLinks {
     });
   }
 
-  /** Containers that it has links to. */
+  /** Ids of the containers that it has links to. */
   targetsOf(id: string): string[] {
     return (this.#links.get(id) ?? []).map(({ target }) => target);
   }
 
-  /** Lines of /etc/hosts for links in the default network, which has no names. */
+  /** Lines of /etc/hosts for links in the default network, which has no name server. */
   hostsOf(id: string): (readonly [string, ...string[]])[] {
     return (this.#links.get(id) ?? []).flatMap(({ target, aliases }) => {
       const endpoint = this.#sharedEndpoint(id, target);
@@ -121,7 +121,7 @@ export class ContainerLinks {
   }
 
   /**
-   * What its environment says of those that it has links to in the default network, as they are when it starts.
+   * The environment variables for links in the default network, from the state of the linked containers now.
    *
    * @throws {OrlopError} link_not_running, link_elsewhere
    */
@@ -141,7 +141,7 @@ export class ContainerLinks {
     });
   }
 
-  /** As `environmentOf`, while it runs, whatever has become of the others. */
+  /** As `environmentOf`, without the links that fail. */
   knownEnvironmentOf(container: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
     return container.body.HostConfig.Links.flatMap((link) => {
       const one = { ...container.body, HostConfig: { ...container.body.HostConfig, Links: [link] } };
@@ -153,7 +153,7 @@ export class ContainerLinks {
     });
   }
 
-  /** `--link`, of the default network and those of each endpoint. @throws {OrlopError} no_such_container */
+  /** The links of HostConfig (for the default network) and of each endpoint. @throws {OrlopError} no_such_container */
   #linksOf({ body, endpoints }: Pick<NetworkedContainer, "body" | "endpoints">): Link[] {
     const written = [...body.HostConfig.Links, ...endpoints.flatMap(({ settings }) => settings.Links)];
     return written.map((text) => {
@@ -163,7 +163,7 @@ export class ContainerLinks {
     });
   }
 
-  /** As `#linksOf`; those to containers that are gone lead nowhere. */
+  /** As `#linksOf`; none if one of the linked containers has been removed. */
   #knownLinksOf(container: NetworkedContainer): Link[] {
     try {
       return this.#linksOf(container);
@@ -172,21 +172,21 @@ export class ContainerLinks {
     }
   }
 
-  /** Those that have a link to it. */
+  /** Ids of the containers that have a link to `target`. */
   #linkersOf(target: string): string[] {
     return [...this.#links].flatMap(([id, links]) =>
       id !== target && links.some((link) => link.target === target) ? [id] : [],
     );
   }
 
-  async #tell(id: string): Promise<void> {
+  async #registerNames(id: string): Promise<void> {
     if (this.#parts.sandboxes.of(id)?.resolverPort === undefined) return;
     const byTarget = Map.groupBy(this.#links.get(id) ?? [], ({ target }) => target);
     for (const [target, links] of byTarget) {
       const endpoint = this.#sharedEndpoint(id, target);
       const aliases = [...new Set(links.flatMap((link) => link.aliases))];
       if (endpoint !== undefined)
-        await this.#parts.nameService.tellLink(id, target, aliases, this.#reachable(endpoint));
+        await this.#parts.nameService.registerLink(id, target, aliases, this.#reachable(endpoint));
     }
   }
 
@@ -196,7 +196,7 @@ export class ContainerLinks {
     return this.#parts.sandboxes.of(target)?.endpoints.find(({ networkId }) => own.has(networkId));
   }
 
-  /** A link opens ports of IPv4 alone. */
+  /** Where links open ports (icc=false), they do so for IPv4 only: IPv6 addresses are left out. */
   #reachable(endpoint: EndpointRecord): EndpointRecord {
     if (this.#parts.store.of(endpoint.networkId)?.isClosed !== true) return endpoint;
     return { ...endpoint, addresses: endpoint.addresses.filter((address) => !address.includes(":")) };

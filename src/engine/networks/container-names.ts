@@ -1,4 +1,4 @@
-/** What a running container knows others by, and others it: netd's names, /etc/hosts and its like. */
+/** Names of running containers, for each other: served by netd, and in /etc/hosts and the like. */
 
 import type { Resolvers } from "../../network/name-files.ts";
 import { sandboxPlace } from "../places.ts";
@@ -15,11 +15,11 @@ export interface ContainerNamesParts {
   readonly sandboxes: Sandboxes;
   readonly nameService: NameService;
   readonly links: ContainerLinks;
-  /** The host's. */
+  /** The host's name. */
   readonly hostname: string;
 }
 
-/** What its files are made of, and where they are. */
+/** What is needed to write a container's files. */
 type FiledContainer = Pick<NetworkedContainer, "id" | "body" | "places">;
 
 export class ContainerNames {
@@ -30,11 +30,15 @@ export class ContainerNames {
   }
 
   /**
-   * Tells netd the container's names, serves others' names to it, and writes its files.
+   * Registers the container's names with netd, starts its name server, and writes its files.
    *
    * @param written what `writeFiles` wrote for it already
    */
-  async tell(container: NetworkedContainer, endpoints = container.endpoints, written?: NetworkFiles): Promise<void> {
+  async announce(
+    container: NetworkedContainer,
+    endpoints = container.endpoints,
+    written?: NetworkFiles,
+  ): Promise<void> {
     const { id, body } = container;
     const sandbox = this.#parts.sandboxes.of(id);
     if (sandbox === undefined) return;
@@ -51,7 +55,7 @@ export class ContainerNames {
     needsServer: boolean,
   ): Promise<void> {
     const { sandboxes, nameService, links } = this.#parts;
-    links.note({ id: container.id, body: container.body, endpoints });
+    links.record({ id: container.id, body: container.body, endpoints });
     const hasServer = named.sandbox.resolverPort !== undefined;
     if (hasServer || named.named.length > 0 || needsServer) {
       const port = await nameService.serve(named);
@@ -60,7 +64,7 @@ export class ContainerNames {
     await links.serve(container.id);
   }
 
-  /** /etc/hosts and its like, of one whose network is there before it. @throws {OrlopError} bad_value */
+  /** Writes /etc/hosts and the like for a container whose network is made before it exists. @throws {OrlopError} bad_value */
   writeFiles(coming: FiledContainer, sandbox: SandboxRecord): NetworkFiles {
     return this.#write(coming, sandbox, resolversOfBody(coming.body));
   }
@@ -76,28 +80,28 @@ export class ContainerNames {
     return writeNetworkFiles({ body, hostname, directory: places.files, sandbox, resolvers, others }, written);
   }
 
-  /** It has another name now. */
+  /** Called after a rename. */
   async renamed(container: NetworkedContainer): Promise<void> {
     const named = this.#known(container);
-    if (named !== undefined) await this.#parts.nameService.tellNames(container.id, named);
+    if (named !== undefined) await this.#parts.nameService.registerNames(container.id, named);
   }
 
-  /** It has fewer links now. */
+  /** Called when a link of the container was removed. */
   async unlinked(container: NetworkedContainer): Promise<void> {
     const { links, nameService, sandboxes } = this.#parts;
     const before = links.targetsOf(container.id);
-    await this.tell(container);
+    await this.announce(container);
     const left = new Set(links.targetsOf(container.id));
     if (sandboxes.of(container.id)?.resolverPort === undefined) return;
     for (const target of before) if (!left.has(target)) await nameService.forgetLink(container.id, target);
   }
 
-  /** It has left this network. */
+  /** The container has left a network. */
   leave(id: string, networkId: string): Promise<void> {
     return this.#parts.nameService.leave(id, networkId);
   }
 
-  /** After an engine's death: what netd has been told already stays as it is. */
+  /** Takes over a running container: netd goes on serving the names that an earlier engine has registered. */
   adopt(container: NetworkedContainer): void {
     const named = this.#known(container);
     if (named === undefined) return;
@@ -105,14 +109,14 @@ export class ContainerNames {
     this.#parts.nameService.adopt(named);
   }
 
-  /** Before its namespace goes, and while nobody else can have its addresses. */
+  /** Withdraws its names. Must be called before its namespace is removed and its addresses are free for others. */
   async withdraw(id: string, record: SandboxRecord): Promise<void> {
     const { links, nameService } = this.#parts;
     await links.open(id);
     await nameService.withdraw(id, record, links.targetsOf(id));
   }
 
-  /** undefined where it is in no network. */
+  /** undefined for a container in no network. */
   #known(container: NetworkedContainer): NamedContainer | undefined {
     const sandbox = this.#parts.sandboxes.of(container.id);
     return sandbox === undefined ? undefined : this.#named(container, sandbox, resolversOfBody(container.body));

@@ -1,4 +1,4 @@
-/** A container's places in its networks: addresses, and the link that has them in the container's namespace. */
+/** A container's endpoints: addresses in a network, and the link in the container's namespace that has them. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { newContainerId } from "../../base/id.ts";
@@ -20,11 +20,11 @@ import type { EndpointWish } from "./sandbox-wish.ts";
 export interface EndpointsParts {
   readonly host: HostNetwork;
   readonly names: LinkNames;
-  /** undefined for one that is gone. */
+  /** undefined for a network that has been removed. */
   networkOf(id: string): Network | undefined;
 }
 
-/** An endpoint, and its link that is to be made. */
+/** An endpoint, and the link to be made for it. */
 export interface MadeEndpoint {
   readonly endpoint: EndpointRecord;
   readonly link: EndpointLink;
@@ -37,13 +37,13 @@ export class Endpoints {
     this.#parts = parts;
   }
 
-  /** The next one of the sandbox. The addresses are taken when this resolves; the link is not made yet. */
+  /** Plans the sandbox's next endpoint. When this resolves, its addresses are reserved; the link is not made yet. */
   async make(sandbox: SandboxRecord, wish: EndpointWish, linkName: string): Promise<MadeEndpoint> {
     const plug = await this.#plugOf(wish.network, this.#portNameOf(sandbox));
     return makeEndpoint(sandbox, wish, linkName, plug);
   }
 
-  /** As `make`, with nothing made on the host: the addresses are to be given back. */
+  /** As `make`, without making anything on the host. The caller has to release the addresses. */
   foresee(sandbox: SandboxRecord, wish: EndpointWish, linkName: string): MadeEndpoint {
     return makeEndpoint(sandbox, wish, linkName, foreseenPlug(wish.network, this.#portNameOf(sandbox)));
   }
@@ -95,7 +95,7 @@ function makeEndpoint(
       id: newContainerId(),
       number,
       linkName,
-      mac: plug.kind === "ipvlan" ? "" : formatMac(mac), // it is the parent's
+      mac: plug.kind === "ipvlan" ? "" : formatMac(mac), // an ipvlan link has its parent's address
       addresses: addresses.map(writtenAddress),
       gateways: gateways.map(formatAddress),
       priority: settings.GwPriority,
@@ -114,7 +114,7 @@ function makeEndpoint(
   };
 }
 
-/** As the plug will be; the number of the other link is not said in words. */
+/** For `explain`: interface indexes are unknown, and not shown. */
 function foreseenPlug(network: Network, portName: string): EndpointLink["plug"] {
   if (network.record.driver === "bridge")
     return { kind: "bridge", portName, bridgeIndex: 0, isolated: !network.bridge.isOpen };
@@ -129,7 +129,7 @@ function optionsOf({ record }: Network): ParentOptions {
   return parentOptionsOf(record.driver === "ipvlan" ? "ipvlan" : "macvlan", record.options);
 }
 
-/** The default routes, through the endpoints that lead. */
+/** Steps that set the default routes, through the endpoints with the highest priority. */
 export function planLeading(path: string, record: SandboxRecord): Step[] {
   const gateways = ([4, 6] as const).flatMap((version) => {
     const endpoint = leadingEndpoint(record, version);
@@ -139,7 +139,7 @@ export function planLeading(path: string, record: SandboxRecord): Step[] {
   return [...enterSandbox(path, record), ...planGateways(gateways)];
 }
 
-/** Of what was asked for of a link the kernel may not have everything. */
+/** The error for a setting of an endpoint that the kernel refused. */
 export function explainRefusal(error: unknown, wishes: readonly EndpointWish[]): unknown {
   if (!(error instanceof StepFailure)) return error;
   const isOnParent = wishes.some(({ network }) => network.record.driver === "ipvlan");

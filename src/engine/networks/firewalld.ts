@@ -1,4 +1,4 @@
-/** firewalld, asked over D-Bus: our bridges are bound to a zone of its as long as it runs, and let go again. */
+/** firewalld over D-Bus: binds Orlop's bridges to a zone while firewalld runs, and unbinds them. */
 
 import { settlesWithin } from "../../base/in-time.ts";
 import { log } from "../../base/log.ts";
@@ -14,47 +14,47 @@ import {
 } from "../../network/firewalld.ts";
 
 const destination = "org.fedoraproject.FirewallD1";
-/** Its configuration as it runs. */
+/** The runtime configuration. */
 const runtime: BusObject = { destination, path: "/org/fedoraproject/FirewallD1", interface: `${destination}.zone` };
-/** The permanent one: the administrator's. */
+/** The permanent configuration, which belongs to the administrator. */
 const permanent: BusObject = {
   destination,
   path: "/org/fedoraproject/FirewallD1/config",
   interface: `${destination}.config`,
 };
 
-/** A start waits for it so long. It answers nothing while it reloads, for seconds. */
+/** How long a start waits for firewalld, which does not answer for seconds while it reloads. */
 const WAIT_MS = 3000;
-/** What it has not answered then it never will. */
+/** After this, a call is given up. */
 const GIVE_UP_MS = 60_000;
 
-/** What is asked of it for a start, for people. */
+/** What a start asks of firewalld, for `explain`. */
 export interface ForeseenBinding {
   readonly calls: readonly string[];
   readonly zone: string;
-  /** Of bridges that nothing is asked for. */
+  /** Messages about bridges for which nothing is asked. */
   readonly report: string | undefined;
 }
 
-/** Where our bridges are, and belong. */
+/** The zones of Orlop's bridges, in both configurations. */
 interface Zoned {
   readonly zone: string;
   readonly bindings: readonly Binding[];
 }
 
 export class Firewalld {
-  /** Opt-out: why nothing is bound. */
+  /** Why nothing is bound, if the user has opted out. */
   readonly #refusal: () => string | undefined;
   readonly #asking = new Serial();
   #report: string | undefined;
-  /** Which look at the machine it is that the report is of. */
+  /** Counts the calls of `bind`: only the last one sets the report. */
   #turn = 0;
 
   constructor(refusal: () => string | undefined) {
     this.#refusal = refusal;
   }
 
-  /** How it is, in words; undefined where there is none. */
+  /** A message about its state; undefined without firewalld. */
   get report(): string | undefined {
     return this.#report;
   }
@@ -64,7 +64,7 @@ export class Firewalld {
     this.#report = undefined;
   }
 
-  /** Binds those of which nobody else has said where they belong. What takes longer than a start can wait goes on behind it. */
+  /** Binds bridges that the administrator has not assigned to a zone. If it takes longer than a start can wait, it continues in the background. */
   async bind(bridges: readonly string[]): Promise<void> {
     const turn = ++this.#turn;
     const say = (report: string): void => {
@@ -78,7 +78,7 @@ export class Firewalld {
     if (!(await settlesWithin(settled, WAIT_MS))) say(describeUnbound("it has not answered yet", bridges));
   }
 
-  /** What `bind` would ask for, or has. */
+  /** What `bind` would ask for, or has asked for. */
   async foresee(bridges: readonly string[]): Promise<ForeseenBinding> {
     try {
       return await this.#ask(WAIT_MS, bridges, async (_bus, { zone, bindings }) => {
@@ -100,12 +100,12 @@ export class Firewalld {
     if (!(await settlesWithin(settled, WAIT_MS))) log("warn", `firewalld has not let go of ${bridges.join(", ")} yet`);
   }
 
-  /** One change after the other: what was wanted last holds. */
+  /** Serialises changes, so that the last request decides. */
   #act<T>(bridges: readonly string[], act: (bus: SystemBus, zoned: Zoned) => Promise<T>): Promise<T> {
     return this.#asking.run(() => this.#ask(GIVE_UP_MS, bridges, act));
   }
 
-  /** @throws {Error} it is not there, does not answer, or says no */
+  /** @throws {Error} firewalld is not running, does not answer, or refuses */
   async #ask<T>(
     limitMs: number,
     bridges: readonly string[],

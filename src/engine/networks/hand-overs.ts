@@ -1,20 +1,20 @@
-/** Namespaces that become their container's own: a mount keeps each until its container has run for a moment. */
+/** Hands network namespaces over to their containers: a mount keeps each alive until its container has run for a moment. */
 
 import { point } from "../../base/point.ts";
 import type { Executor } from "../../kernel/executor.ts";
 import { Sweeper } from "../containers/sweeper.ts";
 import { sandboxPlace } from "../places.ts";
 import type { LiveSandboxes } from "./live-sandboxes.ts";
-import { holderFor, isHandedOver, lead, namespaceOf, planHandingOver } from "./namespace-holder.ts";
+import { holderFor, isHandedOver, namespaceOf, planHandingOver, replaceLink } from "./namespace-holder.ts";
 import { writeSandbox } from "./sandbox-record.ts";
 
-/** After its start: whoever lives shorter leaves the mount to its removal. */
+/** The delay after a start. For a container that ends earlier, the mount is removed with the sandbox. */
 const HAND_OVER_MS = 1000;
 
 export interface HandOversParts {
   readonly executor: Executor;
   readonly live: LiveSandboxes;
-  /** Of a namespace. */
+  /** The path of a namespace. */
   pathOf(sandboxId: string): string;
   /** As `EngineParts.background`. */
   background(what: string, work: () => Promise<void>): Promise<void>;
@@ -22,9 +22,9 @@ export interface HandOversParts {
 
 export class HandOvers {
   readonly #parts: HandOversParts;
-  /** Of containers that run, and whose namespace a mount keeps for a moment longer. */
+  /** By container id. */
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
-  /** Several of them in one plan. */
+  /** Unmounts several in one plan. */
   readonly #sweeper: Sweeper;
 
   constructor(parts: HandOversParts) {
@@ -32,7 +32,7 @@ export class HandOvers {
     this.#sweeper = new Sweeper((steps) => parts.executor.run(steps));
   }
 
-  /** The container runs: its namespace is its own from now on. One that is short-lived does not get that far. */
+  /** Called when the container runs: its namespace is handed over after the delay. */
   noteStart(containerId: string, runDir: string, pid: number): void {
     if (this.#parts.live.of(containerId) === undefined) return;
     const timer = setTimeout(() => {
@@ -53,16 +53,16 @@ export class HandOvers {
       if (holder === undefined) return;
       const after = { ...record, holder };
       writeSandbox(runDir, after);
-      const runs = this.#parts.live.note(containerId, after);
+      const runs = this.#parts.live.update(containerId, after);
       point("network.holder.recorded");
       if (!runs) return;
-      lead(sandboxPlace(runDir), namespaceOf(holder.pid)); // before the mount goes: somebody may be on the way
+      replaceLink(sandboxPlace(runDir), namespaceOf(holder.pid)); // before the mount is removed: somebody may be following the link
       await this.#sweeper.sweep(() => planHandingOver(path));
-      lead(path, namespaceOf(holder.pid));
+      replaceLink(path, namespaceOf(holder.pid));
     });
   }
 
-  /** The container has ended. */
+  /** Called when the container has ended. */
   forget(containerId: string): void {
     clearTimeout(this.#timers.get(containerId));
     this.#timers.delete(containerId);

@@ -1,4 +1,4 @@
-/** The host's side of all networks: forwarding, the ruleset, bridges. Made when the first container needs it. */
+/** The host's side of all networks: forwarding, the ruleset, bridges. Set up when the first container needs it. */
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
@@ -40,17 +40,17 @@ export interface Survey {
 }
 
 export class HostNetwork {
-  /** Our table: what is published and opened, in a network of ours. */
+  /** Orlop's own nftables table. */
   readonly rules: HostRules;
   readonly #executor: Executor;
   readonly #names: LinkNames;
   readonly #runDir: string;
-  /** Bridges that are there, with what the rules must know. */
+  /** Bridges that exist, by network id. */
   readonly #bridges = new Map<string, { readonly network: Network; readonly index: Promise<number> }>();
   readonly #netd: Netd;
   readonly #others: OtherFirewalls;
-  /** Looking after the rules: one thing after the other. */
-  readonly #care = new Serial();
+  /** Serialises everything that installs or checks rules. */
+  readonly #ruleChanges = new Serial();
   #prepared: Promise<void> | undefined;
 
   constructor({ executor, netd, names, runDir, installRules }: HostNetworkOptions) {
@@ -70,7 +70,7 @@ export class HostNetwork {
     };
   }
 
-  /** The number of the network's bridge, which is made when it is not there. @throws {OrlopError} nft_missing … */
+  /** The interface index of the network's bridge, which is made if it does not exist. @throws {OrlopError} nft_missing … */
   async bridgeIndex(network: Network): Promise<number> {
     const known = this.#bridges.get(network.id);
     if (known !== undefined) return known.index;
@@ -87,7 +87,7 @@ export class HostNetwork {
   async #makeBridge(network: Network): Promise<number> {
     const { linkName, id } = network.record;
     await this.#prepare();
-    if (!this.#others.covers(linkName)) await this.#care.run(() => this.#passOthers());
+    if (!this.#others.covers(linkName)) await this.#ruleChanges.run(() => this.#passOthers());
     point("network.bridge.begun");
     const values = await this.#executor.run(planBridge({ networkId: id, linkName, mtu: network.bridge.mtu }));
     const link = parseLinks(values.get(1) ?? new Uint8Array()).find(({ name }) => name === linkName);
@@ -106,12 +106,12 @@ export class HostNetwork {
     this.#bridges.delete(network.id);
     await this.rules.forget(network);
     await this.#executor.run(planBridgeRemoval(linkName));
-    if (this.wasUsed) await this.#care.run(() => this.#others.release([linkName]));
+    if (this.wasUsed) await this.#ruleChanges.run(() => this.#others.release([linkName]));
   }
 
-  // ── foreseen ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── explain ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What its bridge needs where that is not there yet. */
+  /** The steps that would make the network's bridge; none if it exists. */
   planMissingBridge(network: Network): Step[] {
     if (this.#bridges.has(network.id)) return [];
     const { linkName, id } = network.record;
@@ -124,7 +124,7 @@ export class HostNetwork {
     ];
   }
 
-  /** Of the host's other firewalls, for a start that is explained. */
+  /** The rules that would be added to the host's other firewalls. */
   async foresee(networks: readonly Network[]): Promise<ForeseenPassages> {
     const known = [...this.#bridges.values()].map(({ network }) => network);
     const bridges = [...known, ...networks].map(({ record }) => record.linkName);
@@ -133,31 +133,31 @@ export class HostNetwork {
 
   // ── other firewalls ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What of the host's other firewalls concerns our networks, in words. */
+  /** Messages about the host's other firewalls, where they affect Orlop's networks. */
   get reports(): readonly string[] {
     return this.#others.reports;
   }
 
-  /** Nobody is told when rules of iptables-legacy change: who wants to know has them looked at. */
+  /** Checks the rules of iptables-legacy, of whose changes the kernel sends no notification. */
   async lookAtLegacy(): Promise<void> {
     const isOf = this.reports.some((text) => text.includes("tables-legacy"));
     if (this.#prepared !== undefined && (isOf || legacyVersions().length > 0))
-      await this.#care.run(() => this.#passOthers());
+      await this.#ruleChanges.run(() => this.#passOthers());
   }
 
   #watch(): Promise<void> {
     this.#netd.onChange = (change) => {
       const movesPassages = change.addresses && this.reports.length > 0;
       if (change.ownRules || change.ownElements || change.otherRules || movesPassages)
-        this.#care
-          .run(() => this.#lookAfter(change))
+        this.#ruleChanges
+          .run(() => this.#repair(change))
           .catch((error: unknown) => log("error", "the host's firewall rules", error));
     };
     return this.#netd.watchRules(this.#names.table);
   }
 
-  /** Somebody changed rules: ours are put back, and have their passage through those of others. */
-  async #lookAfter({ ownRules, ownElements }: HostChange): Promise<void> {
+  /** After a change of rules: restores Orlop's own table, and its passages through other firewalls. */
+  async #repair({ ownRules, ownElements }: HostChange): Promise<void> {
     if (this.#prepared === undefined) return;
     if (ownElements || (ownRules && !(await this.rules.areUntouched()))) {
       log("warn", `somebody has changed the nftables table inet ${this.#names.table}: it is installed again`);
@@ -170,7 +170,7 @@ export class HostNetwork {
     await this.#passOthers();
   }
 
-  /** Where it fails, somebody is changing theirs at this moment: netd tells of that, and no start has to wait for it. */
+  /** A failure means that others' rules are changing at this moment; netd will report that change, so no start fails or waits for it. */
   async #passOthers(): Promise<void> {
     const bridges = [...this.#bridges.values()].map(({ network }) => network.record.linkName);
     try {
@@ -192,19 +192,19 @@ export class HostNetwork {
   async #prepareOnce(): Promise<void> {
     const forwards = readText("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
     if (!forwards || !this.wasUsed) {
-      // What this host did not forward before, it shall not forward between its own links because of Orlop.
+      // A host that did not forward before must not begin to forward between its own links because of Orlop.
       const { links } = await this.survey();
       const uplinks = links.filter(({ kind, name }) => kind === "" && name !== "lo").map(({ name }) => name);
       writeFileSync(this.#guardedFile, JSON.stringify(forwards ? [] : uplinks), { mode: 0o600 });
     }
-    await this.#care.run(() => this.rules.install());
+    await this.#ruleChanges.run(() => this.rules.install());
     point("network.rules.installed");
     await this.#watch();
-    await this.#care.run(() => this.#passOthers());
+    await this.#ruleChanges.run(() => this.#passOthers());
     await this.#executor.run(planForwarding(advertisedLinks()));
   }
 
-  /** Whether there have been networks since the host started. */
+  /** Whether bridges have been used since the host booted. */
   get wasUsed(): boolean {
     return existsSync(this.#guardedFile);
   }
@@ -218,16 +218,16 @@ export class HostNetwork {
     return text === undefined ? [] : (JSON.parse(text) as string[]);
   }
 
-  /** Bridges of networks that are gone, whose removal an earlier engine did not finish. */
+  /** Removes bridges of networks that no longer exist, whose removal an earlier engine did not finish. */
   async removeStrays({ links }: Survey, known: ReadonlySet<string>): Promise<void> {
     const strays = links.filter(({ name }) => isBridgeName(this.#names, name) && !known.has(name));
     for (const { name } of strays) await this.#executor.run(planBridgeRemoval(name));
   }
 
   /**
-   * Takes everything away again, when no container needs it.
+   * Removes everything, when no container needs it.
    *
-   * @param bridges of all networks: this engine may not have used those that an earlier one made
+   * @param bridges of all networks, including those that only an earlier engine has used
    */
   async dismantle(bridges: readonly string[]): Promise<void> {
     if (this.#prepared === undefined && !this.wasUsed) return;
@@ -235,12 +235,12 @@ export class HostNetwork {
     this.#bridges.clear();
     this.#prepared = undefined;
     await this.#netd.watchRules(undefined);
-    await this.#care.run(() => this.#others.remove(bridges));
+    await this.#ruleChanges.run(() => this.#others.remove(bridges));
     await this.rules.remove();
   }
 }
 
-/** Links whose routes come from a router's advertisements (RTF_ADDRCONF in /proc/net/ipv6_route). */
+/** Links with routes from router advertisements (RTF_ADDRCONF in /proc/net/ipv6_route). */
 function advertisedLinks(): string[] {
   const lines = (readText("/proc/net/ipv6_route") ?? "").split("\n").map((line) => line.trim().split(/\s+/));
   const RTF_ADDRCONF = 0x0004_0000;
@@ -261,7 +261,7 @@ export function hasIpv6(): boolean {
   }
 }
 
-/** The subnets that routes lead to, but for default routes and links of our own. */
+/** The destinations of the host's routes, without default routes. */
 export function routedSubnets({ routes }: Survey): Subnet[] {
   return routes.filter(({ to }) => to.prefix > 0).map(({ to }) => to);
 }

@@ -1,4 +1,4 @@
-/** Our table of the host's rules: which networks there are, which ports lead where. Installed as a whole, then changed by elements. */
+/** Orlop's nftables table: its networks and published ports. Installed as a whole by `nft`, then changed by set elements over netlink. */
 
 import type { Executor } from "../../kernel/executor.ts";
 import { listRules, parseRules } from "../../kernel/netlink/nft-chains.ts";
@@ -16,23 +16,23 @@ import type { Network } from "./network.ts";
 
 export interface HostRulesParts {
   readonly executor: Executor;
-  /** Its name. */
+  /** The table's name. */
   readonly table: string;
   /** `src/kernel/nft.ts`. @throws {OrlopError} nft_missing, nft_failed */
   installRules(text: string): Promise<void>;
-  /** Links of the host between which nothing new is forwarded. */
+  /** Links of the host between which forwarding stays off. */
   uplinks(): readonly string[];
 }
 
 export class HostRules {
   readonly #parts: HostRulesParts;
   readonly #networks = new Map<string, Network>();
-  /** By the container that has them. */
+  /** By container id. */
   readonly #ports = new Map<string, readonly ForwardedPort[]>();
-  /** By the container that has the links. */
+  /** By the id of the container that has the links. */
   readonly #opened = new Map<string, readonly OpenedPort[]>();
   #isInstalled = false;
-  /** Which rules the table had when it was installed. */
+  /** The handles of the table's rules when it was installed. */
   #rules = "";
 
   constructor(parts: HostRulesParts) {
@@ -41,12 +41,12 @@ export class HostRules {
 
   // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whatever is installed from here on has it. */
+  /** Tables installed from now on include this network. */
   expect(network: Network): void {
     this.#networks.set(network.id, network);
   }
 
-  /** It did not come to be. */
+  /** Undoes `expect`, if the network's bridge could not be made. */
   giveUp(network: Network): void {
     this.#networks.delete(network.id);
   }
@@ -65,7 +65,7 @@ export class HostRules {
 
   // ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The step that leads these ports to their container, for the plan that starts it. */
+  /** The step that forwards these ports to their container, for the container's plan. */
   publish(owner: string, ports: readonly ForwardedPort[]): Step[] {
     if (ports.length === 0) return [];
     this.#ports.set(owner, ports);
@@ -86,19 +86,19 @@ export class HostRules {
     await this.#removeElements(portElements(ports), "the ports are free again");
   }
 
-  /** Ports that an earlier engine left: they are installed with the first network that is needed. */
+  /** Takes over the ports of a running container: they are in the table when it is next installed. */
   adopt(owner: string, ports: readonly ForwardedPort[]): void {
     if (ports.length > 0) this.#ports.set(owner, ports);
   }
 
-  /** What a container's links open now, in place of what they did. */
+  /** Replaces the ports that a container's links open. */
   async open(owner: string, asked: readonly OpenedPort[]): Promise<void> {
     const before = this.#opened.get(owner) ?? [];
     const opened = [...byKey(asked).values()];
     if (before.length === 0 && opened.length === 0) return;
     if (opened.length === 0) this.#opened.delete(owner);
     else this.#opened.set(owner, opened);
-    if (!this.#isInstalled) return; // with everything else
+    if (!this.#isInstalled) return; // `install` adds them
     const { gone, come } = differenceOf(before, opened);
     if (gone.length > 0) await this.#removeElements(openedElements(gone), "the link leads elsewhere, or nowhere");
     if (come.length > 0)
@@ -112,7 +112,7 @@ export class HostRules {
     try {
       await executor.run([this.#netfilter(encodeDelete(table, changes), why)]);
     } catch {
-      // One of them is gone already: then each by itself.
+      // One of them does not exist any more, which fails the whole batch: they are removed one by one.
       const messages = encodeDeleteEach(table, changes);
       await executor.run([{ op: "try-netlink", protocol: NETLINK_NETFILTER, messages, why }]);
     }
@@ -122,9 +122,9 @@ export class HostRules {
     return { op: "netlink", protocol: NETLINK_NETFILTER, messages, why };
   }
 
-  // ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── the table ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Installs the table as everything known now needs it: also what puts it back when somebody has flushed it. */
+  /** Installs the table with everything known now; also after somebody has flushed it. */
   async install(): Promise<void> {
     const { table } = this.#parts;
     const before = { networks: new Map(this.#networks), ports: new Map(this.#ports), opened: new Map(this.#opened) };
@@ -136,7 +136,7 @@ export class HostRules {
     this.#rules = await this.#readRules();
   }
 
-  /** What came and went while `nft` was at work: the one it has thrown away again, the other brought back. */
+  /** Applies changes that were made while `nft` was running, because its table replaces them. */
   async #catchUp(before: {
     readonly networks: ReadonlyMap<string, Network>;
     readonly ports: ReadonlyMap<string, readonly ForwardedPort[]>;
@@ -152,12 +152,12 @@ export class HostRules {
       await this.#parts.executor.run([this.#netfilter(encodeAdd(this.#parts.table, elements), "came meanwhile")]);
   }
 
-  /** Nobody has touched the rules since they were installed. */
+  /** Whether the rules are the same as when they were installed. */
   async areUntouched(): Promise<boolean> {
     return (await this.#readRules()) === this.#rules;
   }
 
-  /** By their handles: the same as long as nobody touches them. "" when the table is gone. */
+  /** The handles of the table's rules, which change when a rule is replaced; "" when the table is gone. */
   async #readRules(): Promise<string> {
     const message = listRules({ family: "inet", table: this.#parts.table });
     const why = "whether our rules are as we made them";
@@ -168,7 +168,7 @@ export class HostRules {
       .join(" ");
   }
 
-  /** No network is left. */
+  /** Removes the table. */
   async remove(): Promise<void> {
     const { table } = this.#parts;
     for (const known of [this.#networks, this.#ports, this.#opened]) known.clear();
@@ -177,7 +177,7 @@ export class HostRules {
   }
 }
 
-/** What owners have now and did not, and the other way round. */
+/** Entries that were added and removed. */
 function changeOf<T>(before: ReadonlyMap<string, readonly T[]>, now: ReadonlyMap<string, readonly T[]>) {
   const come = [...now].filter(([owner, values]) => before.get(owner) !== values);
   const gone = [...before].filter(([owner, values]) => now.get(owner) !== values);

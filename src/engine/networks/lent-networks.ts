@@ -1,4 +1,4 @@
-/** Networks that are there before their container: a start whose container is only expected has one already. */
+/** Makes a container's network before the container exists, for starts that are begun ahead (`ready-starts.ts`). */
 
 import { noEndpointSettings } from "../../spec/engine-api-network.ts";
 import type { ContainerNames } from "./container-names.ts";
@@ -11,7 +11,7 @@ import type { SandboxRecord } from "./sandbox-record.ts";
 import { endpointWishesOf, isPlain } from "./sandbox-wish.ts";
 import type { Sandboxes } from "./sandboxes.ts";
 
-/** A network of the default kind that is there before its container, and what is written of it in the container's folder. */
+/** A sandbox in the default network, and the files that were written for it into the container's folder. */
 export interface LentNetwork {
   readonly sandbox: SandboxRecord;
   readonly files: NetworkFiles;
@@ -39,14 +39,14 @@ export class LentNetworks {
     });
   }
 
-  /** A sandbox in the default network that waits for its container; undefined when none is ready. */
+  /** Takes a ready sandbox in the default network; undefined when there is none. */
   takeReady(): SandboxRecord | undefined {
     return this.#ready.take();
   }
 
   /**
-   * The network of a container that does not exist yet, with its files; undefined where it is to be in others than the default
-   * network. It goes by `Networks.attach` or by `takeBack`.
+   * Makes the network of a container that does not exist yet; undefined for a container that is to be in other networks than the default
+   * one. The caller passes it to `Networks.attach` or to `takeBack`.
    */
   async lend(coming: Pick<NetworkedContainer, "id" | "body" | "places">): Promise<LentNetwork | undefined> {
     const { store, sandboxes, names } = this.#parts;
@@ -63,7 +63,7 @@ export class LentNetworks {
     }
   }
 
-  /** What was lent, and is no container's. */
+  /** Removes a lent network that no container has used. */
   takeBack({ sandbox }: Pick<LentNetwork, "sandbox">): Promise<void> {
     return this.#parts.sandboxes.removeSandbox(sandbox);
   }

@@ -1,4 +1,4 @@
-/** Networks that a container enters and leaves while it runs: its namespace, and what it and the others know each other by. */
+/** Connecting and disconnecting a running container: its namespace, its names and its links. */
 
 import type { EndpointSettings } from "../../spec/engine-api-network.ts";
 import type { Arrivals } from "./arrivals.ts";
@@ -23,7 +23,7 @@ export class LiveConnections {
     this.#parts = parts;
   }
 
-  /** @returns false when it does not run: then it was only checked @throws {OrlopError} */
+  /** @returns false for a container that does not run, which was only checked. @throws {OrlopError} */
   async connect(container: NetworkedContainer, network: Network, settings: EndpointSettings): Promise<boolean> {
     const { sandboxes, arrivals, links, names } = this.#parts;
     checkEndpoint(network, settings);
@@ -32,9 +32,9 @@ export class LiveConnections {
     if (!container.isRunning) return false;
     arrivals.begin(container.id, [network]);
     try {
-      await this.#whileItRuns(container, async () => {
+      await this.#unlessEnded(container, async () => {
         await sandboxes.connect(container.id, container.places.runDir, { network, settings });
-        await names.tell(container, endpoints);
+        await names.announce(container, endpoints);
       });
     } finally {
       arrivals.end(container.id);
@@ -42,24 +42,24 @@ export class LiveConnections {
     return true;
   }
 
-  /** @returns false when it does not run: then nothing changes here */
+  /** @returns false for a container that does not run: nothing was done */
   async disconnect(container: NetworkedContainer, network: Network): Promise<boolean> {
     if (!container.isRunning) return false;
     const { sandboxes, links, names } = this.#parts;
     const left = container.endpoints.filter(
       (endpoint) => endpoint.network !== network.name && endpoint.network !== network.id,
     );
-    await this.#whileItRuns(container, async () => {
+    await this.#unlessEnded(container, async () => {
       await links.open(container.id, network.id);
       await sandboxes.disconnect(container.id, container.places.runDir, network.id);
       await names.leave(container.id, network.id);
-      await names.tell(container, left);
+      await names.announce(container, left);
     });
     return true;
   }
 
-  /** As of a container that does not run, where it ends meanwhile: its release gives back what was done. */
-  async #whileItRuns({ id }: NetworkedContainer, work: () => Promise<void>): Promise<void> {
+  /** Ignores a failure if the container has ended meanwhile: releasing its sandbox undoes what was done. */
+  async #unlessEnded({ id }: NetworkedContainer, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {

@@ -1,4 +1,4 @@
-/** The sandboxes of running containers. The changes of each come one after the other, its release last. */
+/** The sandboxes of running containers. Changes to one are serialised, and its release comes last. */
 
 import { Serial } from "../../base/serial.ts";
 import type { Network } from "./network.ts";
@@ -7,14 +7,14 @@ import type { SandboxRecord } from "./sandbox-record.ts";
 export class LiveSandboxes {
   readonly #networkOf: (id: string) => Network | undefined;
   readonly #live = new Map<string, SandboxRecord>();
-  /** What ended containers still hold, and will not soon. */
+  /** By the id of a container that has ended: the release of its sandbox, while it is under way. */
   readonly #releases = new Map<string, Promise<void>>();
-  /** As a change that was under way when its container ended has left them. */
+  /** By the same: the record as the last change left it. */
   readonly #leaving = new Map<string, SandboxRecord>();
-  /** One change of a container's networks after the other, its release last. */
+  /** By container id: the queue of changes, with the release as the last. */
   readonly #changes = new Map<string, Serial>();
 
-  /** @param networkOf undefined for one that is gone */
+  /** @param networkOf returns undefined for a network that has been removed */
   constructor(networkOf: (id: string) => Network | undefined) {
     this.#networkOf = networkOf;
   }
@@ -35,12 +35,12 @@ export class LiveSandboxes {
     return this.#live.size === 0 && this.#releases.size === 0;
   }
 
-  /** Of containers that have ended. */
+  /** The releases that are under way. */
   get releases(): readonly Promise<void>[] {
     return [...this.#releases.values()];
   }
 
-  /** undefined when the container holds nothing, or runs. */
+  /** undefined when the container runs, or has nothing left to release. */
   releaseOf(containerId: string): Promise<void> | undefined {
     return this.#releases.get(containerId);
   }
@@ -56,7 +56,7 @@ export class LiveSandboxes {
     return changes;
   }
 
-  /** Of one that has ended, or has no networks, there is nothing to change. */
+  /** Runs `work` in the container's queue; does nothing for a container that has ended, or has no networks. */
   change(containerId: string, work: (record: SandboxRecord) => Promise<void>): Promise<void> {
     return this.#changesOf(containerId).run(async () => {
       const record = this.#live.get(containerId);
@@ -64,17 +64,17 @@ export class LiveSandboxes {
     });
   }
 
-  /** @returns whether the container still runs: else its release, which waits for this, goes by what is noted */
-  note(containerId: string, record: SandboxRecord): boolean {
+  /** Records the sandbox after a change. @returns false if the container has ended: its release, which is next in the queue, uses this record */
+  update(containerId: string, record: SandboxRecord): boolean {
     if (this.#live.has(containerId)) this.keep(containerId, record);
     else this.#leaving.set(containerId, record);
     return this.#live.has(containerId);
   }
 
   /**
-   * The container has ended.
+   * Called when the container has ended.
    *
-   * @param release after the changes that are under way; it gives back what they have left
+   * @param release is called after the changes that are under way, with the record as they left it
    */
   end(containerId: string, record: SandboxRecord, release: (record: SandboxRecord) => Promise<void>): Promise<void> {
     this.#live.delete(containerId);

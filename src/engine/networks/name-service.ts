@@ -1,4 +1,4 @@
-/** Names of containers in their networks: what netd is told, so that it answers while no engine lives. */
+/** Registers containers' names with netd, which answers DNS queries even while no engine runs. */
 
 import { addressBytes, parseAddress } from "../../base/ip-address.ts";
 import { log } from "../../base/log.ts";
@@ -11,18 +11,18 @@ import type { EndpointRecord, SandboxRecord } from "./sandbox-record.ts";
 export interface NamedContainer {
   readonly id: string;
   readonly name: string;
-  /** "" where none was asked for. */
+  /** "" if the request names none. */
   readonly hostname: string;
-  /** Where its namespace is found. */
+  /** The path of its network namespace. */
   readonly namespace: string;
   readonly sandbox: SandboxRecord;
-  /** Networks whose containers have names: all but the default one. */
+  /** Its endpoints in networks with a name server: all but the default network. */
   readonly named: readonly EndpointRecord[];
   /** "80/tcp" … */
   readonly exposed: readonly string[];
-  /** Servers that are asked for everything else. */
+  /** Upstream servers, for all other names. */
   readonly servers: readonly string[];
-  /** The user's own words about dots; Docker then asks no other server for a name without one. */
+  /** The request sets the `ndots` option: then, as in Docker, names without a dot are not forwarded upstream. */
   readonly setsDots: boolean;
 }
 
@@ -35,25 +35,28 @@ export class NameService {
     this.#executor = executor;
   }
 
-  /** Answers in the container's namespace. @returns the resolver's port, to be given again when something changes */
+  /** Starts or updates the name server in the container's namespace. @returns its port, to be passed in on updates */
   async serve(container: NamedContainer): Promise<number> {
     const { id, sandbox, namespace } = container;
     const known = sandbox.resolverPort ?? 0;
-    const port = await this.#tell(container, known);
+    const port = await this.#startServer(container, known);
     if (known === 0) await this.#executor.run([...enterSandbox(namespace, sandbox), planResolverRedirect(port)]);
-    await this.tellNames(id, container);
+    await this.registerNames(id, container);
     return port;
   }
 
-  /** After an engine's death: what netd has been told already stays as it is. */
+  /** Registers a running container again, in the background; netd keeps what it knows already. */
   adopt(container: NamedContainer): void {
     if (container.sandbox.resolverPort === undefined) return;
-    const done = [this.#tell(container, container.sandbox.resolverPort), this.tellNames(container.id, container)];
+    const done = [
+      this.#startServer(container, container.sandbox.resolverPort),
+      this.registerNames(container.id, container),
+    ];
     for (const one of done)
       one.catch((error: unknown) => log("error", `names of ${container.name} are not served`, error));
   }
 
-  #tell({ id, sandbox, namespace, named, servers, setsDots }: NamedContainer, port: number): Promise<number> {
+  #startServer({ id, sandbox, namespace, named, servers, setsDots }: NamedContainer, port: number): Promise<number> {
     const isCutOff = sandbox.endpoints.every(({ gateways }) => gateways.length === 0);
     return this.#netd.resolve(id, {
       namespace,
@@ -65,8 +68,8 @@ export class NameService {
     });
   }
 
-  /** What the container is called in each of its networks. */
-  async tellNames(
+  /** Registers the container's names in each of its networks. */
+  async registerNames(
     id: string,
     { name, hostname, named, exposed }: Pick<NamedContainer, "name" | "hostname" | "named" | "exposed">,
   ): Promise<void> {
@@ -77,17 +80,17 @@ export class NameService {
     }
   }
 
-  /** `--link`: other names for somebody, the own one last, which only this container knows. */
-  async tellLink(id: string, other: string, aliases: readonly string[], endpoint: EndpointRecord): Promise<void> {
+  /** Registers the names of a `--link`, for this container alone. @param aliases the linked container's own name is last */
+  async registerLink(id: string, other: string, aliases: readonly string[], endpoint: EndpointRecord): Promise<void> {
     await this.#netd.name(linkScopeOf(id), other, namesOf(aliases, aliases.at(-1) ?? "", endpoint));
   }
 
-  /** It has no link to that one any more. */
+  /** Withdraws the names of a link. */
   async forgetLink(id: string, other: string): Promise<void> {
     await this.#netd.name(linkScopeOf(id), other, undefined);
   }
 
-  /** Before the namespace goes. */
+  /** Must be called before the namespace is removed. */
   async withdraw(id: string, { endpoints, resolverPort }: SandboxRecord, links: readonly string[]): Promise<void> {
     for (const { networkId } of endpoints) await this.#netd.name(networkId, id, undefined);
     if (resolverPort === undefined) return;
@@ -95,7 +98,7 @@ export class NameService {
     await this.#netd.resolve(id, undefined);
   }
 
-  /** It has left this network. */
+  /** The container has left a network. */
   async leave(id: string, networkId: string): Promise<void> {
     await this.#netd.name(networkId, id, undefined);
   }
@@ -105,14 +108,14 @@ function linkScopeOf(id: string): string {
   return `links ${id}`;
 }
 
-/** SRV of an exposed port: `_80._tcp.web` leads to port 80 of web. */
+/** The SRV record of an exposed port: `_80._tcp.web` is port 80 of web. */
 function serviceOf(exposed: string, name: string): { name: string; port: number; target: string } {
   const [port = "", protocol = ""] = exposed.split("/");
   const target = name.toLowerCase();
   return { name: `_${port}._${protocol}.${target}`, port: Number(port), target };
 }
 
-/** Names in netd's spelling: each also with the network's behind it. */
+/** Names as netd wants them: in lower case, each also with the network's name as its domain. */
 function namesOf(own: readonly string[], pointer: string, endpoint: EndpointRecord): ScopedNames {
   const spelled = own.map((name) => name.toLowerCase().replace(/\.$/, "")).filter((name) => name !== "");
   const network = endpoint.networkName.toLowerCase();

@@ -1,6 +1,6 @@
 /**
- * Whose a container's network namespace is. Until the container runs a mount keeps it; then its first process does, and the mount
- * goes: one for each of a thousand containers would be copied at every start, and read by everybody who looks at the machine's mounts.
+ * What keeps a container's network namespace alive: until the container runs, a bind mount; then its first process, and the mount is
+ * removed. A thousand such mounts would be copied at every start, and slow down everybody who reads the machine's mount table.
  */
 
 import { lstatSync, renameSync, rmSync, type Stats, statSync, symlinkSync } from "node:fs";
@@ -13,10 +13,10 @@ import type { NamespaceHolder, SandboxRecord } from "./sandbox-record.ts";
 export const namespaceOf = (pid: number): string => `/proc/${pid}/ns/net`;
 
 /**
- * What is to be written down of the process that holds it from now on.
+ * The record of the process that holds the namespace from now on.
  *
- * @param path of the namespace: a mount, or what an engine left that was killed in the middle of this
- * @returns undefined where the process has ended, or is in another namespace by now
+ * @param path the namespace's mount, or what an engine left there that was killed during the hand-over
+ * @returns undefined if the process has ended, or has entered another namespace
  */
 export function holderFor(path: string, pid: number, known: NamespaceHolder | undefined): NamespaceHolder | undefined {
   const startTicks = readStartTicks(pid);
@@ -36,20 +36,20 @@ export function planHandingOver(path: string): Step[] {
   return [{ op: "detach", path, why: "the container's first process holds its network namespace by now" }];
 }
 
-/** Makes the path a link to this, or another one that it was: by rename, so that it always leads somewhere. */
-export function lead(path: string, target: string): void {
+/** Makes `path` a symbolic link to `target`, atomically (by rename), so that it is never missing. */
+export function replaceLink(path: string, target: string): void {
   const made = `${path}.new`;
   rmSync(made, { force: true });
   symlinkSync(target, made);
   renameSync(made, path);
 }
 
-/** Whether that process is no more: its container ends, which may not have been told yet. */
+/** Whether the process has ended. The end of its container may not be reported yet. */
 export function hasEnded({ pid, startTicks }: NamespaceHolder): boolean {
   return look(namespaceOf(pid)) === undefined || readStartTicks(pid) !== startTicks;
 }
 
-/** Into the namespace, by whatever holds it; ESRCH at `target` where that has ended. @throws {OrlopError} network_left */
+/** Steps that enter the namespace. If the process that holds it has ended, the step `target` fails with ESRCH. @throws {OrlopError} network_left */
 export function enterSandbox(path: string, { holder }: Pick<SandboxRecord, "holder">): Step[] {
   if (holder === undefined) return [enterNamespace(path)];
   const { pid, startTicks, inode } = holder;
@@ -58,7 +58,7 @@ export function enterSandbox(path: string, { holder }: Pick<SandboxRecord, "hold
   return [{ op: "target", pid, started: startTicks, why }, enterNamespace(namespaceOf(pid))];
 }
 
-/** undefined where there is nothing: the process may end at any moment. */
+/** undefined if the path does not exist: the process may end at any moment. */
 function look(path: string): Stats | undefined {
   try {
     return statSync(path);

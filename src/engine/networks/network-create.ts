@@ -1,4 +1,4 @@
-/** A request for a network → what is written down of it: subnets chosen, gateways chosen, everything checked. */
+/** From a network's create body to its record: checks it, and chooses subnets and gateways. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { newContainerId } from "../../base/id.ts";
@@ -21,7 +21,7 @@ import { bridgeOptionsOf, parentOptionsOf } from "./network-options.ts";
 import type { NetworkRecord, SubnetRecord } from "./network-record.ts";
 
 export interface SubnetSurroundings {
-  /** Where the host's routes lead. */
+  /** Destinations of the host's routes. */
   readonly routes: readonly Subnet[];
   /** The subnets of other networks. */
   readonly networks: readonly Subnet[];
@@ -31,11 +31,11 @@ export interface SubnetSurroundings {
 
 export interface NetworkSurroundings extends SubnetSurroundings {
   readonly names: LinkNames;
-  /** Of the host. */
+  /** Names of the host's links. */
   readonly links: readonly string[];
 }
 
-/** @throws {OrlopError} what is wrong with the request */
+/** @throws {OrlopError} the request is wrong */
 export function settleNetwork(body: NetworkCreateBody, around: NetworkSurroundings): NetworkRecord {
   const id = newContainerId();
   const driver = driverOf(body);
@@ -60,7 +60,7 @@ export function settleNetwork(body: NetworkCreateBody, around: NetworkSurroundin
   };
 }
 
-/** A part of what a wider route leads to may be asked for, as long as nothing narrower is in it. @throws {OrlopError} subnet_hides_route */
+/** A subnet may lie within the destination of a wider route, but must not hide a route of the same length or longer. @throws {OrlopError} subnet_hides_route */
 function checkRoutes(subnets: readonly SubnetRecord[], routes: readonly Subnet[]): void {
   for (const { subnet } of subnets) {
     const own = parsed(subnet);
@@ -144,13 +144,13 @@ function freeGateway(subnet: Subnet, auxiliary: readonly string[]): string {
   return formatAddress(gateway);
 }
 
-/** The first that is no network's own; of a /31 the first of both. */
+/** The first host address; in a /31 the first of both. */
 function gatewayOf(subnet: Subnet): IpAddress {
   const first = firstOf(subnet);
   return sizeOf(subnet) <= 2n ? first : { ...first, value: first.value + 1n };
 }
 
-/** What the parser has checked. */
+/** For text that a parser has checked already. @throws {OrlopError} bad_value */
 export function parsed(subnet: string): Subnet {
   const value = parseSubnet(subnet);
   if (value === undefined)

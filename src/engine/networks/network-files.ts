@@ -1,4 +1,4 @@
-/** The files of a container in a network: made before its start, made anew in place when its networks change while it runs. */
+/** /etc/hosts, hostname and resolv.conf of a container in networks. Written before its start, and rewritten in place when its networks change. */
 
 import { closeSync, constants, openSync, writeFileSync } from "node:fs";
 import {
@@ -16,29 +16,29 @@ import { addressOf, leadingEndpoint, type SandboxRecord } from "./sandbox-record
 export interface NetworkFilesInput {
   readonly body: ContainerCreateBody;
   readonly hostname: string;
-  /** Where the files are. */
+  /** The directory of the files. */
   readonly directory: string;
   readonly sandbox: SandboxRecord;
   /** As `resolversOfBody`. */
   readonly resolvers: Resolvers;
-  /** Other containers by fixed names. */
+  /** Further lines of /etc/hosts (links). */
   readonly others: readonly (readonly [address: string, ...names: string[]])[];
 }
 
-/** What is in them. */
+/** The content of the files. */
 export interface NetworkFiles {
   readonly hosts: string;
   readonly hostname: string;
   readonly "resolv.conf": string;
 }
 
-/** systemd-resolved's upstream servers: what its stub on loopback asks. */
+/** The file with the upstream servers of systemd-resolved's stub on loopback. */
 const RESOLVED = "/run/systemd/resolve/resolv.conf";
 
-/** The engine's embedded server inside a container's namespace. */
+/** The address of the embedded name server in a container's namespace. */
 const EMBEDDED_SERVER = "127.0.0.11";
 
-/** Written in place: the container has them as mounts. @param written what is there: the same is not written again */
+/** Writes in place, because the files are bind-mounted in the container. @param written the current content, which is not written again */
 export function writeNetworkFiles(input: NetworkFilesInput, written?: NetworkFiles): NetworkFiles {
   const { body, hostname, directory, sandbox, resolvers } = input;
   const { ExtraHosts } = body.HostConfig;
@@ -63,7 +63,7 @@ export function writeNetworkFiles(input: NetworkFilesInput, written?: NetworkFil
   return files;
 }
 
-/** Its monitor keeps leases away (`keep-open`); one of an older build does not, and then this is an error (EAGAIN), and no wait. */
+/** The container's monitor keeps leases away (`keep-open`). With a monitor of an older build this may fail with EAGAIN, but never block. */
 function writeInPlace(path: string, text: string): void {
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
   const fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o644);
@@ -74,13 +74,13 @@ function writeInPlace(path: string, text: string): void {
   }
 }
 
-/** Whom the container's names are asked of, were it on the host. @throws {OrlopError} bad_value */
+/** The name servers that the container would use with the host's network. @throws {OrlopError} bad_value */
 export function resolversOfBody({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): Resolvers {
   const { Dns, DnsSearch, DnsOptions } = HostConfig;
   return resolversOf({ host: hostResolvers(), servers: Dns, search: DnsSearch, options: DnsOptions });
 }
 
-/** What `resolversOfBody` finds wrong, without a look at the machine. @throws {OrlopError} bad_value */
+/** The checks of `resolversOfBody`, without reading the machine's files. @throws {OrlopError} bad_value */
 export function checkResolvers({ HostConfig }: Pick<ContainerCreateBody, "HostConfig">): void {
   const { Dns, DnsSearch, DnsOptions } = HostConfig;
   resolversOf({ host: noResolvers, servers: Dns, search: DnsSearch, options: DnsOptions });
@@ -88,17 +88,17 @@ export function checkResolvers({ HostConfig }: Pick<ContainerCreateBody, "HostCo
 
 const noResolvers: Resolvers = { servers: [], search: [], options: [] };
 
-/** Whether it can ask none of them itself: then the embedded server does, on the host. */
+/** Whether the container can reach none of the servers itself: the embedded server then asks them from the host. */
 export function needsEmbeddedServer({ servers }: Resolvers): boolean {
   return servers.length > 0 && servers.every(isLoopback);
 }
 
-/** Names without a dot are containers'. */
+/** Names without a dot are names of containers. */
 function withDots(options: readonly string[]): readonly string[] {
   return options.some((option) => option.startsWith("ndots:")) ? options : [...options, "ndots:0"];
 }
 
-/** The host as this container reaches it. */
+/** The host's address as this container reaches it. */
 function hostGatewaysOf(sandbox: SandboxRecord): string[] {
   return ([4, 6] as const).flatMap((version) => {
     const mark = version === 4 ? "." : ":";
@@ -106,7 +106,7 @@ function hostGatewaysOf(sandbox: SandboxRecord): string[] {
   });
 }
 
-/** The servers that the host asks, but for a local stub whose own servers are known. */
+/** The host's name servers; instead of a local stub, the stub's own upstream servers if they are known. */
 function hostResolvers(): Resolvers {
   const own = parseResolvConf(readText("/etc/resolv.conf") ?? "");
   if (own.servers.length === 0 || !own.servers.every(isLoopback)) return own;

@@ -1,4 +1,4 @@
-/** What a start would do for a container's networks: for explanations. */
+/** What a start would do for a container's networks: for `explain`. */
 
 import type { Step } from "../../kernel/step.ts";
 import type { HostNetwork } from "./host-network.ts";
@@ -11,7 +11,7 @@ import type { Sandboxes } from "./sandboxes.ts";
 
 export interface ForeseenNetworks {
   readonly steps: readonly Step[];
-  /** Through the host's other firewalls. */
+  /** Rules that would be added to the host's other firewalls. */
   readonly passages: ForeseenPassages;
 }
 
@@ -21,7 +21,7 @@ export interface ForeseeParts {
   readonly sandboxes: Sandboxes;
 }
 
-/** Nothing is made, and nothing taken. @throws {OrlopError} */
+/** Makes nothing and reserves nothing. @throws {OrlopError} */
 export async function foreseeNetworks(
   { store, host, sandboxes }: ForeseeParts,
   { body, exposedPorts }: Pick<NetworkedContainer, "body" | "exposedPorts">,

@@ -1,4 +1,4 @@
-/** What `--network` says: a network, or one of the modes without any. */
+/** HostConfig.NetworkMode: a network, or a mode without one. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
@@ -9,9 +9,9 @@ export type NetworkMode =
   | { readonly kind: "none" }
   | { readonly kind: "host" }
   | { readonly kind: "container"; readonly container: string }
-  /** A namespace that somebody else keeps. */
+  /** A network namespace that is kept by somebody else. */
   | { readonly kind: "namespace"; readonly path: string }
-  /** By name or id. */
+  /** A name or an id. */
   | { readonly kind: "network"; readonly network: string };
 
 type ModeBody = Pick<ContainerCreateBody, "HostConfig"> & Partial<Pick<ContainerCreateBody, "NetworkDisabled">>;
@@ -34,9 +34,9 @@ export interface AskedEndpoint {
 }
 
 /**
- * The networks asked for, that of NetworkMode first; none for other modes.
+ * The networks of a request, that of NetworkMode first; none for other modes.
  *
- * @param changed by name, once connect and disconnect have changed them
+ * @param changed the endpoints by network name, after `connect` or `disconnect` has changed them
  */
 export function endpointsOf(
   body: ContainerCreateBody,
@@ -55,7 +55,7 @@ export function endpointsOf(
   return [first, ...more];
 }
 
-/** What is asked of this network by name; undefined: nothing, as of `__proto__`. */
+/** The settings for a network; undefined: none (also for names like `__proto__`). */
 export function settingsOf(
   { NetworkingConfig }: Pick<ContainerCreateBody, "NetworkingConfig">,
   network: string,
@@ -68,7 +68,7 @@ function withMac(settings: EndpointSettings, mac: string): EndpointSettings {
   return mac === "" || settings.MacAddress !== "" ? settings : { ...settings, MacAddress: mac };
 }
 
-/** @throws {OrlopError} network_mode_excludes, address_not_allowed, bad_value: what a mode has no place for */
+/** @throws {OrlopError} network_mode_excludes, address_not_allowed, bad_value: the request has a setting that the mode excludes */
 export function checkMode(body: ContainerCreateBody): void {
   const mode = networkModeOf(body);
   const host = body.HostConfig;
@@ -91,7 +91,7 @@ export function checkMode(body: ContainerCreateBody): void {
     if (body.Hostname !== "" && mode.kind === "container") throw refuse("hostname");
   }
   if (mode.kind === "container") {
-    // They are in files that are the other's.
+    // They would be in files of the other container.
     if ([host.Dns, host.DnsSearch, host.DnsOptions].some((words) => words.length > 0)) throw refuse("dns");
     if (host.ExtraHosts.length > 0) throw refuse("custom host-to-IP mapping");
   }

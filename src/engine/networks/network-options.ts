@@ -12,21 +12,21 @@ import {
 } from "../../kernel/netlink/link.ts";
 
 export interface BridgeOptions {
-  /** "": one made of the id. */
+  /** "": a name derived from the id. */
   readonly bridgeName: string;
-  /** Containers of the network may talk to each other. */
+  /** Containers of the network may talk to each other (icc). */
   readonly isOpen: boolean;
   readonly isMasqueraded: boolean;
-  /** Where ports are published that name no host address; "": everywhere. */
+  /** The host address for published ports that name none; "": all addresses. */
   readonly hostBinding4: string;
   readonly hostBinding6: string;
-  /** 0: the kernel's. */
+  /** 0: the kernel's default. */
   readonly mtu: number;
 }
 
 const BRIDGE = "com.docker.network.bridge.";
 const MTU = "com.docker.network.driver.mtu";
-/** What Orlop writes for the default network, and clients may copy. */
+/** Options of the default network, which clients may copy to others. */
 const DEFAULT_BRIDGE = `${BRIDGE}default_bridge`;
 
 /** @throws {OrlopError} bad_value, unknown_field */
@@ -48,7 +48,7 @@ export function bridgeOptionsOf(options: Readonly<Record<string, string>>): Brid
   };
 }
 
-/** Of networks whose containers are on a link of the host. */
+/** Options of macvlan and ipvlan networks, whose containers are on a link of the host. */
 export type ParentOptions = { readonly parent: string; readonly mtu: number } & (
   | { readonly kind: "macvlan"; readonly mode: MacvlanMode }
   | { readonly kind: "ipvlan"; readonly mode: IpvlanMode; readonly flag: IpvlanFlag }

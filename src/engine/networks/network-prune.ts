@@ -1,4 +1,4 @@
-/** Networks that nobody uses are removed, whatever happens meanwhile. */
+/** Removes networks that no container uses. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { Events } from "../events/events.ts";
@@ -11,7 +11,7 @@ export interface PruneParts {
   readonly events: Events;
 }
 
-/** Those that are meant and that no container is in. Their names. */
+/** @returns the names of the networks that were removed */
 export async function pruneNetworks(
   { networks, events }: PruneParts,
   isMeant: (network: Network) => boolean,
@@ -23,7 +23,7 @@ export async function pruneNetworks(
       await networks.remove(network);
       removed.push(network.name);
     } catch (error) {
-      // A container came into it, or somebody else removed it.
+      // A container has joined it meanwhile, or somebody else has removed it.
       if (!(error instanceof OrlopError) || !["network_in_use", "no_such_network"].includes(error.code)) throw error;
     }
   }

@@ -1,4 +1,4 @@
-/** After an engine's death: the containers that still run are found in their networks again, and the kernel is made to agree. */
+/** At the engine's start: takes over the networks of running containers, and removes from the kernel what belongs to none. */
 
 import { log } from "../../base/log.ts";
 import type { Netd } from "../../kernel/netd.ts";
@@ -17,14 +17,14 @@ export interface ReconcileParts {
   readonly sandboxes: Sandboxes;
   readonly names: ContainerNames;
   readonly links: ContainerLinks;
-  /** undefined for one that is gone. */
+  /** undefined for a container that has been removed. */
   container(id: string): NetworkedContainer | undefined;
   detach(container: NetworkedContainer): Promise<void>;
   /** As `EngineParts.background`. */
   background(what: string, work: () => Promise<void>): Promise<void>;
 }
 
-/** When every container has been adopted, and is known to run or not. */
+/** Called when every container is adopted and known to run or not. */
 export async function reconcileNetworks(parts: ReconcileParts): Promise<void> {
   const { store, host, netd, sandboxes, names, links } = parts;
   const adopted = () => sandboxes.containerIds.flatMap((id) => parts.container(id) ?? []);
@@ -48,7 +48,7 @@ export async function reconcileNetworks(parts: ReconcileParts): Promise<void> {
   }
 }
 
-/** What the containers' earlier engine was in the middle of. */
+/** Finishes what an earlier engine was doing when it was killed. */
 async function resume(parts: ReconcileParts, running: readonly NetworkedContainer[]): Promise<void> {
   const { host, sandboxes } = parts;
   const links = new Set((await host.survey()).links.map(({ name }) => name));
@@ -61,9 +61,9 @@ async function resume(parts: ReconcileParts, running: readonly NetworkedContaine
 }
 
 /**
- * A connect or disconnect that an earlier engine was killed in: what is written down of the container holds.
+ * Finishes a connect or disconnect during which an earlier engine was killed: the container's record decides.
  *
- * @param links of the host: where one is missing, so is what it led to
+ * @param links of the host: if an endpoint's link is missing, the endpoint is missing too
  */
 async function finishChanges(
   { store, sandboxes, names }: ReconcileParts,
@@ -85,5 +85,5 @@ async function finishChanges(
   for (const { networkId } of before.filter((one) => !kept.includes(one)))
     await sandboxes.disconnect(id, places.runDir, networkId);
   for (const [, wish] of missing) await sandboxes.connect(id, places.runDir, wish);
-  await names.tell(container);
+  await names.announce(container);
 }

@@ -1,4 +1,4 @@
-/** What is written down of a network, and the three that are always there. */
+/** The stored record of a network, and the three networks that always exist. */
 
 import { createHash } from "node:crypto";
 import type { Row } from "../../store/rows.ts";
@@ -8,7 +8,7 @@ export type NetworkDriver = "bridge" | "macvlan" | "ipvlan" | "host" | "null";
 export interface NetworkRecord {
   readonly id: string;
   readonly name: string;
-  /** Unix time in nanoseconds, decimal. */
+  /** Unix time in nanoseconds, as a decimal string. */
   readonly createdNs: string;
   readonly driver: NetworkDriver;
   readonly internal: boolean;
@@ -16,7 +16,7 @@ export interface NetworkRecord {
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly ipamOptions: Readonly<Record<string, string>>;
-  /** Each of its versions has at least one. */
+  /** At least one for each IP version of the network. */
   readonly subnets: readonly SubnetRecord[];
   /** The bridge, or the parent of macvlan and ipvlan; "" for none. */
   readonly linkName: string;
@@ -27,21 +27,21 @@ export interface SubnetRecord {
   readonly subnet: string;
   /** "": the whole subnet. */
   readonly range: string;
-  /** "": none, as for macvlan's subnets of IPv6. */
+  /** "": none, as for IPv6 subnets of macvlan. */
   readonly gateway: string;
   readonly auxiliary: Readonly<Record<string, string>>;
-  /** Nobody chose it. */
+  /** Chosen by Orlop, not by the request. */
   readonly isDefault: boolean;
 }
 
 export const DEFAULT_NETWORK = "bridge";
 
-/** The same on this machine for ever: containers' records and clients may have noted it. */
+/** Always the same on one machine, because containers' records and clients may refer to it. */
 export function idOfBuiltIn(name: string, machineId: string): string {
   return createHash("sha256").update(`orlop network ${name} ${machineId}`).digest("hex");
 }
 
-/** Networks without anything of their own. */
+/** The networks `host` and `none`, which have no bridge and no subnets. */
 export function builtInNetworks(machineId: string, createdNs: string): NetworkRecord[] {
   return (["host", "none"] as const).map((name) => ({
     id: idOfBuiltIn(name, machineId),
@@ -58,7 +58,7 @@ export function builtInNetworks(machineId: string, createdNs: string): NetworkRe
   }));
 }
 
-/** Names that no network can take. */
+/** Names that cannot be given to a network. */
 export function isBuiltIn(name: string): boolean {
   return name === DEFAULT_NETWORK || name === "host" || name === "none" || name === "default";
 }
@@ -67,7 +67,7 @@ export function encodeNetwork(record: NetworkRecord): Row {
   return { kind: "network", id: record.id, name: record.name, record: JSON.stringify(record) };
 }
 
-/** Only what `encodeNetwork` wrote is in the database, so its word is taken. */
+/** Not validated: the database holds only what `encodeNetwork` wrote. */
 export function decodeNetwork(row: Row): NetworkRecord {
   return JSON.parse(row.record) as NetworkRecord;
 }

@@ -1,6 +1,5 @@
 /**
- * What a container asks of its networks, before there is one: what is known to be wrong is said at its creation. A network may
- * come later than the container: its start is what needs it.
+ * Checks of a container's networks at its creation. A network that does not exist yet is no error: it is needed at the start only.
  */
 
 import { OrlopError } from "../../base/errors.ts";
@@ -27,7 +26,7 @@ export interface SettleParts {
 }
 
 /**
- * What can be known to be wrong before the start; and where nobody named a network, the one that this machine can give.
+ * Checks what can be checked before the start, and chooses the network if the request names none.
  *
  * @throws {OrlopError}
  */
@@ -37,7 +36,7 @@ export async function settleContainer(asked: ContainerCreateBody, parts: SettleP
   const endpoints = endpointsOf(body);
   for (const { network: name, settings } of endpoints) {
     const network = await findNetwork(name, parts);
-    if (network !== undefined) checkEndpoint(network, settings); // else its start looks for it again
+    if (network !== undefined) checkEndpoint(network, settings); // else it is looked up and checked at the start
   }
   nameLinks(endpoints.map(({ settings }) => endpointOptionsOf(settings).linkName));
   for (const text of body.HostConfig.Links) checkLink(text.split(":")[0] ?? "", parts);
@@ -46,7 +45,7 @@ export async function settleContainer(asked: ContainerCreateBody, parts: SettleP
   return { body, warnings: [...warnings, ...modeWarnings(body)] };
 }
 
-/** undefined: there is none yet. @throws {OrlopError} ambiguous_network */
+/** undefined for a network that does not exist yet. @throws {OrlopError} ambiguous_network */
 async function findNetwork(name: string, parts: SettleParts): Promise<Network | undefined> {
   try {
     return await parts.network(name);
@@ -66,7 +65,7 @@ function checkLink(container: string, parts: SettleParts): void {
   }
 }
 
-/** Docker's words. */
+/** Docker's warnings. */
 function modeWarnings(body: ContainerCreateBody): string[] {
   const { PortBindings, PublishAllPorts } = body.HostConfig;
   const publishes = PublishAllPorts || Object.keys(PortBindings).length > 0;
@@ -74,7 +73,10 @@ function modeWarnings(body: ContainerCreateBody): string[] {
   return ["Published ports are discarded when using host network mode"];
 }
 
-/** The default network, unless this machine has not what it needs. What was published could be reached nowhere then: it fails by name. */
+/**
+ * Without nft there can be no bridge network: a container that names no network gets none, with a warning. With published ports or an
+ * explicit network it is left as it is, and its start fails with an error that names nft.
+ */
 function withDefaultNetwork(body: ContainerCreateBody): Settled {
   const { NetworkMode, PortBindings, PublishAllPorts } = body.HostConfig;
   const isAsked =
@@ -88,7 +90,7 @@ function withDefaultNetwork(body: ContainerCreateBody): Settled {
   };
 }
 
-/** @throws {OrlopError} what the network cannot give */
+/** @throws {OrlopError} the settings have something that the network cannot provide */
 export function checkEndpoint(network: Network, settings: EndpointSettings): void {
   const { IPAMConfig, Aliases, MacAddress } = settings;
   if (network.record.driver === "host" || network.record.driver === "null")

@@ -1,4 +1,4 @@
-/** The networks there are: made, found, removed, and written down so that they outlive the engine. */
+/** All networks: creating, finding and removing them, and their records in the store. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { isName } from "../../base/id.ts";
@@ -23,7 +23,7 @@ import {
 
 export interface NetworkStoreParts {
   readonly store: RecordStore;
-  /** As the store has them. */
+  /** The stored records. */
   readonly rows: readonly Row[];
   readonly host: HostNetwork;
   readonly names: LinkNames;
@@ -47,12 +47,12 @@ export class NetworkStore {
     return network;
   }
 
-  /** undefined for one that is gone. */
+  /** undefined for a network that has been removed. */
   of(id: string): Network | undefined {
     return this.#byId.get(id);
   }
 
-  /** Of all that were made: without the default network until somebody has asked for it. */
+  /** Without the default network until it is first used. */
   get records(): readonly NetworkRecord[] {
     return [...this.#byId.values()].map(({ record }) => record);
   }
@@ -63,7 +63,7 @@ export class NetworkStore {
     return [...this.#byId.values()];
   }
 
-  /** By name, id or the beginning of an id. @throws {OrlopError} no_such_network, ambiguous_network */
+  /** Finds a network by its name, its id or a prefix of its id. @throws {OrlopError} no_such_network, ambiguous_network */
   async get(reference: string): Promise<Network> {
     if (reference === DEFAULT_NETWORK || reference === "default") return this.default();
     const known = [...this.#byId.values()];
@@ -77,12 +77,12 @@ export class NetworkStore {
     return found;
   }
 
-  /** By whatever a user may write for it. */
+  /** Whether a reference (name or id) means the default network. */
   isDefault(reference: string): boolean {
     return [DEFAULT_NETWORK, "default", idOfBuiltIn(DEFAULT_NETWORK, this.#machineId)].includes(reference);
   }
 
-  /** The network that is always there, made with the first that asks for it. */
+  /** The default network, which is created when it is first used. */
   default(): Promise<Network> {
     this.#default ??= this.#makeDefault().catch((error: unknown) => {
       this.#default = undefined;
@@ -131,7 +131,7 @@ export class NetworkStore {
     };
   }
 
-  /** @throws {OrlopError} what is wrong with the request: nothing is made then */
+  /** @throws {OrlopError} the request is wrong; nothing is created then */
   async create(body: NetworkCreateBody): Promise<Network> {
     const around = await this.#lookAround(body);
     // From here to where it is added nothing waits: another request may ask for the same name or subnet at the same time.
@@ -180,7 +180,7 @@ export class NetworkStore {
     return record;
   }
 
-  /** Nobody is in it any more. */
+  /** @param network no container is in it */
   async remove(network: Network): Promise<void> {
     this.#byId.delete(network.id);
     await this.#parts.store.apply({ remove: { kind: "network", id: network.id } });
@@ -189,7 +189,7 @@ export class NetworkStore {
   }
 }
 
-/** The kernel has one mode for all ipvlan links of a parent: the last one that is made would change that of the others. */
+/** The kernel has one mode for all ipvlan links of a parent: a link with another mode would change the others. */
 function checkParent(record: NetworkRecord, others: readonly Network[]): void {
   for (const { name, record: other } of others) {
     if (record.driver !== "ipvlan" || other.driver !== "ipvlan" || other.linkName !== record.linkName) continue;

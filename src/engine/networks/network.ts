@@ -1,4 +1,4 @@
-/** One network as a living object: its record, and which of its addresses are taken. */
+/** One network: its record, and the allocation of its addresses. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { formatAddress, type IpAddress, parseAddress, type Subnet } from "../../base/ip-address.ts";
@@ -9,7 +9,7 @@ import { parsed } from "./network-create.ts";
 import { type BridgeOptions, bridgeOptionsOf } from "./network-options.ts";
 import { DEFAULT_NETWORK, type NetworkRecord, type SubnetRecord } from "./network-record.ts";
 
-/** An address that was taken, with its subnet's prefix and its gateway. */
+/** An allocated address, with its subnet's prefix and gateway. */
 export interface TakenAddress {
   readonly address: Subnet;
   readonly gateway: IpAddress | undefined;
@@ -23,7 +23,7 @@ interface LivePool {
 export class Network {
   readonly record: NetworkRecord;
   readonly #pools: readonly LivePool[];
-  /** Sandboxes in it, by their container; those of the pool of ready ones are not counted. */
+  /** Ids of the containers in it. Sandboxes that are made ahead are not counted. */
   readonly members = new Set<string>();
 
   constructor(record: NetworkRecord) {
@@ -48,7 +48,7 @@ export class Network {
     return bridgeOptionsOf(this.record.options);
   }
 
-  /** Its containers may not talk to each other, but for what links open. */
+  /** Its containers may not talk to each other (icc=false), except through ports that links open. */
   get isClosed(): boolean {
     return this.record.driver === "bridge" && !this.bridge.isOpen;
   }
@@ -76,9 +76,9 @@ export class Network {
   }
 
   /**
-   * An address of each version: those asked for, else the next free ones.
+   * Allocates an address of each IP version: the ones asked for, else the next free ones.
    *
-   * @throws {OrlopError} addresses_exhausted, address_in_use, address_outside, address_not_allowed: none is taken then
+   * @throws {OrlopError} addresses_exhausted, address_in_use, address_outside, address_not_allowed; none is allocated then
    */
   takeAddresses(asked: EndpointSettings["IPAMConfig"]): TakenAddress[] {
     const taken: TakenAddress[] = [];
@@ -115,7 +115,7 @@ export class Network {
     return takenOf(address, pool.addresses, pool.record);
   }
 
-  /** Of a sandbox that an earlier engine made. */
+  /** Allocates the addresses of a sandbox that an earlier engine made. */
   reclaim(addresses: readonly Subnet[]): void {
     for (const { address } of addresses) this.#poolFor(address)?.claim(address);
   }
@@ -128,7 +128,7 @@ export class Network {
     return this.#pools.find(({ addresses }) => addresses.offers(address))?.addresses;
   }
 
-  /** The gateway that leads out of this address's subnet; undefined for none. */
+  /** The gateway of this address's subnet; undefined: none. */
   gatewayFor(address: IpAddress): string | undefined {
     const pool = this.#pools.find(({ addresses }) => addresses.offers(address));
     return this.record.internal ? undefined : pool?.record.gateway || undefined;
@@ -144,7 +144,7 @@ function poolOf({ subnet, range, gateway, auxiliary }: SubnetRecord): AddressPoo
   return new AddressPool({ subnet: parsed(subnet), range: parsed(range || subnet), reserved });
 }
 
-/** "10.0.0.2/16" → what it says. */
+/** "10.0.0.2/16". */
 export function writtenAddress({ address, prefix }: Subnet): string {
   return `${formatAddress(address)}/${prefix}`;
 }

@@ -1,4 +1,7 @@
-/** Containers in their networks: what each start, change and end of one does there; and the networks themselves, for everybody else. */
+/**
+ * The networks, and what a container's start, changes and end do in them. A facade: each part is a class of this folder, which the
+ * constructor puts together.
+ */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { Executor } from "../../kernel/executor.ts";
@@ -39,9 +42,9 @@ export interface NetworksOptions {
   readonly events: Events;
   readonly rows: readonly Row[];
   background(what: string, work: () => Promise<void>): Promise<void>;
-  /** The host's. */
+  /** The host's name. */
   readonly hostname: string;
-  /** undefined for one that is gone. */
+  /** undefined for a container that has been removed. */
   container(id: string): NetworkedContainer | undefined;
   /** By id or name. @throws {OrlopError} no_such_container */
   find(reference: string): { readonly id: string; readonly name: string };
@@ -93,7 +96,7 @@ export class Networks {
 
   // ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What of the host's other firewalls concerns networks, in words. */
+  /** Messages about the host's other firewalls, where they affect Orlop's networks. */
   async reports(): Promise<readonly string[]> {
     await this.#host.lookAtLegacy();
     return this.#host.reports;
@@ -104,15 +107,15 @@ export class Networks {
     return this.#store.all();
   }
 
-  /** By name, id or the beginning of an id. @throws {OrlopError} no_such_network, ambiguous_network */
+  /** Finds a network by its name, its id or a prefix of its id. @throws {OrlopError} no_such_network, ambiguous_network */
   get(reference: string): Promise<Network> {
     return this.#store.get(reference);
   }
 
-  /** @throws {OrlopError} what is wrong with the request: nothing is made then */
+  /** @throws {OrlopError} the request is wrong; nothing is created then */
   async create(body: NetworkCreateBody): Promise<Network> {
     const network = await this.#store.create(body);
-    this.#tell("create", network);
+    this.#publish("create", network);
     return network;
   }
 
@@ -132,10 +135,10 @@ export class Networks {
       throw OrlopError.of("network_in_use", { name: network.name, members: members.join(", ") });
     }
     await this.#store.remove(network);
-    this.#tell("destroy", network);
+    this.#publish("destroy", network);
   }
 
-  /** What has ended gives its endpoints back behind the answer, and is in nobody's way. */
+  /** A container that has exited does not count, even if its endpoints are still being released. */
   #isActive(id: string): boolean {
     const container = this.#options.container(id);
     return container !== undefined && (container.isRunning || container.run.status !== "exited");
@@ -145,16 +148,16 @@ export class Networks {
     return this.#options.container(containerId)?.name ?? containerId.slice(0, 12);
   }
 
-  #tell(action: "create" | "destroy" | "connect" | "disconnect", network: Network, container?: string): void {
+  #publish(action: "create" | "destroy" | "connect" | "disconnect", network: Network, container?: string): void {
     const { name, driver } = network.record;
     const attributes = { name, type: driver, ...(container === undefined ? {} : { container }) };
     this.#options.events.publish({ type: "network", action, id: network.id, attributes });
   }
 
-  // ── before there is a container ──────────────────────────────────────────────────────────────────────────────────
+  // ── before a container exists ────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * What can be known to be wrong before the start; and where nobody named a network, the one that this machine can give.
+   * Checks what can be checked at create, and chooses the network if the request names none.
    *
    * @throws {OrlopError}
    */
@@ -165,17 +168,17 @@ export class Networks {
     });
   }
 
-  /** What a start would do for such a container's networks. Nothing is made, and nothing taken. @throws {OrlopError} */
+  /** What a start would do for a container's networks. Makes nothing and reserves nothing. @throws {OrlopError} */
   foresee(container: Pick<NetworkedContainer, "body" | "exposedPorts">): Promise<ForeseenNetworks> {
     return foreseeNetworks({ store: this.#store, host: this.#host, sandboxes: this.#sandboxes }, container);
   }
 
-  /** See `LentNetworks.lend`. */
+  /** As `LentNetworks.lend`. */
   lend(coming: Pick<NetworkedContainer, "id" | "body" | "places">): Promise<LentNetwork | undefined> {
     return this.#lent.lend(coming);
   }
 
-  /** What was lent, and is no container's. */
+  /** Removes a lent network that no container has used. */
   takeBack(lent: Pick<LentNetwork, "sandbox">): Promise<void> {
     return this.#lent.takeBack(lent);
   }
@@ -183,9 +186,10 @@ export class Networks {
   // ── a container's start and end ──────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Before the start; steps that come first in the container's plan.
+   * Makes the container's network, before its start.
    *
-   * @param lent what `lend` gave for it
+   * @param lent what `lend` has made for it
+   * @returns steps that come first in the container's plan
    * @throws {OrlopError}
    */
   async attach(container: NetworkedContainer, lent?: LentNetwork): Promise<Step[]> {
@@ -204,22 +208,22 @@ export class Networks {
         lent === undefined
           ? await this.#sandboxes.attach(wish, isPlain(endpoints) ? this.#lent.takeReady() : undefined)
           : await this.#sandboxes.attachLent(wish, lent.sandbox);
-      await this.#names.tell(container, container.endpoints, lent?.files);
+      await this.#names.announce(container, container.endpoints, lent?.files);
     } catch (error) {
       await this.detach(container);
       throw error;
     }
-    for (const { network } of endpoints) this.#tell("connect", network, id);
+    for (const { network } of endpoints) this.#publish("connect", network, id);
     return steps;
   }
 
-  /** Its program runs. */
+  /** Called when the container's program runs. */
   noteStart({ id, places, run }: NetworkedContainer): void {
     this.#arrivals.end(id);
     this.#sandboxes.noteStart(id, places.runDir, run.pid);
   }
 
-  /** After the end, and for what a start left that failed. */
+  /** Removes the container's network, after its end or a start that failed. */
   async detach({ id, places }: Pick<NetworkedContainer, "id" | "places">): Promise<void> {
     this.#arrivals.end(id);
     const record = this.#sandboxes.of(id);
@@ -227,7 +231,7 @@ export class Networks {
     this.#links.forget(id);
     for (const { networkId } of record?.endpoints ?? []) {
       const network = this.#store.of(networkId);
-      if (network !== undefined) this.#tell("disconnect", network, id);
+      if (network !== undefined) this.#publish("disconnect", network, id);
     }
   }
 
@@ -237,49 +241,49 @@ export class Networks {
     return this.#sandboxes.of(containerId);
   }
 
-  /** The namespace's place on the host; "" for none. */
+  /** The path of its network namespace on the host; "" for none. */
   pathOf({ id, places }: Pick<NetworkedContainer, "id" | "places">): string {
     return this.#sandboxes.of(id) === undefined ? "" : sandboxPlace(places.runDir);
   }
 
-  /** Variables for its links, as those that they lead to are when it starts. @throws {OrlopError} link_not_running, link_elsewhere */
+  /** The environment variables for its links, from the state of the linked containers now. @throws {OrlopError} link_not_running, link_elsewhere */
   linkEnvironment(container: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
     return this.#links.environmentOf(container);
   }
 
-  /** As `linkEnvironment`, while it runs, whatever has become of the others. */
+  /** As `linkEnvironment`, without the links that fail: for an exec, when linked containers may have ended. */
   knownLinkEnvironment(container: Pick<NetworkedContainer, "name" | "body" | "endpoints">): string[] {
     return this.#links.knownEnvironmentOf(container);
   }
 
-  /** It has another name now. */
+  /** Called after a rename. */
   renamed(container: NetworkedContainer): Promise<void> {
     return this.#names.renamed(container);
   }
 
-  /** It has fewer links now: its names and files, while it runs. */
+  /** Called when a link of a container was removed: updates its names and files while it runs. */
   unlinked(container: NetworkedContainer): Promise<void> {
     return this.#names.unlinked(container);
   }
 
-  /** Of a container that does not run nothing changes here: the caller writes down what its next start does. */
+  /** Connects a running container. For one that does not run it only checks: the caller records the endpoint for its next start. */
   async connect(container: NetworkedContainer, network: Network, settings: EndpointSettings): Promise<void> {
-    if (await this.#connections.connect(container, network, settings)) this.#tell("connect", network, container.id);
+    if (await this.#connections.connect(container, network, settings)) this.#publish("connect", network, container.id);
   }
 
-  /** As `connect`. */
+  /** Disconnects a running container; does nothing for one that does not run. */
   async disconnect(container: NetworkedContainer, network: Network): Promise<void> {
-    if (await this.#connections.disconnect(container, network)) this.#tell("disconnect", network, container.id);
+    if (await this.#connections.disconnect(container, network)) this.#publish("disconnect", network, container.id);
   }
 
   // ── the engine's start and end ───────────────────────────────────────────────────────────────────────────────────
 
-  /** A container that has a sandbox; whether it still runs is not known yet. */
+  /** Takes over the sandbox of a recorded container, before it is known whether the container still runs. */
   adopt({ id, places }: Pick<NetworkedContainer, "id" | "places">): void {
     this.#sandboxes.adopt(id, places.runDir);
   }
 
-  /** When every container has been adopted, and is known to run or not: the kernel is made to agree. */
+  /** As `reconcileNetworks`. Called when every container is adopted and known to run or not. */
   reconcile(): Promise<void> {
     return reconcileNetworks({
       netd: this.#options.netd,
@@ -294,7 +298,7 @@ export class Networks {
     });
   }
 
-  /** @param final the engine will not be back soon: nothing stays that no container uses */
+  /** @param final the engine will not be started again soon: bridges and rules that no container uses are removed */
   async close(final: boolean): Promise<void> {
     await this.#lent.close();
     const bridges = this.#store.records.flatMap(({ driver, linkName }) => (driver === "bridge" ? linkName : []));

@@ -1,4 +1,4 @@
-/** Passages through other firewalls of the host, kept as those change: looked at when netd tells of a change, never by a clock. */
+/** Accept rules for Orlop's bridges in other firewalls of the host. Checked again whenever netd reports a change of rules, not by polling. */
 
 import { log } from "../../base/log.ts";
 import type { Executor } from "../../kernel/executor.ts";
@@ -25,21 +25,21 @@ import { Firewalld } from "./firewalld.ts";
 export interface Surroundings {
   /** The host's. */
   readonly survey: { readonly links: readonly Link[]; readonly routes: readonly Route[] };
-  /** The names of all bridges that are ours. */
+  /** The names of all of Orlop's bridges. */
   readonly bridges: readonly string[];
 }
 
 export interface ForeseenPassages {
-  /** Rules that are, or will be, in others' chains, as nft writes them; and what firewalld is asked for. */
+  /** Rules that are or will be in others' chains, as nft prints them; and requests to firewalld. */
   readonly rules: readonly { readonly op: string; readonly why: string; readonly rules: readonly string[] }[];
-  /** Chains that nothing can be done about. */
+  /** Messages about chains in which no rule can be added. */
   readonly reports: readonly string[];
 }
 
-/** Kinds of links that lead to others' containers or machines, not out of the host. */
+/** Kinds of links that lead to containers or virtual machines, not out of the host. */
 const inwardKinds = ["bridge", "veth", "dummy", "ifb", "macvtap"];
 
-/** `leave`: rules of others are only reported. */
+/** `leave`: other firewalls are only reported, never changed. */
 const OPT_OUT = "ORLOP_OTHER_FIREWALLS";
 
 export class OtherFirewalls {
@@ -47,7 +47,7 @@ export class OtherFirewalls {
   readonly #names: LinkNames;
   #obstacles: readonly Obstacle[] = [];
   readonly #firewalld = new Firewalld(() => (mayPass() ? undefined : `${OPT_OUT}=leave`));
-  /** Those that have their passage. */
+  /** Bridges that have their rules. */
   #bridges: readonly string[] = [];
 
   constructor(executor: Executor, names: LinkNames) {
@@ -55,18 +55,18 @@ export class OtherFirewalls {
     this.#names = names;
   }
 
-  /** What was found last, in words. */
+  /** Messages of the last check. */
   get reports(): string[] {
     const { report } = this.#firewalld;
     return [...this.#obstacles.map(describeObstacle), ...(report === undefined ? [] : [report])];
   }
 
-  /** Whether nobody's rules have to hear of this bridge any more. */
+  /** Whether this bridge needs no further rules. */
   covers(bridge: string): boolean {
     return this.reports.length === 0 || this.#bridges.includes(bridge);
   }
 
-  /** Looks at everybody's chains, and has a passage where one is needed and can be had. */
+  /** Checks all chains, and adds accept rules where they are needed and possible. */
   async refresh(surroundings: Surroundings): Promise<void> {
     const { obstacles, passages, isFirewalldThere } = await this.#look(surroundings);
     for (const obstacle of obstacles) await this.#pass(obstacle, passages);
@@ -78,7 +78,7 @@ export class OtherFirewalls {
     for (const text of this.reports) if (!known.has(text)) log("warn", text);
   }
 
-  /** What a container's start depends on of others' chains: looked at, nothing is changed. */
+  /** What `refresh` would do. Changes nothing. */
   async foresee(surroundings: Surroundings): Promise<ForeseenPassages> {
     const { obstacles, passages, isFirewalldThere } = await this.#look(surroundings);
     const shown = obstacles.map((obstacle) => (mayPass() ? obstacle : { ...obstacle, place: undefined }));
@@ -125,14 +125,14 @@ export class OtherFirewalls {
         const rules = parseLegacyRules(version, info, await answer(askLegacyRules(version, info)));
         if (rules.dropsForwarded) found.push({ version, hasDockersPlace: rules.hasChain("DOCKER-USER") });
       } catch (error) {
-        // Somebody is writing it anew, or it is larger than an answer: no container has to wait for that.
+        // The table is being rewritten, or is too large for one answer: no start fails because of that.
         log("warn", `the rules of iptables-legacy (IPv${version}) could not be read`, error);
       }
     }
     return found;
   }
 
-  /** Takes our rules out of others' chains, and these bridges out of firewalld's zone: whichever engine put them there. */
+  /** Removes Orlop's rules from others' chains, and these bridges from firewalld's zone, whichever engine has added them. */
   async remove(bridges: readonly string[]): Promise<void> {
     const { obstacles } = await this.#look({ survey: { links: [], routes: [] }, bridges: [] });
     for (const obstacle of obstacles) await this.#pass(obstacle, []);
@@ -142,7 +142,7 @@ export class OtherFirewalls {
     this.#bridges = [];
   }
 
-  /** These bridges are gone: firewalld's zone shall not wait for others of their name. */
+  /** Removes bridges that no longer exist from firewalld's zone: later links of these names must not be in it. */
   async release(bridges: readonly string[]): Promise<void> {
     this.#bridges = this.#bridges.filter((bridge) => !bridges.includes(bridge));
     if (bridges.length === 0) return;
@@ -160,7 +160,7 @@ export class OtherFirewalls {
   }
 }
 
-/** Versions whose table "filter" iptables-legacy has made. To ask the kernel for another one would make it. */
+/** IP versions for which iptables-legacy has a table "filter". (Asking the kernel for a table that does not exist would create it.) */
 export function legacyVersions(): (4 | 6)[] {
   const files = { 4: "/proc/net/ip_tables_names", 6: "/proc/net/ip6_tables_names" } as const;
   return ([4, 6] as const).filter((version) => readText(files[version])?.split("\n").includes("filter"));
@@ -174,7 +174,7 @@ function whyOf({ tool }: { readonly tool: string }): string {
   return `${tool} drops what is forwarded: a passage for Orlop's networks, in the chain that is there for it`;
 }
 
-/** Links that lead out of the host. Inside of somebody's container that is the end of a veth, with the default route. */
+/** Links that lead out of the host. Inside a container, that is the veth with the default route. */
 function uplinksOf({ links, routes }: Surroundings["survey"]): string[] {
   const leads = new Set(routes.filter(({ to }) => to.prefix === 0).map(({ linkIndex }) => linkIndex));
   return links

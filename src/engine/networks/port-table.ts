@@ -1,4 +1,4 @@
-/** Which ports of the host are published, by whom; and the choice of those that nobody named. Pure but for its memory. */
+/** The published ports of the host and the containers that have them; chooses ports that the request leaves open. No I/O. */
 
 import {
   type PortBinding,
@@ -8,16 +8,16 @@ import {
 } from "../../spec/engine-api-network.ts";
 import type { PublishedPort } from "./sandbox-record.ts";
 
-/** Ports that the kernel itself gives out by default. */
+/** The kernel's default range of ephemeral ports. */
 const FREE_FIRST = 32_768;
 const FREE_LAST = 60_999;
 
 export interface PortWish {
   readonly protocol: PortProtocol;
   readonly containerPort: number;
-  /** Published together, with one port number. */
+  /** Addresses on which the same port is published. */
   readonly hostAddresses: readonly string[];
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly first: number;
   readonly last: number;
 }
@@ -26,7 +26,7 @@ export interface WishInput {
   readonly bindings: Readonly<Record<string, readonly PortBinding[]>>;
   readonly exposed: readonly string[];
   readonly publishAll: boolean;
-  /** Where a port is published that names no address; "": everywhere. */
+  /** The address for ports that name none; "": all addresses. */
   readonly hostBinding4: string;
   readonly hostBinding6: string;
   readonly hasIpv6: boolean;
@@ -38,7 +38,7 @@ export function wishesOf(input: WishInput): PortWish[] {
     : [];
   return [...Object.entries(input.bindings), ...all].flatMap(([key, given]) => {
     const port = parseContainerPort(key);
-    if (port === undefined) return []; // the parser refused it
+    if (port === undefined) return []; // cannot happen: the parser refuses it
     const bindings = given.length === 0 ? [{ HostIp: "", HostPort: "" }] : given;
     return bindings.map(({ HostIp, HostPort }) => ({
       protocol: port.protocol,
@@ -60,7 +60,7 @@ interface Holder {
   readonly address: string;
 }
 
-/** A port that somebody of ours has. */
+/** A published port, and the container that has it. */
 export interface Taken {
   readonly owner: string;
   readonly wish: PortWish;
@@ -74,9 +74,9 @@ export class PortTable {
   #nextFree = FREE_FIRST;
 
   /**
-   * A port for each wish; nothing is taken yet.
+   * Chooses a port for each wish, without reserving any.
    *
-   * @param refused "tcp/8080": what turned out to be somebody else's
+   * @param refused "tcp/8080" …: ports that the kernel has refused
    */
   choose(wishes: readonly PortWish[], refused: ReadonlySet<string> = new Set()): PublishedPort[] | Taken {
     const chosen: PublishedPort[] = [];
@@ -93,7 +93,7 @@ export class PortTable {
     return chosen;
   }
 
-  /** @param own "tcp/8080" → the addresses where this choice has it already */
+  /** @param own by "tcp/8080": the addresses on which this choice has the port already */
   #pick(wish: PortWish, own: ReadonlyMap<string, readonly string[]>, refused: ReadonlySet<string>): number | Taken {
     let last: Taken | undefined;
     for (const port of this.#candidates(wish)) {
@@ -147,7 +147,7 @@ export class PortTable {
   }
 }
 
-/** Whether sockets on both addresses would be in each other's way. */
+/** Whether sockets on both addresses would conflict. */
 function meets(one: string, other: string): boolean {
   if (one.includes(":") !== other.includes(":")) return false;
   return one === other || isEverywhere(one) || isEverywhere(other);

@@ -13,18 +13,18 @@ import { isEverywhere, PortTable, type PortWish, type Taken, wishesOf } from "./
 import { addressOf, leadingEndpoint, type PublishedPort, runsOf, type SandboxRecord } from "./sandbox-record.ts";
 import type { SandboxWish } from "./sandbox-wish.ts";
 
-/** So often another port is tried when the kernel has given away the one that was chosen. */
+/** How many other ports are tried when the one that was chosen is in use by another program. */
 const PORT_TRIES = 64;
 
 export interface PublishedPortsParts {
   readonly executor: Executor;
   readonly host: HostNetwork;
   readonly netd: Netd;
-  /** undefined for one that is gone. */
+  /** undefined for a network that has been removed. */
   networkOf(id: string): Network | undefined;
-  /** For people: who has a port. */
+  /** For messages: the container that has a port. */
   nameOf(containerId: string): string;
-  /** Of a container that has ended and still gives back what it had. */
+  /** The release of a container that has ended, while it is under way. */
   releaseOf(containerId: string): Promise<void> | undefined;
 }
 
@@ -36,7 +36,7 @@ export class PublishedPorts {
     this.#parts = parts;
   }
 
-  /** Chooses the ports and holds them; nobody is led to the container yet. @throws {OrlopError} port_taken, port_refused */
+  /** Chooses the ports and reserves them; nothing is forwarded yet. @throws {OrlopError} port_taken, port_refused */
   async hold(wish: SandboxWish, record: SandboxRecord): Promise<readonly PublishedPort[]> {
     const wishes = this.#wishesOf(wish, record);
     if (wishes.length === 0) return [];
@@ -59,19 +59,19 @@ export class PublishedPorts {
     }
   }
 
-  /** @returns steps in the container's namespace, for its plan */
+  /** Forwards the ports. @returns steps in the container's namespace, for its plan */
   forward(containerId: string, record: SandboxRecord): Step[] {
     return this.#parts.host.rules.publish(containerId, forwardedPorts(record));
   }
 
-  /** What `hold` and `forward` would do; the ports stay free. @throws {OrlopError} port_taken */
+  /** What `hold` and `forward` would do. Reserves nothing. @throws {OrlopError} port_taken */
   foresee(wish: SandboxWish, record: SandboxRecord): Step[] {
     const ports = this.#table.choose(this.#wishesOf(wish, record));
     if (!Array.isArray(ports)) throw this.#taken(wish, record, ports);
     return this.#parts.host.rules.planPorts(forwardedPorts({ ...record, ports }));
   }
 
-  /** Published ports follow to the network that leads now. */
+  /** Forwards published ports to the endpoint that has the default route now. */
   async republish(containerId: string, before: SandboxRecord, after: SandboxRecord): Promise<void> {
     const moved = ([4, 6] as const).some((version) => targetOf(before, version) !== targetOf(after, version));
     if (!moved || after.ports.length === 0) return;
@@ -82,7 +82,7 @@ export class PublishedPorts {
     await netd.hold(containerId, heldPorts(after.ports, after));
   }
 
-  /** Nobody is led to the container any more, and its ports are free. */
+  /** Ends the forwarding, then frees the ports. */
   async release(containerId: string, record: SandboxRecord): Promise<void> {
     const { host, netd } = this.#parts;
     if (record.ports.length > 0) {
@@ -92,7 +92,7 @@ export class PublishedPorts {
     this.#table.release(containerId);
   }
 
-  /** After an engine's death: those of a container that runs. */
+  /** Takes over the ports of a running container. */
   adopt(containerId: string, record: SandboxRecord): void {
     this.#table.take(containerId, record.ports);
     this.#parts.host.rules.adopt(containerId, forwardedPorts(record));
@@ -110,7 +110,7 @@ export class PublishedPorts {
     return wishesOf({ ...wish.ports, hostBinding4, hostBinding6, hasIpv6: hasIpv6() });
   }
 
-  /** Waits for containers that are just giving back what is wanted. */
+  /** Waits for containers that are releasing ports that are wanted. */
   async #choose(
     wish: SandboxWish,
     record: SandboxRecord,
@@ -157,7 +157,7 @@ export class PublishedPorts {
   }
 }
 
-/** What the rules forward; what netd relays is not among it. */
+/** The ports that rules forward, without those that netd relays. */
 function forwardedPorts(record: SandboxRecord): ForwardedPort[] {
   const targets = { 4: parseAddress(targetOf(record, 4)), 6: parseAddress(targetOf(record, 6)) };
   return record.ports.flatMap(({ protocol, containerPort, hostAddress, hostPort }) => {
@@ -173,7 +173,7 @@ function asksForPorts({ bindings, publishAll }: SandboxWish["ports"]): boolean {
   return publishAll || Object.keys(bindings).length > 0;
 }
 
-/** The container's address that a port of this version leads to: of the other one when it has none. */
+/** The container's address to which a port of this IP version is forwarded: of the other version if it has none. */
 function targetOf(record: SandboxRecord, version: 4 | 6): string {
   for (const wanted of version === 4 ? ([4, 6] as const) : ([6, 4] as const)) {
     const endpoint = leadingEndpoint(record, wanted);
@@ -183,7 +183,7 @@ function targetOf(record: SandboxRecord, version: 4 | 6): string {
   return "";
 }
 
-/** Consecutive ports of one address together. */
+/** Groups consecutive ports of one address. */
 function heldPorts(ports: readonly PublishedPort[], record: SandboxRecord): HeldPorts[] {
   return runsOf(ports).flatMap(({ protocol, hostAddress, hostPort, containerPort, count }) => {
     const address = parseAddress(hostAddress);

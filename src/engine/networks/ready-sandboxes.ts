@@ -1,13 +1,13 @@
 /**
- * Sandboxes in the default network that wait for their container: making one costs more than everything else at a start. Each is
- * used once. The store is filled while nobody waits.
+ * A pool of sandboxes in the default network, because making one costs more than everything else at a start. Each is used once. The
+ * pool is refilled in the background.
  */
 
 import { log } from "../../base/log.ts";
 import type { SandboxRecord } from "./sandbox-record.ts";
 
 const READY = 4;
-/** After a start, so that filling up does not take part in it. */
+/** The delay after a start, so that refilling does not compete with it. */
 const PAUSE_MS = 10;
 
 export interface ReadyParts {
@@ -28,7 +28,7 @@ export class ReadySandboxes {
     this.#parts = parts;
   }
 
-  /** undefined when none is ready. More are made a little later. */
+  /** Takes one; undefined when the pool is empty. It is refilled a little later. */
   take(): SandboxRecord | undefined {
     if (!this.#isClosed && this.#timer === undefined) {
       this.#timer = setTimeout(() => {
@@ -45,14 +45,14 @@ export class ReadySandboxes {
       try {
         this.#ready.push(await this.#parts.make());
       } catch (error) {
-        // The next container that needs one makes its own, and says why that fails.
+        // The next container makes its own sandbox, and reports the reason if that fails too.
         log("warn", "no network could be made ready", error);
         return;
       }
     }
   }
 
-  /** Removes what nobody took. */
+  /** Removes the sandboxes in the pool. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);

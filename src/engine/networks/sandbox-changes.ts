@@ -1,4 +1,4 @@
-/** A running container enters and leaves networks. */
+/** Connects running containers to networks and disconnects them. */
 
 import { point } from "../../base/point.ts";
 import type { Executor } from "../../kernel/executor.ts";
@@ -18,9 +18,9 @@ export interface SandboxChangesParts {
   readonly live: LiveSandboxes;
   readonly endpoints: Endpoints;
   readonly ports: PublishedPorts;
-  /** Of a namespace. */
+  /** The path of a namespace. */
   pathOf(sandboxId: string): string;
-  /** undefined for one that is gone. */
+  /** undefined for a network that has been removed. */
   networkOf(id: string): Network | undefined;
 }
 
@@ -31,7 +31,7 @@ export class SandboxChanges {
     this.#parts = parts;
   }
 
-  /** A running container gets another network. */
+  /** Adds an endpoint to a running container. */
   connect(containerId: string, runDir: string, wish: EndpointWish): Promise<void> {
     return this.#parts.live.change(containerId, (record) => this.#connect(containerId, runDir, record, wish));
   }
@@ -52,7 +52,7 @@ export class SandboxChanges {
       await this.#removeEndpoint(record, endpoint);
       throw explainRefusal(error, [wish]);
     }
-    if (live.note(containerId, after)) await ports.republish(containerId, record, after);
+    if (live.update(containerId, after)) await ports.republish(containerId, record, after);
   }
 
   disconnect(containerId: string, runDir: string, networkId: string): Promise<void> {
@@ -65,7 +65,7 @@ export class SandboxChanges {
     if (endpoint === undefined) return;
     const after = { ...record, endpoints: record.endpoints.filter((one) => one !== endpoint) };
     await this.#removeEndpoint(record, endpoint);
-    const runs = live.note(containerId, after);
+    const runs = live.update(containerId, after);
     await executor.run(planLeading(this.#parts.pathOf(after.id), after));
     writeSandbox(runDir, after);
     this.#parts.networkOf(networkId)?.members.delete(containerId);

@@ -1,4 +1,4 @@
-/** Makes a sandbox, a namespace with its links, and removes it: for a container that starts, or for the pool of ready ones. */
+/** Makes and removes sandboxes (a network namespace with its links), for a container that starts or for the pool. */
 
 import { mkdirSync, readdirSync } from "node:fs";
 import { OrlopError } from "../../base/errors.ts";
@@ -33,7 +33,7 @@ export class SandboxMaker {
     return `${this.#parts.runDir}/netns/${sandboxId}`;
   }
 
-  /** @param releases of containers that have just ended: their addresses are free a moment later */
+  /** @param releases releases under way: if no address is free, they are awaited, and it is tried once more */
   async makeOnceFree(endpoints: readonly EndpointWish[], releases: readonly Promise<void>[]): Promise<SandboxRecord> {
     try {
       return await this.make(endpoints);
@@ -64,7 +64,7 @@ export class SandboxMaker {
     }
   }
 
-  /** What `make` would do. Nothing is made, and addresses stay free. @throws {OrlopError} what cannot be given */
+  /** What `make` would do. Makes nothing and reserves nothing. @throws {OrlopError} something cannot be provided */
   foresee(wishes: readonly EndpointWish[]): { readonly record: SandboxRecord; readonly steps: readonly Step[] } {
     const { endpoints } = this.#parts;
     let record: SandboxRecord = { id: "SANDBOX", endpoints: [], nextNumber: 0, ports: [] };
@@ -83,16 +83,16 @@ export class SandboxMaker {
     return { record, steps: [...steps, ...planLeading(path, record)] };
   }
 
-  /** Namespace and links; then the addresses are free. */
+  /** Removes the namespace with its links, then releases the addresses. */
   async remove(record: SandboxRecord): Promise<void> {
     const portNames = record.endpoints.map(({ portName }) => portName).filter((name) => name !== "");
     const steps = planSandboxRemoval(this.pathOf(record.id), portNames);
-    // Its task may be killed in the middle: begun again it takes what is left.
+    // Tried again if its task is killed: the steps take what is left.
     await this.#parts.executor.run(steps).catch(() => this.#parts.executor.run(steps));
     for (const endpoint of record.endpoints) this.#parts.endpoints.releaseAddresses(endpoint);
   }
 
-  /** What an earlier engine had made, and no container has. @param known ids of sandboxes */
+  /** Removes sandboxes that an earlier engine made and no container has. @param known ids of sandboxes that are in use */
   async removeStrays({ links }: Survey, known: ReadonlySet<string>): Promise<void> {
     const paths = readdirSync(`${this.#parts.runDir}/netns`).filter((id) => !known.has(id));
     const ports = links.flatMap(({ name }) => {

@@ -1,4 +1,4 @@
-/** What is known of a container's network while it runs: in its run directory, so that the next engine goes on with it. */
+/** The record of a running container's network, in its run directory, so that the next engine can take it over. */
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { PortProtocol } from "../../spec/engine-api-network.ts";
@@ -7,16 +7,16 @@ export interface SandboxRecord {
   /** As `newSandboxId` makes it. */
   readonly id: string;
   readonly endpoints: readonly EndpointRecord[];
-  /** Of the next endpoint. */
+  /** The number of the next endpoint. */
   readonly nextNumber: number;
   readonly ports: readonly PublishedPort[];
-  /** Whose namespace it is by now; undefined: a mount keeps it, as long as nobody is in it or for a moment longer. */
+  /** The process that keeps the namespace alive; undefined while a mount does (`namespace-holder.ts`). */
   readonly holder?: NamespaceHolder;
-  /** Where the embedded resolver listens inside; undefined without one. */
+  /** The port of the embedded resolver in the namespace; undefined without one. */
   readonly resolverPort?: number;
 }
 
-/** The container's first process, and no other with its number; and the namespace that it is to be in. */
+/** The container's first process, identified by pid and start time, and the inode of its network namespace. */
 export interface NamespaceHolder {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat. */
@@ -24,26 +24,26 @@ export interface NamespaceHolder {
   readonly inode: number;
 }
 
-/** What a container has of one network. */
+/** A container's endpoint in one network. */
 export interface EndpointRecord {
   readonly networkId: string;
   readonly networkName: string;
-  /** Docker's; nothing of ours depends on it. */
+  /** Docker's endpoint id, which is shown only. */
   readonly id: string;
-  /** 0, 1, …: what its number in the namespace is made of. */
+  /** 0, 1, …, from which the link's interface index in the namespace is derived. */
   readonly number: number;
-  /** In the container; undefined: eth and the number, as engines before this one wrote it. */
+  /** The link's name in the container; undefined: eth and the number (written by older engines). */
   readonly linkName?: string;
   readonly mac: string;
   /** With prefix: "10.0.0.2/16". */
   readonly addresses: readonly string[];
-  /** Where its network leads further; none for internal networks. */
+  /** The network's gateways; none for internal networks. */
   readonly gateways: readonly string[];
-  /** The highest leads; then the network whose name comes first. */
+  /** The endpoint with the highest one has the default route; among equals the network whose name comes first. */
   readonly priority: number;
-  /** The host's end; "" for none. */
+  /** The host's end of the veth pair; "" for none. */
   readonly portName: string;
-  /** Names by which the network knows the container, besides its own. */
+  /** The container's further names in this network. */
   readonly aliases: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export interface PublishedPort {
 
 const fileOf = (runDir: string): string => `${runDir}/network.json`;
 
-/** By rename: an engine may be killed in the middle, and the next one would know nothing of a container that runs. */
+/** Written atomically (by rename): half a record would hide a running container's network from the next engine. */
 export function writeSandbox(runDir: string, record: SandboxRecord): void {
   const path = fileOf(runDir);
   const written = { ...record, ports: runsOf(record.ports) };
@@ -65,10 +65,10 @@ export function writeSandbox(runDir: string, record: SandboxRecord): void {
   renameSync(`${path}.new`, path);
 }
 
-/** undefined where there is none, or none that can be read: engines before this one wrote in place. */
+/** undefined if there is none, or an incomplete one (older engines did not write atomically). */
 export function readSandbox(runDir: string): SandboxRecord | undefined {
   const path = fileOf(runDir);
-  if (!existsSync(path)) return undefined; // many have none: an error costs ten times as much
+  if (!existsSync(path)) return undefined; // checked first because many have none, and an exception costs ten times as much
   try {
     const written = JSON.parse(readFileSync(path, "utf8")) as WrittenRecord;
     return { ...written, ports: written.ports.flatMap(portsOf) };
@@ -84,7 +84,7 @@ export interface PortRun extends PublishedPort {
 
 type WrittenRecord = Omit<SandboxRecord, "ports"> & { readonly ports: readonly PortRun[] };
 
-/** A range of a thousand ports is one run for each address. */
+/** Joins consecutive ports into runs: a range of a thousand ports is one run for each address. */
 export function runsOf(ports: readonly PublishedPort[]): PortRun[] {
   const byAddress = Map.groupBy(ports, ({ protocol, hostAddress }) => `${protocol} ${hostAddress}`);
   return [...byAddress.values()].flatMap((own) => {
@@ -102,7 +102,7 @@ function follows(from: PublishedPort, count: number, port: PublishedPort): boole
   return port.hostPort === from.hostPort + count && port.containerPort === from.containerPort + count;
 }
 
-/** Without a count: one port, as engines before this one wrote them. */
+/** A record without a count (written by older engines) is a single port. */
 function portsOf({ count = 1, ...from }: Partial<Pick<PortRun, "count">> & PublishedPort): PublishedPort[] {
   return Array.from({ length: count }, (_, index) => ({
     ...from,
@@ -115,7 +115,7 @@ export function linkNameOf({ linkName, number }: Pick<EndpointRecord, "linkName"
   return linkName ?? `eth${number}`;
 }
 
-/** The endpoint that leads to the rest of the world, for each version; undefined where none does. */
+/** The endpoint with the default route of an IP version; undefined: none. */
 export function leadingEndpoint(record: SandboxRecord, version: 4 | 6): EndpointRecord | undefined {
   const mark = version === 4 ? "." : ":";
   return record.endpoints
@@ -123,7 +123,7 @@ export function leadingEndpoint(record: SandboxRecord, version: 4 | 6): Endpoint
     .toSorted((one, other) => other.priority - one.priority || (one.networkName < other.networkName ? -1 : 1))[0];
 }
 
-/** "10.0.0.2/16" → "10.0.0.2"; of this version, "" for none. */
+/** The endpoint's address of an IP version, without prefix; "": none. */
 export function addressOf({ addresses }: Pick<EndpointRecord, "addresses">, version: 4 | 6): string {
   const mark = version === 4 ? "." : ":";
   return addresses.find((address) => address.includes(mark))?.split("/")[0] ?? "";

@@ -1,4 +1,4 @@
-/** What a container that starts asks of its networks, which are found already. */
+/** What a container that starts needs of its networks, with the networks looked up. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { ContainerCreateBody } from "../../spec/engine-api-container.ts";
@@ -25,7 +25,7 @@ export interface SandboxWish {
   readonly ports: Pick<WishInput, "bindings" | "exposed" | "publishAll">;
 }
 
-/** @throws {OrlopError} no_network_to_join, ambiguous_network; what a network cannot give that was made after its container */
+/** @throws {OrlopError} no_network_to_join, ambiguous_network; a setting that the network cannot provide (it may be newer than the container) */
 export async function endpointWishesOf(
   store: NetworkStore,
   asked: readonly AskedEndpoint[],
@@ -53,7 +53,7 @@ export function portWishOf({ HostConfig }: ContainerCreateBody, exposed: readonl
   return { bindings: HostConfig.PortBindings, exposed, publishAll: HostConfig.PublishAllPorts };
 }
 
-/** In the default network alone, with nothing that is asked of it there. */
+/** Whether the container is in the default network only, without settings of its own: a sandbox of the pool will do. */
 export function isPlain([first, ...more]: readonly EndpointWish[]): boolean {
   if (first === undefined || more.length > 0 || !first.network.isDefault) return false;
   const { MacAddress, Aliases, DriverOpts, IPAMConfig } = first.settings;

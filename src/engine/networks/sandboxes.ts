@@ -1,4 +1,4 @@
-/** The networks of running containers: namespaces, links, published ports. Each container's is made at its start and goes with its end. */
+/** The networks of running containers: namespaces, links, published ports. Each container's is made at its start and removed at its end. */
 
 import { rmSync } from "node:fs";
 import { point } from "../../base/point.ts";
@@ -11,7 +11,7 @@ import { Endpoints } from "./endpoints.ts";
 import { HandOvers } from "./hand-overs.ts";
 import type { HostNetwork, Survey } from "./host-network.ts";
 import { LiveSandboxes } from "./live-sandboxes.ts";
-import { hasEnded, lead } from "./namespace-holder.ts";
+import { hasEnded, replaceLink } from "./namespace-holder.ts";
 import type { Network } from "./network.ts";
 import { parsed } from "./network-create.ts";
 import { PublishedPorts } from "./published-ports.ts";
@@ -28,11 +28,11 @@ export interface SandboxParts {
   readonly runDir: string;
   /** As `EngineParts.background`. */
   background(what: string, work: () => Promise<void>): Promise<void>;
-  /** Names are taken back before the namespace goes. */
+  /** Withdraws the container's names, before its namespace is removed. */
   forgetNames(containerId: string, record: SandboxRecord): Promise<void>;
-  /** undefined for one that is gone. */
+  /** undefined for a network that has been removed. */
   networkOf(id: string): Network | undefined;
-  /** For people: who has a port. */
+  /** For messages: the container that has a port. */
   nameOf(containerId: string): string;
 }
 
@@ -79,21 +79,21 @@ export class Sandboxes {
   // ── a container's start and end ──────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Everything that the container's network needs before its program runs.
+   * Makes everything that the container's network needs before its program runs.
    *
    * @param ready a sandbox in the default network that no container has used
-   * @returns steps to be carried out first in the container's plan
-   * @throws {OrlopError} what cannot be given: nothing is left then
+   * @returns steps that come first in the container's plan
+   * @throws {OrlopError} something cannot be provided; nothing is left then
    */
   async attach(wish: SandboxWish, ready?: SandboxRecord): Promise<Step[]> {
     const { containerId, runDir } = wish;
-    // Of a start that an earlier engine did not finish, or of the last run.
+    // Removes what the last run, or a start that an earlier engine did not finish, has left.
     await this.detach(containerId, runDir);
     const made = ready ?? (await this.#maker.makeOnceFree(wish.endpoints, this.#live.releases));
     return this.#join(wish, made, (record) => this.record(record, runDir));
   }
 
-  /** As `attach`, into a sandbox that was recorded before there was a container. */
+  /** As `attach`, with a sandbox that was made and recorded before the container existed. */
   attachLent(wish: SandboxWish, lent: SandboxRecord): Promise<Step[]> {
     return this.#join(wish, lent, (record) => {
       if (record.ports.length > 0) writeSandbox(wish.runDir, record);
@@ -116,23 +116,23 @@ export class Sandboxes {
     }
   }
 
-  /** For the next engine; and where the container's plan looks for its network, and whoever is told where that is. */
+  /** Records a sandbox for the next engine, and makes the link by which the container's plan finds its namespace. */
   record(record: SandboxRecord, runDir: string): void {
     writeSandbox(runDir, record);
-    lead(sandboxPlace(runDir), this.#maker.pathOf(record.id));
+    replaceLink(sandboxPlace(runDir), this.#maker.pathOf(record.id));
   }
 
-  /** The container runs: its namespace is its own from now on. */
+  /** Called when the container runs. */
   noteStart(containerId: string, runDir: string, pid: number): void {
     this.#handOvers.noteStart(containerId, runDir, pid);
   }
 
-  /** As a while after `noteStart`. */
+  /** Hands the namespace over to the container, which `noteStart` does after a delay. */
   handOver(containerId: string, runDir: string, pid: number): Promise<void> {
     return this.#handOvers.handOver(containerId, runDir, pid);
   }
 
-  /** Gives everything back. A container without a sandbox is fine. */
+  /** Releases everything. Does nothing for a container without a sandbox. */
   detach(containerId: string, runDir: string): Promise<void> {
     const record = this.#live.of(containerId) ?? readSandbox(runDir);
     if (record === undefined) return this.#live.releaseOf(containerId) ?? Promise.resolve();
@@ -149,7 +149,7 @@ export class Sandboxes {
     for (const path of [`${runDir}/network.json`, sandboxPlace(runDir)]) rmSync(path, { force: true });
   }
 
-  /** Notes where the embedded resolver listens. */
+  /** Records the port on which the embedded resolver listens. */
   noteResolver(containerId: string, runDir: string, resolverPort: number): void {
     const record = this.#live.of(containerId);
     if (record === undefined || record.resolverPort === resolverPort) return;
@@ -157,7 +157,7 @@ export class Sandboxes {
     writeSandbox(runDir, { ...record, resolverPort });
   }
 
-  /** What `attach` would do. Nothing is made, and addresses and ports stay free. @throws {OrlopError} what cannot be given */
+  /** What `attach` would do. Makes nothing and reserves nothing. @throws {OrlopError} something cannot be provided */
   foresee(wish: SandboxWish): Step[] {
     const { record, steps } = this.#maker.foresee(wish.endpoints);
     return [...steps, ...this.#ports.foresee(wish, record)];
@@ -165,19 +165,19 @@ export class Sandboxes {
 
   // ── for the pool of ready ones ───────────────────────────────────────────────────────────────────────────────────
 
-  /** One that nobody has used yet. */
+  /** Makes a sandbox for the pool. */
   makeReady(endpoint: EndpointWish): Promise<SandboxRecord> {
     return this.#maker.make([endpoint]);
   }
 
-  /** One that no container has. */
+  /** Removes a sandbox that no container has. */
   removeSandbox(record: SandboxRecord): Promise<void> {
     return this.#maker.remove(record);
   }
 
   // ── while the container runs ─────────────────────────────────────────────────────────────────────────────────────
 
-  /** The container has ended, whether that was told or not: what has to do with its network may fail. */
+  /** Whether the container has ended, even if that is not reported yet: changes to its network may fail then. */
   hasEnded(containerId: string): boolean {
     const record = this.#live.of(containerId);
     return record === undefined || (record.holder !== undefined && hasEnded(record.holder));
@@ -191,9 +191,9 @@ export class Sandboxes {
     return this.#changes.disconnect(containerId, runDir, networkId);
   }
 
-  // ── after an engine's death ──────────────────────────────────────────────────────────────────────────────────────
+  // ── at the engine's start ────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Goes on with the sandbox of a container that runs. */
+  /** Takes over the sandbox of a running container. */
   adopt(containerId: string, runDir: string): void {
     const record = readSandbox(runDir);
     if (record === undefined) return;
@@ -203,12 +203,12 @@ export class Sandboxes {
     this.#ports.adopt(containerId, record);
   }
 
-  /** Networks that adopted sandboxes are in. */
+  /** Ids of the networks that sandboxes are in. */
   get networkIds(): ReadonlySet<string> {
     return new Set(this.#live.records.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId)));
   }
 
-  /** What an earlier engine had made, and no container has. */
+  /** Removes sandboxes that an earlier engine made and no container has. */
   removeStrays(survey: Survey): Promise<void> {
     return this.#maker.removeStrays(survey, new Set(this.#live.records.map(({ id }) => id)));
   }

@@ -1,6 +1,6 @@
 /**
- * The volumes' directories: `volumes/NAME/_data`. What is acknowledged is on the disk, and what a name leads to is whole or
- * not there: a directory that goes is renamed to `volumes/.gone-…` first.
+ * The volumes' directories: `volumes/NAME/_data`. Changes are synced before they are acknowledged, and a directory is either complete or
+ * absent: before it is removed, it is renamed to `volumes/.gone-…`.
  */
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
@@ -10,7 +10,7 @@ import { isName } from "../../base/id.ts";
 import { syncDirectory } from "../../store/synced-directory.ts";
 import { type Places, volumePath, volumesDirectory } from "../places.ts";
 
-/** Not a name that a volume can have. */
+/** A prefix that no volume's name can have. */
 const GONE = ".gone-";
 
 export class VolumeDirectories {
@@ -23,12 +23,12 @@ export class VolumeDirectories {
     mkdirSync(this.root, { recursive: true, mode: 0o700 });
   }
 
-  /** Where a volume's data lies. */
+  /** The directory with a volume's data. */
   pathOf(name: string): string {
     return volumePath(this.#places, name);
   }
 
-  /** Where content is put together before it is the volume's. */
+  /** The directory in which a volume's first content is assembled. */
   stagingOf(name: string): string {
     return join(this.root, name, "_new");
   }
@@ -37,25 +37,25 @@ export class VolumeDirectories {
     return existsSync(this.pathOf(name));
   }
 
-  /** Not on this thread: what is mounted there may be slow. */
+  /** Asynchronous, because a slow file system may be mounted there. */
   async isEmpty(name: string): Promise<boolean> {
     return (await readdir(this.pathOf(name))).length === 0;
   }
 
-  /** Settles when it is on the disk. */
+  /** Makes the directory; settles when it is on the disk. */
   async make(name: string): Promise<void> {
     mkdirSync(this.pathOf(name), { recursive: true, mode: 0o755 });
     await syncDirectory(join(this.root, name));
     await syncDirectory(this.root);
   }
 
-  /** What was put together takes the place of the empty directory. */
+  /** Replaces the empty directory by the assembled content. */
   async adopt(name: string): Promise<void> {
     renameSync(this.stagingOf(name), this.pathOf(name));
     await syncDirectory(join(this.root, name));
   }
 
-  /** Out of sight, on the disk too. Where it is now, to be removed; undefined when it was not there. */
+  /** Renames the directory away, durably. @returns its new path, to be removed; undefined if it did not exist */
   async retire(name: string): Promise<string | undefined> {
     const directory = join(this.root, name);
     if (!existsSync(directory)) return undefined;
@@ -65,12 +65,12 @@ export class VolumeDirectories {
     return gone;
   }
 
-  /** It was retired, and is the volume's after all. */
+  /** Undoes `retire`. */
   bringBack(name: string, gone: string): void {
     renameSync(gone, join(this.root, name));
   }
 
-  /** What an earlier engine did not come to the end of: retired directories, and content that was never adopted. */
+  /** What an earlier engine has not finished: retired directories, and content that was never adopted. */
   leftovers(): string[] {
     return readdirSync(this.root).flatMap((name) => {
       if (name.startsWith(GONE)) return [join(this.root, name)];
@@ -78,12 +78,12 @@ export class VolumeDirectories {
     });
   }
 
-  /** Names that have a directory. */
+  /** The names of all directories. */
   list(): string[] {
     return readdirSync(this.root).filter((name) => isName(name) && this.has(name));
   }
 
-  /** Of a create that was not acknowledged. @returns false when there is data in it */
+  /** Removes the directory of a create that was not acknowledged. @returns false if there is data in it */
   async removeEmpty(name: string): Promise<boolean> {
     if (!(await this.isEmpty(name))) return false;
     rmdirSync(this.pathOf(name));

@@ -1,19 +1,19 @@
-/** What is written down of a volume. Its data lies in the state directory; this says what it is. */
+/** The stored record of a volume. Its data is a directory in the state directory. */
 
 import type { VolumeOptions } from "../../storage/local-volume.ts";
 import type { Row } from "../../store/rows.ts";
 
 export interface VolumeRecord {
   readonly name: string;
-  /** Unix time in nanoseconds, decimal. */
+  /** Unix time in nanoseconds, as a decimal string. */
   readonly createdNs: string;
-  /** null: none were given, which Docker shows so. */
+  /** null, as in Docker, if the request had none. */
   readonly labels: Readonly<Record<string, string>> | null;
-  /** null as for labels. */
+  /** null as for `labels`. */
   readonly options: VolumeOptions | null;
-  /** Made without a name, for a container that wanted one: what `prune` may take without being asked for all. */
+  /** Created without a name, for a container: `prune` removes it even without `all`. */
   readonly anonymous: boolean;
-  /** The container that it was made for. While this is written here, the volume goes when that container is not there. */
+  /** The container that it was created for. While this is set, the volume is removed if that container does not exist. */
   readonly madeFor?: string;
 }
 
@@ -21,7 +21,7 @@ export function encodeVolume(record: VolumeRecord): Row {
   return { kind: "volume", id: record.name, name: record.name, record: JSON.stringify(record) };
 }
 
-/** Only what `encodeVolume` wrote is in the database, so its word is taken. */
+/** Not validated: the database holds only what `encodeVolume` wrote. */
 export function decodeVolume(row: Row): VolumeRecord {
   return JSON.parse(row.record) as VolumeRecord;
 }

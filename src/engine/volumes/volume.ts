@@ -1,4 +1,4 @@
-/** One volume as a living object: who refers to it, and what is mounted on it while containers use it. */
+/** One volume: the containers that refer to it, and the mount on it while containers use it. */
 
 import { lookup } from "node:dns/promises";
 import { OrlopError } from "../../base/errors.ts";
@@ -13,14 +13,14 @@ import type { VolumeRecord } from "./volume-record.ts";
 
 export class Volume {
   readonly path: string;
-  /** Ids of the containers that have it among their mounts, running or not: none may be left when it is removed. */
+  /** Ids of the containers that have it among their mounts, running or not. It can be removed only when there are none. */
   readonly references = new Set<string>();
   readonly #executor: Executor;
   readonly #queue = new Serial();
-  /** Ids of the containers that run with it. */
+  /** Ids of the running containers that use it. */
   readonly #users = new Set<string>();
   record: VolumeRecord;
-  /** making: its directory or record is not on the disk yet. removing: it has no users, and gets none. */
+  /** making: its directory or record is not on the disk yet. removing: no container may begin to use it. */
   state: "making" | "ready" | "removing" = "ready";
   /** Settles when it is no longer making or removing. Never rejects. */
   settled: Promise<void> = Promise.resolve();
@@ -35,12 +35,12 @@ export class Volume {
     return this.record.name;
   }
 
-  /** Whether a container runs with it. */
+  /** Whether a running container uses it. */
   get isUsed(): boolean {
     return this.#users.size > 0;
   }
 
-  /** Before a container starts. @throws {OrlopError} volume_mount_failed */
+  /** To be called before a container starts. @throws {OrlopError} volume_mount_failed */
   acquire(container: string): Promise<void> {
     return this.#queue.run(async () => {
       if (this.#users.size === 0 && isMounted(this.record.options)) await this.#mount();
@@ -48,12 +48,12 @@ export class Volume {
     });
   }
 
-  /** A container that an earlier engine started: what it needs is mounted already. */
+  /** As `acquire`, for a container that was found running: the volume is mounted already. */
   adopt(container: string): void {
     this.#users.add(container);
   }
 
-  /** After a container has ended. */
+  /** To be called after a container has ended. */
   release(container: string): Promise<void> {
     return this.#queue.run(async () => {
       if (!this.#users.delete(container) || this.#users.size > 0) return;
@@ -62,9 +62,9 @@ export class Volume {
   }
 
   /**
-   * Gives it its first content, where it has none.
+   * Fills the volume if it is empty.
    *
-   * @param copy puts the content into the empty directory of this path
+   * @param copy writes the content into the empty directory at this path
    */
   fill(copy: (target: string) => Promise<void>, directories: VolumeDirectories): Promise<void> {
     return this.#queue.run(async () => {
@@ -72,7 +72,7 @@ export class Volume {
       if (mounts) await this.#mount();
       try {
         if (!(await directories.isEmpty(this.name))) return;
-        // In place only where another container, or what is mounted, has this very directory.
+        // Filled in place only if another container or a mount uses this very directory.
         if (this.#users.size > 0 || mounts) return await copy(this.path);
         const staging = directories.stagingOf(this.name);
         await copy(staging);
@@ -85,14 +85,14 @@ export class Volume {
     });
   }
 
-  /** Takes away what is mounted on its directory, if anything. */
+  /** Unmounts its directory, if something is mounted on it. */
   async unmount(): Promise<void> {
     if (!isMounted(this.record.options)) return;
     await this.#executor.run(planVolumeUnmount(this.path));
     point("volume.unmounted");
   }
 
-  /** What its options say, mounted on its directory. @throws {OrlopError} volume_server_unknown */
+  /** Steps that mount on its directory what its options say. @throws {OrlopError} volume_server_unknown */
   async planMount(): Promise<Step[]> {
     const options = await withServerAddress(this.record.options ?? {}, addressOf);
     return planVolumeMount(this.name, options, this.path);
@@ -102,7 +102,7 @@ export class Volume {
     const options = this.record.options ?? {};
     const mount = await this.planMount();
     try {
-      // What an engine that was killed had mounted is taken away first: mounts on one place pile up.
+      // Detaches first what an engine that was killed may have mounted, because mounts on one directory pile up.
       await this.#executor.run([...planVolumeUnmount(this.path), ...mount]);
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error;
@@ -114,7 +114,7 @@ export class Volume {
   }
 }
 
-/** IPv4 before IPv6, as Docker has it. */
+/** IPv4 before IPv6, as in Docker. */
 async function addressOf(name: string): Promise<string> {
   const found = await lookup(name, { all: true });
   const address = (found.find(({ family }) => family === 4) ?? found[0])?.address;

@@ -1,4 +1,4 @@
-/** Every volume: made, found, removed, pruned. Who uses one is known from the containers' records. */
+/** All volumes: creating, finding, removing and pruning them. Which containers use one is known from the containers' records. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { log } from "../../base/log.ts";
@@ -13,13 +13,13 @@ import { VolumeDirectories } from "./volume-directories.ts";
 import { decodeVolume, encodeVolume, type VolumeRecord } from "./volume-record.ts";
 
 export interface VolumeRequest {
-  /** "": one is made up. */
+  /** "": a generated name. */
   readonly name: string;
-  /** "": local, which is the only one. */
+  /** "": local, the only driver. */
   readonly driver: string;
   readonly options: VolumeOptions | null;
   readonly labels: Readonly<Record<string, string>> | null;
-  /** Without a name, for this container. */
+  /** An anonymous volume for this container. */
   readonly madeFor?: string;
 }
 
@@ -47,12 +47,12 @@ export class Volumes {
     return volume;
   }
 
-  /** Also one that is being made or removed. */
+  /** Includes volumes that are being created or removed. */
   find(name: string): Volume | undefined {
     return this.#byName.get(name);
   }
 
-  /** @throws {OrlopError} bad_volume, volume_driver_unknown: nothing is made then */
+  /** @throws {OrlopError} bad_volume, volume_driver_unknown; nothing is created then */
   check({ name, driver, options }: VolumeRequest): void {
     if (driver !== "" && driver !== "local") throw OrlopError.of("volume_driver_unknown", { name, driver });
     if (name !== "") checkVolumeName(name);
@@ -60,9 +60,9 @@ export class Volumes {
   }
 
   /**
-   * Makes a volume; one of this name that is there already is given as it is, as Docker does. It is on the disk when this settles.
+   * Creates a volume; if one of this name exists, returns that, as Docker does. It is on the disk when this settles.
    *
-   * @param container that will have it among its mounts: from the same moment it cannot be removed
+   * @param container a container that will use it: from this moment the volume cannot be removed
    */
   async create(request: VolumeRequest, container?: string): Promise<Volume> {
     this.check(request);
@@ -122,7 +122,7 @@ export class Volumes {
     await this.#discard(volume);
   }
 
-  /** Its name is free when this settles; the data goes behind it. */
+  /** When this settles, the name is free; the data is removed in the background. */
   async #discard(volume: Volume): Promise<void> {
     const settled = Promise.withResolvers<void>();
     volume.state = "removing";
@@ -150,7 +150,7 @@ export class Volumes {
     }
   }
 
-  /** Removes those of these that nobody refers to. Their names, and the bytes that they held. */
+  /** Removes those that no container refers to. @returns their names, and the bytes that were freed */
   async prune(chosen: (volume: Volume) => boolean): Promise<{ readonly names: string[]; readonly bytes: number }> {
     const names: string[] = [];
     let bytes = 0;
@@ -190,9 +190,9 @@ export class Volumes {
   // ── for containers ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * A container is gone, or was not made after all.
+   * Called when a container was removed, or was not created after all.
    *
-   * @param anonymous names of those that go with it, unless another container has them
+   * @param anonymous names of volumes to remove with it, unless another container uses them
    */
   async forget(container: string, anonymous: readonly string[]): Promise<void> {
     for (const volume of this.#byName.values()) volume.references.delete(container);
@@ -202,17 +202,17 @@ export class Volumes {
     }
   }
 
-  /** Before a container goes whose anonymous volumes stay: what to write down, so that they no longer depend on it. */
+  /** Before a container is removed whose anonymous volumes are kept: the store changes that make them independent of it. */
   keeping(names: readonly string[]): Change[] {
     return this.#ownedOf(names).map((volume) => ({ put: encodeVolume(withoutOwner(volume.record)) }));
   }
 
-  /** That is written down. */
+  /** `keeping` has been applied. */
   kept(names: readonly string[]): void {
     for (const volume of this.#ownedOf(names)) volume.record = withoutOwner(volume.record);
   }
 
-  /** For a container whose own record is kept elsewhere. */
+  /** Both in one, for a container whose own record is in another store. */
   async keep(names: readonly string[]): Promise<void> {
     const changes = this.keeping(names);
     if (changes.length > 0) await this.#store.apply(...changes);
@@ -223,7 +223,7 @@ export class Volumes {
     return names.flatMap((name) => this.#byName.get(name) ?? []).filter(({ record }) => record.madeFor !== undefined);
   }
 
-  /** What these volumes' options say, mounted in a mount namespace that ends with its task: of those that nobody uses. */
+  /** Steps that mount volumes that are not in use, by their options, in the mount namespace of one task. */
   async planViewMounts(names: readonly string[]): Promise<Step[]> {
     const volumes = names.flatMap((name) => this.#byName.get(name) ?? []);
     const wanted = volumes.filter((volume) => !volume.isUsed && isMounted(volume.record.options));
@@ -232,13 +232,13 @@ export class Volumes {
 
   // ── at the engine's start ────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What is written down. Before the containers are restored, which refer to these. */
+  /** Loads the records. Must come before the containers are restored, which refer to volumes. */
   restore(rows: readonly Row[]): void {
     for (const record of rows.map(decodeVolume))
       this.#byName.set(record.name, new Volume(record, this.directories.pathOf(record.name), this.#parts.executor));
   }
 
-  /** What is written down against what is there, once every container is known: what was half done is finished. */
+  /** Compares the records with the directories, when every container is known, and finishes what was half done. */
   async reconcile(isContainer: (id: string) => boolean): Promise<void> {
     const leftovers = this.directories.leftovers();
     const retired = leftovers.some((path) => path.includes("/.gone-"));
@@ -260,7 +260,7 @@ export class Volumes {
       void this.#parts.background("removing what was left of volumes", () => this.#parts.removeFiles(leftovers));
   }
 
-  /** A directory without a record: a create that was not acknowledged. Data is never thrown away for want of a record. */
+  /** A directory without a record, from a create that was not acknowledged. If there is data in it, it is kept. */
   async #adoptStray(name: string): Promise<void> {
     if (await this.directories.removeEmpty(name)) return;
     log("warn", `there is data of a volume ${name} that nothing is written down of: it is a volume again`);
@@ -272,7 +272,7 @@ function withoutOwner({ madeFor: _, ...record }: VolumeRecord): VolumeRecord {
   return record;
 }
 
-/** As Docker names what nobody named. */
+/** A generated name, in Docker's form. */
 export function inventVolumeName(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
 }
