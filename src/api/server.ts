@@ -38,7 +38,7 @@ export class ApiServer {
 
   /**
    * @param runCommand  runs an `orlop` command for the client of a connection
-   * @param noteWork  called at the begin and at the end of each request
+   * @param noteWork  called at the beginning and at the end of each request
    */
   constructor(engine: Engine, routes: readonly Route[], runCommand?: RunCommand, noteWork?: () => void) {
     this.#engine = engine;

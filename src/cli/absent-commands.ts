@@ -1,4 +1,4 @@
-/** Commands of Docker's that Orlop does not have: what to do instead. */
+/** Docker's commands that Orlop does not have, each with what to do instead. */
 
 const onThisMachineAlone = "Orlop runs containers on one machine, and joins no others";
 const build =

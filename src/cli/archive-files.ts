@@ -6,7 +6,7 @@ import { OrlopError } from "../base/errors.ts";
 import type { Caller } from "./caller.ts";
 import { reasonOf } from "./file-failure.ts";
 
-/** To a file, which is there only when it is whole, or to standard output, unless that is a terminal. */
+/** Writes to a file, which gets its name only when it is complete, or to standard output, unless that is a terminal. */
 export async function writeArchive(
   archive: AsyncIterable<Uint8Array>,
   file: string | undefined,
@@ -28,7 +28,7 @@ export async function writeArchive(
   }
 }
 
-/** @throws {OrlopError} terminal_output. Before anything is asked of the engine. */
+/** To be called before any request. @throws {OrlopError} terminal_output */
 export async function refuseTerminal(file: string | undefined, caller: Caller): Promise<void> {
   if (file !== undefined && file !== "-") return;
   if ((await caller.terminal()).isTerminal(1)) throw OrlopError.of("terminal_output", { flag: "-o" });

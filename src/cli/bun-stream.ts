@@ -20,7 +20,7 @@ export async function connectWithBun(address: Address): Promise<ByteStream> {
 
 type Target = { readonly unix: string } | { readonly hostname: string; readonly port: number };
 
-/** The bytes that the socket has not taken yet, and who waits for that. */
+/** Bytes that the socket has not accepted yet, and the writers that wait for that. */
 interface Outflow {
   queue: Uint8Array[];
   waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
@@ -66,7 +66,7 @@ function write(socket: Bun.Socket, outflow: Outflow, bytes: Uint8Array): Promise
   return new Promise((resolve, reject) => outflow.waiting.push({ resolve, reject }));
 }
 
-/** Gives the socket what it takes: it may be a part, then `drain` calls again. */
+/** Writes as much as the socket accepts; `drain` calls this again for the rest. */
 function flush(socket: Bun.Socket, outflow: Outflow): void {
   for (let bytes = outflow.queue[0]; bytes !== undefined; bytes = outflow.queue[0]) {
     const taken = socket.write(bytes);

@@ -1,7 +1,7 @@
 /**
- * Who called `orlop`: the surroundings, streams, terminal and signals of the process that people started. A command reaches
- * them through this alone, as it runs in that process (own-process.ts) or, for the launcher, inside the engine
- * (launcher-caller.ts), beside the commands of other callers.
+ * The caller of a command: environment, streams, terminal and signals of the process that the user has started. A command uses these only,
+ * because it runs either in that process (own-process.ts) or, for the launcher, inside the engine (launcher-caller.ts), beside the commands
+ * of other callers.
  */
 import type { ReadFile } from "./key-values.ts";
 import type { Output } from "./output.ts";
@@ -14,11 +14,11 @@ export interface Caller {
   /** Standard input, read from now on; piece by piece, at the reader's pace. */
   readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly terminal: () => Promise<Terminal>;
-  /** Gives each of these signals to `caught` instead of letting it act, until what is given back is called. */
+  /** Passes these signals to `caught` instead of their default action. @returns a function that ends this */
   readonly catchSignals: (signals: readonly NodeJS.Signals[], caught: (signal: string) => void) => () => void;
-  /** A file that a flag names, as the caller sees it. */
+  /** Reads a file that a flag names, as the caller's user. */
   readonly readFile: ReadFile;
-  /** Called before what only a process of the caller's own may do: their files, their credential helpers, their questions. */
+  /** Called before anything that only the caller's own process may do: reading files, running credential helpers, asking questions. */
   readonly needOwnProcess: () => void;
   /** From here on the command acts; with this exit code where it is broken off. */
   readonly begin: (failure: number) => void;

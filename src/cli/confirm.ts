@@ -1,4 +1,4 @@
-/** Asking before something is lost. */
+/** Asks for confirmation before data is lost. */
 import type { Caller } from "./caller.ts";
 
 /** The first line of standard input decides; no answer is no. */

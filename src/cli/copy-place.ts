@@ -1,25 +1,25 @@
-/** Where `cp` puts things and under which name: Docker's rules (moby pkg/archive/copy.go, PrepareArchiveCopy). Pure. */
+/** The destination directory and name of a `cp`, by Docker's rules (moby pkg/archive/copy.go, PrepareArchiveCopy). Pure. */
 
 import { posix } from "node:path";
 import { OrlopError } from "../base/errors.ts";
 
 export interface CopySource {
-  /** What the archive's top is called. */
+  /** The name of the archive's first entry. */
   readonly name: string;
   readonly isDirectory: boolean;
 }
 
 export interface CopyTarget {
-  /** As it was written, links resolved. */
+  /** The path as written, with links resolved. */
   readonly path: string;
   readonly exists: boolean;
   readonly isDirectory: boolean;
 }
 
 export interface CopyPlace {
-  /** The archive goes in here. */
+  /** The directory into which the archive is unpacked. */
   readonly directory: string;
-  /** The top's name there. */
+  /** The name of the first entry there. */
   readonly name: string;
 }
 
@@ -35,7 +35,7 @@ export function placeOf(source: CopySource, target: CopyTarget): CopyPlace {
   return { directory: posix.dirname(target.path.replace(/\/+\.?$/, "") || "/"), name: posix.basename(clean) };
 }
 
-/** An entry's name when the archive's top is called otherwise. Names are bytes as a string. */
+/** An entry's name after the archive's first entry was renamed. Names are byte strings. */
 export function renamed(path: string, from: string, to: string): string {
   const plain = path.replace(/^\.\//, "").replace(/\/+$/, "");
   if (from === "." || from === "/") {

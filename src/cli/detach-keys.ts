@@ -1,11 +1,11 @@
-/** Detach keys: typed on a terminal, they leave the container to itself. `ctrl-p,ctrl-q` unless told otherwise. */
+/** Detach keys: typed on a terminal, they detach from the container, which goes on. By default `ctrl-p,ctrl-q`. */
 import { OrlopError } from "../base/errors.ts";
 
 export const defaultDetachKeys = "ctrl-p,ctrl-q";
 
 const controlCodes: Readonly<Record<string, number>> = { "@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, _: 31 };
 
-/** `ctrl-p,x` → the bytes that a terminal sends for them. "" means that there are none. */
+/** The bytes that a terminal sends for `ctrl-p,x`; "": no keys. */
 export function parseDetachKeys(text: string): Uint8Array {
   if (text === "") return new Uint8Array(0);
   return Uint8Array.from(
@@ -24,7 +24,7 @@ export function parseDetachKeys(text: string): Uint8Array {
   );
 }
 
-/** Finds the keys in what is typed. The beginning of a match is held back until it is one, or is not. */
+/** Finds the keys in the input. A possible beginning of them is held back until it is clear whether they follow. */
 export class DetachScanner {
   readonly #keys: Uint8Array;
   #matched = 0;
@@ -33,7 +33,7 @@ export class DetachScanner {
     this.#keys = keys;
   }
 
-  /** What may be passed on of these bytes, and whether the keys were typed (then the rest is dropped). */
+  /** @returns the bytes to pass on, and whether the keys were typed (bytes after them are dropped) */
   scan(bytes: Uint8Array): { readonly pass: Uint8Array; readonly detach: boolean } {
     if (this.#keys.length === 0) return { pass: bytes, detach: false };
     const pass: number[] = [];

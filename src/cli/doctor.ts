@@ -46,7 +46,7 @@ function render({ level, name, found, fix }: Finding, coloured: boolean): string
 /** How long a busy engine may take to answer. */
 const engineLimitMs = 3000;
 
-/** Asks who is there, without starting anybody. */
+/** Asks a running engine, without starting one. */
 async function askEngine(engine: EngineClient): Promise<EngineAnswer> {
   const asking = new EngineClient({ address: engine.address, connect: connectWithBun });
   const late = new Promise<EngineAnswer>((resolve) => {

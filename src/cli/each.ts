@@ -1,9 +1,9 @@
-/** The same thing done to several containers. */
+/** Runs the same operation on several containers. */
 import { EngineError } from "../client/engine-error.ts";
 import type { CliContext } from "./context.ts";
 
-/** Does it to all at once and prints each one's name as given, unless there was nothing to do; one that fails gets a line, and
- *  the exit code is 1. */
+/** Runs it on all in parallel, and prints each name as given, unless there was nothing to do. A failure is printed as one line, and makes
+ *  the exit code 1. */
 export async function forEachContainer(
   names: readonly string[],
   context: CliContext,

@@ -2,7 +2,7 @@
 import { EngineError } from "../client/engine-error.ts";
 import type { SessionEnd } from "./session.ts";
 
-/** The container was made and did not start. */
+/** The container was created, but did not start. */
 export class StartFailure extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause });
@@ -10,7 +10,7 @@ export class StartFailure extends Error {
   }
 }
 
-/** An error, and the exit code of the command that it ends, where that is not the one which runs. */
+/** An error that determines the exit code of the command. */
 export class CommandFailure extends Error {
   readonly exitCode: number;
 

@@ -1,7 +1,7 @@
 /** `orlop info`. */
 import { command } from "./context.ts";
 
-/** What people look for, in this order; `--format json` has everything. */
+/** The most important fields, in this order; `--format json` has all. */
 const shown = [
   ["Containers", "Containers"],
   ["  running", "ContainersRunning"],

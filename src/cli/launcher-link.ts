@@ -16,7 +16,7 @@ import {
 
 import type { StreamUse } from "./caller.ts";
 
-/** Whoever called has gone: nobody is left to tell anything. */
+/** The caller is gone: there is nobody to report to. */
 export class CallerGone extends Error {
   constructor() {
     super("the command's caller is gone");
@@ -34,15 +34,15 @@ export class LauncherLink {
   readonly #decoder = new CommandFrameDecoder();
   readonly #begin = Promise.withResolvers<CommandBegin>();
   readonly #left = new AbortController();
-  /** Frames that go out together, when the code that runs now has come to its end. */
+  /** Frames to be sent in one write, at the end of the current turn of the event loop. */
   #outgoing: Uint8Array[] = [];
-  /** Output behind them that waits for more of its kind: a container's lines come in frames of their own. */
+  /** Output that is collected into one frame: a container's lines arrive in separate frames. */
   #output: { kind: number; pieces: Uint8Array[]; size: number } = { kind: 0, pieces: [], size: 0 };
   #isFlushSet = false;
   #window = windowBytes;
   readonly #waitingWriters: (() => void)[] = [];
   readonly #input: Uint8Array[] = [];
-  /** So much more input the launcher may send. */
+  /** How much more input the launcher may send (its window), in bytes. */
   #inputRoom = 0;
   #inputEnded = false;
   #wakeReader: (() => void) | undefined;
@@ -51,7 +51,7 @@ export class LauncherLink {
 
   constructor(client: Duplex) {
     this.#client = client;
-    this.#begin.promise.catch(() => undefined); // told to who asks for it
+    this.#begin.promise.catch(() => undefined); // reported to whoever awaits it
     client.on("data", (piece: Uint8Array) => this.#receive(piece));
     for (const event of ["end", "close", "error"]) client.on(event, () => this.#leave());
     client.resume();
@@ -62,7 +62,7 @@ export class LauncherLink {
     return this.#left.signal;
   }
 
-  /** What is to be run. @throws {CallerGone} also where what came is no beginning */
+  /** The command to run. @throws {CallerGone}, also for a first frame that is not valid */
   begin(): Promise<CommandBegin> {
     return this.#begin.promise;
   }
@@ -77,7 +77,7 @@ export class LauncherLink {
     queueMicrotask(() => this.flush());
   }
 
-  /** As `send`, when there is time: it need not arrive before what the command does next. */
+  /** As `send`, but not at once: the frame need not arrive before the command goes on. */
   sendLater(kind: number, payload?: Uint8Array): void {
     this.#closeOutput();
     this.#outgoing.push(encodeCommandFrame(kind, payload));
@@ -101,7 +101,7 @@ export class LauncherLink {
     });
   }
 
-  /** Output, as the launcher's window has room for it. */
+  /** Sends output, as far as the launcher's window allows. */
   async output(kind: number, bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       while (this.#window === 0 && !this.left.aborted)
@@ -123,7 +123,7 @@ export class LauncherLink {
     this.#flushLater();
   }
 
-  /** What waits as output becomes a frame. */
+  /** Makes a frame of the collected output. */
   #closeOutput(): void {
     const { kind, pieces } = this.#output;
     if (pieces.length === 0) return;
@@ -131,7 +131,7 @@ export class LauncherLink {
     this.#outgoing.push(encodeCommandFrame(kind, pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
   }
 
-  /** Standard input. The launcher leaves it alone before this. */
+  /** Standard input. The launcher does not read it before this is called. */
   async *input(): AsyncGenerator<Uint8Array, void> {
     this.#takeMore(windowBytes);
     let taken = 0;

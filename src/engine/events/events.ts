@@ -117,7 +117,7 @@ export class Events {
     writeFileSync(path, rows.reverse().join("\n"), { mode: 0o600 });
   }
 
-  /** Loads what `save` has written, without incomplete entries. */
+  /** Loads what `save` has written. A broken entry ends the loading. */
   load(path: string): void {
     try {
       const rows = readFileSync(path, "utf8").split("\n");

@@ -55,7 +55,7 @@ class Loader {
   readonly archive: ImageArchive;
   readonly lease: Lease;
   readonly wanted: Platform | undefined;
-  /** An image was skipped because it is for another platform. */
+  /** An image that was skipped because it is for another platform. */
   #other: ImageConfig | undefined;
 
   constructor(images: Images, archive: ImageArchive, lease: Lease, wanted: Platform | undefined) {
