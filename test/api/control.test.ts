@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { testWhere } from "../kernel/harness.ts";
 import { waitUntil } from "../wait-until.ts";
-import { begin, docker, messageOf, request, useProduct } from "./engine-fixture.ts";
+import { docker, messageOf, request, useProduct } from "./engine-fixture.ts";
 
 const product = useProduct();
 const ask = (method: string, path: string, body?: unknown) => request(product(), method, path, body);
@@ -227,21 +227,6 @@ test("a restart policy that is given later holds for the next end", async () => 
   const refused = await ask("POST", "/containers/once/update", { RestartPolicy: { Name: "always" } });
   expect([refused.status, messageOf(refused)]).toEqual([409, expect.stringContaining("AutoRemove is enabled")]);
   await remove("once");
-});
-
-test("removed is answered when everything of it is free: its name, its volumes, its address", async () => {
-  for (let round = 0; round < 10; round++) {
-    const body = { Image: "host", Cmd: ["true"], Volumes: { "/data": {} }, HostConfig: { AutoRemove: true } };
-    const created = await ask("POST", "/containers/create?name=gone", body);
-    expect([round, created.status]).toEqual([round, 201]);
-    const removed = await begin(product(), "POST", "/containers/gone/wait?condition=removed");
-    await ask("POST", "/containers/gone/start");
-    expect(await removed.body).toContain('"StatusCode":0');
-    expect((await ask("GET", "/containers/gone/json")).status).toBe(404);
-    expect((JSON.parse((await ask("GET", "/volumes")).body) as { Volumes: unknown[] | null }).Volumes ?? []).toEqual(
-      [],
-    );
-  }
 });
 
 test("who attaches and asks for no stream is not kept", async () => {

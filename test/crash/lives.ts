@@ -46,6 +46,8 @@ export interface Life {
 }
 
 const restartMs = 10_000;
+/** Of the machine, published by a life. */
+export const heldPort = 47_080;
 
 const script = (text: string): readonly string[] => ["/bin/sh", "-c", text];
 
@@ -55,6 +57,13 @@ export const lives: Readonly<Record<string, Life>> = {
   "--rm, one of many": {
     config: (Rootfs) => ({ Cmd: script("exit 3"), HostConfig: { AutoRemove: true, NetworkMode: "none", Rootfs } }),
     after: 2,
+  },
+  // Nearly every point is passed with a port held that nothing but its own container may hold afterwards.
+  "durable, with a port of the machine": {
+    config: (Rootfs) => ({
+      Cmd: script("exit 3"),
+      HostConfig: { NetworkMode: "bridge", PortBindings: { "80/tcp": [{ HostPort: String(heldPort) }] }, Rootfs },
+    }),
   },
   durable: {
     config: (Rootfs) => ({ Cmd: script("echo said; exit 3"), HostConfig: { NetworkMode: "none", Rootfs } }),

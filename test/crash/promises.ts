@@ -3,10 +3,11 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import type { ContainerInspection } from "../../src/client/container-types.ts";
+import { canListen } from "../kernel/netd-fixture.ts";
 import { expectNoLeaks, type Snapshot, type Watch } from "../leakcheck.ts";
 import type { Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
-import { healthOf, restartCount, type Told } from "./lives.ts";
+import { healthOf, heldPort, restartCount, type Told } from "./lives.ts";
 
 /** A lost monitor is noticed within this time. */
 const noticeMs = 1000;
@@ -52,6 +53,7 @@ export async function checkAfterwards(product: Product, told: Told, before: Snap
     await product.engine.containers.remove(Id, { force: true });
   }
   expect(await find(product, told)).toBeUndefined();
+  expect(await canListen("0.0.0.0", heldPort), "a port is held when its container's removal was answered").toBe(true);
   await product.engine.volumes.prune({ all: ["true"] });
   const netd = product.adoptedNetdPid();
   if (netd !== undefined) process.kill(netd, "SIGKILL"); // the next is its supervisor's own child, as before

@@ -235,6 +235,11 @@ export class Networks {
     }
   }
 
+  /** Resolves when no published port of a container that was detached is bound any more; undefined: it has none. */
+  portsReleased(containerId: string): Promise<void> | undefined {
+    return this.#sandboxes.portsReleased(containerId);
+  }
+
   // ── while it runs ────────────────────────────────────────────────────────────────────────────────────────────────
 
   sandboxOf(containerId: string): SandboxRecord | undefined {

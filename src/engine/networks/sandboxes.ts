@@ -40,6 +40,8 @@ export class Sandboxes {
   readonly #parts: SandboxParts;
   readonly #live: LiveSandboxes;
   readonly #ports: PublishedPorts;
+  /** By container: its published ports are being given back. */
+  readonly #portReleases = new Map<string, PromiseWithResolvers<void>>();
   readonly #maker: SandboxMaker;
   readonly #changes: SandboxChanges;
   readonly #handOvers: HandOvers;
@@ -137,12 +139,23 @@ export class Sandboxes {
     const record = this.#live.of(containerId) ?? readSandbox(runDir);
     if (record === undefined) return this.#live.releaseOf(containerId) ?? Promise.resolve();
     this.#handOvers.forget(containerId);
+    if (record.ports.length > 0) this.#portReleases.set(containerId, Promise.withResolvers());
     return this.#live.end(containerId, record, (left) => this.#release(containerId, runDir, left));
+  }
+
+  /** Resolves when the ports of a container that was detached are free for the machine's other programs, or could not be given back; undefined: it has none. */
+  portsReleased(containerId: string): Promise<void> | undefined {
+    return this.#portReleases.get(containerId)?.promise;
   }
 
   async #release(containerId: string, runDir: string, record: SandboxRecord): Promise<void> {
     point("network.detach.begun");
-    await this.#ports.release(containerId, record);
+    try {
+      await this.#ports.release(containerId, record);
+    } finally {
+      this.#portReleases.get(containerId)?.resolve();
+      this.#portReleases.delete(containerId);
+    }
     await this.#parts.forgetNames(containerId, record);
     await this.#maker.remove(record);
     point("network.detach.removed");

@@ -1,11 +1,15 @@
 /** What has to be cleared away behind a container: after each run, and when the container itself is removed. */
 
+import { settlesWithin } from "../../../base/in-time.ts";
 import { point } from "../../../base/point.ts";
 import type { Step } from "../../../kernel/step.ts";
 import type { EngineParts } from "../../engine-parts.ts";
 import type { ContainerIo } from "../container-io.ts";
 import { groupPathOfRecord, type RunRecord } from "../container-record.ts";
 import type { ContainerLife } from "./container-life.ts";
+
+/** How long a removal is held back for the container's ports, should netd not answer. */
+const PORTS_TIMEOUT_MS = 2000;
 
 export class ContainerCleanup {
   readonly #life: ContainerLife;
@@ -20,7 +24,10 @@ export class ContainerCleanup {
     this.#io = io;
   }
 
-  /** Removes the container. When this resolves, its name is free and its record is gone; files and cgroup follow in the background. */
+  /**
+   * Removes the container. When this resolves, its name and its ports are free and its record is gone; files and cgroup follow in the
+   * background.
+   */
   async removeContainer(last: RunRecord, withVolumes = this.#life.isTransient): Promise<void> {
     const life = this.#life;
     const { parts, places, volumes } = life;
@@ -29,6 +36,9 @@ export class ContainerCleanup {
     parts.forget(life.container);
     await volumes.leave(!withVolumes);
     this.#io.dismiss(this.#io.takeWaitingClients());
+    // Containers wait for a port that is being given back; the machine's other programs can only try.
+    const portsReleased = parts.networks.portsReleased(life.id);
+    if (portsReleased !== undefined) await settlesWithin(portsReleased, PORTS_TIMEOUT_MS);
     life.publish("destroy");
     life.waiters.notify("removed", last);
     life.waiters.notify("exit", last);
