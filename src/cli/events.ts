@@ -2,6 +2,7 @@
 
 import { parseCallerTime } from "./caller-time.ts";
 import { command } from "./context.ts";
+import { formatTemplate } from "./format-flags.ts";
 import { parseFilters } from "./key-filters.ts";
 import { printableLine } from "./printable.ts";
 
@@ -21,22 +22,35 @@ export const events = command({
       value: "KEY=VALUE",
       help: "Only those that match, e.g. container=web, type=image, event=die, label=a=b",
     },
-    format: { type: "text", choices: ["json"], help: "json: one event per line, as the engine sends it" },
+    format: {
+      type: "text",
+      value: "FORMAT",
+      help: "json (one event per line, as the engine sends it), or a Go template",
+    },
   },
   inEngine: true,
   examples: ["orlop events", "orlop events --since 1h --until 0s", "orlop events -f event=die --format json"],
   async run({ flags, ...context }) {
     const { engine, print } = context;
     const now = Date.now();
+    const shown = shower(flags.format);
     const lines = await engine.system.events({
       ...(flags.since === undefined ? {} : { since: parseCallerTime(flags.since, "--since", now, context) }),
       ...(flags.until === undefined ? {} : { until: parseCallerTime(flags.until, "--until", now, context) }),
       ...(flags.filter.length === 0 ? {} : { filters: parseFilters(flags.filter) }),
     });
-    for await (const line of lines) await print(flags.format === "json" ? line : printableLine(formatEvent(line)));
+    for await (const line of lines) await print(shown(line));
     return 0;
   },
 });
+
+/** What is printed of an event's line. */
+function shower(format: string | undefined): (line: string) => string {
+  if (format === undefined) return (line) => printableLine(formatEvent(line));
+  if (format === "json") return (line) => line;
+  const template = formatTemplate(format, "-f");
+  return (line) => template(JSON.parse(line));
+}
 
 interface Event {
   readonly Type: string;

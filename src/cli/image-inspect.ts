@@ -1,5 +1,6 @@
 /** `orlop image inspect`. */
 import { command } from "./context.ts";
+import { objectFormat } from "./format-flags.ts";
 import { inspectEach } from "./inspect-each.ts";
 
 export const imageInspect = command({
@@ -7,7 +8,7 @@ export const imageInspect = command({
   summary: "Show everything about images, as JSON",
   args: "IMAGE...",
   flags: {
-    format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each image" },
+    format: objectFormat,
     platform: { type: "text", value: "OS/ARCHITECTURE", help: "Which platform of each image" },
   },
   inEngine: true,

@@ -5,9 +5,10 @@ import { OrlopError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
 import type { ImageSummary } from "../client/image-types.ts";
 import { command } from "./context.ts";
-import { formatTable } from "./format-table.ts";
+import { listFormat, printList } from "./format-flags.ts";
 import { imageTree } from "./image-tree.ts";
 import { parseFilters } from "./key-filters.ts";
+import { formatTime } from "./row-cells.ts";
 
 export const images = command({
   name: "images",
@@ -24,14 +25,15 @@ export const images = command({
       value: "KEY=VALUE",
       help: "Only those that match, e.g. dangling=true, reference=web:*, label=a=b",
     },
-    format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
+    format: listFormat,
     tree: { type: "switch", help: "Show the platforms of each image, those that are not here too" },
   },
   inEngine: true,
   examples: ["orlop images", "orlop images -q --filter dangling=true", "orlop images 'debian:*'"],
-  async run({ args, flags, engine, print, stdout }) {
+  async run({ args, flags, ...context }) {
+    const { engine, print, stdout } = context;
     const filters = parseFilters([...flags.filter, ...args.map((name) => `reference=${name}`)]);
-    if (flags.tree && (flags.quiet || flags.digests || flags.format === "json"))
+    if (flags.tree && (flags.quiet || flags.digests || flags.format !== "table"))
       throw OrlopError.of("bad_value", {
         what: "--tree",
         value: "true",
@@ -45,8 +47,7 @@ export const images = command({
     const now = Date.now();
     const rows = found.flatMap((image) => rowsOf(image, flags, now));
     if (flags.quiet) for (const id of new Set(rows.map((row) => row.ID))) await print(id);
-    else if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));
-    else await stdout.write(tableOf(rows, flags.digests));
+    else await printList({ rows, titles, columns: columnsOf(flags.digests) }, flags.format, context);
     return 0;
   },
 });
@@ -61,17 +62,18 @@ interface ImageRow {
   readonly Size: string;
 }
 
-function tableOf(rows: readonly ImageRow[], withDigests: boolean): string {
-  const titles = ["REPOSITORY", "TAG", ...(withDigests ? ["DIGEST"] : []), "IMAGE ID", "CREATED", "SIZE"];
-  const cells = rows.map((row) => [
-    row.Repository,
-    row.Tag,
-    ...(withDigests ? [row.Digest] : []),
-    row.ID,
-    row.CreatedSince,
-    row.Size,
-  ]);
-  return formatTable(titles, cells);
+const titles = {
+  Repository: "REPOSITORY",
+  Tag: "TAG",
+  Digest: "DIGEST",
+  ID: "IMAGE ID",
+  CreatedAt: "CREATED AT",
+  CreatedSince: "CREATED",
+  Size: "SIZE",
+};
+
+function columnsOf(withDigests: boolean): readonly (keyof ImageRow)[] {
+  return ["Repository", "Tag", ...(withDigests ? (["Digest"] as const) : []), "ID", "CreatedSince", "Size"];
 }
 
 /** One row for each tag, as Docker's CLI has it: a repository known by its digest alone has <none> for its tag. */
@@ -83,7 +85,7 @@ function rowsOf(image: ImageSummary, flags: { readonly noTrunc: boolean; readonl
   const names = [...tagged, ...untagged.map((repository) => [repository, none] as const)];
   const common = {
     ID: shownId(image.Id, flags.noTrunc),
-    CreatedAt: new Date(image.Created * 1000).toISOString(),
+    CreatedAt: formatTime(image.Created),
     CreatedSince: image.Created === 0 ? "N/A" : `${formatAge(nowMs - image.Created * 1000)} ago`,
     Size: formatSize(image.Size),
   };

@@ -1,5 +1,6 @@
 /** `orlop info`. */
 import { command } from "./context.ts";
+import { formatTemplate, objectFormat } from "./format-flags.ts";
 
 /** The most important fields, in this order; `--format json` has all. */
 const shown = [
@@ -23,13 +24,13 @@ const shown = [
 export const info = command({
   name: "info",
   summary: "Show what the engine knows about itself and this machine",
-  flags: { format: { type: "text", short: "f", choices: ["json"], help: "json: everything, as JSON" } },
+  flags: { format: objectFormat },
   inEngine: true,
-  examples: ["orlop info", "orlop info -f json"],
+  examples: ["orlop info", "orlop info -f json", "orlop info -f '{{.Driver}}'"],
   async run({ flags, engine, print, warn }) {
     const facts = await engine.system.info();
-    if (flags.format === "json") {
-      await print(JSON.stringify(facts));
+    if (flags.format !== undefined) {
+      await print(flags.format === "json" ? JSON.stringify(facts) : formatTemplate(flags.format, "-f")(facts));
       return 0;
     }
     for (const [title, name] of shown)

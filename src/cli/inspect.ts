@@ -2,6 +2,7 @@
 import type { EngineClient } from "../client/engine-client.ts";
 import { EngineError } from "../client/engine-error.ts";
 import { command } from "./context.ts";
+import { objectFormat } from "./format-flags.ts";
 import { inspectEach } from "./inspect-each.ts";
 
 export const inspect = command({
@@ -9,7 +10,7 @@ export const inspect = command({
   summary: "Show everything about containers and images, as JSON",
   args: "NAME...",
   flags: {
-    format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each" },
+    format: objectFormat,
     size: { type: "switch", short: "s", help: "Show their size on disk, too" },
     type: {
       type: "text",
@@ -18,7 +19,7 @@ export const inspect = command({
     },
   },
   inEngine: true,
-  examples: ["orlop inspect web", "orlop inspect -f json web db"],
+  examples: ["orlop inspect web", "orlop inspect -f json web db", "orlop inspect -f '{{.State.Status}}' web"],
   run: ({ args, flags, engine, print, warn }) =>
     inspectEach(args, flags.format, { print, warn }, (name) => inspectOne(engine, name, flags)),
 });

@@ -1,5 +1,6 @@
 /** `orlop network inspect`. */
 import { command } from "./context.ts";
+import { objectFormat } from "./format-flags.ts";
 import { inspectEach } from "./inspect-each.ts";
 
 export const networkInspect = command({
@@ -7,7 +8,7 @@ export const networkInspect = command({
   summary: "Show everything about networks, as JSON",
   args: "NETWORK...",
   flags: {
-    format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each network" },
+    format: objectFormat,
     verbose: { type: "switch", short: "v", help: "Does nothing: there is nothing more to show" },
   },
   inEngine: true,

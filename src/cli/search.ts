@@ -2,7 +2,7 @@
 
 import { authFor } from "../client/registry-auth.ts";
 import { command } from "./context.ts";
-import { formatTable } from "./format-table.ts";
+import { listFormat, printList } from "./format-flags.ts";
 import { parseFilters } from "./key-filters.ts";
 
 export const search = command({
@@ -13,10 +13,11 @@ export const search = command({
     filter: { type: "list", short: "f", value: "KEY=VALUE", help: "Only those that match: stars=10, is-official=true" },
     limit: { type: "integer", min: 1, max: 100, default: 25, help: "Show at most this many" },
     noTrunc: { type: "switch", help: "Full descriptions" },
-    format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
+    format: listFormat,
   },
   examples: ["orlop search --filter is-official=true debian"],
-  async run({ args, flags, engine, env, print, stdout }) {
+  async run({ args, flags, ...context }) {
+    const { engine, env } = context;
     const [term = ""] = args;
     const host = term.includes("/") ? term : `docker.io/${/^[a-z0-9]+$/.test(term) ? term : "x"}`;
     const { auth } = await authFor(host, env);
@@ -27,11 +28,13 @@ export const search = command({
       StarCount: String(star_count),
       IsOfficial: is_official ? "[OK]" : "",
     }));
-    if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));
-    else {
-      const cells = rows.map((row) => [row.Name, row.Description, row.StarCount, row.IsOfficial]);
-      await stdout.write(formatTable(["NAME", "DESCRIPTION", "STARS", "OFFICIAL"], cells));
-    }
+    await printList(
+      { rows, titles, columns: ["Name", "Description", "StarCount", "IsOfficial"] },
+      flags.format,
+      context,
+    );
     return 0;
   },
 });
+
+const titles = { Name: "NAME", Description: "DESCRIPTION", StarCount: "STARS", IsOfficial: "OFFICIAL" };

@@ -22,6 +22,7 @@ const frame: StatsFrame = {
 test("every column", () => {
   expect(Object.values(statsRow(frame, false))).toEqual([
     "4f5e00000000",
+    "4f5e00000000",
     "web",
     "50.00%",
     "2MiB / 12MiB",
@@ -42,7 +43,7 @@ test("a container that does not run uses nothing", () => {
     networks: {},
     blkio_stats: { io_service_bytes_recursive: null },
   };
-  expect(Object.values(statsRow(empty, false)).slice(2)).toEqual([
+  expect(Object.values(statsRow(empty, false)).slice(3)).toEqual([
     "0.00%",
     "0B / 0B",
     "0.00%",

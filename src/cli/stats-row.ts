@@ -5,6 +5,7 @@ import type { StatsFrame } from "../client/stats-types.ts";
 /** The names are those of Docker's `--format json`. */
 export interface StatsRow {
   readonly ID: string;
+  readonly Container: string;
   readonly Name: string;
   readonly CPUPerc: string;
   readonly MemUsage: string;
@@ -14,16 +15,17 @@ export interface StatsRow {
   readonly PIDs: string;
 }
 
-export const statsTitles = [
-  "CONTAINER ID",
-  "NAME",
-  "CPU %",
-  "MEM USAGE / LIMIT",
-  "MEM %",
-  "NET I/O",
-  "BLOCK I/O",
-  "PIDS",
-];
+export const statsTitles = {
+  ID: "CONTAINER ID",
+  Container: "CONTAINER",
+  Name: "NAME",
+  CPUPerc: "CPU %",
+  MemUsage: "MEM USAGE / LIMIT",
+  MemPerc: "MEM %",
+  NetIO: "NET I/O",
+  BlockIO: "BLOCK I/O",
+  PIDs: "PIDS",
+};
 
 export function statsRow(frame: StatsFrame, whole: boolean): StatsRow {
   const used = memoryOf(frame);
@@ -32,6 +34,7 @@ export function statsRow(frame: StatsFrame, whole: boolean): StatsRow {
   const sum = (field: "rx_bytes" | "tx_bytes") => networks.reduce((total, one) => total + one[field], 0);
   return {
     ID: whole ? frame.id : frame.id.slice(0, 12),
+    Container: whole ? frame.id : frame.id.slice(0, 12),
     Name: frame.name.replace(/^\//, ""),
     CPUPerc: `${cpuPercent(frame).toFixed(2)}%`,
     MemUsage: `${formatBinarySize(used)} / ${formatBinarySize(limit)}`,

@@ -1,9 +1,9 @@
 /** `orlop stats`. */
 import type { EngineClient } from "../client/engine-client.ts";
 import type { StatsFrame } from "../client/stats-types.ts";
-import { type CliContext, command } from "./context.ts";
-import { formatTable } from "./format-table.ts";
-import { type StatsRow, statsRow, statsTitles } from "./stats-row.ts";
+import { command } from "./context.ts";
+import { listFormat, printList } from "./format-flags.ts";
+import { statsRow, statsTitles } from "./stats-row.ts";
 
 export const stats = command({
   name: "stats",
@@ -13,15 +13,15 @@ export const stats = command({
     all: { type: "switch", short: "a", help: "Those that are not running, too" },
     noStream: { type: "switch", help: "Print once, and exit" },
     noTrunc: { type: "switch", help: "Full IDs" },
-    format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print them" },
+    format: listFormat,
   },
   inEngine: true,
   examples: ["orlop stats", "orlop stats --no-stream web db"],
   async run({ args, flags, ...context }) {
     const { engine } = context;
     const show = (frames: readonly StatsFrame[]): Promise<void> =>
-      print(
-        frames.map((frame) => statsRow(frame, flags.noTrunc)),
+      printList(
+        { rows: frames.map((frame) => statsRow(frame, flags.noTrunc)), titles: statsTitles, columns },
         flags.format,
         context,
       );
@@ -36,13 +36,14 @@ export const stats = command({
       for (const name of await namesOf(engine, args, flags.all)) board.watch(name);
       await board.settle();
       if (args.length > 0 && board.failure !== undefined) throw board.failure;
-      if (flags.format === "table") await context.stdout.write("\x1b[2J\x1b[H");
+      if (/^table\b/.test(flags.format)) await context.stdout.write("\x1b[2J\x1b[H");
       await show(board.frames());
       await Bun.sleep(PERIOD_MS);
     }
   },
 });
 
+const columns = ["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"] as const;
 const PERIOD_MS = 1000;
 /** So long a first look may take. */
 const FIRST_MS = 2000;
@@ -84,19 +85,4 @@ class Board {
   async #follow(name: string): Promise<void> {
     for await (const frame of await this.#engine.containers.watchStats(name)) this.#frames.set(name, frame);
   }
-}
-
-async function print(
-  rows: readonly StatsRow[],
-  format: "table" | "json",
-  { stdout, print: printLine }: Pick<CliContext, "stdout" | "print">,
-): Promise<void> {
-  if (format === "json") for (const row of rows) await printLine(JSON.stringify(row));
-  else
-    await stdout.write(
-      formatTable(
-        statsTitles,
-        rows.map((row) => Object.values(row)),
-      ),
-    );
 }

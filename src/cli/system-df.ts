@@ -2,7 +2,7 @@
 import { formatSize } from "../base/size.ts";
 import type { DiskUsage } from "../client/system-client.ts";
 import { command } from "./context.ts";
-import { formatTable } from "./format-table.ts";
+import { listFormat, printList } from "./format-flags.ts";
 import { verboseUsage } from "./system-df-verbose.ts";
 
 export const systemDf = command({
@@ -11,26 +11,23 @@ export const systemDf = command({
   description: `Images are counted unpacked, each layer once; "Blobs" are the same layers as they came from the registry, which are kept
 for pushes and for repairs (orlop system check).`,
   flags: {
-    format: { type: "text", choices: ["table", "json"], default: "table", help: "How to print it" },
+    format: listFormat,
     verbose: { type: "switch", short: "v", help: "Each image, container and volume" },
   },
   inEngine: true,
   examples: ["orlop system df", "orlop system df -v"],
-  async run({ flags, engine, print, stdout }) {
+  async run({ flags, ...context }) {
+    const { engine, stdout } = context;
     const usage = await engine.system.diskUsage();
     const rows = rowsOf(usage);
     if (flags.verbose) await stdout.write(verboseUsage(usage, Date.now()));
-    else if (flags.format === "json") for (const row of rows) await print(JSON.stringify(row));
-    else
-      await stdout.write(
-        formatTable(
-          ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"],
-          rows.map((row) => [row.Type, row.TotalCount, row.Active, row.Size, row.Reclaimable]),
-        ),
-      );
+    else await printList({ rows, titles, columns }, flags.format, context);
     return 0;
   },
 });
+
+const columns = ["Type", "TotalCount", "Active", "Size", "Reclaimable"] as const;
+const titles = { Type: "TYPE", TotalCount: "TOTAL", Active: "ACTIVE", Size: "SIZE", Reclaimable: "RECLAIMABLE" };
 
 function rowsOf({ LayersSize, BlobsSize = 0, Images, Containers, Volumes }: DiskUsage) {
   const images = Images ?? [];

@@ -2,12 +2,13 @@
 import { EngineClient } from "../client/engine-client.ts";
 import { connectWithBun } from "./bun-stream.ts";
 import { command } from "./context.ts";
+import { formatTemplate, objectFormat } from "./format-flags.ts";
 
 export const version = command({
   name: "version",
   summary: "Show the versions of the command line and of the engine",
-  flags: { format: { type: "text", short: "f", choices: ["json"], help: "json: as JSON" } },
-  examples: ["orlop version", "orlop version -f json"],
+  flags: { format: objectFormat },
+  examples: ["orlop version", "orlop version -f json", "orlop version -f '{{.Server.Version}}'"],
   async run({ flags, engine, version, print }) {
     // A client of its own: this one launches nothing.
     const asking = new EngineClient({ address: engine.address, connect: connectWithBun });
@@ -15,9 +16,10 @@ export const version = command({
       (engineVersion) => ({ engineVersion }),
       (error: unknown) => ({ reason: error instanceof Error ? error.message : String(error) }),
     );
-    if (flags.format === "json") {
+    if (flags.format !== undefined) {
       const server = "engineVersion" in answer ? answer.engineVersion : null;
-      await print(JSON.stringify({ Client: { Version: version, Bun: Bun.version }, Server: server }));
+      const both = { Client: { Version: version, Bun: Bun.version }, Server: server };
+      await print(flags.format === "json" ? JSON.stringify(both) : formatTemplate(flags.format, "-f")(both));
       return 0;
     }
     await print(`Command line: ${version} (Bun ${Bun.version})`);

@@ -1,5 +1,6 @@
 /** `orlop volume inspect`. */
 import { command } from "./context.ts";
+import { objectFormat } from "./format-flags.ts";
 import { inspectEach } from "./inspect-each.ts";
 
 export const volumeInspect = command({
@@ -7,7 +8,7 @@ export const volumeInspect = command({
   summary: "Show everything about volumes, as JSON",
   args: "VOLUME...",
   flags: {
-    format: { type: "text", short: "f", choices: ["json"], help: "json: one line for each volume" },
+    format: objectFormat,
   },
   inEngine: true,
   examples: ["orlop volume inspect data"],

@@ -162,7 +162,14 @@ export interface ContainerSummary {
   /** In bytes, where they were asked for. */
   readonly SizeRw?: number;
   readonly SizeRootFs?: number;
-  readonly Mounts?: readonly { readonly Type: string }[];
+  readonly Mounts?: readonly {
+    readonly Type: string;
+    readonly Name?: string;
+    readonly Source: string;
+    readonly Driver?: string;
+  }[];
+  readonly Labels?: Readonly<Record<string, string>>;
+  readonly NetworkSettings?: { readonly Networks?: Readonly<Record<string, unknown>> };
 }
 
 export interface PortSummary {

@@ -20,6 +20,12 @@ export const requestErrors = {
     (p) => `invalid filter '${p.filter}'`,
     (p) => `expected ${p.expected}`,
   ),
+  bad_template: row<{ what: string; template: string; reason: string }>(
+    "invalid",
+    (p) =>
+      `invalid ${p.what} ${JSON.stringify(p.template.length > 500 ? `${p.template.slice(0, 500)}…` : p.template)}: ${p.reason}`,
+    () => "--format json shows the fields that there are",
+  ),
   bad_json: row<{ reason: string }>("invalid", (p) => `the request body is not valid JSON: ${p.reason}`),
   body_too_large: row<{ limitBytes: number }>("invalid", (p) => `the request body is over ${p.limitBytes} bytes`),
   unknown_field: row<{ field: string }>(
