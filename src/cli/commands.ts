@@ -82,7 +82,7 @@ export const orlop: Group<CliContext> = {
         export: () => import("./export.ts").then((file) => file.exportRoot),
         commit: () => import("./commit.ts").then((file) => file.commit),
         wait: () => import("./wait.ts").then((file) => file.wait),
-        inspect: () => import("./inspect.ts").then((file) => file.inspect),
+        inspect: () => import("./inspect.ts").then((file) => file.containerInspect),
         prune: () => import("./container-prune.ts").then((file) => file.containerPrune),
       },
       aliases: { list: "ls", ps: "ls", remove: "rm" },

@@ -24,6 +24,21 @@ export const inspect = command({
     inspectEach(args, flags.format, { print, warn }, (name) => inspectOne(engine, name, flags)),
 });
 
+/** Scripts ask with it whether there is a container of a name: an image of that name is no answer. */
+export const containerInspect = command({
+  name: "inspect",
+  summary: "Show everything about containers, as JSON",
+  args: "CONTAINER...",
+  flags: {
+    format: objectFormat,
+    size: { type: "switch", short: "s", help: "Show their size on disk, too" },
+  },
+  inEngine: true,
+  examples: ["orlop container inspect web", "orlop container inspect -f '{{.State.Status}}' web"],
+  run: ({ args, flags, engine, print, warn }) =>
+    inspectEach(args, flags.format, { print, warn }, (name) => engine.containers.inspect(name, { size: flags.size })),
+});
+
 /** A container, else an image: the first that has the name or id. */
 async function inspectOne(
   engine: EngineClient,

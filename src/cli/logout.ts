@@ -1,5 +1,4 @@
 /** `orlop logout`. */
-import { OrlopError } from "../base/errors.ts";
 import { DockerConfig } from "../client/docker-config.ts";
 import { command } from "./context.ts";
 import { hostOfServer } from "./server-argument.ts";
@@ -12,8 +11,10 @@ export const logout = command({
   examples: ["orlop logout registry.example.com"],
   async run({ args, env, print }) {
     const host = hostOfServer(args[0]);
-    if (!(await new DockerConfig(env).remove(host))) throw OrlopError.of("not_logged_in", { host });
-    await print(`Removing login credentials for ${host === "docker.io" ? "https://index.docker.io/v1/" : host}`);
+    const isRemoved = await new DockerConfig(env).remove(host);
+    const shown = host === "docker.io" ? "https://index.docker.io/v1/" : host;
+    // No error, as with Docker: scripts log out at their end, whatever they did before.
+    await print(isRemoved ? `Removing login credentials for ${shown}` : `Not logged in to ${shown}`);
     return 0;
   },
 });

@@ -18,7 +18,9 @@ export const version = command({
     );
     if (flags.format !== undefined) {
       const server = "engineVersion" in answer ? answer.engineVersion : null;
-      const both = { Client: { Version: version, Bun: Bun.version }, Server: server };
+      const arch = process.arch === "x64" ? "amd64" : process.arch;
+      const client = { Version: version, Os: process.platform, Arch: arch, Bun: Bun.version };
+      const both = { Client: client, Server: server };
       await print(flags.format === "json" ? JSON.stringify(both) : formatTemplate(flags.format, "-f")(both));
       return 0;
     }

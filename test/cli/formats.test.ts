@@ -45,7 +45,7 @@ kernelTest("lists and inspections take Go templates, as Docker's command line do
     ["map[]", ["volume", "inspect", "-f", "{{.Labels}}", "data"]],
     ["host:latest", ["images", "--format", "{{.Repository}}:{{.Tag}}"]],
     ["overlay", ["info", "-f", "{{.Driver}}"]],
-    ["linux", ["version", "-f", "{{.Server.Os}}"]],
+    ["linux linux", ["version", "-f", "{{.Client.Os}} {{.Server.Os}}"]],
     ["create start", ["events", "--since", "10m", "--until", "0s", "-f", "container=web", "--format", "{{.Action}}"]],
     ["web 1", ["stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "web"]],
     ["Containers 1", ["system", "df", "--format", "{{.Type}} {{.TotalCount}}"]],
@@ -72,6 +72,9 @@ kernelTest("what is wrong with a template is said, and the exit code tells", nee
     const { exitCode, stdout, stderr } = await product().run([...args]);
     expect([exitCode, stdout, stderr]).toEqual([1, "", expect.stringContaining(said)]);
   }
+  // `host` is an image.
+  const image = await product().run(["container", "inspect", "host"]);
+  expect([image.exitCode, image.stdout, image.stderr]).toEqual([1, "[]\n", "orlop: No such container: host\n"]);
   // One that is not there does not keep the others from being told.
   const some = await product().run(["inspect", "-f", "{{.Name}}", "nobody", "made"]);
   expect([some.exitCode, some.stdout, some.stderr]).toEqual([1, "/made\n", "orlop: No such object: nobody\n"]);

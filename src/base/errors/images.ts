@@ -144,7 +144,6 @@ export const imageErrors = {
     (p) => `the credential helper docker-credential-${p.helper} failed: ${p.reason}`,
     () => "see credsStore and credHelpers in ~/.docker/config.json",
   ),
-  not_logged_in: row<{ host: string }>("not_found", (p) => `not logged in to ${p.host}`),
   bad_configuration: row<{ path: string; reason: string }>("invalid", (p) => `${p.path} is not valid: ${p.reason}`),
   registry_unreachable: row<{ url: string; reason: string }>(
     "unavailable",
