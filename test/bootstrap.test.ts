@@ -10,6 +10,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -134,6 +135,54 @@ test.each([
   expect(stderr).toContain(advice);
   expect(exitCode).toBe(125);
   expect(await Bun.file(join(root, "asked")).text()).toBe("ci\n");
+});
+
+test("without a network npm is ended when that is clear, and not left to try every package for ten minutes", async () => {
+  tools();
+  standIn(
+    "npm",
+    '[ "$1" != config ] || { echo https://registry.test/; exit; }',
+    'for i in 1 2 3 4 5 6 7 8 9 10; do echo "npm http fetch GET https://registry.test/$i attempt 1 failed with EAI_AGAIN"; done',
+    "exec sleep 1000",
+  );
+  const { exitCode, stderr } = await run("ps");
+  expect(stderr).toContain(
+    "orlop: the packages could not be installed: EAI_AGAIN: the registry (https://registry.test/) cannot be reached",
+  );
+  expect(exitCode).toBe(125);
+}, 30_000);
+
+test("Ctrl-C ends npm too, and the next run installs what it left out", async () => {
+  tools();
+  // npm writes its list first here; the shell that it is started from has it ignore SIGINT.
+  standIn("npm", "mkdir -p node_modules", ": >node_modules/.package-lock.json", "echo $$ >npm-pid", "exec sleep 1000");
+  const first = Bun.spawn([join(root, "orlop"), "ps"], { env: { PATH: join(root, "bin") }, stderr: "ignore" });
+  const pid = join(root, "npm-pid");
+  while (!existsSync(pid) || (await Bun.file(pid).text()) === "") await Bun.sleep(5);
+  first.kill("SIGINT");
+  expect(await first.exited).toBe(130);
+  const npm = Number(await Bun.file(pid).text());
+  while (existsSync(`/proc/${npm}`)) await Bun.sleep(5);
+  standIn("npm", makeBun);
+  expect((await run("ps")).stdout).toBe("started ps\n");
+}, 30_000);
+
+test.each([
+  ["the same packages", { "": {}, a: { integrity: "1" }, b: { integrity: "2", optional: true } }, false],
+  ["another package", { "": {}, a: { integrity: "3" } }, true],
+  ["one more package", { "": {}, a: { integrity: "1" }, c: { integrity: "4" } }, true],
+])("a lock file that is newer and names %s: npm is asked only if it must be", async (_what, packages, isAsked) => {
+  standIn("gcc", "exit 0");
+  symlinkSync(Bun.which("node") ?? expect.unreachable("node"), join(root, "bin/node"));
+  standIn("npm", "echo asked >>asked", makeBun, "echo '{\"packages\":{}}' >node_modules/.package-lock.json");
+  expect((await run("ps")).stdout).toBe("started ps\n");
+  const installed = join(root, "node_modules/.package-lock.json");
+  writeFileSync(installed, JSON.stringify({ packages: { a: { integrity: "1" } } }));
+  utimesSync(installed, 1, 1);
+  writeFileSync(join(root, "package-lock.json"), JSON.stringify({ packages }));
+  utimesSync(join(root, "dist/orlop"), 2, 2);
+  expect((await run("ps")).stdout).toBe("started ps\n");
+  expect(await Bun.file(join(root, "asked")).text()).toBe(isAsked ? "asked\nasked\n" : "asked\n");
 });
 
 test("a registry without other platforms' packages is asked by npm install, which takes the same versions", async () => {
