@@ -156,11 +156,13 @@ export const containerErrors = {
     "invalid",
     (p) =>
       `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: executable file not found in $PATH: unknown`,
+    (p) => (p.command.startsWith("-") ? "flags stand before the name of the image or the container" : ""),
   ),
   exec_not_found: row<{ command: string; started: Started }>(
     "invalid",
     (p) =>
       `${startFailures[p.started]}: exec: ${JSON.stringify(p.command)}: stat ${p.command}: no such file or directory: unknown`,
+    () => "or it is there, and the interpreter that its #! line or its ELF header names is not",
   ),
   exec_denied: row<{ command: string; started: Started }>(
     "invalid",
