@@ -1,5 +1,5 @@
-/* Attached clients: the container's output in Docker's frames (raw with a terminal), their input to it. A client that does not
- * read is the reason why the stream it wants is not read (monitor.c); it never holds more than one burst. */
+/* Attached clients: they get the container's output, in Docker's frames (raw with a terminal), and send its input. While a client
+ * does not read, the streams that it wants are not read either (arm_all in monitor.c), so at most one burst is kept for it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,7 @@ void attach_forget(struct peer *peer) {
   peer->pending_at = peer->pending_size = peer->pending_capacity = 0;
 }
 
-/* Nothing more reaches this client; its input still counts. */
+/* Sends nothing more to this client; its input is still taken. */
 static void stop_writing(struct peer *peer) {
   peer->writes = false;
   attach_forget(peer);
@@ -110,7 +110,7 @@ void attach_begin(struct peer *peer, uint8_t streams, bool unfinished) {
   peer->streams = streams;
   peer->unfinished = unfinished;
   peer->reads = peer->writes = true;
-  if (log_behind()) /* no output is read until the file has what was */
+  if (log_behind()) /* no output is read until the file has everything read so far */
     peer->awaits_log = true;
   else
     begin_now(peer);
@@ -166,7 +166,7 @@ static ssize_t take_input(struct peer *peer, uint8_t *to, size_t room) {
   return (ssize_t)size;
 }
 
-/* What it sent and nobody read would make the kernel reset the connection instead of ending it. */
+/* Input that is still unread would make the kernel reset the connection at close, and the client lose what it has not read. */
 static void finish(struct peer *peer) {
   shutdown(peer->source.fd, SHUT_RDWR);
   while (recv(peer->source.fd, burst_buffer, BURST_MAX, MSG_DONTWAIT) > 0)
@@ -213,8 +213,8 @@ void attach_ready(struct peer *peer, uint32_t events) {
     peer_close(peer);
 }
 
-/* With both directions idle a hang-up must still be noticed; but not while input waits for room: it would be reported
- * again and again. */
+/* A client of which nothing is wanted stays armed for hang-ups, but not while its input waits for room: epoll would report the
+ * hang-up again and again. */
 void attach_arm(void) {
   for (struct peer *peer = monitor.peer; peer < monitor.peer + PEERS_MAX; peer++) {
     if (peer->role != PEER_ATTACH)

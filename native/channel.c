@@ -33,7 +33,7 @@ int channel_receive(int channel, struct channel_message *message, int *fd) {
   union control control = {0};
   struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   ssize_t got;
-  do /* ECONNRESET comes once, when the peer left without reading ours, and before what it had sent */
+  do /* ECONNRESET is reported once, before the peer's last messages, when the peer closed with ours unread */
     got = recvmsg(channel, &packet, MSG_CMSG_CLOEXEC);
   while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got <= 0)

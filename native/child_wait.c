@@ -6,27 +6,20 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "orlop.h"
 
-static uint64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 /* STARTED and EXITED are both a 32-bit value and a time. */
 static void answer(struct task *task, enum frame_kind kind, int32_t value) {
   uint8_t payload[12];
-  uint64_t now = now_ns();
+  uint64_t now = unix_time_ns();
   memcpy(payload, &value, 4);
   memcpy(payload + 4, &now, 8);
   send_frame(task->conn, kind, payload, sizeof payload);
 }
 
-/* GO and SIGNAL, from what has come so far. */
+/* Carries out the GO and SIGNAL frames that have arrived. */
 static void obey(struct task *task, struct inbox *box) {
   uint8_t kind;
   struct span payload;
@@ -42,7 +35,7 @@ static void obey(struct task *task, struct inbox *box) {
   }
 }
 
-/* One message of the channel. false: it has ended. */
+/* Takes one message of the report channel. false: end of file. */
 static bool hear(struct task *task, int *result) {
   struct channel_message message;
   int got = channel_receive(task->channel, &message, NULL);
@@ -65,7 +58,7 @@ int child_wait(struct task *task, struct inbox *box, int in) {
   while (result < 0) {
     if (poll(ready, 3, -1) < 0)
       continue;
-    if (ready[CHANNEL].revents != 0) { /* before CHILD: a failure is told before the exit that follows it */
+    if (ready[CHANNEL].revents != 0) { /* before CHILD: a failure is reported before the exit that follows it */
       if (!hear(task, &result))
         ready[CHANNEL].fd = -1;
     } else if (ready[CHILD].revents != 0) {

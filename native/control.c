@@ -1,8 +1,7 @@
-/* Connections to the monitor: who they are, and the frames of those that control. A frame is sent whole or the connection is
- * closed: an engine that does not read must not hold up the container. */
+/* Connections to the monitor: their greetings, and the frames of control connections. A frame is sent whole at once, or the
+ * connection is closed: an engine that does not read must not hold up the container. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <poll.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 
 #include "monitor.h"
 
-enum { SAY_MAX = 512, GREETING_MAX = 64 /* HELLO and ATTACH are shorter; CLIENT need not be */ };
+enum { SAY_MAX = 512, GREETING_MAX = 64 /* bytes of HELLO and ATTACH together at most; CLIENT may be longer */ };
 
 static void say(struct peer *peer, enum frame_kind kind, const void *payload, size_t size) {
   uint8_t frame[SAY_MAX];
@@ -48,7 +47,7 @@ static void say_status(struct peer *peer) {
   say(peer, F_STATUS, payload, sizeof payload);
 }
 
-/* Perhaps no engine was connected when it was told. */
+/* To an engine that connects: it may have missed the OOM frames. */
 static void say_kills(struct peer *peer) {
   if (peer->source.fd >= 0 && monitor.oom.kills > 0 && monitor.state == RUNNING)
     say(peer, F_OOM, &monitor.oom.kills, sizeof monitor.oom.kills);
@@ -66,7 +65,7 @@ void control_fail(const struct channel_message *message) {
   EACH_CONTROL(peer) say_failed(peer, message->step, message->error, message->detail);
 }
 
-/* Whose client we have ends its connection itself, once it has noted the exit. */
+/* An engine that gave a client away ends its connection itself, after it has recorded the exit: here only our side is shut down. */
 void control_leave(void) {
   bool awaited = given_any();
   EACH_CONTROL(peer) {
@@ -105,18 +104,14 @@ void control_log_grew(void) {
 
 static void become_control(struct peer *peer) {
   peer->role = PEER_CONTROL;
-  peer->log_grown = monitor.log.on && monitor.log.file.size > 0; /* it may have read the log before it came */
+  peer->log_grown = monitor.log.on && monitor.log.file.size > 0; /* it may have read an older state of the log before it connected */
 }
 
-static bool has_left(const struct peer *peer) {
-  struct pollfd end = {.fd = peer->source.fd, .events = POLLRDHUP};
-  return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP)) != 0;
-}
-
-/* The container's init; one that has ended is no error. A SIGKILL is answered behind the end. So an engine that died before its own
- * was read here has told nobody, and the next one may have said meanwhile that the container runs: it is not carried out then. */
+/* Signals the container's init; an init that has ended is no error. A SIGKILL whose sender has died is not carried out: the sender
+ * answers its client only after the exit, so nobody was promised anything, and the next engine may already have told
+ * clients that the container runs. */
 static void send_signal(struct peer *peer, uint32_t number) {
-  if (monitor.state == EXITED || (number == SIGKILL && has_left(peer)))
+  if (monitor.state == EXITED || (number == SIGKILL && peer_left(peer->source.fd)))
     return;
   if (syscall(SYS_pidfd_send_signal, monitor.pidfd.fd, (int)number, NULL, 0) < 0 && errno != ESRCH)
     say_failed(peer, NO_STEP, errno, "signal");
@@ -220,7 +215,7 @@ void peer_ready(struct peer *peer, uint32_t events) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (got == 0 && monitor.holds && peer->role == PEER_CONTROL) {
-    monitor.holds = false; /* it still reads: the end of the connection says that the mounts are gone */
+    monitor.holds = false; /* the engine still reads: we close when the mounts are gone */
     return;
   }
   if (got <= 0) {
@@ -232,8 +227,8 @@ void peer_ready(struct peer *peer, uint32_t events) {
     inbox_free(&peer->box);
 }
 
-/* The engine that leaves before the program runs takes the container with it. Its connection ends with this process: then
- * it knows that nothing is left. */
+/* When the engine that brought the plan leaves before the program runs, the start fails. Its connection stays open until this
+ * process exits, so that end of file tells it that nothing of the container is left. */
 void peer_close(struct peer *peer) {
   if (peer->source.fd < 0)
     return;
@@ -275,7 +270,7 @@ void peers_accept(void) {
 
 void control_adopt(int conn, struct inbox *box) {
   struct peer *peer = add_peer(conn);
-  if (peer == NULL) /* never: it is the first */
+  if (peer == NULL) /* cannot happen: this is the first connection */
     return;
   peer->box = *box;
   *box = (struct inbox){0};

@@ -1,4 +1,5 @@
-/* STEP payloads become arguments. Every length is checked here; nothing after this reads the wire. (fuzz/ feeds this.) */
+/* Decodes STEP payloads into arguments. Every length is checked here; no later code parses bytes of the wire. Fuzzed by
+ * fuzz/plan.c. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>

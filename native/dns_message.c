@@ -17,7 +17,7 @@ static void put16(uint8_t *at, unsigned value) {
 
 static char lower(uint8_t byte) { return (char)(byte >= 'A' && byte <= 'Z' ? byte + 32 : byte); }
 
-/* Reads the name at *at, which moves behind it; a question's name is never compressed. false: it is malformed. */
+/* Reads the name at *at, which moves past it; a question's name is never compressed. false: malformed. */
 static bool read_name(struct span message, size_t *at, char name[DNS_NAME_MAX + 1]) {
   size_t used = 0;
   bool plain = true;
@@ -41,7 +41,7 @@ static bool read_name(struct span message, size_t *at, char name[DNS_NAME_MAX + 
   return true;
 }
 
-/* An OPT record right behind the question (RFC 6891): root name, type, size, flags, no more of it is of interest. */
+/* Reads an OPT record (RFC 6891) directly after the question: of its fields only the UDP size is used. */
 static void read_edns(struct span message, struct dns_question *question) {
   const uint8_t *at = message.at + question->end;
   question->udp_size = DNS_UDP_LEAST;
@@ -73,7 +73,7 @@ int dns_read(struct span message, struct dns_question *question) {
   return DNS_OK;
 }
 
-/* "4.3.2.1" as 1.2.3.4, up to `end`. */
+/* Parses "4.3.2.1", up to `end`, as the address 1.2.3.4. */
 static bool reversed4(const char *name, const char *end, struct in6_addr *address) {
   *address = (struct in6_addr){0};
   address->s6_addr[10] = address->s6_addr[11] = 0xff;
@@ -91,7 +91,7 @@ static bool reversed4(const char *name, const char *end, struct in6_addr *addres
 
 static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
 
-/* 32 digits with dots between, the last one first. */
+/* Parses 32 hexadecimal digits separated by dots, least significant first. */
 static bool reversed6(const char *name, const char *end, struct in6_addr *address) {
   *address = (struct in6_addr){0};
   if (end - name != 63)
@@ -140,7 +140,7 @@ void dns_begin(struct dns_answer *answer, struct span query, const struct dns_qu
   answer->truncated = false;
 }
 
-/* Room for this many bytes, an OPT record at the end kept free. */
+/* Reserves this many bytes, leaving room for the OPT record at the end; NULL, and truncated, when there is none. */
 static uint8_t *room(struct dns_answer *answer, size_t size) {
   size_t kept = answer->edns ? OPT_SIZE : 0;
   if (answer->truncated || answer->used + size + kept > answer->limit) {
@@ -152,7 +152,7 @@ static uint8_t *room(struct dns_answer *answer, size_t size) {
   return at;
 }
 
-/* Type, class, time to live, size of what follows. */
+/* Writes type, class, time to live, and the size of the data. */
 static uint8_t *put_head(uint8_t *at, enum dns_type type, size_t size) {
   put16(at, type);
   put16(at + 2, CLASS_IN);
@@ -162,7 +162,7 @@ static uint8_t *put_head(uint8_t *at, enum dns_type type, size_t size) {
   return at + 10;
 }
 
-/* Bytes of a name as labels; 0 when it is no name: those who fill the tables see to that. */
+/* The size of a name encoded as labels; 0 when it is not a valid name, which the engine never sends. */
 static size_t name_size(const char *name) {
   size_t size = strlen(name);
   if (size == 0 || size > DNS_NAME_MAX - 2)
@@ -233,7 +233,7 @@ void dns_add_hint(struct dns_answer *answer, const char *name, const struct in6_
   bool truncated = answer->truncated;
   size_t size = name_size(name);
   uint8_t *at = size == 0 ? NULL : room(answer, size + 10 + address_size(address));
-  answer->truncated = truncated; /* a hint that does not fit is no loss */
+  answer->truncated = truncated; /* an additional record that does not fit is left out without TC */
   if (at == NULL)
     return;
   put_address(put_name(at, name), address);

@@ -1,6 +1,6 @@
-/* Clients whose very connection the engine gives away: what they type and read does not pass through it any more, so its death
- * costs them no byte. The engine's own connection stays as the peer's `origin`, and is told how it began and whether the keys
- * that leave the program to itself were typed; its end says that the client is gone. */
+/* Given clients: clients whose connection the engine hands over (frame CLIENT). What they type and read no longer passes through
+ * the engine, so its death costs them no byte. The engine's connection that brought the client is kept as the peer's
+ * `origin`: ATTACHED and DETACHED (the client typed the detach keys) are sent to it, and it is closed when the client is gone. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -18,7 +18,7 @@ void origin_tell(const struct peer *peer, enum frame_kind kind, const void *payl
   frame[4] = (uint8_t)kind;
   if (size > 0)
     memcpy(frame + 5, payload, size);
-  (void)send(peer->origin, frame, 5 + size, MSG_DONTWAIT | MSG_NOSIGNAL); /* an engine that is gone hears nothing */
+  (void)send(peer->origin, frame, 5 + size, MSG_DONTWAIT | MSG_NOSIGNAL); /* the engine may be gone */
 }
 
 bool given_begin(struct peer *peer, struct span payload) {
@@ -34,14 +34,15 @@ bool given_begin(struct peer *peer, struct span payload) {
   peer->origin = peer->source.fd;
   peer->source.fd = peer->passed;
   peer->passed = -1;
-  /* What the engine had read of the client's before. */
+  /* Input that the engine had already read from the client. */
   peer->box.taken = (size_t)(input.at - peer->box.at);
   peer->box.used = peer->box.taken + input.size;
   attach_begin(peer, streams, false);
   return true;
 }
 
-/* The first byte that was held back was no beginning of the keys after all: a later one may be. How many bytes are let go. */
+/* The bytes held back are not the beginning of the detach keys, but a later part of them may be. Writes those that can be let go
+ * to `to`, and returns how many. */
 static size_t let_go(struct peer *peer, uint8_t *to) {
   size_t held = peer->keys_matched, kept = held - 1;
   while (kept > 0 && memcmp(peer->keys, peer->keys + held - kept, kept) != 0)
@@ -51,7 +52,8 @@ static size_t let_go(struct peer *peer, uint8_t *to) {
   return held - kept;
 }
 
-/* What goes on is written from KEYS_MAX before the bytes on: what was held back comes first, and is less than that. */
+/* The output is written from KEYS_MAX bytes before the input on: it begins with bytes held back earlier, which are fewer than
+ * KEYS_MAX. */
 bool given_detaches(struct peer *peer, struct span *bytes) {
   uint8_t *begin = bytes->at - KEYS_MAX, *to = begin;
   bool detached = false;

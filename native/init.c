@@ -1,5 +1,5 @@
-/* `--init`: the container's first process is this program once more, in a small role of its own: it passes signals on to its
- * one child, the program, reaps whatever is left to it, and ends as the child does. */
+/* `--init`: the container's first process is this executable again, in a role of its own: it forwards signals to its only child,
+ * the program, reaps orphans, and exits with the child's status. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +16,14 @@
 /* Where the new program finds its child's pid. */
 enum { CHILD_PID_FD = 3 };
 
-/* While the host's /proc is there: afterwards nobody could find this program, which lies in no container. */
+/* Opened while the host's /proc is visible: inside the container no path leads to this executable. */
 int step_open_init(struct task *task, union argument *arg) {
   (void)arg;
   task->self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
   return task->self < 0 ? fail(task, errno, "/proc/self/exe") : 0;
 }
 
-/* Signals from here on wait for the loop of init_main. */
+/* Signals stay pending until the loop of init_main takes them. Faults of the init itself must still end it. */
 static void block_signals(void) {
   static const int faults[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS};
   sigset_t blocked;
@@ -33,7 +33,7 @@ static void block_signals(void) {
   sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
-/* The program has the terminal, not its init: keys that send signals are for it. */
+/* Makes the program, not its init, the foreground process group: keys such as ^C send their signals to it. */
 static void take_terminal(void) {
   signal(SIGTTOU, SIG_IGN);
   if (setpgid(0, 0) == 0)
@@ -41,10 +41,10 @@ static void take_terminal(void) {
   signal(SIGTTOU, SIG_DFL);
 }
 
-/* Nothing of ours stays open in the new program but the pid's pipe. */
+/* Executes this program again as init. The only descriptor that it inherits beyond 2 is the pipe with its child's pid. */
 static int become_init(struct task *task, int pid_pipe, union argument *arg) {
   int self = fcntl(task->self, F_DUPFD_CLOEXEC, CHILD_PID_FD + 1);
-  int channel = fcntl(task->channel, F_DUPFD_CLOEXEC, CHILD_PID_FD + 1); /* its end says that both programs run */
+  int channel = fcntl(task->channel, F_DUPFD_CLOEXEC, CHILD_PID_FD + 1); /* closed by both execve calls: end of file means that both programs run */
   if (self < 0 || channel < 0 || dup2(pid_pipe, CHILD_PID_FD) < 0)
     return -1;
   task->channel = channel;
@@ -53,8 +53,8 @@ static int become_init(struct task *task, int pid_pipe, union argument *arg) {
   return (int)syscall(SYS_execveat, self, "", arg[0].l.at, arg[2].l.at, AT_EMPTY_PATH);
 }
 
-/* Until then the first process shows the supervisor's words, which are no business of the container's: the pipe ends as the init
- * begins, and has a byte in it where that failed. */
+/* The program starts only after the init: until then /proc/1/cmdline shows the supervisor's command line, which is no business of
+ * the container's. End of file: the init runs; a byte: its execve failed. */
 static void await_init(const int *begun) {
   char byte;
   ssize_t got;
@@ -90,7 +90,7 @@ int step_init(struct task *task, union argument *arg) {
   return fail(task, failure, "the init");
 }
 
-/* Until no child is left to reap. The program's wait status, or -1 while it runs. */
+/* Reaps all children that have ended. Returns the program's wait status, or -1 while it runs. */
 static int reap(pid_t program) {
   int status, ended = -1;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
@@ -107,7 +107,7 @@ int init_main(void) {
     return 125;
   close(CHILD_PID_FD);
   prctl(PR_SET_NAME, "docker-init");
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* in a PID namespace that is another's it is not process 1 */
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* where it is not process 1: in a joined PID namespace */
   sigfillset(&all);
   for (;;) {
     int status = reap(program);

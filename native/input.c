@@ -1,5 +1,5 @@
-/* The container's standard input: clients' bytes go straight to the pipe or the terminal. What does not fit is kept, one
- * burst at most, and then no client is read: a container that does not read stops its writers, not the monitor. */
+/* The container's standard input: clients' bytes are written to the pipe or terminal at once. What does not fit is kept, at most
+ * one burst, and until that is written no client is read: a container that does not read blocks its clients, not the monitor. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -20,7 +20,7 @@ void input_drop(void) {
   source_close(&monitor.input);
 }
 
-/* How much was taken; all of it when nobody can read it any more. */
+/* Returns how many bytes were taken: all of them when nobody can read them any more. */
 static size_t input_write(const uint8_t *bytes, size_t size) {
   size_t done = 0;
   while (done < size) {

@@ -1,4 +1,4 @@
-/* The entry under way: it is completed when the next begins. */
+/* The current entry of a layer, which is completed when the next begins. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ void set_times(struct timespec times[2], int64_t mtime) {
   times[1] = time_of(mtime);
 }
 
-/* Smaller files are left to the file system, which puts several into one request; of a larger one, pieces of this size. */
+/* Bytes. Smaller files are left to the file system, which merges several into one request; larger ones are started in such pieces. */
 enum { SENT_MIN = 128 << 10, SENT_AT_ONCE = 4 << 20 };
 
 static void send_to(uint64_t end) {

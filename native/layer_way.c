@@ -1,8 +1,8 @@
-/* The way to an entry. Names come from a stranger's archive: every directory on the way is opened by itself, never through
- * a link, so no name leads out and no link is written through (posture rule 7). A component at a time, not openat2: where
- * links are refused anyway the walk is as safe, works on every kernel, and the directories on the way to the last entry stay
- * open, which the next one mostly needs. None of those was replaced since: what replaces a directory is an entry beside it, and
- * its way ends above. */
+/* Opens the directories on the way to an entry. Names come from an untrusted archive, so each component is opened by itself and never
+ * through a link: no name leads out of the layer, and nothing is written through a link. Without openat2: when links are refused
+ * anyway, the walk is as safe and works on every kernel, and the directories on the way to the last entry stay open, most of which
+ * the next entry needs too. They are still the right ones: an entry that replaces a directory is in its parent, so preparing it
+ * has closed that directory. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,8 @@
 
 enum { WAY_MAX = 64 };
 
-/* Directories, each in the one before. end: of its name in `path`. What is deeper than WAY_MAX takes the last place in turn. */
+/* Open directories, each in the one before. end: where its name ends in `path`. Directories deeper than WAY_MAX share the last
+ * place. */
 static struct { int count, fd[WAY_MAX]; size_t end[WAY_MAX]; char path[PATH_MAX]; } way;
 
 int open_directory(int parent, const char *name) {
@@ -34,7 +35,7 @@ static int follow_to(struct task *task, const char *path, size_t size) {
   return root_open(task, full, O_RDONLY | O_DIRECTORY);
 }
 
-/* Opens the first component, and says where the rest begins. */
+/* Opens the first component; *length: of its name. */
 static int open_first(int here, const char *path, size_t size, size_t *length) {
   char name[NAME_MAX + 1];
   *length = 0;
@@ -65,7 +66,7 @@ static void leave_way(int count) {
     close(way.fd[--way.count]);
 }
 
-/* How many directories of the last way are on this one too. */
+/* How many of the open directories are on the way to `path` too. */
 static int shared_way(const char *path, size_t size) {
   size_t start = 0;
   for (int i = 0; i < way.count; i++) {
@@ -93,7 +94,7 @@ int way_to(struct task *task, const char *path, size_t size) {
   leave_way(shared_way(path, size));
   memcpy(way.path, path, size);
   size_t at = way.count > 0 ? way.end[way.count - 1] + 1 : 0, length;
-  if (layer.follows && at < size) { /* links lead anywhere: nothing on the way says what comes after it */
+  if (layer.follows && at < size) { /* with links followed, an open directory does not say where the next component leads */
     leave_way(0);
     if (go_on(follow_to(task, path, size), size) < 0)
       return -1;

@@ -1,7 +1,7 @@
-/* The log: bytes become lines, lines become records, and a burst's records one write(2).
+/* The log: output is cut into lines, each line becomes a record, and all records of a burst are written with one write(2).
  *
- * Lines are cut as Docker's copier cuts them: at a newline, and after 16 KiB without one. A disk that refuses never stops the
- * container: records are dropped and counted, and the count is the first thing written once the disk takes bytes again. */
+ * Lines are cut as Docker's copier cuts them: at a newline, and after 16 KiB without one. A disk that refuses a write never stops
+ * the container: records are dropped and counted, and the count is the first record once the disk accepts writes again. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ static void rotate(struct log *log) {
   }
   if (log->file.size == 0 || log_file_rotate(&log->file) == 0)
     log->file.rotate_at = log->file.max_size;
-  else /* the old file goes on: too long is better than lost */
+  else /* go on with the old file: too long is better than lost records */
     log->file.rotate_at = log->file.size + ROTATE_RETRY;
 }
 
@@ -146,7 +146,7 @@ static int put(struct log *log, uint8_t *bytes, struct batch batch) {
   return 0;
 }
 
-/* What is to be written can be; with lost records also the notice of them, or notices alone would fill the ring. */
+/* Whether the ring has room for the batch and, after lost records, for two notices: else notices alone could fill the ring. */
 static bool has_room(const struct log *log) {
   size_t notice = log->lost > 0 ? 2 * NOTICE_MAX : 0;
   return !log->nonblocking || log->writer.fd < 0 || log_writer_room(log, log->batch_size + notice);
@@ -208,7 +208,8 @@ void log_catch_up(void) {
   control_log_grew();
   if (log->lost == 0 || log_writer_behind(log))
     return;
-  /* A disk that refused refuses this as well, until somebody makes room: the next output tries, or the end. */
+  /* A full disk would refuse the notice as well, so it waits for the next output or the end; a disk that was only slow has caught
+   * up. */
   if (log->finished && log->last_notices++ < LAST_NOTICES_MOST)
     tell_lost(log, LAST_NOTICE);
   else if (!log->finished && log->lost_errno == EAGAIN)

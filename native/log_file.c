@@ -12,8 +12,8 @@
 
 enum { LOG_MODE = 0640, AHEAD_LEAST = 4 << 10, AHEAD_MOST = 1 << 20 };
 
-/* Makes the disk's room this file's beyond what is to be written, so that a disk that is full by then can still take the notice of
- * how much was lost. -1 with errno: not even that is left. */
+/* Allocates disk space beyond what is about to be written, so that the notice of lost records can still be written when the disk is
+ * full. -1 with errno: there is no space for both. */
 static int reserve(struct log_file *file, size_t size) {
   uint64_t need = size + NOTICE_MAX, ahead = file->size / 4;
   if (file->size + need <= file->reserved)
@@ -38,7 +38,7 @@ void log_file_finish(struct log_file *file) {
     (void)!ftruncate(file->fd, (off_t)file->size);
 }
 
-/* A monitor that was killed while it wrote may have left half a record: only whole ones stay. */
+/* Cuts off the partial record that a monitor which was killed in a write may have left. */
 static int repair(struct log_file *file) {
   size_t size = (size_t)file->size;
   if (size == 0)
@@ -72,7 +72,7 @@ int log_file_open(struct log_file *file, const char *path) {
   file->size = (uint64_t)stat.st_size;
   if (repair(file) < 0)
     return -1;
-  (void)reserve(file, 0); /* for the notice that nothing could be written */
+  (void)reserve(file, 0); /* so that the file can take a notice even if nothing else can ever be written */
   return 0;
 }
 
@@ -122,7 +122,7 @@ static int shift(const struct log_file *file) {
   return 0;
 }
 
-/* Without older files (max_files 1) the new one still is a new inode: who reads the old one reads it to its end. */
+/* The new file is a new inode even when no older files are kept (max_files 1): readers of the old one can finish it. */
 int log_file_rotate(struct log_file *file) {
   char temporary[NUMBERED_NAME_MAX];
   snprintf(temporary, sizeof temporary, "%s.new", file->name);

@@ -46,7 +46,7 @@ static size_t sequence_size(const uint8_t *at, size_t size) {
   return wanted;
 }
 
-/* One special byte or sequence; *used is how many bytes it was. */
+/* Writes one special byte or sequence escaped; *used: how many bytes of input it was. */
 static uint8_t *put_special(uint8_t *out, const uint8_t *at, size_t size, size_t *used) {
   uint8_t byte = at[0];
   *used = 1;
@@ -80,7 +80,7 @@ static uint8_t *put_special(uint8_t *out, const uint8_t *at, size_t size, size_t
 
 typedef uint8_t block __attribute__((vector_size(16)));
 
-/* None of these 16 bytes is special. */
+/* Whether none of these 16 bytes is special. */
 static bool is_plain(const uint8_t *at) {
   block b;
   uint64_t half[2];
@@ -130,7 +130,7 @@ static struct date date_of(uint64_t days) {
   return (struct date){(uint32_t)year, (uint32_t)(month < 10 ? month + 3 : month - 9), (uint32_t)of_month + 1};
 }
 
-/* "2006-01-02T15:04:05": lines come many in a second, so the last one is kept. */
+/* "2006-01-02T15:04:05". The last second's text is kept, because many lines share a second. */
 static uint8_t *put_second(uint8_t *out, time_t second) {
   static time_t known = -1;
   static uint8_t text[19];

@@ -1,10 +1,11 @@
-/* A log that must never stop its container (flags 1): a second process writes the file, the monitor only copies into a ring
- * of bytes (1 MiB, unless more was asked for). When the disk is so slow that the ring is full, records are dropped and counted.
+/* A nonblocking log (flags 1 of the step `log`), which never stops its container: a second process writes the file, and the monitor
+ * only copies into a ring buffer (1 MiB, unless more was asked for). While the ring is full because the disk is slow, records
+ * are dropped and counted.
  *
  *   monitor ── ring (shared memory, one writer, one reader) ──▶ log writer ──▶ file
- *           ◀── a byte on a socket, each way, says "look" ──▶
+ *           ◀── a byte on a socket, each way: look at the ring ──▶
  *
- * The socket's end says that the other one is gone: the log writer then empties the ring and leaves. */
+ * End of file on the socket means that the other process is gone: the log writer then empties the ring and exits. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +20,11 @@
 
 #include "monitor.h"
 
-/* Each batch stands in the ring, with its bytes behind it. */
+/* Holds `struct batch` headers, each followed by the bytes of its records. */
 struct ring {
   _Atomic uint64_t head, tail;     /* bytes ever put and taken */
   _Atomic uint64_t inode, size;    /* of the file, when tail was stored */
-  _Atomic uint64_t lost;           /* records the disk refused; the monitor's to tell */
+  _Atomic uint64_t lost;           /* records that the disk refused and the monitor has not counted yet */
   _Atomic int lost_errno;
   size_t capacity;
   uint8_t bytes[] __attribute__((aligned(4096)));
@@ -43,7 +44,7 @@ static void ring_copy(uint64_t position, void *bytes, size_t size, bool into_rin
   }
 }
 
-/* A socket that is full has said so already. */
+/* When the socket is full, the other process has been nudged already. */
 static void nudge(int socket) { (void)!send(socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL); }
 
 /* ── the log writer's process ──────────────────────────────────────────────────────────────────────────────────── */
@@ -86,7 +87,8 @@ _Noreturn static void writer_run(struct log_file *file, int socket) {
   _exit(0);
 }
 
-/* Nothing of the monitor's but the log: a listening socket or a pipe that stays open here would keep others waiting. */
+/* Closes everything of the monitor's but the log and the socket: an open copy of its listening socket or of a pipe would keep their
+ * peers waiting after the monitor's end. */
 static void keep_only(struct log_file *file, int *socket) {
   int *kept[] = {&file->dir, &file->fd, socket};
   for (int i = 0; i < 3; i++)
@@ -137,7 +139,7 @@ void log_writer_ready(struct log *log) {
   char bytes[64];
   ssize_t got = recv(log->writer.fd, bytes, sizeof bytes, MSG_DONTWAIT);
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-    source_close(&log->writer); /* it was killed: from here on everything counts as lost */
+    source_close(&log->writer); /* the writer was killed: all later records count as lost */
   uint64_t lost = atomic_exchange(&ring->lost, 0);
   log->lost += lost;
   if (lost > 0)

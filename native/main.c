@@ -20,17 +20,17 @@ static int print_steps(void) {
   return 0;
 }
 
-/* Whatever our starter ignored (nohup: SIGHUP) or blocked: neither we nor the programs we start shall. */
+/* Undoes what our parent ignored (nohup: SIGHUP) or blocked, for us and for the programs that we start. */
 static void default_signals(void) {
   sigset_t none;
   for (int number = 1; number < _NSIG; number++)
     signal(number, SIG_DFL); /* SIGKILL and SIGSTOP refuse, and are at their default */
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  signal(SIGPIPE, SIG_IGN); /* a peer that left is an errno */
+  signal(SIGPIPE, SIG_IGN); /* writing to a closed connection fails with EPIPE instead */
 }
 
-/* Answers keep standard output for themselves: programs of the plan find /dev/null as input, and our standard error. */
+/* Standard output carries answers only: programs of the plan get /dev/null as input, and our standard error as output. */
 static int one_shot(void) {
   int in = fcntl(0, F_DUPFD_CLOEXEC, 3), out = fcntl(1, F_DUPFD_CLOEXEC, 3), null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (in < 0 || out < 0 || null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0)

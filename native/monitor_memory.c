@@ -1,4 +1,4 @@
-/* A monitor that waits costs a few pages: what bursts touched goes back to the kernel, and so does the program itself. */
+/* An idle monitor keeps a few pages: the pages of its buffers and of the program itself are given back to the kernel. */
 #define _GNU_SOURCE
 #include <link.h>
 #include <sys/mman.h>
@@ -24,7 +24,6 @@ static int find_program(struct dl_phdr_info *info, size_t size, void *unused) {
 
 void monitor_find_program(void) { dl_iterate_phdr(find_program, NULL); }
 
-/* Nothing to do: what bursts touched goes back to the kernel. */
 void monitor_trim(void) {
   madvise(burst_buffer, sizeof burst_buffer, MADV_DONTNEED);
   madvise(batch_buffer, sizeof batch_buffer, MADV_DONTNEED);
@@ -34,8 +33,8 @@ void monitor_trim(void) {
   monitor.touched = 0;
 }
 
-/* Waits with the program itself unmapped: it is mapped again from the one sealed copy, 64 KiB around each place that is touched.
- * So the last calls before the wait touch two places alone, this one and syscall(). */
+/* Waits with the program's own pages given back: the kernel maps them again from the one sealed copy, 64 KiB around each address
+ * that is touched. So the calls between madvise and the wait touch only two addresses: this function and syscall(). */
 int monitor_wait_unmapped(struct epoll_event *events, int most, int timeout) {
   int epoll = monitor.epoll;
   for (int i = 0; i < program_part_count; i++)

@@ -1,4 +1,4 @@
-/* What the monitor's loop waits for: descriptors that epoll knows, and the socket that engines and clients come to. */
+/* The descriptors in the monitor's epoll set, and the socket that engines and clients connect to. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ void source_arm(struct source *source, int events) {
     source->armed = events;
 }
 
-/* Taken out by hand: a duplicate that the child still has would keep it in. */
+/* Removed from epoll explicitly: while the child still has a duplicate, close(2) alone would leave it in. */
 void source_close(struct source *source) {
   if (source->fd < 0)
     return;
@@ -36,7 +36,7 @@ void source_close(struct source *source) {
 
 /* ── listening ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* A socket that a dead monitor left is replaced. Bound through the directory's descriptor: sun_path is short. */
+/* Replaces a socket that a dead monitor left. Bound through the directory's descriptor, because sun_path holds only 107 bytes. */
 int step_listen(struct task *task, union argument *arg) {
   struct monitor *m = monitor_of(task);
   struct sockaddr_un address = {.sun_family = AF_UNIX};

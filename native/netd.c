@@ -1,6 +1,6 @@
-/* netd: the one process that has to do with networks while no engine lives. It holds published ports, relays what the kernel
- * cannot forward, answers names, and watches for others who change rules. One epoll loop, one thread, no policy: what it holds
- * is what the engine told it last. */
+/* netd: what networks need while no engine runs. It holds published ports, relays what the kernel cannot forward, answers DNS
+ * questions, and watches for changes of firewall rules and addresses. One epoll loop, one thread, no policy: it has what the engine
+ * last told it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "netd.h"
@@ -23,7 +22,7 @@ int netd_home = -1;
 static int epoll = -1;
 static struct mortal *dead;
 
-/* ── what is watched ───────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── watched descriptors ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 void watched_arm(struct watched *watched, int events) {
   if (watched->fd < 0 || watched->armed == events)
@@ -56,33 +55,27 @@ static void bury(void) {
   }
 }
 
-/* ── time and chance ───────────────────────────────────────────────────────────────────────────────────────────── */
-
-int64_t netd_now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+/* ── time and random ids ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 int64_t sooner(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
 uint16_t netd_random(void) {
   uint16_t value = 0;
   if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
-    abort(); /* cannot happen once the pool is ready; a guessable id must not */
+    abort(); /* cannot happen once the kernel's pool is ready; a guessable id would be worse */
   return value;
 }
 
-/* ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── the loop ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Nothing that anybody would miss: the next engine starts another. */
+/* Whether netd may exit: it holds nothing, and the next engine starts another. */
 static bool is_needless(void) {
   return !engine_connected() && ports_owners() == 0 && relay_count() == 0 && resolvers_count() == 0 &&
          !watch_is_on();
 }
 
 static int keep_time(void) {
-  int64_t now = netd_now_ms();
+  int64_t now = monotonic_ms();
   int64_t next = sooner(flow_keep_time(now), engine_keep_time(now));
   next = sooner(next, sooner(conn_keep_time(now), forward_keep_time(now)));
   if (next == 0)

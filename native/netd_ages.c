@@ -1,4 +1,4 @@
-/* What has been used last, and when: one list, oldest first. */
+/* Lists in the order of last use, oldest first, so that what has been idle is found at once. */
 #include "netd.h"
 
 void ages_leave(struct ages *ages, struct age *age) {
@@ -11,7 +11,7 @@ void ages_leave(struct ages *ages, struct age *age) {
 
 void ages_use(struct ages *ages, struct age *age) {
   ages_leave(ages, age);
-  age->at = netd_now_ms();
+  age->at = monotonic_ms();
   age->older = ages->newest;
   *(ages->newest == NULL ? &ages->oldest : &ages->newest->newer) = age;
   ages->newest = age;

@@ -1,4 +1,4 @@
-/* What a resolver answers: names of its scopes from the tables, all else from upstream, where the policy allows that. */
+/* What a resolver answers: names of its scopes from the tables; all others are forwarded, where the policy has servers for that. */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 /* Two bytes for the length that TCP wants in front. */
 static uint8_t answer_buffer[2 + DNS_MESSAGE_MAX];
 
-/* Those of this type, the first one another each time. */
+/* Adds the addresses of this type, rotated by one each time. */
 static void add_addresses(struct resolver *resolver, struct dns_answer *answer, const struct found_addresses *found,
                           uint16_t type) {
   uint32_t first = found->count == 0 ? 0 : resolver->turns++ % found->count;
@@ -63,7 +63,7 @@ static bool add_services(const struct policy *policy, struct dns_answer *answer,
   return false;
 }
 
-/* true: the tables have the name, if not always with what was asked for. */
+/* true: the tables have the name, though perhaps no record of that type. */
 static bool answer_here(struct resolver *resolver, struct dns_answer *answer, const struct dns_question *question) {
   static struct found_addresses found;
   const struct policy *policy = resolver->policy;
@@ -79,7 +79,7 @@ static bool answer_here(struct resolver *resolver, struct dns_answer *answer, co
   return true;
 }
 
-/* With ndots set by the user, a name without a dot is for the client's search domains: an empty answer makes it try them. */
+/* Where the user set ndots, a name without a dot is not forwarded: the empty answer makes the client try its search domains. */
 static bool keeps_back(const struct policy *policy, const struct dns_question *question) {
   return (policy->flags & RESOLVER_KEEPS_SINGLE) != 0 && (question->type == DNS_A || question->type == DNS_AAAA) &&
          strchr(question->name, '.') == NULL;

@@ -1,4 +1,4 @@
-/* Containers that ask over TCP: query after query on one connection, whose answers they have to take. */
+/* DNS over TCP: queries one after the other on a connection. While an answer is not taken, no further query is read. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
@@ -9,12 +9,12 @@
 #include "netd.h"
 
 enum {
-  CONNS_MAX = 1024,           /* of all */
+  CONNS_MAX = 1024,           /* of all resolvers */
   RESOLVER_CONNS_MAX = 64,
   CONN_IDLE_MS = 15 * 1000,
 };
 
-/* out: what the client has not taken. */
+/* out: what the client has not taken yet. */
 struct conn {
   struct mortal mortal;
   struct watched socket;
@@ -49,7 +49,8 @@ static void conn_expire(struct age *age) { conn_end(HOLDER(struct conn, age, age
 
 int64_t conn_keep_time(int64_t now) { return ages_expire(&conn_ages, now, CONN_IDLE_MS, conn_expire); }
 
-/* Keeps what the client does not take now; it is not read meanwhile. A second answer then has no place: it goes. */
+/* Keeps what the client does not take now, and reads nothing until it does. false: an answer is kept already, or the connection is
+ * gone. */
 static bool conn_write(struct conn *conn, const uint8_t *bytes, size_t size) {
   if (conn->out_size > 0)
     return false;
@@ -82,7 +83,7 @@ static bool conn_flush(struct conn *conn) {
   return true;
 }
 
-/* Each whole query, one after the other, as long as their answers are taken. false: too long for a query. */
+/* Takes each complete query while the answers are taken. false: a query is too long. */
 static bool conn_take(struct conn *conn) {
   size_t at = 0;
   while (conn->out_size == 0 && conn->in_size - at >= 2) {

@@ -1,4 +1,4 @@
-/* The engine's connections: frames in, answers out. An engine that does not read its answers is left: netd waits for nobody. */
+/* The engine's connections: requests in, answers out. While an engine does not read its answers, its requests are not read either. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "netd.h"
@@ -17,7 +16,7 @@ struct engine { struct watched socket; bool greeted; struct inbox box; };
 
 static struct engine engines[ENGINES_MAX];
 static uint32_t engine_count;
-/* What changed and was not told yet; whether it is worth an engine's start; when it is told. */
+/* `changed` is to be sent in CHANGED at `tell_at` (monotonic ms, 0: not planned); worth_waking: an engine is started for it. */
 static uint8_t changed;
 static bool worth_waking;
 static int64_t tell_at;
@@ -43,33 +42,10 @@ void engine_tell(uint8_t what, bool wake) {
   changed |= what;
   worth_waking |= wake;
   if (tell_at == 0) /* a burst is told once */
-    tell_at = netd_now_ms() + TELL_MS;
+    tell_at = monotonic_ms() + TELL_MS;
 }
 
-/* WAKE to the supervisor. A supervisor that is gone, or hangs, is tried again later. */
-static bool wake_engine(void) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  uint32_t version = PROTOCOL_VERSION;
-  char name[64];
-  char path[4200];
-  snprintf(path, sizeof path, "%s/supervisor.sock", netd_run_directory);
-  int dir = open_parent(path, name, sizeof name);
-  if (dir < 0)
-    return false;
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir, name);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  bool woken = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-  if (woken) {
-    send_frame(fd, F_HELLO, &version, sizeof version);
-    send_frame(fd, F_WAKE, NULL, 0);
-  }
-  if (fd >= 0)
-    close(fd);
-  close(dir);
-  return woken;
-}
-
-/* true: an engine knows now. behind: one has to read its answers first. */
+/* true: an engine was told. *behind: one could not be told, because it has to read its answers first. */
 static bool tell_engines(bool *behind) {
   bool told = false;
   for (int i = 0; i < ENGINES_MAX; i++) {
@@ -86,7 +62,14 @@ static bool tell_engines(bool *behind) {
   return told;
 }
 
-/* What nobody heard stays: the engine that comes next hears it. */
+/* netd waits for nobody: a supervisor that is gone, or hangs, is asked again later. */
+static bool wake_now(void) {
+  char path[4200];
+  snprintf(path, sizeof path, "%s/supervisor.sock", netd_run_directory);
+  return wake_engine(path, 0);
+}
+
+/* What no engine has been told stays in `changed`: the engine that connects next is told. */
 int64_t engine_keep_time(int64_t now) {
   if (tell_at == 0 || tell_at > now)
     return tell_at;
@@ -98,7 +81,7 @@ int64_t engine_keep_time(int64_t now) {
   } else if (behind) {
     tell_at = now + RETRY_MS;
   } else if (worth_waking) {
-    worth_waking = !wake_engine();
+    worth_waking = !wake_now();
     tell_at = worth_waking ? now + RETRY_MS : 0;
   }
   return tell_at;
@@ -181,7 +164,7 @@ static int end_sync(struct engine *engine, uint32_t request) {
   return answer_empty(engine, request);
 }
 
-/* -1: the protocol is broken, or the engine does not read. */
+/* -1: a protocol error, or the engine does not read its answers. */
 static int take_request(struct engine *engine, uint8_t kind, struct span payload) {
   uint32_t request;
   if (!take_u32(&payload, &request))
@@ -219,11 +202,11 @@ static int take_frame(struct engine *engine, uint8_t kind, struct span payload) 
   }
   engine->greeted = true;
   if (changed != 0)
-    tell_at = netd_now_ms();
+    tell_at = monotonic_ms();
   return 0;
 }
 
-/* Frames that are whole. 1: the engine is behind with reading answers, and has to catch up first; -1: EPROTO. */
+/* Takes all complete frames. 1: stopped, because the engine has to read answers first; -1: EPROTO. */
 static int take_frames(struct engine *engine) {
   uint8_t kind;
   struct span payload;
@@ -238,7 +221,8 @@ static int take_frames(struct engine *engine) {
   }
 }
 
-/* An engine with a thousand containers asks thousands of things at once: while its answers find no room, no more of it is read. */
+/* An engine with a thousand containers sends thousands of requests at once: while the socket has no room for answers, no more are
+ * read. */
 static void engine_ready(struct watched *socket, uint32_t events) {
   struct engine *engine = HOLDER(struct engine, socket, socket);
   int filled = (events & EPOLLIN) != 0 ? inbox_fill(&engine->box, socket->fd) : 1;

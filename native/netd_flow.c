@@ -1,5 +1,5 @@
-/* udp: datagrams that reach a held port are relayed to the container; each peer has a socket of its own towards it, by which
- * answers find back. A peer that is silent for FLOW_IDLE_MS is forgotten, as Docker's proxy does it. */
+/* UDP: datagrams that reach a held port are relayed to the container. Each peer gets a socket of its own towards the container, so
+ * that answers can be sent back to it. A peer that is silent for FLOW_IDLE_MS is forgotten, as by Docker's proxy. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 enum { FLOW_IDLE_MS = 90 * 1000, FLOW_BUCKETS = 1 << 12, DATAGRAMS_AT_ONCE = 64, DATAGRAM_MAX = 1 << 16 };
 
-/* A peer of a port. `local`: which of our addresses it asked. */
+/* A peer of a port. local: the address of ours that it sent to. */
 struct flow {
   struct mortal mortal;
   struct watched target;
@@ -72,7 +72,7 @@ void flow_forget(const struct held *held) {
 
 /* ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Says which of our addresses the answer comes from. */
+/* Sets the source address of the answer to the one that the peer sent to. */
 static void set_source(struct msghdr *message, union control *control, const struct place *local) {
   message->msg_control = control;
   struct cmsghdr *header = &control->header;
@@ -106,7 +106,7 @@ static void flow_ready(struct watched *target, uint32_t events) {
   for (int i = 0; i < DATAGRAMS_AT_ONCE; i++) {
     ssize_t got = recv(target->fd, datagram, sizeof datagram, MSG_DONTWAIT);
     if (got < 0 && errno == ECONNREFUSED)
-      continue; /* nobody listens there; later perhaps */
+      continue; /* nobody listens there yet */
     if (got < 0)
       return;
     send_answer(flow, (size_t)got);
@@ -154,7 +154,7 @@ static struct flow *flow_of(struct held *held, const struct place *peer) {
   return flow_begin(held, peer, bucket);
 }
 
-/* Which of our addresses a datagram was sent to. */
+/* The address of ours that a datagram was sent to. */
 static struct place asked_address(struct msghdr *message) {
   struct place local = {0};
   for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {

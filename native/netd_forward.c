@@ -1,6 +1,6 @@
-/* Questions that no table answers go to the upstream servers, from the host's network namespace: one after the other until one
- * answers, each with an id and a source port of its own that nobody can guess. A question that came over TCP is asked over
- * TCP; an answer that was cut is passed on cut, and the client comes again over TCP. */
+/* Forwards questions that no table answers to the upstream servers, from the host's network namespace: one server after the other
+ * until one answers, each time with a random id and source port. A question that came over TCP is asked over TCP; a truncated answer
+ * is passed on, and the client asks again over TCP. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 enum { FLIGHTS_MAX = 2048, RESOLVER_FLIGHTS_MAX = 256, PATIENCE_MS = 2000 };
 
-/* One question under way. */
+/* A question that was forwarded and not answered yet. */
 struct flight {
   struct mortal mortal;
   struct watched upstream;
@@ -21,7 +21,7 @@ struct flight {
   struct asker asker;
   struct age age;
   uint32_t server;          /* in the policy's list */
-  uint8_t client_id[2];     /* the query has ours */
+  uint8_t client_id[2];     /* of the client's query; ours has a random one */
   uint8_t length[2];        /* TCP: the answer's, and how much of both has come */
   uint8_t *answer;
   size_t received, sent, question_end, size;
@@ -63,7 +63,7 @@ void forward_forget(const struct resolver *resolver, const struct conn *conn) {
 
 /* ── the answer ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Ended first: a client that cannot take it may take its connection along. */
+/* The flight ends first: when the client does not take the answer, its connection is closed, and its flights with it. */
 static void answer(struct flight *flight, uint8_t *message, size_t size) {
   struct resolver *resolver = flight->resolver;
   struct asker asker = flight->asker;
@@ -72,7 +72,7 @@ static void answer(struct flight *flight, uint8_t *message, size_t size) {
   resolver_answer(resolver, &asker, message, size);
 }
 
-/* An answer of our own: the question, and why there is none. cut: TC, so that the client asks over TCP. */
+/* Answers with the question and a code only. cut: sets TC, so that the client asks again over TCP. */
 static void answer_empty(struct flight *flight, enum dns_rcode code, bool cut) {
   struct dns_question question;
   struct dns_answer made = {.at = buffer + 2, .limit = DNS_MESSAGE_MAX};
@@ -86,11 +86,11 @@ static bool is_last(const struct flight *flight) { return flight->server + 1 >= 
 
 static void ask_next(struct flight *flight);
 
-/* A message from the server at hand. */
+/* Takes a message from the current server. */
 static void take_answer(struct flight *flight, uint8_t *message, size_t size) {
   struct span got = {message, size};
   if (size < DNS_HEADER || memcmp(message, flight->query + 2, 2) != 0 || !dns_answers(got, query_of(flight), flight->question_end))
-    return; /* not for us: the right one may still come */
+    return; /* not the answer to this question, which may still come */
   enum dns_rcode code = dns_code(got);
   if ((code == DNS_SERVFAIL || code == DNS_REFUSED || code == DNS_NOTIMP) && !is_last(flight))
     ask_next(flight);
@@ -112,7 +112,7 @@ static void udp_ready(struct watched *upstream, uint32_t events) {
     ask_next(flight); /* nobody listens there */
 }
 
-/* false: this server is no use. */
+/* false: this server failed. */
 static bool tcp_send(struct flight *flight) {
   size_t size = flight->size + 2;
   ssize_t sent = send(flight->upstream.fd, flight->query + flight->sent, size - flight->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -123,7 +123,7 @@ static bool tcp_send(struct flight *flight) {
   return true;
 }
 
-/* What is missing of the length, and then of the message. */
+/* Receives the rest of the length, then of the message. false: this server failed. */
 static bool tcp_receive(struct flight *flight) {
   size_t size = (size_t)(flight->length[0] << 8 | flight->length[1]);
   bool in_length = flight->received < sizeof flight->length;
@@ -163,7 +163,7 @@ static int connect_upstream(const struct place *place, bool tcp) {
   return -1;
 }
 
-/* Asks the server at hand. */
+/* Asks the current server. */
 static bool ask(struct flight *flight) {
   bool tcp = over_tcp(flight);
   int fd = connect_upstream(&flight->resolver->policy->upstream[flight->server], tcp);

@@ -1,5 +1,5 @@
-/* The tables of names: endpoints, each with the names and addresses that it has within a scope (a network, or what one container
- * alone sees). */
+/* The tables of names: endpoints, each with its names and addresses within a scope (a network, or the names that only one container
+ * sees). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 enum { SCOPE_MAX = 128, KEY_MAX = SCOPE_MAX + 1 + DNS_NAME_MAX + 1, BYTES_MAX = 256 << 20 };
 
-/* keyed.key is "SCOPE/OWNER". One allocation holds it with all that belongs to it. */
+/* keyed.key is "SCOPE/OWNER". One allocation holds the endpoint, its entries in the tables, and their strings. */
 struct endpoint {
   struct keyed keyed;
   size_t size;
@@ -65,7 +65,7 @@ const struct endpoint_service *names_find_service(const char *scope, const char 
 
 /* ── an endpoint from a frame ──────────────────────────────────────────────────────────────────────────────────── */
 
-/* A frame's parts in order: SCOPE, OWNER, name of the pointer, names, addresses, services. */
+/* The parts of a NAMES frame in order: scope, owner, name for PTR, names, addresses, services. */
 struct description {
   char *scope, *owner, *pointer;
   uint32_t name_count, address_count, service_count;
@@ -119,7 +119,7 @@ static bool take_description(struct span payload, struct description *d) {
   return payload.size == 0;
 }
 
-/* A key, where `*at` points to; moves on. */
+/* Writes a key at *at, which moves behind it. */
 static const char *put_key(char **at, const char *scope, const char *name) {
   const char *key = *at;
   *at += sprintf(*at, "%s/%s", scope, name) + 1;
@@ -132,10 +132,10 @@ static const char *put_text(char **at, const char *text) {
   return copy;
 }
 
-/* Enough for all strings: each name once with its scope, and the rest. */
+/* Upper bound of the bytes of all strings: each key with its scope, and the rest. */
 static size_t strings_size(const struct description *d) {
   size_t scope = strlen(d->scope) + 2;
-  size_t text = d->names.size + strlen(d->pointer) + strlen(d->owner) + 4; /* names, addresses and services lie in `names` */
+  size_t text = d->names.size + strlen(d->pointer) + strlen(d->owner) + 4; /* d->names reaches to the end of the frame */
   return text + scope * (1 + (size_t)d->name_count + d->address_count + d->service_count) +
          (size_t)d->address_count * 2 * sizeof(struct in6_addr);
 }

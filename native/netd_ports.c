@@ -1,5 +1,5 @@
-/* Published ports: each is held by a bound socket, so that no other process can take it. What reaches such a socket past the
- * rules that forward it (from ::1, or while somebody has flushed them) is relayed, where the port says so. */
+/* Published ports: each is held by a bound socket, so that no other process can take it. What reaches such a socket because no rule
+ * forwards it (from ::1, or after somebody has flushed the rules) is relayed, if the port has HOLD_RELAY. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -38,8 +38,9 @@ static void held_ready(struct watched *socket, uint32_t events) {
     relay_accept(held);
 }
 
-/* tcp, sctp: SO_REUSEADDR, because connections in TIME_WAIT must not be in the way, and listening, because then nobody else
- * gets the port although we set it (a bound socket alone would share). udp: replies come from the address that was asked. */
+/* TCP and SCTP: SO_REUSEADDR, so that connections in TIME_WAIT do not prevent the bind; and listening, because a socket with
+ * SO_REUSEADDR that is only bound would share the port with others. UDP: PKTINFO tells the address that a datagram was sent to,
+ * from which the reply has to come. */
 static int bind_held(int fd, int protocol, const struct sockaddr_storage *address, socklen_t size) {
   int on = 1;
   bool v6 = address->ss_family == AF_INET6, udp = protocol == IPPROTO_UDP;
@@ -162,7 +163,7 @@ static bool same_ports(const struct range *a, const struct range *b) {
          IN6_ARE_ADDR_EQUAL(&a->address, &b->address);
 }
 
-/* Takes the range with the same ports out of a list. */
+/* Removes the range with the same ports from a list, and returns it; NULL: there is none. */
 static struct range *take_same(struct range **list, const struct range *wanted) {
   for (; *list != NULL; list = &(*list)->next)
     if (same_ports(*list, wanted)) {
@@ -184,7 +185,7 @@ static struct range *range_new(const struct range *wanted) {
   return range;
 }
 
-/* First what stays is put aside and the rest let go, so that an owner's new ports may overlap its old ones. */
+/* Closes the owner's ranges that are not among the entries, before new ones are opened: the new ports may overlap the old ones. */
 static void keep_same(struct port_owner *owner, struct span entries, uint32_t count) {
   struct range wanted, *kept = NULL;
   for (uint32_t i = 0; i < count && take_range(&entries, &wanted); i++) {
@@ -222,7 +223,7 @@ static int hold_one(struct port_owner *owner, const struct range *wanted, uint16
   return opened ? 0 : range_open(range, failed);
 }
 
-/* All entries are well formed, and nothing follows. */
+/* Whether all entries are well formed, and nothing follows. */
 static bool well_formed(struct span entries, uint32_t count) {
   struct range range;
   for (uint32_t i = 0; i < count; i++)

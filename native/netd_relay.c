@@ -1,5 +1,5 @@
-/* tcp: what reaches a held port is relayed to the container by splice(2), the bytes never leaving the kernel. A pipe is lent to
- * a direction only while it carries something, so that thousands of idle connections cost two descriptors each. */
+/* TCP: connections to a held port are relayed to the container by splice(2), so that the bytes never leave the kernel. A direction has
+ * a pipe only while it carries bytes, so an idle connection costs two descriptors. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 enum {
   ACCEPTS_AT_ONCE = 64,
-  ROUNDS_AT_ONCE = 16,        /* bursts of one connection before the others' turn */
+  ROUNDS_AT_ONCE = 16,        /* splices for one connection before others get their turn */
   PIPE_BYTES = 256 << 10,
   PIPES_KEPT = 32,
   SYN_RETRIES = 3,            /* the container is on this machine: about 15 s */
@@ -24,7 +24,7 @@ struct side {
   struct relay *relay;
   int pipe[2];
   size_t piped;
-  bool ended, finished;       /* its input ended; and that was passed on */
+  bool ended, finished;       /* end of file was read; and was passed on */
 };
 
 struct relay { struct mortal mortal; struct side client, target; bool connected; };
@@ -32,7 +32,7 @@ struct relay { struct mortal mortal; struct side client, target; bool connected;
 static uint32_t count;
 static int spare[PIPES_KEPT][2];
 static int spare_count;
-/* Ports whose connections wait in the backlog until there is room. */
+/* Ports whose connections wait in the backlog until another connection ends. */
 static struct held *starved[1024];
 static uint32_t starved_count;
 
@@ -61,7 +61,7 @@ static int borrow_pipe(struct side *side) {
   return 0;
 }
 
-/* Only an empty one is lent to another connection. */
+/* Only an empty pipe is kept for other connections. */
 static void return_pipe(struct side *side) {
   if (side->pipe[0] < 0)
     return;
@@ -93,7 +93,7 @@ void relay_forget(const struct held *held) {
     }
 }
 
-/* A connection that one end cut off is cut off at the other too. */
+/* Makes close(2) send a reset: a connection that was reset at one end is reset at the other too. */
 static void reset(int fd) {
   struct linger now = {.l_onoff = 1, .l_linger = 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -114,7 +114,7 @@ static void relay_end(struct relay *relay, bool cut) {
 
 /* ── passing on ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* 1: something moved; 0: nothing can now; -1: the connection is over. */
+/* 1: bytes were moved; 0: none can be now; -1: the connection is over. */
 static int write_burst(struct side *side) {
   ssize_t moved = splice(side->pipe[0], NULL, other(side)->socket.fd, NULL, side->piped,
                          SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (side->ended ? 0 : SPLICE_F_MORE));
@@ -135,7 +135,7 @@ static int read_burst(struct side *side) {
   return 1;
 }
 
-/* Moves what came from this side to the other one, and passes the end of it on. */
+/* Moves bytes from this side to the other, and passes its end of file on. */
 static int pass_on(struct side *side) {
   int moved = 1;
   for (int round = 0; moved > 0 && round < ROUNDS_AT_ONCE && !side->finished; round++) {
@@ -153,8 +153,8 @@ static int pass_on(struct side *side) {
   return moved;
 }
 
-/* What each end waits for follows from what is pending. Nothing: then it is not watched at all, for a hang-up would be
- * reported again and again. */
+/* Arms a socket for what it can do next. With nothing to do it is removed from epoll, which would report a hang-up again and
+ * again. */
 static void arm(struct side *side) {
   int events = 0;
   if (!side->ended && side->piped == 0)
@@ -248,7 +248,7 @@ void relay_accept(struct held *held) {
       relay_begin(client, &place);
       continue;
     }
-    reset(client); /* nobody is there, as a closed port says it */
+    reset(client); /* as a closed port answers */
     close(client);
   }
 }

@@ -1,4 +1,4 @@
-/* Resolvers: sockets at 127.0.0.11 inside containers' network namespaces, and what the engine says about them. */
+/* Resolvers: DNS sockets at 127.0.0.11 in containers' network namespaces, as the engine wants them (RESOLVER). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@ static struct table resolvers;
 
 uint32_t resolvers_count(void) { return resolvers.count; }
 
-/* ── questions ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── questions ──────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void udp_ready(struct watched *udp, uint32_t events) {
   static uint8_t query[QUERY_MAX];
@@ -42,7 +42,7 @@ static void tcp_ready(struct watched *tcp, uint32_t events) {
   conn_accept(HOLDER(struct resolver, tcp, tcp));
 }
 
-/* ── the sockets ───────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── the sockets ────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static int open_socket(int type, uint16_t *port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(OWN_ADDRESS)};
@@ -50,7 +50,7 @@ static int open_socket(int type, uint16_t *port) {
   int on = 1, fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     return -1;
-  /* loopback may not be up yet; connections in TIME_WAIT must not be in the way of a netd that is started anew */
+  /* FREEBIND: loopback may not be up yet. REUSEADDR: connections in TIME_WAIT, when netd was restarted */
   if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on) < 0 ||
       (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
       bind(fd, (struct sockaddr *)&address, size) < 0 || (type == SOCK_STREAM && listen(fd, BACKLOG) < 0) ||
@@ -61,7 +61,7 @@ static int open_socket(int type, uint16_t *port) {
   return fd;
 }
 
-/* One port for both; port 0: any that is free for both. */
+/* Opens UDP and TCP on the same port; port 0: any that is free for both. */
 static int open_pair(struct resolver *resolver, uint16_t port) {
   for (int attempt = 0; attempt < (port == 0 ? ATTEMPTS : 1); attempt++) {
     resolver->port = port;
@@ -78,18 +78,18 @@ static int open_pair(struct resolver *resolver, uint16_t port) {
   return -1;
 }
 
-/* In the namespace; nothing else happens while we are in there. */
+/* Opens the sockets in the namespace, and returns to the host's. */
 static int open_sockets(struct resolver *resolver, int ns, uint16_t port) {
   if (setns(ns, CLONE_NEWNET) < 0)
     return -1;
   int opened = open_pair(resolver, port), error = errno;
   if (setns(netd_home, CLONE_NEWNET) < 0)
-    abort(); /* in a container's network this process must do nothing more */
+    abort(); /* netd must never go on in a container's network namespace */
   errno = error;
   return opened;
 }
 
-/* The path's namespace, if it is that one: a number of a process may have passed to another. */
+/* Opens a namespace and checks its inode: /proc/PID/ns/net of a pid that was reused would be another. */
 static int open_namespace(const char *path, uint64_t inode, uint64_t *found) {
   struct stat stat;
   struct statfs fs;
@@ -105,7 +105,7 @@ static int open_namespace(const char *path, uint64_t inode, uint64_t *found) {
   return -1;
 }
 
-/* ── what the engine says ──────────────────────────────────────────────────────────────────────────────────────── */
+/* ── the engine's requests ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 static void resolver_let_go(struct keyed *keyed) {
   struct resolver *resolver = HOLDER(struct resolver, keyed, keyed);
@@ -186,7 +186,7 @@ static struct resolver *resolver_new(const char *owner, int ns, uint64_t inode, 
   return resolver;
 }
 
-/* The one there is, if it is in the namespace that is meant now; else a new one. */
+/* The owner's resolver, if it has this namespace and port; else a new one in its place. */
 static struct resolver *resolver_in(const char *owner, const struct wanted *wanted) {
   uint64_t inode;
   int ns = open_namespace(wanted->path, wanted->inode, &inode);

@@ -1,9 +1,9 @@
-/* Tables: what is found by a name. */
+/* Hash tables with string keys. */
 #include <string.h>
 
 #include "netd.h"
 
-/* FNV-1a. Keys are the engine's own ids and names: nobody chooses collisions who could not do worse. */
+/* FNV-1a. Keys are the engine's ids and names: whoever could choose them to collide could do worse. */
 static uint32_t hash_of(const char *key) {
   uint32_t hash = 2166136261U;
   for (; *key != 0; key++)

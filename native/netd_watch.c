@@ -1,5 +1,5 @@
-/* Notices who changes the host's network besides us: firewall rules and addresses. The kernel tells; what is to be done about it is
- * for the engine, which is started for rules and not for addresses. */
+/* Watches, by netlink notifications, for changes of the host's firewall rules and addresses by others. The engine decides what to do
+ * about them; it is started for changes of rules, but not of addresses. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
@@ -14,20 +14,20 @@
 #include "netd.h"
 
 enum { TABLE_NAME_MAX = 64, RECEIVE_BYTES = 1 << 20, ATTRIBUTE_HEAD = sizeof(struct nlattr) };
-/* In every message of nftables the table's name comes first. */
+/* The number of the attribute with the table's name, the first one in every nftables message. */
 enum { FIRST_ATTRIBUTE = 1 };
 
 static struct watched rules = {.fd = -1, .armed = UNARMED}, addresses = {.fd = -1, .armed = UNARMED};
 static char own_table[TABLE_NAME_MAX];
 static uint32_t generation;
-/* In the transaction that is being told. */
+/* Elements of ours were removed in the transaction that is being reported. */
 static bool elements_gone;
 
 bool watch_is_on(void) { return rules.fd >= 0; }
 
-/* ── what the kernel says ──────────────────────────────────────────────────────────────────────────────────────── */
+/* ── notifications ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The table that a message of nftables is about; "" when it names none. */
+/* The table that an nftables message is about; "" when it names none. */
 static void table_of(const uint8_t *message, size_t size, char table[TABLE_NAME_MAX]) {
   size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct nfgenmsg));
   struct nlattr attribute;
@@ -43,15 +43,16 @@ static void table_of(const uint8_t *message, size_t size, char table[TABLE_NAME_
   table[length] = 0;
 }
 
-/* Whether a rule in a chain of others is one of our passages: its comment begins with our table's name (src/network/other-firewalls.ts). */
+/* Whether a rule in somebody else's chain is one of ours that lets traffic pass: its comment begins with our table's name
+ * (src/network/other-firewalls.ts). */
 static bool is_passage(const uint8_t *message, size_t size) {
   char comment[TABLE_NAME_MAX + sizeof " forwards "];
   int length = snprintf(comment, sizeof comment, "%s forwards ", own_table);
   return memmem(message, size, comment, (size_t)length) != NULL;
 }
 
-/* What holds our rules together counts, and what somebody else takes out of ours, elements and passages: what the engine takes
- * out itself has the executor's numbers. */
+/* Which bits of CHANGED a message means: for the removal of tables, chains, rules and sets of ours, for others' chains, and for the
+ * removal of our elements and pass rules by others. The engine's own removals are known by their sequence numbers (OWN_SEQUENCE). */
 static uint8_t meaning_of(const uint8_t *message, const struct nlmsghdr *header) {
   char table[TABLE_NAME_MAX];
   if (NFNL_SUBSYS_ID(header->nlmsg_type) != NFNL_SUBSYS_NFTABLES)
@@ -71,7 +72,7 @@ static uint8_t meaning_of(const uint8_t *message, const struct nlmsghdr *header)
   case NFT_MSG_DELSETELEM:
     elements_gone |= ours;
     return 0;
-  case NFT_MSG_NEWGEN: /* ends a transaction, with its number; elements have none from Linux 6.12 on */
+  case NFT_MSG_NEWGEN: /* ends a transaction and has its sequence number; elements have none since Linux 6.12 */
     foreign = foreign && elements_gone;
     elements_gone = false;
     return foreign ? CHANGED_OWN_ELEMENTS : 0;
@@ -105,7 +106,7 @@ static void rules_ready(struct watched *socket, uint32_t events) {
   for (;;) {
     ssize_t got = recv(socket->fd, messages, sizeof messages, MSG_DONTWAIT);
     if (got < 0 && errno == ENOBUFS)
-      what |= CHANGED_OWN_RULES | CHANGED_OTHER_RULES | CHANGED_OWN_ELEMENTS; /* more was said than we could hear */
+      what |= CHANGED_OWN_RULES | CHANGED_OTHER_RULES | CHANGED_OWN_ELEMENTS; /* notifications were lost: assume all */
     else if (got < 0)
       break;
     else
@@ -123,7 +124,7 @@ static void addresses_ready(struct watched *socket, uint32_t events) {
   engine_tell(CHANGED_ADDRESSES, false);
 }
 
-/* ── on and off ────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── on and off ─────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static int listen_to(int protocol, unsigned groups) {
   struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};

@@ -1,8 +1,8 @@
-/* Memory that ran out in the container's group is told while the container runs, not only at its end.
+/* Reports out-of-memory kills in the container's cgroup while the container runs, not only at its end.
  *
- * v2: memory.events changes once a process was killed for it. v1: an eventfd says that memory is out, here or in a group above,
- * and the kernel chooses and kills afterwards. So the count of the killed is what is told, and after v1's word it is looked at
- * again for a while; a count that stays was another group's. */
+ * v2: memory.events changes after a process was killed. v1: an eventfd is signalled when memory runs out, in this group or in one
+ * above it, and only afterwards does the kernel choose a process and kill it. So what is reported is the count of kills, and
+ * after a v1 signal the count is read again for a while; if it does not change, the kill was in another group. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 enum { FIRST_LOOK_MS = 1, LAST_LOOK_MS = 2048 /* each wait is twice the one before */ };
 
-/* The number behind a name at a line's beginning; 0 where there is none. */
+/* The number of the line "NAME NUMBER"; 0 without such a line. */
 static uint64_t number_of(const char *text, const char *name) {
   size_t size = strlen(name);
   for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
@@ -28,7 +28,7 @@ static uint64_t number_of(const char *text, const char *name) {
   return 0;
 }
 
-/* false: the group is gone. *stands: nothing is killed, its processes wait for memory (v1, oom_kill_disable). */
+/* false: the group is gone. *stands: its processes wait for memory and none is killed (v1, oom_kill_disable). */
 static bool read_counts(int file, uint64_t *kills, bool *stands) {
   char text[512]; /* memory.events has seven lines */
   ssize_t size = pread(file, text, sizeof text - 1, 0);
@@ -66,7 +66,7 @@ int step_watch_memory(struct task *task, union argument *arg) {
     oom->source.fd = oom->file;
   else if (register_eventfd(oom, arg[1].s) < 0)
     return errno == ENOENT ? 0 : fail(task, errno, "%.200s", arg[1].s);
-  (void)read_counts(oom->file, &oom->before, &unused); /* reading is what arms v2's */
+  (void)read_counts(oom->file, &oom->before, &unused); /* on v2, reading the file arms its notification */
   return 0;
 }
 

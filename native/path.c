@@ -1,4 +1,4 @@
-/* Names below the new root. The tree is hostile: nothing here ever follows a link out of it (posture rule 1). */
+/* Resolves paths below the new root. The tree is hostile: no link is ever followed out of it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 
 enum { LINKS_MAX = 40 /* as the kernel */ };
 
-/* Kernels before 5.6, and a sandbox around us, have none; a test build can do as if. */
+/* Kernels before 5.6 have none, nor do some sandboxes that we may run in; a test build can pretend so. */
 static bool lacks_openat2(void) {
 #ifdef ORLOP_POINTS
   return getenv("ORLOP_NO_OPENAT2") != NULL;
@@ -35,7 +35,7 @@ static int openat2_below(int root, const char *path, int flags) {
   }
   struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
   int fd;
-  do /* EAGAIN: something was renamed meanwhile, so that ".." could not be judged */
+  do /* EAGAIN: a concurrent rename, so that the kernel could not check ".." */
     fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
   while (fd < 0 && errno == EAGAIN);
   return fd;
@@ -43,10 +43,10 @@ static int openat2_below(int root, const char *path, int flags) {
 
 /* ── the walk in user space: where openat2 is missing, and where missing components are to be made ─────────────── */
 
-/* done: the components behind us, no links, no dots; rest: what is still to be resolved. */
+/* done: the components resolved so far, without links and dots; rest: what is still to be resolved. */
 struct walk { int root, here, links; char done[PATH_MAX], rest[PATH_MAX]; };
 
-/* What to make of a missing component; type 0: nothing. */
+/* What a missing component is created as; type 0: it is not created. */
 struct making { mode_t type, mode; };
 
 static void move_to(struct walk *walk, int here) {
@@ -59,7 +59,7 @@ static int open_component(int directory, const char *name) {
   return openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Opens `done` again, from the root: one level up without ever using "..", which a rename could turn into an escape. */
+/* Opens `done` again from the root. So going up a level never uses "..", which a concurrent rename could turn into an escape. */
 static int reopen_done(struct walk *walk) {
   char done[PATH_MAX], *save = NULL;
   memcpy(done, walk->done, sizeof done);
@@ -83,7 +83,7 @@ static bool next_component(struct walk *walk, char name[NAME_MAX + 1], bool *las
   return true;
 }
 
-/* The link's text takes the place of the component. */
+/* Puts the link's text in place of the component. */
 static int follow(struct walk *walk, int link) {
   char text[PATH_MAX], rest[PATH_MAX];
   ssize_t size = readlinkat(link, "", text, sizeof text - 1);
@@ -151,7 +151,7 @@ static int go_up(struct walk *walk) {
 
 /* An O_PATH descriptor of what `path` is below root. The caller closes it. */
 static int walk_below(int root, const char *path, struct making making) {
-  static struct walk walk; /* 8 KiB: not on the stack of a task */
+  static struct walk walk; /* 8 KiB: too much for the stack */
   char name[NAME_MAX + 1];
   bool last;
   if (strlen(path) >= sizeof walk.rest) {
@@ -178,7 +178,7 @@ static int walk_below(int root, const char *path, struct making making) {
   return -1;
 }
 
-/* ── the doors ─────────────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── what the steps call ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 static int open_by_walk(struct task *task, const char *path, int flags) {
   int fd = walk_below(task->root, path, (struct making){0, 0});
@@ -192,12 +192,12 @@ int root_open(struct task *task, const char *path, int flags) {
   if (task->root < 0)
     return fail(task, EBADF, "no root: before `root` or after `pivot`");
   int fd = openat2_below(task->root, path, flags);
-  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: an old container engine's seccomp filter around us */
+  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* EPERM: the seccomp filter of an older container engine that we run in */
     fd = open_by_walk(task, path, flags);
   return fd;
 }
 
-/* The usual case of a missing path: only its last component is, and three calls do instead of a walk. -1: it is not. */
+/* The common case of a missing path: only its last component is missing, and three calls replace the walk. -1: not that case. */
 static int make_last(struct task *task, const char *path, struct making making) {
   char parent_path[PATH_MAX];
   struct stat stat;
@@ -213,7 +213,7 @@ static int make_last(struct task *task, const char *path, struct making making) 
     return -1;
   int fd = make_component(parent, name, making);
   close(parent);
-  if (fd >= 0 && (fstat(fd, &stat) < 0 || S_ISLNK(stat.st_mode))) { /* a link that leads nowhere: for the walk */
+  if (fd >= 0 && (fstat(fd, &stat) < 0 || S_ISLNK(stat.st_mode))) { /* a dangling link: left to the walk */
     close(fd);
     return -1;
   }
@@ -257,7 +257,7 @@ int root_parent(struct task *task, const char *path, char name[256]) {
 
 /* ── a procfs of our own ───────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Where a new procfs is refused (a user namespace below masked /proc): the one at /proc, if it is the root of a real one. */
+/* Where mounting a procfs is refused (a user namespace whose /proc is masked): the mount at /proc, if it is a procfs's root. */
 static int found_proc(void) {
   struct statfs fs;
   struct stat stat;
@@ -276,7 +276,7 @@ int private_proc(struct task *task) {
   if (task->proc >= 0)
     return task->proc;
   task->proc = make_mount(task, "proc", "proc", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, options);
-  if (task->proc < 0 && task->root >= 0) /* still the host's view: /proc is not the image's */
+  if (task->proc < 0 && task->root >= 0) /* before pivot: /proc is the host's, not the image's */
     task->proc = found_proc();
   if (task->proc >= 0)
     task->detail[0] = 0;

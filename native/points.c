@@ -1,4 +1,4 @@
-/* Step points of a test build: places where a test can kill, stop or fail this process. */
+/* Step points of a test build: named places where a test can kill, stop or fail this process, or have a step skipped. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

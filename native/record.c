@@ -1,12 +1,9 @@
-/* The exit record: how a container ended, for whoever asks later. */
+/* The exit record: a file with the container's exit status and time, for an engine that was not connected at the exit. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "monitor.h"
@@ -33,7 +30,7 @@ int step_exit_record(struct task *task, union argument *arg) {
   if (fd < 0)
     return fail(task, errno, "%.200s", temporary);
   record->on = true;
-  unlinkat(record->dir, record->name, 0); /* an earlier run's: it would be taken for this one's */
+  unlinkat(record->dir, record->name, 0); /* of an earlier run: it would be taken for this run's */
   memset(space, '\n', sizeof space);
   ssize_t written = write(fd, space, sizeof space);
   int error = errno;
@@ -49,8 +46,8 @@ static int write_content(int fd, bool sync, int status, uint64_t ended) {
   return sync ? fsync(fd) : 0;
 }
 
-/* An engine that hears of the end writes it down itself, synced, before it tells anybody: then one sync is enough, and what the
- * next engine needs of this record, should that one die before, is there without. */
+/* heard: an engine is connected. It stores the exit itself, synced, before it tells anybody, so one sync is enough: should it die
+ * before that, the next engine still finds this record, because no power was lost. */
 int exit_record_write(struct exit_record *record, int status, uint64_t ended, bool heard) {
   char temporary[sizeof record->name + 8];
   bool sync = record->sync && !heard;
@@ -81,25 +78,7 @@ void exit_record_abandon(struct exit_record *record) {
   unlinkat(record->dir, temporary, 0);
 }
 
-/* A supervisor that hangs is waited for one second, once. */
 void exit_record_wake(const struct exit_record *record) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  struct timeval patience = {.tv_sec = WAKE_PATIENCE_S};
-  char name[64];
-  uint32_t version = PROTOCOL_VERSION;
-  if (record->wake[0] == 0)
-    return;
-  int dir = open_parent(record->wake, name, sizeof name);
-  if (dir < 0)
-    return;
-  snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", dir, name);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-    send_frame(fd, F_HELLO, &version, sizeof version);
-    send_frame(fd, F_WAKE, NULL, 0);
-  }
-  if (fd >= 0)
-    close(fd);
-  close(dir);
+  if (record->wake[0] != 0)
+    wake_engine(record->wake, WAKE_PATIENCE_S);
 }

@@ -1,6 +1,6 @@
-/* The executor runs from a copy of itself that nobody can write: a container's program can reach the file it was started
- * by through /proc/PID/exe (posture rule 2, CVE-2019-5736). Nor may its mode be changed, which one file for all containers
- * would have changed for all: so it lies on a mount that is read-only and attached nowhere; seals alone do not hold that. */
+/* The executor runs from a copy of itself that nobody can write, because a container's program can reach the executable that started
+ * it through /proc/PID/exe (CVE-2019-5736). The copy's mode must not be changed either, which would affect all
+ * containers at once. So it lies on a read-only mount that is attached nowhere; a memfd's seals alone do not protect the mode. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 static const char name[] = "orlop-executor";
 static const int all_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-/* Whether this file, or the mount it was reached by, cannot be written any more. */
+/* Whether this file is sealed against writing, or on a read-only mount. */
 static bool is_protected(int self) {
   struct statvfs fs;
   int seals = fcntl(self, F_GET_SEALS);
@@ -44,10 +44,10 @@ static int copy_into(int copy, int self) {
       return -1;
     left -= sent;
   }
-  return fchmod(copy, 0711); /* an init runs as its container's user */
+  return fchmod(copy, 0711); /* an init (init.c) executes it as its container's user */
 }
 
-/* A tmpfs with nothing else in it. */
+/* On a tmpfs that holds nothing else. */
 static int copy_on_mount(int self) {
   struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
   int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), copy = -1;
@@ -58,7 +58,7 @@ static int copy_on_mount(int self) {
   if (mount < 0 || (copy = openat(mount, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700)) < 0)
     return -1;
   int copied = copy_into(copy, self);
-  close(copy); /* what is open for writing cannot be executed, nor its mount be made read-only */
+  close(copy); /* an open writer would make both execve (ETXTBSY) and the read-only mount (EBUSY) fail */
   if (copied < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
     return -1;
   copy = openat(mount, name, O_PATH | O_CLOEXEC);
@@ -66,7 +66,7 @@ static int copy_on_mount(int self) {
   return copy;
 }
 
-/* Where no tmpfs may be mounted: in another's container. */
+/* Where no tmpfs may be mounted: inside another engine's container. */
 static int sealed_copy(int self) {
   int copy = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
   if (copy < 0 && errno == EINVAL) /* a kernel without MFD_EXEC: all memfds are executable */

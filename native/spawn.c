@@ -1,4 +1,4 @@
-/* `spawn` and what belongs to it: the child's life from clone3 to its last step, and the parent's side of the gate. */
+/* `spawn`: the child from clone3 to its last step, and how parent and child wait for each other. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static pid_t clone_child(uint64_t flags, int group, int *pidfd) {
     args.cgroup = (unsigned)group;
   }
   pid_t child = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-  if (child < 0 && errno == ENOSYS && group < 0) /* a container's filter, which cannot look into clone3's arguments */
+  if (child < 0 && errno == ENOSYS && group < 0) /* we run in a container whose seccomp filter refuses clone3, because it cannot inspect its arguments */
     child = (pid_t)syscall(SYS_clone, args.flags | args.exit_signal, NULL, &fd, NULL, NULL);
   if (child > 0)
     *pidfd = fd;
@@ -50,7 +50,7 @@ static void keep(int *kept, int *count, int fd) {
   kept[at] = fd;
 }
 
-/* Nothing stays open but the way to the monitor, the program's own streams, and these. */
+/* Closes everything but the channel to the monitor, the program's streams, and these two. */
 static void close_but(struct task *task, int proc, int self) {
   const int own[] = {task->channel, task->conn, monitor_stream(task, 0), monitor_stream(task, 1), monitor_stream(task, 2), proc, self};
   int kept[3 + sizeof own / sizeof *own], count = 0, from = 0;
@@ -69,15 +69,16 @@ static void close_but(struct task *task, int proc, int self) {
   task->target_count = 0;
 }
 
-/* On the way into others' namespaces: a procfs from before shows the host's processes. */
+/* Before entering a foreign PID namespace: task->proc is closed too, because it shows the host's processes. */
 static void close_host(struct task *task) { close_but(task, -1, -1); }
 
-/* Once the root is the container's. What the monitor has open are the host's directories, and its paths can name them
- * (/proc/self/fd/4/../etc as a working directory: CVE-2024-21626). The procfs is the container's own, without its masks. */
+/* Called once the root is the container's. The descriptors inherited from the monitor lead to host directories, which a path of the
+ * container could use (/proc/self/fd/4/../etc as working directory: CVE-2024-21626). task->proc stays open: by now it is the
+ * container's procfs, without masks. */
 void leave_host(struct task *task) { close_but(task, task->proc, task->self); }
 
-/* Having joined a PID namespace, only a new child is in it: the monitor's child (CLONE_PARENT). Who runs in there already can
- * see it, so by now the host is closed (posture rule 4: the PID namespace last). */
+/* setns(2) into a PID namespace takes effect for new children only, so the child forks again, as a child of the monitor
+ * (CLONE_PARENT). Processes in the namespace can see it, so all descriptors of the host are closed by now. */
 static int fork_into_pid_namespace(struct task *task) {
   int pidfd = -1, told[2];
   char nothing;
@@ -86,7 +87,7 @@ static int fork_into_pid_namespace(struct task *task) {
   pid_t child = clone_child(CLONE_PARENT, -1, &pidfd);
   if (child < 0)
     return -1;
-  if (child == 0) { /* its first message comes behind C_FORKED */
+  if (child == 0) { /* wait for the parent, so that C_FORKED is the channel's first message */
     close(told[1]);
     while (read(told[0], &nothing, 1) < 0 && errno == EINTR)
       ;
@@ -97,8 +98,8 @@ static int fork_into_pid_namespace(struct task *task) {
   _exit(channel_send(task->channel, &forked, pidfd) < 0);
 }
 
-/* session: 1 = the new child begins one (with a terminal `terminal` does). What runs in the PID namespace can trace whoever
- * comes in, where it has the right to; so who comes in has no more rights than that by then. */
+/* session: 1 = the new child begins a session (with a terminal, the step `terminal` does). Processes in the PID namespace may be able
+ * to trace the new child (CAP_SYS_PTRACE), so this step comes after those that reduce its rights to theirs. */
 int step_enter(struct task *task, union argument *arg) {
   if (!task->in_child || !task->enters)
     return fail(task, EINVAL, "enter without a join that leaves it to do");
@@ -120,7 +121,7 @@ _Noreturn static void child_run(struct task *task) {
     task->step = step.number;
     if (decoded < 0)
       child_failed(task, errno);
-    if (step.kind->run == step_continue) /* the parent's, kept before the steps that it brought */
+    if (step.kind->run == step_continue) /* carried out by the parent; it precedes the steps that it brought */
       continue;
     bool enters = enters_namespaces(&step);
     if (entered && !enters)
@@ -139,13 +140,13 @@ static void become_child(struct task *task, int channel) {
   task->in_child = true;
   close(task->channel);
   task->channel = channel;
-  /* the engine must see its connection end when the monitor dies, and a container never sees it */
+  /* so that the engine's connection ends with the monitor, and no container ever has it */
   if (task->conn > 2)
     close(task->conn);
   task->conn = -1;
 }
 
-/* The one that forked again is the child from now on. */
+/* The process that the child forked takes the child's place. */
 static int adopt_forked(struct task *task) {
   struct channel_message message;
   int pidfd = -1;
@@ -175,7 +176,7 @@ int step_spawn(struct task *task, union argument *arg) {
   task->clone_flags = flags;
   if (arg[1].s[0] != 0 && (group = open(arg[1].s, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
     return fail(task, errno, "%s", arg[1].s);
-  /* with the flag in clone3 the offsets would be read-only at once; unshared here, only children enter it */
+  /* with CLONE_NEWTIME in clone3 the offsets would be read-only at once; after unshare only children are in the namespace */
   if (flags & CLONE_NEWTIME && unshare(CLONE_NEWTIME) < 0)
     return fail(task, errno, "time namespace");
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -221,7 +222,7 @@ void child_kill(struct task *task) {
 
 /* ── waiting for each other ────────────────────────────────────────────────────────────────────────────────────── */
 
-/* In the child: until the parent says `wanted`. A parent that is gone ends this plan: nothing half-made stays. */
+/* In the child: waits for a message `wanted` from the parent. When the parent is gone the plan fails, so that nothing half-made stays. */
 static int wait_for(struct task *task, enum channel_kind wanted, struct channel_message *message) {
   for (;;) {
     int got = channel_receive(task->channel, message, NULL);
@@ -244,10 +245,10 @@ int step_await(struct task *task, union argument *arg) {
     return 0;
   if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
     return fail(task, errno, "uid and gid 0 are not mapped");
-  /* not where setgroups is denied: there no foreign group can be dropped or gained */
+  /* EPERM: setgroups is denied in this namespace, so groups can be neither dropped nor gained */
   if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
     return -1;
-  /* a change of uid made /proc/self the host root's; nobody else is in our PID namespace yet */
+  /* the change of uid made us non-dumpable, and /proc/self root's; safe, because nobody else is in our PID namespace yet */
   return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
@@ -259,7 +260,7 @@ int step_gate(struct task *task, union argument *arg) {
   return channel_send(task->channel, &waiting, -1) < 0 ? -1 : wait_for(task, C_GO, &go);
 }
 
-/* In the child: until `continue` has brought what comes behind. */
+/* In the child: waits until `continue` has brought the following steps. */
 int step_ready(struct task *task, union argument *arg) {
   (void)arg;
   struct channel_message message;

@@ -1,4 +1,4 @@
-/* The container's standard input and output: real pipes, so that /dev/stdout can be opened again inside, or a terminal
+/* The container's standard streams: pipes, not sockets, so that /dev/stdout can be opened again inside; or a terminal
  * (terminal.c). */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "monitor.h"
 
-/* A pipe whose own end (the monitor's) never blocks. own: 0 the reading end, 1 the writing one. */
+/* A pipe whose monitor's end is non-blocking. own: which end is the monitor's, 0 for reading, 1 for writing. */
 static int make_pipe(int own, int *own_end, int *child_end) {
   int end[2];
   if (pipe2(end, O_CLOEXEC) < 0)
@@ -21,7 +21,7 @@ static int make_pipe(int own, int *own_end, int *child_end) {
   return fcntl(*own_end, F_SETFL, O_NONBLOCK);
 }
 
-/* streams: of those that are asked for, pipes, or with a terminal only whether input is taken. flags: see enum. */
+/* streams: STDIN_BIT … for each stream that gets a pipe; with a terminal only STDIN_BIT counts. flags: STDIO_*. */
 int step_stdio(struct task *task, union argument *arg) {
   struct monitor *m = monitor_of(task);
   if (m->has_stdio || arg[0].n > 7 || arg[1].n > 3)
@@ -44,7 +44,7 @@ int monitor_stream(const struct task *task, int stream) {
   return task->monitor == NULL ? -1 : task->monitor->child_end[stream];
 }
 
-/* The container's own: through a descriptor of the host's, root inside could change the host's node (its mode, say). */
+/* The container's own node: through a descriptor of the host's, root in the container could change the host's node, such as its mode. */
 static int open_null(struct task *task) {
   struct open_how how = {.flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
   struct stat stat;
@@ -59,8 +59,8 @@ static int open_null(struct task *task) {
   return fail(task, ENODEV, "/dev/null is not the null device");
 }
 
-/* uid, gid: who may open /dev/stdin, /dev/stdout and /dev/stderr again. In a user namespace a pipe of the host's root cannot
- * be given away (EPERM; EINVAL: the id is not mapped); there it stays as it is, as with runc. */
+/* uid, gid: the owner of the pipes, who may open /dev/stdin, /dev/stdout and /dev/stderr again. In a user namespace a pipe of the
+ * host's root cannot be given away (EPERM; EINVAL: the id is not mapped) and keeps its owner, as with runc. */
 int step_attach_stdio(struct task *task, union argument *arg) {
   struct monitor *m = task->monitor;
   uid_t uid = (uid_t)arg[0].n;

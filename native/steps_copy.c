@@ -1,4 +1,4 @@
-/* A tree of the new root, copied into a volume: from inside, by descriptor, with all that belongs to a file. */
+/* `root-copy`: copies a tree of the new root into a volume, by descriptor, with all metadata. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -18,13 +18,13 @@
 
 enum {
   DEPTH_MAX = 512,
-  LINKS_MAX = 1 << 16,      /* files with several names whose first place is remembered: a power of two */
-  LINK_NAMES_MAX = 8 << 20, /* bytes of those places */
+  LINKS_MAX = 1 << 16,      /* files with several names that are remembered: a power of two */
+  LINK_NAMES_MAX = 8 << 20, /* bytes of their first names */
   XATTR_NAMES_MAX = 64 << 10,
   XATTR_MAX = 64 << 10,
 };
 
-/* Where in the copy a file with several names was put first. name: offset in names, 0 = free. */
+/* The first name that a file with several names got in the copy. name: offset in `names`, 0 = free. */
 struct first { dev_t device; ino_t inode; uint32_t name; };
 
 struct copying {
@@ -45,9 +45,9 @@ static int close_both(int a, int b, int result) {
   return result;
 }
 
-/* ── what belongs to a file beside its content ─────────────────────────────────────────────────────────────────── */
+/* ── metadata ───────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Overlay's own marks are not the file's; what the target's file system does not know cannot be kept. */
+/* Overlay's own attributes are left out, and those that the target's file system does not support. */
 static int copy_xattrs(int from, int to) {
   static char names[XATTR_NAMES_MAX], value[XATTR_MAX];
   ssize_t size = flistxattr(from, names, sizeof names);
@@ -83,13 +83,13 @@ static int copy_range(int from, int to, off_t start, off_t end) {
     if (moved < 0 && errno == EINTR)
       continue;
     if (moved <= 0)
-      return moved < 0 ? -1 : 0; /* cut short meanwhile */
+      return moved < 0 ? -1 : 0; /* the file was truncated meanwhile */
     start += moved;
   }
   return 0;
 }
 
-/* Shared where the file system can; holes stay holes. */
+/* Shares the blocks where the file system can (FICLONE); holes stay holes. */
 static int copy_content(int from, int to, off_t size) {
   if (ioctl(to, FICLONE, from) == 0)
     return 0;
@@ -108,7 +108,7 @@ static int copy_content(int from, int to, off_t size) {
 
 /* ── files with several names ──────────────────────────────────────────────────────────────────────────────────── */
 
-/* Links to where the file was put first. 1: linked; 0: this is the first (or the table is full: then it is a copy). */
+/* Links `name` to the file's first name in the copy. 1: linked; 0: this is its first name, or the table is full: copy it. */
 static int link_to_first(struct copying *c, int directory, const char *name, const struct stat *stat) {
   size_t at = (size_t)((stat->st_ino ^ stat->st_dev) * 0x9e3779b97f4a7c15u >> 40) & (LINKS_MAX - 1);
   for (int tries = 0; tries < 64; tries++, at = (at + 1) & (LINKS_MAX - 1)) {
@@ -192,7 +192,7 @@ static int copy_entry(struct copying *c, int from, int to, const char *name, int
   return utimensat(to, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Takes `from` over only for the listing: it stays open. */
+/* `from` and `to` stay open. */
 static int copy_inside(struct copying *c, int from, int to, int depth) {
   DIR *list = fdopendir(openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct dirent *entry;
@@ -223,7 +223,6 @@ static int copy_inside(struct copying *c, int from, int to, int depth) {
   return result;
 }
 
-/* Both regions come page by page, as they are touched. */
 static int copy_tree(struct task *task, int source, int target) {
   static struct copying c;
   struct stat stat;
@@ -245,7 +244,7 @@ static int copy_tree(struct task *task, int source, int target) {
   return result;
 }
 
-/* source: a path in the root; where nothing is, nothing is done. target: an empty host directory. sync: 1 = syncfs. */
+/* source: a path in the root; a missing one is no error. target: an empty host directory. sync: 1 = syncfs. */
 int step_root_copy(struct task *task, union argument *arg) {
   int source = root_open(task, arg[0].s, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
   if (source < 0)

@@ -27,7 +27,7 @@ int step_umask(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* Made without a magic link on the way: through /proc/1/root, with the host's processes in sight, it would be made on the host. */
+/* Made without following magic links: where the host's processes are visible, /proc/1/root would lead to the host's files. */
 static int make_and_enter(struct task *task, const char *path) {
   task->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   int made = task->root < 0 ? -1 : root_make(task, path, S_IFDIR, 0755);
@@ -60,7 +60,7 @@ static void reset_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Nothing of ours from 3 on, except the way to report a failure of execve, which closes by itself when that succeeds. */
+/* Closes every descriptor from 3 on but the one that reports a failure of execve, which execve itself closes. */
 static int close_all_but_report(struct task *task) {
   int *report = task->channel >= 0 ? &task->channel : &task->conn;
   if (*report > 3) {

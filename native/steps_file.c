@@ -1,4 +1,4 @@
-/* Files and directories in the host's view: paths that our own side wrote, never an image. */
+/* Files and directories in the host's view. Their paths come from the engine's own state, never from an image. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -52,18 +52,7 @@ int step_mkdir(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* One write(2): cgroup, proc and sysfs files take a value at once or not at all. */
-static int write_once(const char *path, struct span data) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -1;
-  ssize_t written = write(fd, data.at, data.size);
-  if (written >= 0 && (size_t)written != data.size)
-    errno = EIO;
-  return close_after(fd, (size_t)written == data.size ? 0 : -1);
-}
-
-/* The file of the last `write`, for the next one: a group's device rules are a dozen lines for two files. */
+/* The file of the last `write`, kept open for the next: a v1 cgroup's device rules are a dozen writes to two files. */
 static struct { int fd; char path[PATH_MAX]; } written = {.fd = -1};
 
 void write_done(void) {
@@ -89,7 +78,7 @@ int step_write(struct task *task, union argument *arg) {
   return (size_t)done == data.size ? 0 : fail(task, errno, "%s", arg[0].s);
 }
 
-/* What is not there or not allowed is a warning: VALUE with the errno, decimal. Its meaning is the engine's to say. */
+/* A missing file or a refused write is not a failure: VALUE has the errno, decimal, and the engine decides what it means. */
 int step_try_write(struct task *task, union argument *arg) {
   char number[16];
   if (write_once(arg[0].s, arg[1].b) == 0)
@@ -122,7 +111,7 @@ int step_read(struct task *task, union argument *arg) {
   return close_after(fd, result);
 }
 
-/* path, mode, data: a temporary name beside it, then rename, so that nobody reads half of it. */
+/* path, mode, data. Written to a temporary file beside it and renamed, so that nobody reads a partial file. */
 int step_file(struct task *task, union argument *arg) {
   char temporary[PATH_MAX];
   if (snprintf(temporary, sizeof temporary, "%s.new-%d", arg[0].s, (int)getpid()) >= (int)sizeof temporary)
@@ -147,7 +136,7 @@ int step_file(struct task *task, union argument *arg) {
   return close_after(fd, -1);
 }
 
-/* The groups that a container made below its own. Only directories go: what is in use, or has files of its own, stays. */
+/* Removes the cgroups that a container made below its own. Only directories are removed, and only empty ones. */
 static void rmdir_below(int directory, int depth) {
   DIR *list = fdopendir(directory);
   struct dirent *entry;
@@ -180,8 +169,8 @@ int step_rmdir(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* Which mount a descriptor is on: a bind mount of the same file system has the same st_dev, and is somebody else's all the
- * same. The id is there since Linux 5.8; before that the device has to do. */
+/* The mount that a descriptor is on. The device alone does not tell: a bind mount of the same file system has the same st_dev. Mount
+ * ids exist since Linux 5.8; before that only the device is compared. */
 struct place { dev_t device; uint64_t mount; };
 
 static int place_of(int fd, struct place *place) {
@@ -193,11 +182,11 @@ static int place_of(int fd, struct place *place) {
   return 0;
 }
 
-/* A tree on its way out. lifted: how many directories were moved up into its top, for names and for another round. */
+/* A tree that is being removed. lifted: how many deep directories were moved into its top. */
 struct removal { int top; struct place place; unsigned lifted; };
 
-/* A container may make directories in each other without end, and a descriptor is needed for each level: what lies deeper
- * than we go is moved up, and removed in another round. */
+/* Moves a directory that is too deep into the tree's top, where the next round removes it: a container can nest directories without
+ * limit, and each level of the walk needs a descriptor. */
 static int lift(struct removal *removal, int directory, const char *name) {
   char lifted[32];
   do
@@ -206,7 +195,7 @@ static int lift(struct removal *removal, int directory, const char *name) {
   return faccessat(removal->top, lifted, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Removes what is no directory, or an empty one; one that is missing is fine. ENOTEMPTY: more is to be done. */
+/* Removes a file or an empty directory; a missing one is no error. ENOTEMPTY: a directory with entries. */
 static int remove_simple(int parent, const char *name, bool is_directory) {
   if (!is_directory && (unlinkat(parent, name, 0) == 0 || errno == ENOENT))
     return 0;
@@ -214,9 +203,9 @@ static int remove_simple(int parent, const char *name, bool is_directory) {
     return -1;
   if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
     return 0;
-  if (is_directory && errno == ENOTDIR) /* it is another one by now */
+  if (is_directory && errno == ENOTDIR) /* it was replaced meanwhile */
     return unlinkat(parent, name, 0);
-  if (errno == EEXIST) /* some file systems' word for it */
+  if (errno == EEXIST) /* some file systems say so */
     errno = ENOTEMPTY;
   return -1;
 }
@@ -241,7 +230,7 @@ static int remove_inside(int directory, struct removal *removal, int depth) {
       result = close_after(child, -1);
     } else if (place.device != removal->place.device || place.mount != removal->place.mount) {
       close(child);
-      errno = EBUSY; /* a mount: whoever made it must take it away first */
+      errno = EBUSY; /* a mount: it has to be unmounted first */
       result = -1;
     } else if (depth == TREE_DEPTH_MAX) {
       result = close_after(child, lift(removal, directory, entry->d_name));
@@ -289,9 +278,9 @@ int step_chown(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* paths: files of our own that a container has too. Where somebody has a file open for writing the kernel gives no lease on it
- * and executes nothing of it (fs/locks.c, check_conflicting_open; fs/exec.c, deny_write_access): without that a container could
- * make whoever writes its /etc/hosts wait for 45 s, or fail. Not closed: they are the monitor's until it ends. */
+/* paths: files of our own that are bind-mounted into the container, such as its /etc/hosts. While a file is open for writing the
+ * kernel refuses to lease or execute it (fs/locks.c, check_conflicting_open; fs/exec.c, deny_write_access). Otherwise a container
+ * could make the engine's write to that file wait for 45 s, or fail. The monitor keeps them open until it ends. */
 int step_keep_open(struct task *task, union argument *arg) {
   for (char **path = arg[0].l.at; *path != NULL; path++)
     if (open(*path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) < 0)
@@ -299,7 +288,8 @@ int step_keep_open(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* path. A file system that knows no such flag is fine, and so is one that has it already. */
+/* path: a directory whose subdirectories ext4 is to spread over its block groups (FS_TOPDIR_FL). No error where the file system has
+ * no such flag. */
 int step_spread(struct task *task, union argument *arg) {
   int flags, fd = open(arg[0].s, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0)

@@ -1,4 +1,4 @@
-/* cgroups beyond plain files: emptying a v1 group, and the device program of a v2 one. */
+/* What cgroups need beyond plain writes: killing all processes of a v1 group, and a v2 group's device program. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -16,15 +16,7 @@
 
 enum { KILL_PATIENCE_MS = 10 * 1000, LONGEST_PAUSE_MS = 16, GROUP_DEPTH_MAX = 64 };
 
-static int write_text(const char *path, const char *text) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -1;
-  ssize_t written = write(fd, text, strlen(text));
-  return close_after(fd, written < 0 ? -1 : 0);
-}
-
-/* SIGKILL to each task that the file lists; how many there were, or -1. Lines may be split between two reads. */
+/* Sends SIGKILL to each process in the list; returns how many it has, or -1. A line may be split between two reads. */
 static int kill_listed(int group, const char *list) {
   char buffer[4096];
   int fd = openat(group, list, O_RDONLY | O_CLOEXEC), count = 0;
@@ -38,7 +30,7 @@ static int kill_listed(int group, const char *list) {
         pid = pid * 10 + (buffer[i] - '0');
         continue;
       }
-      if (pid > 0) /* 0: a task of a PID namespace that we cannot see */
+      if (pid > 0) /* 0: a process outside of our PID namespace */
         kill((pid_t)pid, SIGKILL);
       count++;
       pid = 0;
@@ -47,11 +39,11 @@ static int kill_listed(int group, const char *list) {
   return count;
 }
 
-/* The same in the groups below too, which the container may have made. Takes `group` over. */
+/* The same in the groups below too, which the container may have made. Closes `group`. */
 static int kill_below(int group, const char *list, int depth) {
   struct stat stat;
   int count = kill_listed(group, list), error = errno;
-  if (fstat(group, &stat) == 0 && stat.st_nlink == 2) { /* no group below it: its fifty files need not be listed */
+  if (fstat(group, &stat) == 0 && stat.st_nlink == 2) { /* no groups below: saves listing some fifty files */
     close(group);
     errno = error;
     return count;
@@ -83,18 +75,19 @@ static int kill_all(const char *tasks) {
   return kill_below(group, list, 0);
 }
 
-/* tasks: the group's list of processes; freezer: its freezer.state, or "". Frozen tasks cannot fork away from us, and die
- * when thawed. A new task may still come in (an exec), so again until there is none. */
+/* tasks: the group's list of processes; freezer: its freezer.state, or "". Frozen processes cannot fork; the signal kills them when
+ * they are thawed. Other processes may still join (an exec), so this repeats until the group is empty. */
 int step_kill_group(struct task *task, union argument *arg) {
+  static struct span frozen = {(uint8_t *)"FROZEN", 6}, thawed = {(uint8_t *)"THAWED", 6};
   const char *tasks = arg[0].s, *freezer = arg[1].s;
   long pause_ms = 1;
   if (kill_all(tasks) == 0)
-    return 0; /* nothing to stop: the end of most containers */
+    return 0; /* empty already, as after most containers */
   for (long waited_ms = 0; waited_ms < KILL_PATIENCE_MS; waited_ms += pause_ms) {
-    if (freezer[0] != 0 && write_text(freezer, "FROZEN") < 0 && errno != ENOENT)
+    if (freezer[0] != 0 && write_once(freezer, frozen) < 0 && errno != ENOENT)
       return fail(task, errno, "%s", freezer);
     int count = kill_all(tasks), error = errno;
-    if (freezer[0] != 0 && write_text(freezer, "THAWED") < 0 && errno != ENOENT)
+    if (freezer[0] != 0 && write_once(freezer, thawed) < 0 && errno != ENOENT)
       return fail(task, errno, "%s", freezer);
     if (count < 0)
       return fail(task, error, "%s", tasks);
@@ -123,7 +116,7 @@ int step_device_program(struct task *task, union argument *arg) {
       .license = (uint64_t)(uintptr_t) "Apache-2.0",
   };
   int program = bpf(BPF_PROG_LOAD, &load);
-  if (program < 0) { /* again, for the verifier's reason */
+  if (program < 0) { /* load again, with a log, for the verifier's reason */
     int error = errno;
     load.log_level = 1;
     load.log_size = sizeof log;

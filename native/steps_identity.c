@@ -1,4 +1,5 @@
-/* Who the program is and what it may: ids, capabilities, seccomp. Raw system calls: they change this thread, the only one. */
+/* The program's user, groups, capabilities and seccomp filter. By raw system calls: glibc's wrappers would synchronise threads, and
+ * there is only one. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <grp.h>
@@ -15,7 +16,7 @@
 
 enum { GROUPS_MAX = 65536 /* NGROUPS_MAX of the kernel */ };
 
-/* mask: 1 << CAP_*, what stays. Capabilities that this kernel does not know end the list. */
+/* mask: 1 << CAP_* of the capabilities that stay. EINVAL: this kernel has no more capabilities. */
 int step_bounding(struct task *task, union argument *arg) {
   (void)task;
   for (unsigned capability = 0; capability < 64; capability++) {
@@ -27,7 +28,7 @@ int step_bounding(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* uid, gid, groups: decimal. Capabilities survive until `capabilities` says which stay. */
+/* uid, gid; groups: decimal. Permitted capabilities are kept (PR_SET_KEEPCAPS) until `capabilities` sets them. */
 int step_user(struct task *task, union argument *arg) {
   static gid_t groups[GROUPS_MAX];
   size_t count = arg[2].l.count;
@@ -83,7 +84,7 @@ int step_no_new_privileges(struct task *task, union argument *arg) {
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* flags: SECCOMP_FILTER_FLAG_*; program: struct sock_filter after struct sock_filter. */
+/* flags: SECCOMP_FILTER_FLAG_*; program: an array of struct sock_filter. */
 int step_seccomp(struct task *task, union argument *arg) {
   size_t count = arg[1].b.size / sizeof(struct sock_filter);
   if (count == 0 || count > BPF_MAXINSNS)

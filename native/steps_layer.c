@@ -1,4 +1,4 @@
-/* A layer's entries, each a step, and only below its directory (layer_entry.c). */
+/* `layer-*`: the entries of a layer, one per step, made only below the layer's directory (layer_way.c sees to that). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,6 @@ static int clear_place(void) {
   return errno == EISDIR ? unlinkat(layer.parent, layer.name, AT_REMOVEDIR) : -1;
 }
 
-/* Owner, and the mode that chown and mkdir do not keep. */
 static int set_owner(uint64_t uid, uint64_t gid) {
   if (uid == geteuid() && gid == getegid())
     return 0;
@@ -31,8 +30,8 @@ static int set_time(int64_t mtime) {
   return utimensat(layer.parent, layer.name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Of a node that we have just made. Whose container runs may have put a link in its place by now, and fchmodat(2) follows links:
- * out of a volume even to the machine's files. */
+/* Sets the mode of a node that was just made. A running container may have replaced it by a link meanwhile, which fchmodat(2) would
+ * follow, from a volume even to the machine's files: so the node is opened without following links, and its type is checked. */
 static int set_node_mode(struct task *task, mode_t kind, mode_t mode) {
   char link[32];
   struct stat stat;
@@ -52,10 +51,10 @@ static int set_node_mode(struct task *task, mode_t kind, mode_t mode) {
 
 static int is_whiteout(const struct stat *stat) { return S_ISCHR(stat->st_mode) && stat->st_rdev == 0; }
 
-/* A directory that takes the place of what the layers below have: overlayfs looks no further. */
+/* Marks a directory so that overlayfs shows nothing of the layers below in it. */
 static int make_opaque(int fd) { return fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0); }
 
-/* The directory may be there already (then it is given the new metadata), or its whiteout may. */
+/* The directory may exist already, or its whiteout, which it then replaces as an opaque directory. */
 static int make_directory(mode_t mode, bool *opaque) {
   struct stat stat;
   if (mkdirat(layer.parent, layer.name, mode) == 0 || errno != EEXIST)
@@ -69,7 +68,7 @@ static int make_directory(mode_t mode, bool *opaque) {
   return layer.fd = open_directory(layer.parent, layer.name);
 }
 
-/* path ("": the layer's own directory), mode, uid, gid. Its time comes last, with layer-time. */
+/* path ("": the layer's own directory), mode, uid, gid. Its time is set last, by layer-time. */
 int step_layer_directory(struct task *task, union argument *arg) {
   mode_t mode = (mode_t)arg[1].n & 07777;
   bool opaque = false;
@@ -128,10 +127,10 @@ static int write_content(struct task *task, uint64_t offset, struct span data) {
   return 0;
 }
 
-/* offset, data: content of the last layer-file. What is left out is a hole. */
+/* offset, data: content of the last layer-file. Ranges that are never written are holes. */
 int step_layer_data(struct task *task, union argument *arg) { return write_content(task, arg[0].n, arg[1].b); }
 
-/* offset, at, size: the same, of what lies at `at` in the shared memory. */
+/* offset, at, size: the same, with `size` bytes at offset `at` of the shared memory. */
 int step_layer_shared_data(struct task *task, union argument *arg) {
   struct span data;
   if (!shared_part(arg[1].n, arg[2].n, &data))
@@ -156,7 +155,7 @@ int step_layer_symlink(struct task *task, union argument *arg) {
   return report_entry(task, result, arg[0].b);
 }
 
-/* path, target: both below the layer's directory; the target is an entry that came before, and no link is followed. */
+/* path, target: a hard link to an earlier entry; both are below the layer's directory, and no link is followed. */
 int step_layer_link(struct task *task, union argument *arg) {
   size_t start;
   if (begin_entry(task, arg[0].b) < 0)
@@ -193,7 +192,7 @@ int step_layer_node(struct task *task, union argument *arg) {
   return report_entry(task, result, arg[0].b);
 }
 
-/* name, value: an extended attribute of the last entry. A file system without this kind of attribute is fine. */
+/* name, value: an extended attribute of the last entry. No error where the file system does not support it. */
 int step_layer_xattr(struct task *task, union argument *arg) {
   const char *name = (const char *)arg[0].b.at;
   if (layer.fd < 0 && layer.name[0] == 0)
@@ -201,7 +200,7 @@ int step_layer_xattr(struct task *task, union argument *arg) {
   int result;
   if (layer.fd >= 0) {
     result = fsetxattr(layer.fd, name, arg[1].b.at, arg[1].b.size, 0);
-  } else { /* links and nodes cannot be opened for this; the name is not followed */
+  } else { /* links and device nodes cannot be opened for this; lsetxattr does not follow the name */
     result = fchdir(layer.parent);
     if (result == 0)
       result = lsetxattr(layer.name, name, arg[1].b.at, arg[1].b.size, 0);
@@ -211,7 +210,7 @@ int step_layer_xattr(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* path: is not in the layers below any more. What this layer itself has there stays; a directory then hides what was. */
+/* path: hides what the layers below have there. An entry that this layer itself has there stays; a directory becomes opaque. */
 int step_layer_whiteout(struct task *task, union argument *arg) {
   struct stat stat;
   if (begin_entry(task, arg[0].b) < 0)

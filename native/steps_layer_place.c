@@ -1,4 +1,4 @@
-/* Where a layer's entries go, or those of an archive that somebody copies into a root; and the end of either. */
+/* Where entries are made: in a layer's directory, or in a root, for an archive that a user copies in. Beginning and end of both. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ int step_layer(struct task *task, union argument *arg) {
   return layer.root < 0 ? -1 : 0;
 }
 
-/* path: a directory below the root, where an archive goes that somebody copies in. The last link is followed too. */
+/* path: a directory below the root that an archive is copied into. Links are followed, the last component included. */
 int step_layer_into(struct task *task, union argument *arg) {
   if (layer.root >= 0)
     return fail(task, EBUSY, "a task unpacks one layer");
@@ -32,7 +32,7 @@ int step_layer_into(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* path: a directory in which entries lie and that no entry describes; made where it is missing, and left as it is. */
+/* path: a directory that the archive has entries in but no entry for. Made when missing; an existing one is left as it is. */
 int step_layer_parent(struct task *task, union argument *arg) {
   char full[2 * PATH_MAX];
   struct stat stat;
@@ -51,8 +51,8 @@ int step_layer_parent(struct task *task, union argument *arg) {
   return close_after(fd, report_entry(task, result, arg[0].b));
 }
 
-/* path, directory: 1 = one comes here; strict: 1 = a directory never takes the place of something else, nor the other way
- * round (EISDIR: a directory is there; ENOTDIR: something else). Makes room otherwise, a whole tree if need be. */
+/* path; directory: 1 = the next entry of this path is a directory. When what exists there is of the other kind, it is removed, a
+ * whole tree if need be; with strict 1 that fails instead (EISDIR: a directory exists, ENOTDIR: something else). */
 int step_layer_place(struct task *task, union argument *arg) {
   struct stat stat;
   if (begin_entry(task, arg[0].b) < 0)

@@ -1,4 +1,4 @@
-/* Namespaces and what belongs to one: names, sysctls, the keyring. */
+/* Entering namespaces, and what is set in them: host name, sysctls; also the session keyring. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +16,11 @@
 
 #include "steps.h"
 
-/* Everything for who possesses it; view, read, search and link for its user (keyctl(2), KEYCTL_SETPERM). */
+/* All rights for the possessor; view, read, search and link for the owner (keyctl(2), KEYCTL_SETPERM). */
 enum { KEYRING_PERMISSIONS = 0x3f1b0000 };
 
-/* Whoever goes into another network namespace on the host's side comes back by this descriptor: the namespace of PID 1 may be
- * closed to us, where that process has more capabilities than ours (ptrace(2), PTRACE_MODE_READ). A child has no way back. */
+/* Keeps a descriptor of our network namespace, by which `setns` with "" returns to it. Opening PID 1's instead may be refused, when
+ * that process has capabilities that we lack (ptrace(2), PTRACE_MODE_READ). A child never returns, and keeps none. */
 static int keep_home(struct task *task, uint64_t flags) {
   if (task->in_child || task->home >= 0 || (flags & CLONE_NEWNET) == 0)
     return 0;
@@ -49,11 +49,11 @@ bool enters_later(const struct decoded_step *step) {
   return step->kind->run == step_join && (step->argument[1].n & JOIN_ENTERS_LATER) != 0;
 }
 
-/* What runs in there must not reach us through /proc before execve (CVE-2016-9962). */
+/* Processes in the namespace must not reach us through /proc before execve (CVE-2016-9962). */
 static int hide(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
-/* path: /proc/PID/ns/NAME; "": the network namespace that was left. flags: its CLONE_NEW*. A joined PID namespace takes effect before the first step that enters none
- * (spawn.c), so /proc can still be used by the ones between. */
+/* path: /proc/PID/ns/NAME; "": back to the network namespace that was left. flags: its CLONE_NEW*. The fork into a joined PID
+ * namespace comes before the first step that enters no namespace (spawn.c), so /proc can be used until then. */
 int step_setns(struct task *task, union argument *arg) {
   if (hide() < 0)
     return -1;
@@ -70,7 +70,7 @@ int step_setns(struct task *task, union argument *arg) {
   return result < 0 ? fail(task, error, "%s", arg[0].s) : 0;
 }
 
-/* Field 22 of /proc/PID/stat, behind the command's name, which may hold anything. */
+/* Field 22 of /proc/PID/stat, counted from the last ')', because the command's name may contain anything. */
 static int read_start(int pid, uint64_t *started) {
   char path[32], text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -91,8 +91,8 @@ static int read_start(int pid, uint64_t *started) {
   return 0;
 }
 
-/* pid; started: clock ticks since boot. Before `spawn`: in a PID namespace of its own the child has no number for it. Looked
- * at with the pidfd in hand: a number that went to another process is found out, and cannot go to another one afterwards. */
+/* pid; started: clock ticks since boot. Comes before `spawn`, because the child's own PID namespace has no number for the process. The
+ * start time is read after the pidfd was opened: a pid that was reused is noticed, and the pidfd stays with that process. */
 int step_target(struct task *task, union argument *arg) {
   int pid = (int)arg[0].n;
   uint64_t started;
@@ -107,7 +107,7 @@ int step_target(struct task *task, union argument *arg) {
   return started == arg[1].n ? 0 : fail(task, ESRCH, "process %d is another one by now", pid);
 }
 
-/* target: which `target` of the plan, from 0. Gets SIGKILL; one that has ended is fine. */
+/* target: number of a `target` step, from 0. Sends SIGKILL; a process that has ended is no error. */
 int step_kill_target(struct task *task, union argument *arg) {
   if (arg[0].n >= task->target_count)
     return fail(task, EINVAL, "no target %llu", (unsigned long long)arg[0].n);
@@ -119,8 +119,8 @@ void targets_close(struct task *task) {
     close(task->targets[--task->target_count]);
 }
 
-/* target: which `target` of the plan, from 0. flags: CLONE_NEW* of those to join, all at once: the kernel takes them in the one
- * order that works; 1: `enter` makes the child that is in the PID namespace. */
+/* target: number of a `target` step, from 0. flags: CLONE_NEW* of the namespaces to join, in one setns(2), so that the kernel chooses
+ * the order; 1: the fork into the PID namespace is left to `enter`. */
 int step_join(struct task *task, union argument *arg) {
   if (arg[0].n >= task->target_count)
     return fail(task, EINVAL, "no target %llu", (unsigned long long)arg[0].n);
@@ -140,7 +140,7 @@ int step_domainname(struct task *task, union argument *arg) {
   return setdomainname(arg[0].s, strlen(arg[0].s));
 }
 
-/* Opens a file of the private procfs: no links, nothing mounted over it, no "..". */
+/* Opens a file of the private procfs: without links, mounts on the way, or "..". */
 static int open_proc_file(int proc, const char *directory, const char *path) {
   struct open_how how = {
       .flags = O_WRONLY | O_CLOEXEC,
@@ -177,7 +177,7 @@ int step_keyring(struct task *task, union argument *arg) {
   long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, arg[0].s);
   if (ring < 0)
     return errno == ENOSYS ? 0 : -1;
-  /* searchable by its user, else the next who joins by this name (an exec) gets another; one that was found is so already */
+  /* searchable by its user: else an exec that joins by this name gets a new keyring. EACCES: an existing one, whose permissions are set */
   if (syscall(SYS_keyctl, KEYCTL_SETPERM, (int)ring, KEYRING_PERMISSIONS) < 0 && errno != EACCES)
     return fail(task, errno, "permissions of the keyring");
   return 0;

@@ -1,4 +1,4 @@
-/* Netlink: sends what the other side encoded, checks each acknowledgement, and answers with what the kernel lists. */
+/* Netlink: sends messages that the engine encoded, checks each acknowledgement, and returns dumps. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -18,7 +18,7 @@ enum {
   RECEIVE_BUFFER = 1 << 20,
 };
 
-/* What has to be sent at once: a message, or nf_tables' batch from NFNL_MSG_BATCH_BEGIN to NFNL_MSG_BATCH_END. */
+/* What is sent with one send(2): a message, or an nf_tables batch from NFNL_MSG_BATCH_BEGIN to NFNL_MSG_BATCH_END. */
 struct packet { struct span bytes; uint32_t first, answers; };
 
 /* The message at the front of `rest`; false when there is no whole one. */
@@ -91,7 +91,7 @@ static int acknowledged(int fd, const struct packet *packet, uint32_t *failed) {
         error = -said.error;
         *failed = header.nlmsg_seq;
       }
-      /* a batch that is refused as a whole has one answer, to its first message */
+      /* a batch that is refused as a whole gets one answer, to its first message */
       if (said.error != 0 && header.nlmsg_seq == packet->first)
         missing = 0;
     }
@@ -103,7 +103,7 @@ static int open_netlink(struct task *task, uint64_t protocol) {
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, (int)protocol), size = RECEIVE_BUFFER;
   if (fd < 0)
     return fail(task, errno, "netlink protocol %llu", (unsigned long long)protocol);
-  /* without the right the smaller buffer must do */
+  /* EPERM without CAP_NET_ADMIN: the default size then */
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
   setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
   /* no copies of our messages in the answers */
@@ -140,10 +140,10 @@ static int send_all(struct task *task, union argument *arg, bool tolerant) {
 /* protocol: NETLINK_*; messages: nlmsghdr after nlmsghdr, each padded to 4 bytes. Flags and sequence are set here. */
 int step_netlink(struct task *task, union argument *arg) { return send_all(task, arg, false); }
 
-/* As step_netlink; what is there already, or gone already, is no failure. */
+/* As step_netlink, but creating what exists and removing what is gone are no failures. */
 int step_try_netlink(struct task *task, union argument *arg) { return send_all(task, arg, true); }
 
-/* The end of the list, or the errno that the kernel answered: where it stands among what was received. */
+/* Finds NLMSG_DONE (*error 0) or the kernel's error in what was received; *end: where that message begins. */
 static bool end_of_list(struct span rest, const uint8_t **end, int *error) {
   struct nlmsghdr header;
   for (; message_at(rest, &header); skip(&rest, header.nlmsg_len)) {
@@ -165,7 +165,7 @@ static int send_list(struct task *task, uint8_t *list, size_t size) {
   return send_value(task->conn, task->step, (struct span){list, size});
 }
 
-/* Sends on what the kernel lists until the list ends, a VALUE whenever the next datagram might be cut for want of room. */
+/* Answers with the kernel's list: a VALUE whenever the next datagram might not fit in the buffer, and one at the end. */
 static int collect(struct task *task, int fd, uint8_t *list) {
   size_t used = 0;
   for (;;) {
@@ -185,7 +185,7 @@ static int collect(struct task *task, int fd, uint8_t *list) {
   }
 }
 
-/* protocol, message: one request with NLM_F_DUMP; VALUE is what the kernel lists, message after message: several when it is long. */
+/* protocol; message: one request, sent with NLM_F_DUMP. VALUE, or several for a long list: the kernel's messages. */
 int step_netlink_list(struct task *task, union argument *arg) {
   struct nlmsghdr header;
   if (!message_at(arg[1].b, &header))

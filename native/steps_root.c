@@ -13,11 +13,10 @@
 
 #include "steps.h"
 
-/* Whether a path is not there, so that there is nothing to hide. */
 static bool is_missing(int error) { return error == ENOENT || error == ENOTDIR; }
 
-/* The kernel's own file systems go where they were meant to, and nowhere that the image's /proc or /sys is a link to: what
- * is masked later would lie elsewhere (CVE-2019-19921, CVE-2023-27561). */
+/* Where procfs or sysfs is mounted: never where a link of the image at /proc or /sys leads, because the paths that are masked later
+ * would lead elsewhere (CVE-2019-19921, CVE-2023-27561). */
 static int kernel_place(struct task *task, const char *path) {
   char name[NAME_MAX + 1];
   int parent = root_parent(task, path, name);
@@ -33,7 +32,7 @@ static int kernel_place(struct task *task, const char *path) {
 
 static bool is_kernels(const char *fstype) { return strcmp(fstype, "proc") == 0 || strcmp(fstype, "sysfs") == 0; }
 
-/* What lies in a procfs is reached by its own name only: a link of the image must not lead a mount over what is masked
+/* Refuses a mount inside a procfs unless its path begins with /proc/: a link of the image must not lead a mount over masked paths
  * (CVE-2019-19921). */
 static int onto_place(struct task *task, int onto, const char *path) {
   struct statfs fs;
@@ -55,7 +54,7 @@ int step_root_mount(struct task *task, union argument *arg) {
   if (mount < 0 || attach_mount(mount, onto) < 0)
     return close_after(mount, close_after(onto, -1));
   close(onto);
-  /* a whole, writable procfs that nobody else has touched: `sysctl` and `oom-score` need no second one */
+  /* a complete, writable procfs serves `sysctl` and `oom-score` as well: no second one is mounted for them */
   bool whole = strcmp(arg[0].s, "proc") == 0 && arg[4].l.count == 0 && (arg[3].n & MOUNT_ATTR_RDONLY) == 0;
   if (task->proc < 0 && whole)
     task->proc = mount;
@@ -64,7 +63,7 @@ int step_root_mount(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* source: host path of a mount of this namespace alone, which goes with all that is mounted below it; target. */
+/* source: host path of a mount that only this namespace has; moved with all mounts below it. target. */
 int step_root_move(struct task *task, union argument *arg) {
   struct statfs fs;
   int source = open(arg[0].s, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -96,7 +95,7 @@ static int bind_tree(struct task *task, int tree, const char *target) {
   return close_after(tree, close_after(onto, result));
 }
 
-/* What `hold` copied, in its order. */
+/* The next mount that `hold` copied, in order. */
 static int take_held(struct task *task, struct copy how) {
   if (task->released == task->holding)
     return fail(task, EBADF, "nothing is held");
@@ -104,14 +103,14 @@ static int take_held(struct task *task, struct copy how) {
   return adjust_mount(tree, how) < 0 ? close_after(tree, -1) : tree;
 }
 
-/* source: host path; target, flags, set, clear as `bind`; propagation: MS_* or 0. */
+/* source: host path; target; flags, set, clear: as `bind`; propagation: MS_* or 0. */
 int step_root_bind(struct task *task, union argument *arg) {
   struct copy how = {arg[2].n, arg[3].n, arg[4].n, arg[5].n};
   int tree = (how.flags & COPY_HELD) != 0 ? take_held(task, how) : copy_mount(AT_FDCWD, arg[0].s, how);
   return tree < 0 ? fail(task, errno, "%s", arg[0].s) : bind_tree(task, tree, arg[1].s);
 }
 
-/* source: host path; below: a path in it, which is hostile; then as `root-bind`. */
+/* source: host path; below: an untrusted path in it; the rest as `root-bind`. */
 int step_root_bind_below(struct task *task, union argument *arg) {
   int source = open(arg[0].s, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (source < 0)
@@ -142,7 +141,7 @@ int step_root_mkdir(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* The directory of the last node or link, for the next one: /dev has a dozen. Nothing is mounted between two such steps. */
+/* The directory of the last node or link, kept open for the next: /dev has a dozen. No mount can come between two such steps. */
 static struct { int fd; char path[PATH_MAX]; } filled = {.fd = -1};
 
 void fill_done(void) {
@@ -151,7 +150,7 @@ void fill_done(void) {
   filled.fd = -1;
 }
 
-/* As root_parent; kept open. */
+/* As root_parent; the directory stays open. */
 static int fill_parent(struct task *task, const char *path, char name[NAME_MAX + 1]) {
   const char *slash = strrchr(path, '/');
   size_t size = slash == NULL ? 0 : (size_t)(slash + 1 - path), rest = strlen(path) - size;
@@ -183,8 +182,8 @@ int step_root_symlink(struct task *task, union argument *arg) {
   return made;
 }
 
-/* A copy of the host's node at `path`, if it is the device we mean: a container must never get another one's. Its mount is
- * read-only, which says nothing of the device: root inside must not change the mode or owner of the host's node. */
+/* A detached bind mount of the host's node at `path`, after checking that it is the device that is meant. The mount is read-only,
+ * which does not affect I/O on the device: root in the container must not change the mode or owner of the host's node. */
 static int verified_node(struct task *task, const char *path, mode_t kind, dev_t device) {
   struct stat stat;
   int tree = copy_mount(AT_FDCWD, path, (struct copy){0, MOUNT_ATTR_RDONLY, 0, 0});
@@ -195,7 +194,7 @@ static int verified_node(struct task *task, const char *path, mode_t kind, dev_t
   return close_after(tree, fail(task, ENODEV, "%s is not device %u:%u", path, major(device), minor(device)));
 }
 
-/* Where mknod is refused: the host's node over an empty file. */
+/* Where mknod is refused: bind-mounts the host's node over an empty file. */
 static int bind_node(struct task *task, int parent, const char *name, union argument *arg, dev_t device) {
   int node = verified_node(task, arg[7].s, (mode_t)arg[1].n, device);
   if (node < 0)
@@ -220,7 +219,7 @@ int step_root_mknod(struct task *task, union argument *arg) {
     bool refused = errno == EPERM && arg[7].s[0] != 0;
     return refused ? bind_node(task, parent, name, arg, device) : -1;
   }
-  /* the mode without the umask; the node is new, so its name is ours. chown first: it clears nothing of a device */
+  /* chmod, because mknod applied the umask. The node is new, so its name can be trusted */
   if (fchownat(parent, name, (uid_t)arg[5].n, (gid_t)arg[6].n, AT_SYMLINK_NOFOLLOW) < 0 ||
       fchmodat(parent, name, mode, 0) < 0)
     return -1;
@@ -240,13 +239,13 @@ static int write_all(int fd, struct span data) {
   return 0;
 }
 
-/* path, mode: when made; data. A link is followed inside the root, as /etc/resolv.conf often is one. */
+/* path; mode: of a new file; data. Links are followed inside the root: /etc/resolv.conf often is one. */
 int step_root_file(struct task *task, union argument *arg) {
   struct stat stat;
   int fd = root_make(task, arg[0].s, S_IFREG, (mode_t)arg[1].n);
   if (fd < 0)
     return -1;
-  /* before opening it for real: opening a device or a pipe has effects */
+  /* checked before it is opened for writing: opening a device or a pipe has side effects */
   if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode))
     return close_after(fd, fail(task, EINVAL, "%s is not a regular file", arg[0].s));
   int file = reopen(task, fd, O_WRONLY | O_TRUNC);
@@ -261,7 +260,7 @@ static int mask_file(struct task *task, int onto) {
   return null < 0 ? -1 : close_after(null, attach_mount(null, onto));
 }
 
-/* The first hidden directory gets a new tmpfs, the others copies of it: it is empty and cannot be written. */
+/* The first masked directory gets a new tmpfs, empty and read-only, and the others bind mounts of it. */
 static int mask_directory(struct task *task, int onto) {
   char read_only[] = "ro", small[] = "nr_blocks=1", few[] = "nr_inodes=1", *options[] = {read_only, small, few, NULL};
   if (task->empty < 0) {
@@ -272,7 +271,7 @@ static int mask_directory(struct task *task, int onto) {
   return copy < 0 ? -1 : close_after(copy, attach_mount(copy, onto));
 }
 
-/* A missing path is hidden already (runtime-spec config-linux.md, "maskedPaths"). */
+/* path: masked by /dev/null or an empty directory. A missing path is no error (runtime-spec config-linux.md, "maskedPaths"). */
 int step_root_mask(struct task *task, union argument *arg) {
   struct stat stat;
   int onto = root_open(task, arg[0].s, O_PATH);
@@ -293,7 +292,7 @@ int step_root_readonly(struct task *task, union argument *arg) {
   return close_after(tree, close_after(onto, attach_mount(tree, onto)));
 }
 
-/* path: of a mount's top, "/" for the root mount itself; set, clear: its MOUNT_ATTR_*. */
+/* path: a mount point, "/" for the root mount itself; set, clear: MOUNT_ATTR_*. */
 int step_root_attributes(struct task *task, union argument *arg) {
   struct mount_attr attributes = {.attr_set = arg[1].n, .attr_clr = arg[2].n};
   int top = root_open(task, arg[0].s, O_PATH);

@@ -1,5 +1,4 @@
-/* Memory that the sender of a plan writes and this task reads: content that would be copied twice on its way through the
- * socket comes in it instead. */
+/* Memory shared with the sender of a plan, for the content of layers: through the socket it would be copied twice. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@ enum { SHARED_MAX = 64 << 20 };
 
 static struct span shared;
 
-/* size: of the memory. VALUE: where the sender opens it, as long as this task lives. */
+/* size: bytes. VALUE: the path at which the sender opens the memory while this task lives. */
 int step_shared_memory(struct task *task, union argument *arg) {
   char path[64];
   uint64_t size = arg[0].n;
@@ -29,7 +28,7 @@ int step_shared_memory(struct task *task, union argument *arg) {
   return task->conn < 0 ? 0 : send_value(task->conn, task->step, (struct span){(uint8_t *)path, (size_t)length});
 }
 
-/* Everything before this is carried out: the sender may use again what those steps took. VALUE: empty. */
+/* Answers, with an empty VALUE, that all steps before it were carried out: the sender may reuse the memory that they read. */
 int step_taken(struct task *task, union argument *arg) {
   static uint8_t nothing[1];
   (void)arg;

@@ -1,6 +1,7 @@
-/* A root of one's own by copying: for file systems on which overlay cannot write. Layer by layer, whiteouts carried out, so that
- * no overlay has to show them together (`root-copy` copies what is mounted). What is copied lies in our own state directories or
- * was named by an administrator; nobody else writes to the copy before it has its name. */
+/* `copy-tree`: merges layers into a writable root by copying, for file systems on which overlayfs cannot have its upper directory. The
+ * layers are read one by one and whiteouts applied, so that no overlay mount is needed (`root-copy` copies what is mounted). The
+ * layers lie in our own state directories or were named by an administrator, and nobody else writes to the copy before it is
+ * renamed into place: so paths can be used here. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -20,12 +21,12 @@
 
 enum { COPY_DEPTH_MAX = 512, COPY_VALUE_MAX = 64 << 10 };
 
-/* One name in two directories, and where files with several names wait for their other ones. */
+/* One name in two directories. links: the directory in which files with several names are kept until all names are copied. */
 struct pair { int from, to, links; const char *name; };
 
 static bool is_own_mark(const char *name) { return strncmp(name, "trusted.overlay.", 16) == 0; }
 
-/* By name relative to the working directory: links and nodes cannot be opened for it. */
+/* By names relative to the working directory, because links and device nodes cannot be opened for fsetxattr. */
 static int copy_xattrs(struct pair pair) {
   static char names[COPY_VALUE_MAX], value[COPY_VALUE_MAX];
   if (fchdir(pair.from) < 0)
@@ -52,7 +53,7 @@ static bool is_opaque(struct pair pair) {
   return fchdir(pair.from) == 0 && lgetxattr(pair.name, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
-/* Content between holes, without its bytes coming through here. */
+/* Copies the data between holes inside the kernel. */
 static int copy_ranges(int from, int to, off_t size) {
   for (off_t at = 0; at < size;) {
     off_t start = lseek(from, at, SEEK_DATA);
@@ -95,7 +96,7 @@ static int copy_link(struct pair pair) {
   return symlinkat(text, pair.to, pair.name);
 }
 
-/* Owner first: it takes bits of the mode and capabilities away. */
+/* Owner first: chown clears set-user-ID bits and file capabilities. */
 static int copy_metadata(struct pair pair, const struct stat *stat) {
   struct timespec times[2] = {{0, UTIME_OMIT}, stat->st_mtim};
   if (fchownat(pair.to, pair.name, stat->st_uid, stat->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
@@ -129,7 +130,7 @@ static int copy_directory(struct pair pair, const struct stat *stat, int depth) 
   return result < 0 ? -1 : copy_metadata(pair, stat);
 }
 
-/* A file with several names: the first one is copied, and waits among `links`. */
+/* Links a further name of a file to the copy that `links` has. 1: linked; 0: it has none yet. */
 static int copy_named(struct pair pair, const struct stat *stat) {
   char name[64];
   snprintf(name, sizeof name, "%llx-%llx", (unsigned long long)stat->st_dev, (unsigned long long)stat->st_ino);
@@ -146,7 +147,7 @@ static int copy_entry(struct pair pair, int depth) {
     return copy_directory(pair, &stat, depth);
   if (remove_tree(pair.to, pair.name) < 0 || S_ISSOCK(stat.st_mode))
     return S_ISSOCK(stat.st_mode) ? 0 : -1;
-  if (S_ISCHR(stat.st_mode) && stat.st_rdev == 0) /* a whiteout: removed it is */
+  if (S_ISCHR(stat.st_mode) && stat.st_rdev == 0) /* a whiteout: the removal above was all */
     return 0;
   bool named = stat.st_nlink > 1;
   int result = named ? copy_named(pair, &stat) : 0;
@@ -165,7 +166,7 @@ static int copy_entry(struct pair pair, int depth) {
   return linkat(pair.to, pair.name, pair.links, name, 0);
 }
 
-/* The descriptors stay the caller's. */
+/* The descriptors of `pair` stay open. */
 static int copy_inside(struct pair pair, int depth) {
   struct dirent *entry;
   int list_fd = openat(pair.from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;
@@ -185,7 +186,7 @@ static int copy_inside(struct pair pair, int depth) {
   return result;
 }
 
-/* One layer on top of what the copy has: its root's own metadata too. */
+/* Copies one layer over what the copy has so far, with the metadata of its root directory. */
 static int copy_layer(struct task *task, const char *layer, int parent, int links) {
   int from = open(layer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (from < 0)
@@ -201,7 +202,7 @@ static int copy_layer(struct task *task, const char *layer, int parent, int link
   return close_after(from, result);
 }
 
-/* layers: the topmost first; target: made once, whole or not at all. */
+/* layers: topmost first; target: made by a rename, whole or not at all; an existing one is left as it is. */
 int step_copy_tree(struct task *task, union argument *arg) {
   char temporary[PATH_MAX], made[PATH_MAX + 8];
   struct stat stat;
@@ -221,7 +222,7 @@ int step_copy_tree(struct task *task, union argument *arg) {
     result = links < 0 ? -1 : copy_layer(task, arg[0].l.at[i - 1], parent, links);
     close_after(links, 0);
     if (result == 0)
-      result = remove_tree(parent, "links"); /* inodes of another layer are others */
+      result = remove_tree(parent, "links"); /* the inode numbers of another layer may be of another file system */
   }
   close_after(parent, 0);
   snprintf(made, sizeof made, "%s/tree", temporary);

@@ -1,4 +1,4 @@
-/* Options of a socket, to be read: what the kernel says by no other door (the rules of iptables-legacy). */
+/* Reads an option of a socket: the only interface to the rules of iptables-legacy. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "steps.h"
 
-/* family, protocol: of a raw socket; level, option, data: getsockopt(2) reads and writes it in place. VALUE is what it is then. */
+/* family, protocol: of a raw socket; level, option; data: the buffer of getsockopt(2), which reads and writes it. VALUE: the result. */
 int step_socket_option(struct task *task, union argument *arg) {
   struct span data = arg[4].b;
   socklen_t size = (socklen_t)data.size;

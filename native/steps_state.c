@@ -1,4 +1,4 @@
-/* A state that the kernel reaches some time after it was asked for, and how much a tree holds. */
+/* `write-until`: waiting for a state that the kernel reaches some time after it was asked for; `usage`: the size of a tree. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -14,15 +14,7 @@
 
 enum { LONGEST_PAUSE_MS = 16, SMALL_FILE = 4096, TREE_DEPTH_MAX = 256 };
 
-static int write_whole(const char *path, struct span data) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -1;
-  ssize_t written = write(fd, data.at, data.size);
-  return close_after(fd, written < 0 || (size_t)written != data.size ? -1 : 0);
-}
-
-/* 1: the file has this line; 0: not, or there is no file; -1 errno. */
+/* 1: the file has this line; 0: it does not, or is missing; -1: errno. */
 static int has_line(const char *path, const char *line) {
   char text[SMALL_FILE + 2] = "\n";
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -42,12 +34,12 @@ static int has_line(const char *path, const char *line) {
   return 0;
 }
 
-/* path, data: written again and again until the file `state` has the line; milliseconds: then ETIMEDOUT. A v1 freezer may
- * miss a task that was being forked, so that one write does not do. */
+/* path, data, state, line, milliseconds: writes data to path again and again until the file `state` has the line; ETIMEDOUT. A v1
+ * freezer may miss a process that is being forked, so one write is not enough. */
 int step_write_until(struct task *task, union argument *arg) {
   long pause_ms = 1;
   for (uint64_t waited_ms = 0;; waited_ms += (uint64_t)pause_ms) {
-    if (write_whole(arg[0].s, arg[1].b) < 0)
+    if (write_once(arg[0].s, arg[1].b) < 0)
       return fail(task, errno, "%s", arg[0].s);
     int reached = has_line(arg[2].s, arg[3].s);
     if (reached != 0)
@@ -59,10 +51,10 @@ int step_write_until(struct task *task, union argument *arg) {
   }
 }
 
-/* Where the walk was in a directory that it has left, and comes back to. */
+/* The position in a directory that the walk has left and will come back to. */
 struct level { dev_t device; ino_t inode; long at; };
 
-/* One step of a walk with a single open directory. 1: went down into a directory, 0: done with this one, -1 errno. */
+/* Continues a walk that has one directory open. 1: went down into a directory; 0: this one is done; -1: errno. */
 static int walk_on(DIR **list, dev_t device, double *bytes, struct level *level) {
   struct dirent *entry;
   struct stat stat;
@@ -89,8 +81,8 @@ static int walk_on(DIR **list, dev_t device, double *bytes, struct level *level)
   return errno == 0 || errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 }
 
-/* Adds up what is in a directory, however deep: a container may make directories in each other without end. One is open at a
- * time, and ".." leads back, which must be what it was: where somebody moved a directory meanwhile, the rest is not counted. */
+/* Adds up the files of a directory however deep it is: a container can nest directories without limit. One directory is open at a
+ * time; ".." leads back, and is checked to be the one that was left: when a directory was moved meanwhile, the rest is not counted. */
 static int add_deep(int directory, dev_t device, double *bytes) {
   struct level *levels = NULL;
   size_t depth = 0, room = 0;
@@ -133,8 +125,8 @@ static int add_deep(int directory, dev_t device, double *bytes) {
   return result < 0 ? -1 : 0;
 }
 
-/* Adds up what is in a directory: by descriptor, no links followed, no mount crossed. What vanishes meanwhile is not
- * counted. Of a file with several names each name counts its part, so that no list of them is needed. */
+/* Adds up the files of a directory: by descriptor, without following links or crossing mounts. Files that vanish meanwhile are not
+ * counted. Each of a file's n names counts 1/n of its size, so that no list of files with several names is needed. */
 static int add_inside(int directory, dev_t device, int depth, double *bytes) {
   DIR *list = fdopendir(directory);
   struct dirent *entry;
@@ -166,7 +158,7 @@ static int add_inside(int directory, dev_t device, int depth, double *bytes) {
   return result;
 }
 
-/* paths: trees; VALUE: how many bytes their files have, decimal. One that is missing has none. */
+/* paths: trees. VALUE: the sum of their files' sizes in bytes, decimal. A missing tree counts as empty. */
 int step_usage(struct task *task, union argument *arg) {
   double bytes = 0;
   char number[32];

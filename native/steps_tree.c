@@ -1,5 +1,5 @@
-/* Reading a tree out: what an archive needs of it, from the root that `root` opened. No link is followed on the way, and a mount
- * is entered only where the plan says so. */
+/* `tree-*`: reads a tree below the root that `root` opened, with all that an archive needs. No link is followed on the way, and a
+ * mount is entered only where the plan allows it. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +17,7 @@ enum { WALK_CONTENT = 1, WALK_COMPARE = 2, WALK_WHOLE = 4 };
 
 static struct {
   struct task *task;
-  int below;                     /* what the walk compares with; -1 */
+  int below;                     /* the directory that the walk compares with; -1: none */
   uint64_t flags, sparse_min;
   char **enter;
   size_t base;                   /* length of the start's own path in `place` */
@@ -26,12 +26,12 @@ static struct {
 
 /* ── the walk ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* A directory under way: its descriptor, and the one below of the same name, -1 when there is none. */
+/* An open directory of the walk. below: the directory of the same path in the tree that is compared with; -1: none. */
 struct level { int fd, below; bool opaque; int depth; };
 
 static int walk_directory(struct level level);
 
-/* Whether the mount whose top the entry is may be looked into: it is one of `enter`, or lies in one. */
+/* Whether the mount point that the walk is at may be entered: it is one of `enter`, or below one. */
 static bool may_enter(void) {
   for (char **path = walk.enter; *path != NULL; path++) {
     size_t size = strlen(*path);
@@ -50,7 +50,7 @@ static int put_here(int fd, const struct statx *stat, uint8_t flags) {
   return size < 0 ? -1 : put_entry(stat, flags, (struct text){path, strlen(path)}, (struct text){link, (size_t)size}, none);
 }
 
-/* One entry, and what is in it. fd, below: O_PATH, closed by the caller; below -1 when there is nothing. */
+/* Writes the records of one entry and of everything in it. fd, below: O_PATH, closed by the caller; below -1: nothing to compare. */
 static int walk_entry(int fd, int below, struct level level) {
   struct statx stat, before;
   if (inode_look(fd, &stat) < 0 || POINT("tree.entry") < 0)
@@ -81,7 +81,7 @@ static int walk_entry(int fd, int below, struct level level) {
   return walk_directory(next);
 }
 
-/* What is below alone: an opaque directory hides it, or it was removed from a copy. */
+/* Writes entries that only the compared tree has: an opaque directory hides them, or they were removed from a copy. */
 static int put_hidden(struct level level) {
   struct dirent *entry;
   struct statx stat;
@@ -113,7 +113,7 @@ static int walk_name(const char *name, struct level level) {
     return fail(walk.task, ENAMETOOLONG, "%.200s", walk.place);
   int fd = inode_open(level.fd, name);
   if (fd < 0)
-    return errno == ENOENT ? 0 : fail(walk.task, errno, "%.200s/%.100s", walk.place, name); /* gone meanwhile */
+    return errno == ENOENT ? 0 : fail(walk.task, errno, "%.200s/%.100s", walk.place, name); /* removed meanwhile */
   snprintf(walk.place + length, sizeof walk.place - length, "/%s", name);
   int below = level.below < 0 ? -1 : inode_open(level.below, name);
   int result = walk_entry(fd, below, level);
@@ -123,7 +123,7 @@ static int walk_name(const char *name, struct level level) {
   return close_after(fd, close_after(below, result));
 }
 
-/* Takes the level's descriptors. */
+/* Closes the level's descriptors. */
 static int walk_directory(struct level level) {
   struct dirent *entry;
   int result = 0;
@@ -151,7 +151,7 @@ static int prepare(struct task *task) {
   return inode_begin(task);
 }
 
-/* The entry that a path names: links on the way are followed inside the root, the last one only where that is asked. */
+/* Opens the entry at a path: links on the way are followed inside the root, the last component only with `follow`. */
 static int open_start(struct task *task, const char *path, bool follow) {
   char parent[PATH_MAX];
   const char *slash = strrchr(path, '/');
@@ -166,7 +166,7 @@ static int open_start(struct task *task, const char *path, bool follow) {
   return directory < 0 ? -1 : close_after(directory, inode_open(directory, slash + 1));
 }
 
-/* Where a descriptor's file is below the root; 0 when that has no name. */
+/* The path of a descriptor's file below the root; returns its length, 0 when it has none. */
 static size_t place_of(struct task *task, int fd, char place[PATH_MAX]) {
   char root[PATH_MAX], full[PATH_MAX];
   ssize_t size = inode_path(fd, full);
@@ -183,7 +183,7 @@ static size_t place_of(struct task *task, int fd, char place[PATH_MAX]) {
   return length;
 }
 
-/* path, follow: 1 = the last link too. One entry record: its link's text, and where that leads to in the end. */
+/* path; follow: 1 = the last component too. One entry record, with the link's text and the place where it finally leads. */
 int step_tree_stat(struct task *task, union argument *arg) {
   static char link[PATH_MAX], target[PATH_MAX];
   struct statx stat;
@@ -208,7 +208,7 @@ int step_tree_stat(struct task *task, union argument *arg) {
   return put_entry(&stat, 0, none, text, (struct text){target, place}) < 0 ? -1 : records_flush();
 }
 
-/* path: a host directory that the next walk compares with, name by name. */
+/* path: a host directory that the next walk compares with, by name. */
 int step_tree_below(struct task *task, union argument *arg) {
   if (walk.below >= 0)
     close(walk.below);
@@ -216,8 +216,8 @@ int step_tree_below(struct task *task, union argument *arg) {
   return walk.below < 0 ? fail(task, errno, "%s", arg[0].s) : 0;
 }
 
-/* path, follow, flags: 1 content, 2 compare with `tree-below`, 4 what is below alone is told too; sparse: from how many bytes
- * of holes on a file's extents are told (0 never); enter: mounts that may be entered. */
+/* path, follow; flags: 1 content, 2 compare with `tree-below`, 4 also entries that only that tree has; sparse: a file with at least so
+ * many bytes of holes is sent as extents (0: never); enter: mount points that may be entered. */
 int step_tree_walk(struct task *task, union argument *arg) {
   if (prepare(task) < 0)
     return -1;

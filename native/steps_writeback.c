@@ -1,4 +1,4 @@
-/* A file that somebody else writes, on its way to the disk. */
+/* `write-back`: starts the write-back of a file that the engine writes, or waits for it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -6,8 +6,8 @@
 
 #include "steps.h"
 
-/* path, offset, size, sync: 0 = the disk begins to write this part, and nobody waits for it; 1 = the whole file is on it. A file system
- * that cannot begin early writes all of it at the sync. */
+/* path, offset, size; sync: 0 = starts writing this range to the disk, without waiting; 1 = fsync of the whole file. A file system that
+ * cannot start early writes everything at the fsync. */
 int step_write_back(struct task *task, union argument *arg) {
   int fd = open(arg[0].s, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0)

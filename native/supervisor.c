@@ -1,7 +1,7 @@
-/* The supervisor: owns the sockets and the state lock, has the engine started when somebody needs it, forks the tasks.
+/* The supervisor: owns the sockets and the state lock, starts the engine on demand, and forks a task per connection.
  *
- * Everything it waits for is in one epoll set; the engine (supervisor_engine.c) is started by whichever comes first: a client's
- * connection, the end of a monitor, WAKE. While the engine runs, it accepts the clients itself. */
+ * One epoll loop. The engine (supervisor_engine.c) is started by a client's connection, the end of a monitor, or WAKE. While it
+ * runs, the engine accepts the clients itself. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include "supervisor.h"
 
 #ifndef ORLOP_NATIVE
-#define ORLOP_NATIVE "" /* scripts/build-native.ts names what it builds */
+#define ORLOP_NATIVE "" /* a hash of the sources, set by scripts/build-native.ts */
 #endif
 
 enum { TASK_END_MS = 100 };
@@ -30,14 +30,8 @@ static struct {
   struct places places;
   struct listeners listeners;
   int epoll, signals;
-  pid_t netd;                         /* whose end is noticed */
+  pid_t netd;                         /* netd, whose end starts the engine */
 } self;
-
-int64_t supervisor_now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void supervisor_watch(enum source source, int fd) {
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | (unsigned)fd};
@@ -59,7 +53,7 @@ static void reap_children(void) {
   pid_t child;
   while ((child = waitpid(-1, &status, WNOHANG)) > 0)
     if (!supervisor_engine_ended(child, status) && WIFSIGNALED(status))
-      supervisor_engine_need(); /* perhaps a monitor; one that ends well says WAKE itself */
+      supervisor_engine_need(); /* perhaps a monitor was killed; one that exits sends WAKE itself */
 }
 
 static void take_signals(void) {
@@ -72,7 +66,7 @@ static void take_signals(void) {
   }
 }
 
-/* A connection to control.sock becomes a task, which has that connection and nothing else. */
+/* Forks a task for a connection to control.sock; the connection is its only descriptor. */
 static void fork_task(void) {
   int conn = accept4(self.listeners.control, NULL, NULL, SOCK_CLOEXEC);
   if (conn < 0)
@@ -94,7 +88,7 @@ static void fork_task(void) {
   close(conn);
 }
 
-/* ── other processes that it watches ─────────────────────────────────────────────────────────────────────────────────── */
+/* ── other processes that it watches ────────────────────────────────────────────────────────────────────────────────── */
 
 void supervisor_watch_orphan(pid_t pid) {
   int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -145,9 +139,9 @@ static void handle(const struct epoll_event *event) {
   }
 }
 
-/* What is due by the clock; returns how long epoll may sleep, -1 for ever. */
+/* Does what is due; returns for how many ms epoll may sleep, -1: without limit. */
 static int keep_time(void) {
-  int64_t now = supervisor_now_ms(), next = supervisor_engine_keep_time(now);
+  int64_t now = monotonic_ms(), next = supervisor_engine_keep_time(now);
   if (next == 0)
     return -1;
   return next <= now ? 0 : (int)(next - now);
@@ -181,17 +175,17 @@ static int run(void) {
   }
   supervisor_unlink_sockets(self.places);
   if (supervisor_engine_has_left()) {
-    supervisor_unlock(); /* before the first is told: it may start another supervisor at once */
+    supervisor_unlock(); /* before any client is answered: it may start another supervisor at once */
     failing_answer(self.listeners.api);
   }
-  /* A task that is just ending may hold them a moment longer; a monitor that stays does this at its own end. */
+  /* A task that is ending may be in our cgroups a moment longer. A monitor that stays removes them at its own end. */
   for (int waited_ms = 0; !supervisor_leave_groups() && waited_ms < TASK_END_MS; waited_ms++)
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   return supervisor_engine_has_left() ? EXIT_REFUSED : 0;
 }
 
-/* After a boot somebody has to look which containers come back; after a restart, which have ended. The engine is told that
- * whoever started us will do so again. */
+/* Tells the engine that systemd restarts this supervisor, and starts the engine when there are containers: after a boot it starts
+ * those with a restart policy, after a restart of the service it finds those that have ended. */
 static void begin_service(const char *manager) {
   setenv("ORLOP_SERVICE", "1", 1);
   supervisor_notify(manager, "READY=1");
@@ -218,9 +212,9 @@ int supervisor_main(int argc, char **argv) {
   if ((service ? supervisor_take_over(self.places, &code) : supervisor_lock(self.places, &code, false)) < 0)
     return code;
   char *manager = getenv("NOTIFY_SOCKET");
-  manager = manager == NULL ? NULL : strdup(manager); /* no process that we start shall know it */
+  manager = manager == NULL ? NULL : strdup(manager); /* kept apart from the environment, which children inherit */
   supervisor_normalise(service);
-  setenv("ORLOP_SUPERVISOR_BUILD", ORLOP_NATIVE, 1); /* an engine of a later build replaces us */
+  setenv("ORLOP_SUPERVISOR_BUILD", ORLOP_NATIVE, 1); /* an engine of another build replaces this supervisor */
   if (supervisor_listen(self.places, &self.listeners, &code) < 0)
     return code;
   supervisor_engine_configure((struct engine_setting){.places = self.places,

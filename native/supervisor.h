@@ -4,28 +4,25 @@
 
 #include "orlop.h"
 
-/* Monotonic. */
-int64_t supervisor_now_ms(void);
-
 /* supervisor.c: what an epoll event is about; the descriptor is in the low half. */
 enum source { SIGNALS = 1, API, CONTROL, LINK, PEER, ORPHAN };
 
 void supervisor_watch(enum source source, int fd);
 void supervisor_unwatch(int fd);
-/* In a forked child: the signals as a program expects them. */
+/* In a forked child: unblocks the signals that the supervisor reads from its signalfd. */
 void supervisor_restore_signals(void);
-/* An orphan: init reaps it, a pidfd tells us. */
+/* Has the engine started when this process ends, which is not our child: a monitor or netd of an earlier supervisor. */
 void supervisor_watch_orphan(pid_t pid);
-/* Answers when connections to netd.sock are taken. Its end, too, is something that only the engine can answer. */
+/* Starts netd unless it runs, and answers DONE on conn when netd.sock accepts connections. When netd ends, the engine is started. */
 void supervisor_see_to_netd(int conn);
 
-/* supervisor_peers.c: connections to supervisor.sock, which listens at listener. */
+/* supervisor_peers.c: connections to supervisor.sock, whose listening socket is `listener`. */
 void supervisor_accept_peer(int listener);
 void supervisor_read_peer(int listener, int fd);
 
-/* supervisor_setup.c: everything before the daemon lives on its own. */
+/* supervisor_setup.c: everything up to the daemon. */
 struct places { const char *run, *state; };
-/* The sockets, listening, and the locks, held as long as their descriptors are open. */
+/* The listening sockets of orlop.sock, control.sock and supervisor.sock. */
 struct listeners { int api, control, link; };
 
 /* Exit codes of the command that starts the supervisor. */
@@ -33,45 +30,45 @@ enum { EXIT_LOCKED = 3, EXIT_REFUSED = 125 };
 
 /* Each writes one line to standard error and returns -1 with *code set when it refuses. */
 int supervisor_check_namespaces(int *code);
-/* quiet: nothing is said about a lock that another holds (EXIT_LOCKED). */
+/* Takes both locks. quiet: no line about a lock that another process holds (EXIT_LOCKED). */
 int supervisor_lock(struct places places, int *code, bool quiet);
 /* listeners->api: -1, or the socket that was inherited. */
 int supervisor_listen(struct places places, struct listeners *listeners, int *code);
 int supervisor_refuse(int *code, const char *what, const char *why);
 int supervisor_daemonize(struct places places);
-/* A service is no daemon: its starter watches this very process. */
+/* Instead of supervisor_daemonize, for a service: systemd watches the process that it started. */
 int supervisor_stay(void);
-/* A listening socket of this name in a directory, 0600; replaces what is there. Afterwards we are in "/". */
+/* A listening socket of this name in a directory, 0600, in place of an existing one. Leaves "/" as working directory. */
 int supervisor_listen_in(const char *directory, const char *name);
 void supervisor_unlink_sockets(struct places places);
-/* From here on another supervisor may be started. */
+/* Gives up the locks: from here on another supervisor may be started. */
 void supervisor_unlock(void);
 
 /* supervisor_inherited.c */
-/* Own cgroup, limits, umask, nice, environment: whoever started us leaves no trace in a container. */
+/* Resets cgroup, limits, umask, nice value and environment, so that containers inherit nothing of whoever started us. */
 void supervisor_normalise(bool service);
-/* Back to the root of each hierarchy, and the own cgroup removed; false: another process of ours still lives in it. */
+/* Moves to the root of each hierarchy and removes our own cgroup; false: another process of ours is still in it. */
 bool supervisor_leave_groups(void);
 
-/* supervisor_service.c. *api: the socket that systemd holds for us; -1: nobody does. */
+/* supervisor_service.c. *api: the listening socket that systemd passed; -1: none. */
 int supervisor_inherit(int *api, int *code);
-/* As supervisor_lock, from a supervisor that was started by hand: it is asked to stop. Containers do not notice. */
+/* As supervisor_lock, but asks a supervisor that was started by hand to stop. Containers do not notice. */
 int supervisor_take_over(struct places places, int *code);
-/* Tells the service manager, where there is one (socket_path: its NOTIFY_SOCKET, or NULL). */
+/* sd_notify(3); socket_path: NOTIFY_SOCKET, or NULL without a service manager. */
 void supervisor_notify(const char *socket_path, const char *state);
 bool supervisor_has_containers(struct places places);
 
-/* supervisor_failing.c: an engine that ends before it serves. */
+/* supervisor_failing.c: an engine that ends before it answers clients. */
 void failing_prepare(void);                               /* before each try */
 _Noreturn void failing_exec(const char *program, int error); /* in the child that could not become the engine */
 void failing_note(struct places places, const char *program, int status, bool service);
-void failing_over(void);                                  /* one serves */
-/* It has failed so often that whoever waits is told why. */
+void failing_over(void);                                  /* an engine answers clients */
+/* The engine has failed so often that waiting clients are told why. */
 bool failing_is_told(void);
-/* The last try found no program that can be started, which waiting does not mend. */
+/* The last execve failed with an error that does not pass by itself. */
 bool failing_for_good(void);
 const char *failing_message(void);
-/* Tells it to all clients that wait at this socket. */
+/* Answers all clients that wait at this listening socket with that message. */
 void failing_answer(int listener);
 
 /* supervisor_engine.c: the engine's life. */
@@ -79,33 +76,33 @@ struct engine_setting {
   struct places places;
   char **argv;
   int api;            /* the socket that the engine accepts from while it runs */
-  int64_t idle_ms;    /* so often it is asked to leave; 0 never */
+  int64_t idle_ms;    /* how often the engine is asked to leave if it is idle; 0: never */
   bool service;
 };
 void supervisor_engine_configure(struct engine_setting setting);
-/* Something that only the engine can answer happened. */
+/* Starts the engine unless it runs: something happened that only the engine can deal with. */
 void supervisor_engine_need(void);
-/* Somebody has connected to the API while no engine accepts. */
+/* A client has connected to the API while no engine accepts connections. */
 void supervisor_engine_client_waits(void);
-/* A child has ended: whether it was the engine. */
+/* A child has ended; true: it was the engine. */
 bool supervisor_engine_ended(pid_t child, int status);
 /* This connection is the engine's. */
 void supervisor_engine_linked(int fd);
 void supervisor_engine_unlinked(int fd);
-/* The engine answers clients, says this connection; any other but the engine's is not heard. */
+/* SERVES came from this connection; ignored unless it is the engine's. */
 void supervisor_engine_serves(int fd);
-/* The supervisor stops: the engine first. */
+/* Begins the supervisor's stop by stopping the engine. */
 void supervisor_engine_stop(void);
 bool supervisor_engine_is_over(void);
-/* It is over because no engine can be started from here. */
+/* The supervisor stops because no engine can be started from here. */
 bool supervisor_engine_has_left(void);
-/* Does what is due; returns when the next is, 0 when nothing is planned. */
+/* Does what is due; returns when the next thing is due (monotonic ms), 0 when nothing is planned. */
 int64_t supervisor_engine_keep_time(int64_t now);
 
-/* supervisor_engine_lock.c: in the child that becomes the engine. An older one that is still there is killed first. */
+/* supervisor_engine_lock.c: takes the engine's lock, in the child that becomes the engine. Kills an older engine that has it. */
 void supervisor_lock_engine(struct places places);
 
-/* supervisor_netd.c: sees that a netd runs. Its pid; *found: it ran already. -1: errno. */
+/* supervisor_netd.c: starts netd unless it runs. Its pid, or -1 with errno; *found: it ran already. */
 pid_t supervisor_netd(struct places places, bool *found);
 
 #endif

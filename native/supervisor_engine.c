@@ -1,4 +1,4 @@
-/* The engine's life: it is started when somebody needs it, started again when it dies, asked to leave when it is idle. */
+/* The engine's life: started on demand, restarted when it dies, asked to leave when it is idle. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +25,14 @@ static struct {
   bool serves;                        /* it answers clients */
   bool needed;                        /* something happened since it was last asked to leave */
   bool stopping;
-  bool left;                          /* stopping because no engine can be started from here */
+  bool left;                          /* it stops because no engine can be started from here */
   int64_t backoff_ms;
-  int64_t started_at, start_at, leave_at, kill_at; /* monotonic, ms; 0: not planned (but started_at) */
+  int64_t started_at, start_at, leave_at, kill_at; /* monotonic ms; 0: not planned (started_at: never started) */
 } engine = {.link = -1};
 
 void supervisor_engine_configure(struct engine_setting setting) { engine.is = setting; }
 
-/* The listening socket as descriptor 3, its lock as the next, and nothing else of ours. */
+/* The engine gets the API's listening socket as descriptor 3, its lock as 4, and no other descriptor of ours. */
 _Noreturn static void become_engine(void) {
   if (engine.is.api == 3)
     fcntl(3, F_SETFD, 0);
@@ -42,10 +42,10 @@ _Noreturn static void become_engine(void) {
   supervisor_lock_engine(engine.is.places);
   supervisor_restore_signals();
   signal(SIGPIPE, SIG_DFL);
-  /* JavaScriptCore's last compiler takes ten times as much work into its hands before it pays: requests that come by the hundred never
-   * do, a loop over an archive soon does. Our own words: BUN_* of whoever started us is not kept. */
+  /* Ten times the default threshold of JavaScriptCore's last compiler (FTL): compiling for some hundred requests never pays, a loop
+   * over an archive soon reaches the threshold. Set here, because BUN_* variables of whoever started us are removed. */
   setenv("BUN_JSC_thresholdForFTLOptimizeAfterWarmUp", "640000", 1);
-  /* What its collector takes for the machine's memory: above four fifths of it (resident) it collects sooner. */
+  /* The memory size, in bytes, that the garbage collector assumes: above four fifths of it (resident) it collects more often. */
   setenv("BUN_JSC_forceRAMSize", "160000000", 1);
   execv(engine.is.argv[0], engine.is.argv);
   failing_exec(engine.is.argv[0], errno);
@@ -56,7 +56,7 @@ static void start(void) {
   if (engine.pid > 0 || engine.stopping)
     return;
   supervisor_unwatch(engine.is.api); /* from now on the engine accepts */
-  engine.started_at = supervisor_now_ms();
+  engine.started_at = monotonic_ms();
   engine.needed = engine.serves = false;
   failing_prepare();
   pid_t child = fork();
@@ -64,7 +64,7 @@ static void start(void) {
     become_engine();
   if (child < 0) {
     supervisor_watch(API, engine.is.api);
-    engine.start_at = supervisor_now_ms() + BACKOFF_MAX_MS;
+    engine.start_at = monotonic_ms() + BACKOFF_MAX_MS;
     return;
   }
   engine.pid = child;
@@ -77,25 +77,25 @@ void supervisor_engine_need(void) {
     start();
 }
 
-/* No engine can be started from here: perhaps from where the next command is, if we are out of its way. Containers, monitors
- * and netd do without us. A service is not started again for this (EXIT_REFUSED), but by its socket. */
+/* Stops the supervisor because no engine can be started from here: the next command may belong to an installation that can.
+ * Containers, monitors and netd run on. systemd does not restart a service that exits with EXIT_REFUSED; its socket does. */
 static void leave(void) {
   fprintf(stderr, "orlop: the supervisor leaves: %s\n", failing_message());
   engine.stopping = engine.left = true;
 }
 
-/* The next try; the longer it has failed, the later. */
+/* Plans the next try, with exponential back-off. */
 static void plan_restart(void) {
   engine.backoff_ms = engine.backoff_ms == 0 ? BACKOFF_MIN_MS : engine.backoff_ms * 2;
   engine.backoff_ms = engine.backoff_ms < BACKOFF_MAX_MS ? engine.backoff_ms : BACKOFF_MAX_MS;
-  engine.start_at = supervisor_now_ms() + engine.backoff_ms;
+  engine.start_at = monotonic_ms() + engine.backoff_ms;
   if (!failing_is_told())
     supervisor_unwatch(engine.is.api); /* a waiting client must not start it sooner */
 }
 
 static void ended(int status) {
   bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0 && engine.serves;
-  int64_t lived_ms = supervisor_now_ms() - engine.started_at;
+  int64_t lived_ms = monotonic_ms() - engine.started_at;
   engine.pid = 0;
   engine.leave_at = 0;
   (void)POINT("supervisor.engine.ended");
@@ -127,7 +127,7 @@ void supervisor_engine_stop(void) {
   engine.start_at = engine.leave_at = 0;
   if (engine.pid > 0) {
     kill(engine.pid, SIGTERM);
-    engine.kill_at = supervisor_now_ms() + STOP_PATIENCE_MS;
+    engine.kill_at = monotonic_ms() + STOP_PATIENCE_MS;
   }
 }
 
@@ -138,7 +138,7 @@ bool supervisor_engine_ended(pid_t child, int status) {
   return true;
 }
 
-/* A try may be planned: then who waits is told what the last ones came to. */
+/* While the next try is only planned, the client is told how the last ones failed. */
 void supervisor_engine_client_waits(void) {
   if (engine.start_at != 0 && failing_is_told())
     failing_answer(engine.is.api);
@@ -154,7 +154,7 @@ bool supervisor_engine_has_left(void) { return engine.left; }
 
 void supervisor_engine_linked(int fd) {
   engine.link = fd;
-  engine.leave_at = engine.is.idle_ms > 0 ? supervisor_now_ms() + engine.is.idle_ms : 0;
+  engine.leave_at = engine.is.idle_ms > 0 ? monotonic_ms() + engine.is.idle_ms : 0;
 }
 
 void supervisor_engine_unlinked(int fd) {

@@ -1,4 +1,4 @@
-/* Never more than one engine is at work in a state directory. */
+/* The engine's lock: never more than one engine works in a state directory. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@ enum { LOCK_FAILED = 126, FOREIGN_PAUSE_MS = 10 };
 
 static struct flock whole_file(void) { return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET}; }
 
-/* Whether somebody else holds the lock, and who: 0 for a process of another PID namespace. */
+/* Whether another process holds the lock. *holder: its pid, 0 for a process of another PID namespace. */
 static bool is_held(int lock, pid_t *holder) {
   struct flock held = whole_file();
   bool found = fcntl(lock, F_GETLK, &held) == 0 && held.l_type != F_UNLCK;
@@ -24,13 +24,13 @@ static bool is_held(int lock, pid_t *holder) {
   return found;
 }
 
-/* Nobody waits for it any more: its supervisor is gone, or there would be no other. Returns when it has ended. */
+/* Kills the engine that holds the lock, and waits for its end. Nobody needs it: its supervisor is gone, else we would not run. */
 static void end_holder(int lock) {
   pid_t holder, again;
   if (!is_held(lock, &holder))
     return;
   int fd = holder > 0 ? (int)syscall(SYS_pidfd_open, holder, 0) : -1;
-  /* asked again, so that the descriptor is of that very process, not of a later one with its number */
+  /* asked again, so that the pidfd is certain to be of the holder, not of a later process with its pid */
   if (fd >= 0 && is_held(lock, &again) && again == holder)
     syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
   struct pollfd end = {.fd = fd, .events = POLLIN};
@@ -39,10 +39,9 @@ static void end_holder(int lock) {
     close(fd);
 }
 
-/* An engine that lost its supervisor ends by itself, but not before it notices. Until then it goes on with what it was doing,
- * and the next one would wait for the database that it has open, and give up. The lock is the process's own (fcntl, not flock):
- * it stays over execve, no child inherits it, it ends with the process or when that closes the file, and the kernel says who
- * has it. */
+/* An engine that lost its supervisor exits when it notices. Until then it goes on working, and the next engine would time out
+ * waiting for the database. The lock is a POSIX lock (fcntl, not flock): it is kept over execve, no child inherits it, it ends when
+ * the process ends or closes the file, and the kernel says who holds it. */
 void supervisor_lock_engine(struct places places) {
   char name[PATH_MAX];
   snprintf(name, sizeof name, "%s/engine.lock", places.state);

@@ -1,7 +1,7 @@
-/* An engine that ends before it serves: why it does, and telling so to the clients that wait for it.
+/* An engine that ends before it answers clients: finds out why, and tells the waiting clients.
  *
- * A first such end may be anybody's kill, or a program that is just being replaced: clients wait on. From the third in
- * succession they are answered, each by a process of its own, as an engine answers an error. */
+ * A first such end may be a kill, or an executable that is just being replaced: clients keep waiting. From the third in succession
+ * they are answered, each by a process of its own, in the way an engine answers an error. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -20,22 +20,22 @@
 #include "supervisor.h"
 
 enum {
-  TOLD_FROM = 3,             /* tries in succession */
-  WORDS_MAX = 512,           /* of what the engine said last */
-  REQUEST_MAX = 1 << 20,     /* what is read of a request that is not carried out */
+  TOLD_FROM = 3,             /* failed tries in succession */
+  WORDS_MAX = 512,           /* bytes of the engine's last line */
+  REQUEST_MAX = 1 << 20,     /* bytes that are read of a request and thrown away */
   CLIENT_PATIENCE_MS = 2000,
 };
 
 static struct {
-  int tries;                 /* that failed, since an engine served */
+  int tries;                 /* failed tries since an engine last answered clients */
   off_t log_size;            /* before the last try */
-  int *exec_error;           /* one page, shared with the child that becomes the engine: why it did not; 0 */
+  int *exec_error;           /* errno of execve, in a page shared with the child that becomes the engine; 0 */
   char message[3 * WORDS_MAX + 2 * PATH_MAX];
 } self;
 
 /* ── what is known ─────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The engine's words go where ours go: a file of our own, or a service's journal, which cannot be read back. */
+/* The engine's output goes where ours goes: engine.log, or a service's journal, which cannot be read back. */
 static off_t log_size(void) {
   struct stat log;
   return fstat(STDERR_FILENO, &log) == 0 && S_ISREG(log.st_mode) ? log.st_size : -1;
@@ -62,7 +62,7 @@ void failing_over(void) { self.tries = 0; }
 
 bool failing_is_told(void) { return self.tries >= TOLD_FROM; }
 
-/* The others pass: a program that is being written, a machine without memory or processes to spare. */
+/* `passing` errors end by themselves: an executable that is being written, no free memory or processes. */
 bool failing_for_good(void) {
   static const int passing[] = {ETXTBSY, ENOMEM, EAGAIN, EMFILE, ENFILE, EIO};
   int error = self.exec_error == NULL ? 0 : *self.exec_error;
@@ -72,7 +72,7 @@ bool failing_for_good(void) {
   return error != 0;
 }
 
-/* Of what the last try said, its last line: the last of level "error", where there is one. Without level and stack. */
+/* The last line that the last try logged, preferably of level "error", without its level and stack trace. */
 static void last_words(struct places places, char *words, size_t room) {
   char path[PATH_MAX], text[4096], *line, *rest = text, *found = NULL;
   bool is_error = false;
@@ -143,18 +143,18 @@ static void escape(const char *text, char *to, size_t room) {
   *to = 0;
 }
 
-/* Bytes that came until the deadline; 0: no more will. */
+/* Receives until the deadline; 0: nothing more comes. */
 static size_t receive(int conn, char *bytes, size_t room, int64_t deadline_ms) {
   struct pollfd client = {.fd = conn, .events = POLLIN};
-  int64_t left_ms = deadline_ms - supervisor_now_ms();
+  int64_t left_ms = deadline_ms - monotonic_ms();
   if (left_ms <= 0 || poll(&client, 1, (int)left_ms) <= 0)
     return 0;
   ssize_t got = recv(conn, bytes, room, 0);
   return got <= 0 ? 0 : (size_t)got;
 }
 
-/* A client asks first whether we are there (HEAD, GET), and for what it wants on the same connection. A request that may have
- * a body is the last one. false: no more comes. */
+/* Answers one request. Clients send a HEAD or GET of /_ping first, and their request on the same connection; after a request that may
+ * have a body the connection is closed. false: it was the last. */
 static bool answer_request(int conn, const char *body, int64_t deadline_ms) {
   char request[8192], answer[sizeof self.message * 2 + 512];
   size_t size = 0, got;
@@ -177,13 +177,13 @@ static bool answer_request(int conn, const char *body, int64_t deadline_ms) {
 
 static void serve(int conn) {
   char body[sizeof self.message * 2], dropped[4096], text[sizeof self.message * 2 - 32];
-  int64_t deadline_ms = supervisor_now_ms() + CLIENT_PATIENCE_MS;
+  int64_t deadline_ms = monotonic_ms() + CLIENT_PATIENCE_MS;
   escape(self.message, text, sizeof text);
   snprintf(body, sizeof body, "{\"message\":\"%s\"}\n", text);
   while (answer_request(conn, body, deadline_ms))
     ;
   shutdown(conn, SHUT_WR);
-  /* What it still sends is taken, or it would be told of a reset before it has read the answer. */
+  /* Reads what it still sends: closing with unread data would reset the connection before the client has read the answer. */
   for (size_t taken = 0, got; taken < REQUEST_MAX && (got = receive(conn, dropped, sizeof dropped, deadline_ms)) > 0;)
     taken += got;
 }
@@ -202,6 +202,6 @@ void failing_answer(int listener) {
         supervisor_leave_groups(); /* the last one out removes them */
       _exit(0);
     }
-    close(conn); /* without a child for it, that is its answer */
+    close(conn); /* if fork failed, the client sees its connection end */
   }
 }

@@ -1,4 +1,4 @@
-/* What the supervisor was started with, and leaves behind: cgroups, limits, environment of whoever typed the first command. */
+/* Leaves behind what the supervisor inherited from whoever started it: cgroups, limits, environment. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +24,7 @@ static int write_at(int directory, const char *name, const char *text) {
   return written < 0 ? -1 : 0;
 }
 
-/* A cpuset group takes no task before it has what its parent has. */
+/* A cpuset cgroup accepts no process before its cpus and mems are set: copied from its parent. */
 static void copy_file(int from, int to, const char *name) {
   char value[4096];
   int fd = openat(from, name, O_RDONLY | O_CLOEXEC);
@@ -38,8 +38,8 @@ static void copy_file(int from, int to, const char *name) {
   write_at(to, name, value);
 }
 
-/* One hierarchy: in, or out of, our own group. A hierarchy that refuses (read-only, not ours) is left as it is.
- * false: others are in the group that we left. */
+/* Enters or leaves our own cgroup of one hierarchy. A hierarchy that refuses (read-only, not writable for us) is left as it is.
+ * false: other processes are still in the cgroup that we left. */
 static bool change_group(int hierarchy, bool enter) {
   struct statfs fs;
   if (fstatfs(hierarchy, &fs) < 0)
@@ -90,7 +90,7 @@ static bool change_groups(bool enter) {
 
 bool supervisor_leave_groups(void) { return change_groups(false); }
 
-/* Limits as a service has them: PID 1's. Raising may be refused (no CAP_SYS_RESOURCE): then ours stay. */
+/* Takes PID 1's limits, as a service has them. A limit that may not be raised (no CAP_SYS_RESOURCE) stays as it is. */
 static void take_limits(void) {
   for (int resource = 0; resource < (int)RLIM_NLIMITS; resource++) {
     struct rlimit limit;
@@ -109,7 +109,7 @@ static bool is_kept(const char *variable) {
   return false;
 }
 
-/* BUN_* above all: it would load a stranger's code into the engine. */
+/* Keeps only known variables. BUN_* above all has to go: it could load foreign code into the engine. */
 static void scrub_environment(void) {
   char **kept = environ;
   for (char **variable = environ; *variable != NULL; variable++)
@@ -121,13 +121,13 @@ static void scrub_environment(void) {
 
 void supervisor_normalise(bool service) {
   umask(022);
-  setpriority(PRIO_PROCESS, 0, 0); /* lowering may be refused: then it stays as it is */
+  setpriority(PRIO_PROCESS, 0, 0); /* a lower value may be refused, and then stays as it is */
   int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (self >= 0) {
     write_at(self, "oom_score_adj", "0");
     close(self);
   }
-  if (!service) /* else they are the unit's, and systemd has set them */
+  if (!service) /* a service's limits were set by systemd */
     take_limits();
   scrub_environment();
   (void)change_groups(true);

@@ -1,4 +1,4 @@
-/* netd's start: one for a run directory, whichever supervisor started it. It holds its lock as long as it lives. */
+/* Starts netd: one per run directory, whichever supervisor started it. netd holds RUN_DIR/netd.lock while it lives. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #include "supervisor.h"
 
-/* What netd needs of ours stands at 3 and 4; the rest is closed. */
+/* netd gets its lock as descriptor 3, its listening socket as 4, and no other descriptor of ours. */
 _Noreturn static void become_netd(pid_t supervisor, int lock, int listener, const char *run) {
   sigset_t none;
   int kept_lock = fcntl(lock, F_DUPFD_CLOEXEC, 5), kept_listener = fcntl(listener, F_DUPFD_CLOEXEC, 5);
@@ -30,11 +30,11 @@ _Noreturn static void become_netd(pid_t supervisor, int lock, int listener, cons
   _exit(code);
 }
 
-/* The pid in the lock of the one that an earlier supervisor started. */
+/* The pid in the lock file, of a netd that runs already. */
 static pid_t read_pid(int lock) {
   char text[16] = "";
   if (pread(lock, text, sizeof text - 1, 0) <= 0) {
-    errno = EAGAIN; /* it is just being started */
+    errno = EAGAIN; /* it is being started at this moment */
     return -1;
   }
   return (pid_t)strtol(text, NULL, 10);

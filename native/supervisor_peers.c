@@ -1,4 +1,4 @@
-/* Connections to supervisor.sock: the engine's link, monitors that have ended, commands that stop or wake (native/README.md). */
+/* Connections to supervisor.sock: the engine's, monitors' WAKE at their end, commands that stop the supervisor (native/README.md). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/socket.h>

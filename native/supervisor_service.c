@@ -1,5 +1,5 @@
-/* The supervisor as a systemd service: the API's socket is systemd's, which keeps it while we come and go
- * (sd_listen_fds(3), sd_notify(3); both are so small that no library is needed). */
+/* The supervisor as a systemd service. The API's socket is systemd's, and stays open while the service restarts. sd_listen_fds(3) and
+ * sd_notify(3) are small enough to need no library. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -16,10 +16,10 @@
 
 #include "supervisor.h"
 
-/* Where the first inherited socket stands: SD_LISTEN_FDS_START. */
+/* INHERITED: descriptor of the first inherited socket, SD_LISTEN_FDS_START. */
 enum { INHERITED = 3, TAKE_OVER_MS = 15000, LOOK_MS = 10 };
 
-/* Of our own pid only: a child that inherited the variables was not meant. */
+/* Whether LISTEN_PID is ours: a child that merely inherited the variables must ignore them. */
 static bool is_meant(void) {
   const char *pid = getenv("LISTEN_PID");
   return pid != NULL && strtol(pid, NULL, 10) == (long)getpid();
@@ -76,14 +76,13 @@ int supervisor_take_over(struct places places, int *code) {
   }
 }
 
-/* In this order, so that `systemctl start` returns when connections are taken. */
 void supervisor_notify(const char *socket_path, const char *state) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t size = socket_path == NULL ? 0 : strlen(socket_path);
   if (size == 0 || size >= sizeof address.sun_path)
     return;
   memcpy(address.sun_path, socket_path, size);
-  if (address.sun_path[0] == '@') /* an abstract one */
+  if (address.sun_path[0] == '@') /* abstract */
     address.sun_path[0] = 0;
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0)

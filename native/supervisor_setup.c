@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "steps.h"
 #include "supervisor.h"
 
 enum { BACKLOG = 4096, ENGINE_LOG_MAX = 1 << 20 };
@@ -27,7 +28,7 @@ int supervisor_refuse(int *code, const char *what, const char *why) { return ref
 
 /* ── namespaces ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Whether ours is another one than PID 1's. Where that cannot be read (not root) nobody can tell. */
+/* Whether our namespace differs from PID 1's; false also when PID 1's cannot be read (not root). */
 static bool is_foreign(const char *name) {
   char path[64];
   struct stat own, first;
@@ -53,18 +54,18 @@ int supervisor_check_namespaces(int *code) {
 
 /* ── directories, locks, sockets ───────────────────────────────────────────────────────────────────────────────── */
 
-/* 0711: names inside can be reached by who knows them, and not listed (posture rule 9). */
+/* 0711: users can reach names inside that they know, but cannot list them. */
 static int make_place(const char *path, int *code) {
   union argument argument[2] = {{.s = (char *)(uintptr_t)path}, {.n = 0711}};
   struct task task = {0};
   if (path[0] != '/')
     return refuse(code, EXIT_REFUSED, path, "not an absolute path");
-  if (step_kinds[0].run(&task, argument) < 0 || chmod(path, 0711) < 0)
+  if (step_mkdir(&task, argument) < 0 || chmod(path, 0711) < 0)
     return refuse(code, EXIT_REFUSED, path, strerror(errno));
   return 0;
 }
 
-/* Open as long as the supervisor lives, and with them the locks. They hold its pid, for people and for `doctor`. */
+/* Of STATE_DIR/lock and RUN_DIR/lock, open while the supervisor lives. The files contain its pid, for users and for `doctor`. */
 static int locks[2] = {-1, -1};
 
 static int lock_place(const char *path, int *lock, int *code, bool quiet) {
@@ -105,7 +106,7 @@ static int listen_at(const char *name) {
   if (fd < 0)
     return -1;
   snprintf(address.sun_path, sizeof address.sun_path, "%s", name);
-  unlink(name); /* a dead supervisor's: we hold the lock */
+  unlink(name); /* left by a dead supervisor: we hold the lock */
   if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0)
     return -1;
   return fd;
@@ -119,7 +120,7 @@ static int open_to_group(const char *name) {
   return chmod(name, 0660);
 }
 
-/* The API's own file: what a service has put in its place meanwhile is not ours to remove. */
+/* Identifies our orlop.sock: a socket that a service has put in its place is not removed at the end. */
 static struct stat api_file;
 
 static int listen_for_api(void) {
@@ -160,7 +161,7 @@ void supervisor_unlink_sockets(struct places places) {
 
 /* ── the daemon ────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Standard output and error of the engine and of ours. One older file is kept. */
+/* engine.log: standard output and error of the engine and the supervisor. One older file is kept. */
 static int open_log(struct places places) {
   char name[PATH_MAX], older[PATH_MAX];
   struct stat stat_;
@@ -172,7 +173,7 @@ static int open_log(struct places places) {
 }
 
 static int write_pid(pid_t pid) {
-  for (int i = 0; i < 2; i++) /* a reader finds the number whole: it is one short write */
+  for (int i = 0; i < 2; i++) /* one short write, so that readers see the whole number */
     if (ftruncate(locks[i], 0) < 0 || dprintf(locks[i], "%d\n", (int)pid) < 0)
       return -1;
   return 0;
@@ -180,8 +181,8 @@ static int write_pid(pid_t pid) {
 
 int supervisor_stay(void) { return write_pid(getpid()); }
 
-/* Returns in the daemon: no controlling terminal, and not able to get one. The command that started it ends with 0, once
- * the locks name the daemon. */
+/* Returns in the daemon, which has no controlling terminal and cannot get one. The process that was started exits with 0 when the
+ * lock files name the daemon. */
 int supervisor_daemonize(struct places places) {
   int log = open_log(places), null = open("/dev/null", O_RDWR | O_CLOEXEC), status = 0;
   if (log < 0 || null < 0)

@@ -1,4 +1,4 @@
-/* One plan: reads frames from a connection, carries each step out, answers. */
+/* Carries out one plan: reads frames from a connection, runs each step, answers. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <malloc.h>
@@ -38,7 +38,7 @@ int step_run(struct task *task, struct decoded_step *step) {
   snprintf(point, sizeof point, "step.%s", step->kind->name);
   int asked = point_reached(point);
   if (asked != 0)
-    return asked < 0 ? -1 : 0; /* the test's seeded fault: not carried out, and nobody is told */
+    return asked < 0 ? -1 : 0; /* a seeded fault: the step is silently left out */
 #endif
   return step->kind->run(task, step->argument);
 }
@@ -49,7 +49,7 @@ static int parcel_add(struct parcel *parcel, struct span payload) {
     errno = E2BIG;
     return -1;
   }
-  if (parcel->at == NULL) { /* whole, as it cannot grow in the child; pages come as they are touched */
+  if (parcel->at == NULL) { /* mapped at its full size, because the child's mapping cannot grow; pages are allocated when touched */
     void *at = mmap(NULL, PARCEL_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
       return -1;
@@ -78,7 +78,7 @@ static void parcel_free(struct parcel *parcel) {
   *parcel = (struct parcel){0};
 }
 
-/* All steps are here: `spawn` or `continue`, which was kept before them, can be carried out. */
+/* All steps of the child have arrived: runs `spawn` or `continue`, which was kept in front of them. */
 static int hand_over(struct task *task) {
   size_t at = task->parcel.head;
   struct span payload;
@@ -93,11 +93,10 @@ static uint64_t steps_of(const struct decoded_step *step) {
   return step->kind->run == step_spawn ? step->argument[2].n : step->argument[0].n;
 }
 
-/* Whoever sent the plan is dead: its steps that are here already must not be carried out, for its successor may be clearing
- * away what it finds of them at this moment. */
+/* Whether the sender of the plan has died. Then its steps that have already arrived must not be carried out, because the next
+ * engine may be cleaning up after them at this moment. */
 static bool sender_left(struct task *task) {
-  struct pollfd peer = {.fd = task->conn};
-  if (task->is_one_shot || poll(&peer, 1, 0) <= 0 || (peer.revents & (POLLHUP | POLLERR)) == 0)
+  if (task->is_one_shot || !peer_left(task->conn))
     return false;
   task->step = NO_STEP;
   fail(task, ECONNRESET, "the other side left first");
@@ -131,10 +130,10 @@ static int take_step(struct task *task, struct span payload) {
   return sender_left(task) ? -1 : hand_over(task);
 }
 
-/* The plan stops here: say why, and undo what has a life of its own. */
+/* Ends the plan: answers FAILED, kills the child, and removes what the monitor's steps made. */
 static enum verdict plan_failed(struct task *task, int error) {
   struct channel_message report;
-  /* a child that failed explains our own failure (EPIPE in `release`, ESRCH in `id-map`) */
+  /* a failure of the child is the cause of ours (EPIPE in `release`, ESRCH in `id-map`) */
   if (task->child > 0 && child_failure(task, &report))
     send_failed(task->conn, report.step, report.error, report.detail);
   else
@@ -193,8 +192,8 @@ static enum verdict take_plan(struct task *task, struct inbox *box, int in) {
   }
 }
 
-/* A sender that is still in the middle of a plan would lose our answer to its own EPIPE: what it sends is read and thrown
- * away until it has heard and leaves, or has said nothing for DRAIN_PATIENCE_MS. */
+/* A sender in the middle of a plan would get EPIPE before it reads our answer. So the rest of the plan is read and thrown away until
+ * the sender closes the connection, or has sent nothing for DRAIN_PATIENCE_MS. */
 static void drain_plan(int in) {
   static char rest[64 << 10];
   struct pollfd more = {.fd = in, .events = POLLIN};

@@ -18,8 +18,8 @@
 
 #include "monitor.h"
 
-/* Below `dir`, in the same mount, through no link. Kernels before 5.6 have no openat2; there the caller's checks of what was
- * opened are all. */
+/* Opens a name in `dir`, in the same mount, without following links. Kernels before 5.6 have no openat2: there the callers' checks
+ * of what was opened have to be enough. */
 static int open_here(int dir, const char *name, int flags, mode_t mode) {
   struct open_how how = {.flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
                          .mode = mode,
@@ -56,7 +56,7 @@ static int open_master(struct task *task) {
   return fail(task, ENODEV, "/dev/pts/ptmx is not a pty master");
 }
 
-/* /dev/console is the same terminal: what writes there (an init) is heard. It is made when missing, in /dev itself. */
+/* Makes /dev/console the same terminal, for programs that write there, such as an init. Created in /dev when it is missing. */
 static int bind_console(struct task *task, int slave) {
   int dev = open("/dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (dev < 0)
@@ -78,7 +78,7 @@ static int bind_console(struct task *task, int slave) {
   return moved < 0 ? fail(task, error, "mount on /dev/console") : 0;
 }
 
-/* rows, columns: 0 leaves them. uid: of the terminal's user; the group is the devpts's (gid=5). console: 1 = /dev/console. */
+/* rows, columns: 0 = unchanged. uid: the terminal's owner; its group is the devpts's (gid=5). console: 1 = /dev/console too. */
 int step_terminal(struct task *task, union argument *arg) {
   struct winsize size = {.ws_row = (unsigned short)arg[0].n, .ws_col = (unsigned short)arg[1].n};
   struct channel_message message = {.kind = C_TERMINAL};
@@ -112,7 +112,7 @@ int step_terminal(struct task *task, union argument *arg) {
   return 0;
 }
 
-/* The slave is held open: a container may close its terminal and open it again, and the master must not hang up between. */
+/* Holds the slave open: a container may close its terminal and open it again, and the master must not hang up in between. */
 void terminal_adopt(int master) {
   struct monitor *m = &monitor;
   if (m->output[0].fd >= 0 || fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
@@ -122,7 +122,7 @@ void terminal_adopt(int master) {
   m->output[0].fd = master;
   m->slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (m->stdio_streams & STDIN_BIT)
-    m->input.fd = fcntl(master, F_DUPFD_CLOEXEC, 3); /* epoll knows a descriptor once; input has its own */
+    m->input.fd = fcntl(master, F_DUPFD_CLOEXEC, 3); /* epoll takes a descriptor only once, so input has its own */
   if (m->rows != 0)
     terminal_resize(m->rows, m->columns);
 }

@@ -1,4 +1,4 @@
-/* Whether an inode differs from the one below of the same name. */
+/* Compares an inode with the one of the same path in another tree. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>

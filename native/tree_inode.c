@@ -17,7 +17,7 @@ static int proc = -1; /* a procfs of our own: attributes and content of an O_PAT
 int inode_begin(struct task *task) {
   struct rlimit files;
   proc = private_proc(task);
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) { /* two for each directory on the way */
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) { /* the walk has two open for each level */
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
   }
@@ -46,7 +46,7 @@ bool inode_is_whiteout(const struct statx *stat) {
 
 bool is_overlay_mark(const char *name) { return strncmp(name, "trusted.overlay.", 16) == 0; }
 
-/* These calls take paths alone: from the working directory, which is our procfs. */
+/* These calls take only paths: here relative to the working directory, which is our procfs. */
 ssize_t inode_xattrs(int fd, char names[TREE_XATTRS_MAX]) {
   char link[32];
   snprintf(link, sizeof link, "self/fd/%d", fd);

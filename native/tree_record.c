@@ -1,4 +1,4 @@
-/* A tree's records: many in one VALUE, which is sent when the next record has no room in it. Memory is static. */
+/* A tree's records: many in one VALUE, which is sent when the next record does not fit. Memory is static. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ int records_flush(void) {
   return result;
 }
 
-/* Where a record's `size` bytes of fields go; NULL when the reader is gone. */
+/* Begins a record, and returns where its `size` bytes of fields go; NULL when the reader is gone. */
 static uint8_t *begin_record(uint8_t kind, size_t size) {
   if (used + 5 + size > RECORDS_MAX && records_flush() < 0)
     return NULL;
@@ -58,7 +58,7 @@ static uint8_t *put_text(uint8_t *at, const char *text, size_t size) {
   return put(put(at, &length, sizeof length), text, size);
 }
 
-/* File systems know times that 64 bits of nanoseconds do not: the nearest that they do. */
+/* Some file systems store times outside the range of 64-bit nanoseconds: clamped. */
 static int64_t nanoseconds(struct statx_timestamp time) {
   const int64_t most = INT64_MAX / 1000000000 - 1;
   int64_t seconds = time.tv_sec > most ? most : time.tv_sec < -most ? -most : time.tv_sec;
@@ -99,7 +99,7 @@ int put_xattrs(int fd) {
       continue;
     ssize_t length = inode_xattr(fd, name, value, sizeof value);
     if (length < 0 && (errno == ENODATA || errno == EOPNOTSUPP))
-      continue; /* taken away meanwhile, or computed by a security module that is not there */
+      continue; /* removed meanwhile, or made up by a security module that is not active */
     uint8_t *at = length < 0 ? NULL : begin_record(R_XATTR, 2 + strlen(name) + (size_t)length);
     if (at == NULL)
       return -1;
@@ -112,7 +112,7 @@ int put_walk_end(void) { return begin_record(R_WALK_END, 0) == NULL ? -1 : recor
 
 /* ── content ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* At most `size` bytes from `offset`, into records. A file that has become shorter ends early. */
+/* Writes at most `size` bytes from `offset` as records. A file that was truncated meanwhile ends early. */
 static int put_content(int fd, uint64_t offset, uint64_t size) {
   while (size > 0) {
     size_t wanted = size < TREE_PIECE_MAX ? (size_t)size : TREE_PIECE_MAX;
@@ -137,14 +137,14 @@ static int put_content(int fd, uint64_t offset, uint64_t size) {
 
 struct extent { uint64_t offset, size; };
 
-/* Where content is. The last extent of too many takes the rest of the file. */
+/* Finds the extents with data. When there are too many, the last one covers the rest of the file. */
 static ssize_t find_extents(int fd, uint64_t size, struct extent extents[EXTENTS_MAX]) {
   size_t count = 0;
   off_t at = 0;
   while ((uint64_t)at < size && count < EXTENTS_MAX) {
     off_t start = lseek(fd, at, SEEK_DATA);
     if (start < 0)
-      return errno == ENXIO ? (ssize_t)count : -1; /* nothing but a hole is left */
+      return errno == ENXIO ? (ssize_t)count : -1; /* a hole up to the end */
     off_t end = lseek(fd, start, SEEK_HOLE);
     if (end < 0)
       return -1;

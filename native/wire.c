@@ -12,7 +12,7 @@
 
 enum { INBOX_MIN = 4096, INBOX_MAX = FRAME_MAX + 4096 /* a whole frame and its length, in whole pages */ };
 
-/* A peer that does not read our small answers for this long is as good as gone. */
+/* A peer that reads nothing of our answers for this long counts as gone. */
 enum { SEND_PATIENCE_MS = 10 * 1000 };
 
 static int inbox_resize(struct inbox *box, size_t capacity) {
@@ -26,7 +26,7 @@ static int inbox_resize(struct inbox *box, size_t capacity) {
   return 0;
 }
 
-/* Room for at least one more byte: what was taken is dropped first, then the buffer doubles. */
+/* Makes room for at least one more byte: drops the frames that were taken, then doubles the buffer. */
 static int inbox_make_room(struct inbox *box) {
   if (box->taken > 0) {
     memmove(box->at, box->at + box->taken, box->used - box->taken);
@@ -38,7 +38,7 @@ static int inbox_make_room(struct inbox *box) {
   if (box->used < box->capacity)
     return 0;
   if (box->capacity >= INBOX_MAX) {
-    errno = EPROTO; /* the caller did not take frames before it asked for more */
+    errno = EPROTO; /* the caller asks for more before it has taken the frames that are there */
     return -1;
   }
   size_t capacity = box->capacity == 0 ? INBOX_MIN : box->capacity * 2;
@@ -124,7 +124,7 @@ bool take_bytes(struct span *p, struct span *value) {
   uint32_t size;
   if (!take_u32(p, &size))
     return false;
-#ifndef ORLOP_SEEDED_BOUNDS /* test/seeded: what is missing then, the fuzzer must find */
+#ifndef ORLOP_SEEDED_BOUNDS /* test/seeded leaves this check out, which the fuzzer must find */
   if (p->size <= size || p->at[size] != 0) {
     errno = EPROTO;
     return false;
@@ -148,7 +148,7 @@ bool take_string(struct span *p, char **value) {
   return true;
 }
 
-/* Writes all parts. A non-blocking connection that is full is waited for. */
+/* Writes all parts; waits while a non-blocking connection is full. */
 static int write_whole(int fd, struct iovec *part, int count) {
   while (count > 0) {
     ssize_t written = writev(fd, part, count);
