@@ -1,4 +1,4 @@
-/** Capabilities: names, bits and masks (linux/capability.h), and what Docker's CapAdd and CapDrop mean. */
+/** Capabilities: names, bits and masks (linux/capability.h), and the meaning of Docker's CapAdd and CapDrop. */
 
 import { OrlopError } from "../base/errors.ts";
 
@@ -15,7 +15,7 @@ const names = [
 
 const bits: ReadonlyMap<string, number> = new Map(names.map((name, bit) => [name, bit]));
 
-/** What a container has when nothing else is asked for (posture.md, Docker's fourteen), in the order of their bits. */
+/** A container's capabilities by default (Docker's fourteen), in the order of their bits. */
 export const defaultCapabilities: readonly string[] = names.filter((name) =>
   [
     ...["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID"],
@@ -29,7 +29,7 @@ export function allCapabilities(last = names.length - 1): string[] {
   return names.slice(0, last + 1);
 }
 
-/** "CAP_CHOWN" for "chown", "Cap_Chown", "CAP_CHOWN"; undefined for what is no capability. */
+/** "CAP_CHOWN" for "chown", "Cap_Chown", "CAP_CHOWN"; undefined for an unknown name. */
 function canonical(text: string): string | undefined {
   const upper = text.toUpperCase();
   const name = upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
@@ -52,7 +52,7 @@ export interface CapabilityChanges {
   readonly add?: readonly string[];
   /** Docker's CapDrop, likewise. */
   readonly drop?: readonly string[];
-  /** Everything, whatever the changes say. */
+  /** All capabilities, whatever `add` and `drop` are. */
   readonly privileged?: boolean;
   /** The kernel's cap_last_cap. */
   readonly last?: number;
@@ -74,7 +74,7 @@ export function containerCapabilities({ add = [], drop = [], privileged, last }:
   return all.filter((name) => added.has(name) || (defaultCapabilities.includes(name) && !dropped.has(name)));
 }
 
-/** @param known  what may be asked for; undefined: any name, since dropping what the kernel lacks is no loss */
+/** @param known  the kernel's capabilities; undefined: any name, because dropping one that the kernel lacks is no error */
 function parseNames(list: readonly string[], known: readonly string[] | undefined): Set<string> {
   return new Set(
     list.map((text) => {

@@ -1,4 +1,4 @@
-/** Connects to a unix socket, however long its path is. */
+/** Connects to a unix socket whose path may be longer than `sun_path`. */
 
 import { closeSync, constants, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -17,7 +17,7 @@ export function connectUnix(path: string): Promise<Socket> {
   return withShortPath(path, connectShort);
 }
 
-/** The socket by a name that is short enough, for as long as `connect` takes. */
+/** Calls `connect` with a path of the socket that is short enough: through the directory's descriptor if need be. */
 export async function withShortPath<T>(path: string, connect: (path: string) => Promise<T>): Promise<T> {
   if (Buffer.byteLength(path) <= SUN_PATH_MAX) return connect(path);
   const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);

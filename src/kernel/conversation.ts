@@ -1,6 +1,6 @@
 /**
- * A connection to the executor that carries frames both ways. Bun's own socket: a fifth of what a stream of node:net costs, and
- * every container needs two of these.
+ * A connection to the executor that carries frames in both directions. Uses Bun's own sockets, at a fifth of the cost of a node:net
+ * stream, because every container needs two of these.
  */
 
 import type { Socket, SocketHandler } from "bun";
@@ -10,7 +10,7 @@ import { withShortPath } from "./connect-unix.ts";
 
 export interface Listener {
   data(bytes: Uint8Array): void;
-  /** Once: the other side has ended, or the connection is lost (then with an error), or `close` was called. */
+  /** Called once: the other side has closed, the connection was lost (with an error), or `close` was called. */
   closed(error?: Error): void;
 }
 
@@ -46,7 +46,7 @@ export class Conversation {
     });
   }
 
-  /** One object for all: every container that runs has a connection. */
+  /** One object for all connections, of which every running container has one. */
   static readonly handlers: SocketHandler<Conversation> = {
     data: ({ data }, bytes) => {
       if (!data.#isOver) data.#listener.data(bytes);
@@ -57,14 +57,14 @@ export class Conversation {
     error: ({ data }, error) => data.#end(error),
   };
 
-  /** Lost without a word where the other side has gone: `closed` says so. */
+  /** Bytes that cannot be sent because the other side is gone are dropped silently: `closed` tells the listener. */
   send(bytes: Uint8Array): void {
     if (this.#isOver || this.#isFinished) return;
     this.#unsent.push(bytes);
     if (this.#unsent.length === 1) this.#send();
   }
 
-  /** The first bytes of all, with a descriptor beside them; it may be closed afterwards. @throws {OrlopError} executor_lost */
+  /** Sends the first bytes of the connection, with a descriptor (SCM_RIGHTS), which may be closed afterwards. @throws {OrlopError} executor_lost */
   sendBeside(bytes: Uint8Array, descriptor: number): void {
     const { fd = -1 } = (this.#socket ?? {}) as { readonly fd?: number }; // Bun's sockets have it, its types do not
     const taken = sendWithDescriptor(fd, bytes, descriptor);
@@ -85,7 +85,7 @@ export class Conversation {
     if (this.#isFinished) this.#socket?.shutdown();
   }
 
-  /** Says that nothing more comes; the other side may still answer. */
+  /** Half-closes: nothing more will be sent, but the other side may still answer. */
   finish(): void {
     if (this.#isOver || this.#isFinished) return;
     this.#isFinished = true;

@@ -1,9 +1,9 @@
 /**
- * Device rules as a BPF_PROG_TYPE_CGROUP_DEVICE program: what cgroup v2 has in place of v1's device files (Linux 4.15).
+ * Device rules as a BPF_PROG_TYPE_CGROUP_DEVICE program, which cgroup v2 has instead of v1's device files (Linux 4.15).
  *
  * The kernel calls it with `struct bpf_cgroup_dev_ctx { u32 access_type; u32 major; u32 minor; }` (access in the high half
- * of the first, type in the low half) and refuses when it returns 0. For each kind of access that is asked for the last
- * rule counts that names the device and that access; where no rule does, the answer is no.
+ * of the first, type in the low half) and denies access when it returns 0. For each requested kind of access the last rule that
+ * matches the device and that access decides; without such a rule it is denied.
  */
 
 import { ACCESS_ALL, accessBits, type DeviceRule, everyNumber } from "./device-rules.ts";
@@ -19,10 +19,10 @@ const JNE_K = 0x55;
 const JSET_K = 0x45;
 const EXIT = 0x95;
 
-/** Registers: the answer, the context (as called), and what it says. */
+/** Registers: the result, the context, and its fields. */
 const RESULT = 0;
 const CONTEXT = 1;
-/** Bits of access that are asked for and not decided yet. */
+/** Bits of access that are requested and not decided yet. */
 const PENDING = 2;
 const TYPE = 3;
 const MAJOR = 4;
@@ -56,12 +56,12 @@ export function deviceProgram(rules: readonly DeviceRule[]): Uint8Array {
   ];
   for (const rule of [...rules].reverse()) {
     program.push(...ruleInstructions(rule));
-    if (isWhole(rule)) return encode(program); // rules before this one decide nothing
+    if (isWhole(rule)) return encode(program); // earlier rules cannot matter
   }
   return encode([...program, ...answer(0)]);
 }
 
-/** Whether no device and no access is left after this rule. */
+/** Whether the rule matches every device and every access. */
 function isWhole(rule: DeviceRule): boolean {
   const anyType = rule.type === undefined || rule.type === "a";
   return anyType && everyNumber(rule.major) && everyNumber(rule.minor) && accessBits(rule.access) === ACCESS_ALL;
@@ -74,7 +74,7 @@ function answer(value: 0 | 1): Instruction[] {
   ];
 }
 
-/** Tests that leave the rule when the device is another one, then what the rule decides. */
+/** Tests that skip the rule for other devices, then the rule's verdict. */
 function ruleInstructions(rule: DeviceRule): Instruction[] {
   const verdict = isWhole(rule) ? answer(rule.allow ? 1 : 0) : verdictOn(accessBits(rule.access), rule.allow);
   const tests: Instruction[] = [];
@@ -85,7 +85,7 @@ function ruleInstructions(rule: DeviceRule): Instruction[] {
   return [...tests.map((test, at) => ({ ...test, skip: tests.length - 1 - at + verdict.length })), ...verdict];
 }
 
-/** Denied: one bit that is asked for and denied refuses all. Allowed: these bits are settled; none left means yes. */
+/** Deny: a single denied bit denies the request. Allow: these bits are decided; when none is left, the request is allowed. */
 function verdictOn(access: number, allow: boolean): Instruction[] {
   if (allow)
     return [

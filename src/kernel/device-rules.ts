@@ -1,8 +1,8 @@
-/** Which devices a container may use: rules as the OCI specification has them (config-linux.md, "Device whitelist"). */
+/** Which devices a container may use, as rules of the OCI specification (config-linux.md, "Device whitelist"). */
 
 import { OrlopError } from "../base/errors.ts";
 
-/** A missing type, major, minor or access means every one; so does -1. */
+/** A missing type, major, minor or access matches all, and so does -1. */
 export interface DeviceRule {
   readonly allow: boolean;
   readonly type?: "a" | "b" | "c";
@@ -32,7 +32,7 @@ export function accessBits(access: string | undefined): number {
   throw OrlopError.of("bad_value", { what: "device access", value: access ?? "", expected: 'letters of "rwm"' });
 }
 
-/** What a rule's or a device's number is when it means every one. */
+/** Whether a rule's major or minor matches every number. */
 export function everyNumber(value: number | undefined): boolean {
   return value === undefined || value < 0;
 }
@@ -46,8 +46,8 @@ const character = (major: number, minor: number | undefined): DeviceRule => ({
 });
 
 /**
- * What a container may use unless it asks for more (posture.md): nothing, then
- * making any node (to have one is not to use it), then its own few.
+ * The devices of a container by default: none, then mknod of any node (which does not allow opening it), then the few that every
+ * container has.
  */
 export const defaultDeviceRules: readonly DeviceRule[] = [
   { allow: false, access: "rwm" },
@@ -62,7 +62,7 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
   character(5, 1), // console
   character(5, 2), // ptmx
   character(136, undefined), // pts: of its own devpts, each numbered from 0
-  // fuse: said outright, though nothing above allows it, because hosts that hand it to everybody are common. Reading and
-  // writing only: cgroup v1 cannot take one device out of "make any node".
+  // fuse: denied explicitly, though nothing above allows it, because many hosts give everybody access to it. Only reading and
+  // writing: cgroup v1 cannot except one device from "mknod of any node".
   { allow: false, type: "c", major: 10, minor: 229, access: "rw" },
 ];

@@ -1,7 +1,8 @@
-/** A recording executor: keeps every plan it is given, and answers what a test says. Nothing reaches the kernel. */
+/** A recording executor for tests: keeps every plan, and answers as the test tells it. Nothing reaches the kernel. */
 
 import { type Duplex, PassThrough } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
+import { settleable } from "../base/settleable.ts";
 import type {
   Attachment,
   AttachOptions,
@@ -20,13 +21,13 @@ import type { Step } from "./step.ts";
 export class FakeExecutor implements Executor {
   /** Every plan, in the order of the calls. */
   readonly plans: (readonly Step[])[] = [];
-  /** Every monitor that was started, in order: the test's handle on what happens to it. */
+  /** Every monitor that was started, in order. The test makes things happen to it. */
   readonly monitors: FakeMonitor[] = [];
   /** Every plan that was begun, in order. */
   readonly begun: FakeBegun[] = [];
   /** Decides what a plan answers; throw a StepFailure to make it fail. */
   onRun: (steps: readonly Step[]) => PlanValues = () => new Map();
-  /** The pid that every program has; undefined: one of its own. */
+  /** The pid of every program; undefined: each gets its own. */
   pid: number | undefined;
   /** What `attachMonitor` gives. */
   onAttach: (socketPath: string, options: AttachOptions) => Duplex = () => new PassThrough();
@@ -75,12 +76,12 @@ export class FakeExecutor implements Executor {
   }
 }
 
-/** The beginning of a plan, and what became of it. */
+/** A begun plan, and what was done with it. */
 export class FakeBegun implements BegunMonitor {
   readonly beginning: readonly Step[];
   readonly bytes: Uint8Array;
   readonly calls: string[] = [];
-  /** Throws where going on is to fail. */
+  /** Throw to make `finish` fail. */
   onFinish: () => void = () => undefined;
   readonly #start: (plan: readonly Step[]) => Promise<MonitorLink>;
   readonly #closed = settleable<void>();
@@ -203,11 +204,4 @@ export class FakeMonitor implements MonitorLink {
     this.#log.resolve();
     this.#closed.resolve();
   }
-}
-
-/** A promise settled from outside, whose rejection is nobody's unhandled one. */
-function settleable<T>(): PromiseWithResolvers<T> {
-  const made = Promise.withResolvers<T>();
-  made.promise.catch(() => undefined);
-  return made;
 }

@@ -7,10 +7,10 @@ import { encodeBare, FrameDecoder } from "./frame.ts";
 import { encodePlan } from "./plan.ts";
 import type { Step } from "./step.ts";
 
-/** What became of a plan. */
+/** The result of a plan. */
 export interface OneShotResult {
   readonly values: PlanValues;
-  /** Of the plan's `spawn`, where it has one. */
+  /** Of the plan's `spawn`, if it has one. */
   readonly started: Started | undefined;
   readonly exited: Exited | undefined;
   /** The child's standard error, which is this process's standard error stream unless the plan changed it. */
@@ -25,7 +25,7 @@ export interface OneShotOptions {
 }
 
 /**
- * Carries a plan out, and waits for the end of its child when it has one. GO is sent with the plan.
+ * Carries out a plan, and waits for the end of its child if it has one. GO is sent with the plan.
  *
  * @throws {StepFailure} the step that failed
  * @throws {OrlopError} executor_lost

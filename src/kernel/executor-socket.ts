@@ -1,4 +1,4 @@
-/** The real executor: one task of the supervisor for each plan, over control.sock; monitors over their own sockets. */
+/** The real executor: a task of the supervisor for each plan, over control.sock; monitors over their own sockets. */
 
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -19,7 +19,6 @@ import {
   StepFailure,
   type SupervisorLink,
 } from "./executor.ts";
-
 import { type Answer, encodeAttach, encodeBare, encodeHello, encodeWatch, FrameDecoder } from "./frame.ts";
 import { giveClient } from "./give-client.ts";
 import { SocketMonitorLink } from "./monitor-link.ts";
@@ -115,7 +114,7 @@ async function encodeMeanwhile(opened: Promise<Disposable>, steps: readonly Step
   try {
     return encodePlan(steps);
   } catch (error) {
-    await opened.then((link) => link[Symbol.dispose]()).catch(() => undefined); // the plan's fault is told
+    await opened.then((link) => link[Symbol.dispose]()).catch(() => undefined); // the error in the plan is reported
     throw error;
   }
 }
@@ -161,7 +160,7 @@ class Collected implements Listener {
   }
 }
 
-/** One answer; what follows it stays in the socket, which is paused afterwards. */
+/** Reads one answer. What follows it stays in the socket, which is left paused. */
 function firstAnswer(socket: Duplex): Promise<Answer> {
   const decoder = new FrameDecoder();
   return new Promise((resolve, reject) => {
@@ -187,7 +186,7 @@ function firstAnswer(socket: Duplex): Promise<Answer> {
 }
 
 /**
- * Tells the supervisor of this run directory that this process is the engine.
+ * Connects to the supervisor of this run directory as its engine.
  *
  * @param onLeave the supervisor asks whether the engine is idle: exit, or answer `busy()`
  */

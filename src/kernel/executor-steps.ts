@@ -1,4 +1,4 @@
-/** The executor's own table of steps, as `orlop-executor steps` prints it: shows whether it is of our version. */
+/** The executor's own table of steps, as `orlop-executor steps` prints it, to check that it matches ours. */
 
 import { spawnSync } from "node:child_process";
 

@@ -1,5 +1,5 @@
 /**
- * The one door through which a plan leaves this process: what an executor offers. `executor-socket.ts` is the real one,
+ * What an executor offers: the only way by which a plan leaves this process. `executor-socket.ts` is the real one,
  * `executor-fake.ts` records plans for tests, `executor-one-shot.ts` runs a plan without a supervisor.
  *
  * Waiting is done with promises that settle once, so a late reader misses nothing; there is no polling and no timer.
@@ -9,10 +9,10 @@ import { constants } from "node:os";
 import type { Duplex } from "node:stream";
 import type { Step } from "./step.ts";
 
-/** What steps answered (`read` …): the step's place in the plan → its value. */
+/** The steps' results (`read` …): index of the step in the plan → its value. */
 export type PlanValues = ReadonlyMap<number, Uint8Array>;
 
-/** A step that has much to say answers with several VALUEs, one after the other. */
+/** Adds a VALUE: a large result comes in several, which are concatenated. */
 export function addValue(
   values: Map<number, Uint8Array>,
   { step, value }: { readonly step: number; readonly value: Uint8Array },
@@ -31,7 +31,7 @@ export interface Started {
 export interface Exited {
   /** As waitpid(2) gives it: exit code << 8, or the signal in the low 7 bits. */
   readonly status: number;
-  /** Unix time. The log is whole once this is known. */
+  /** Unix time. The log is complete once this is known. */
   readonly endedNs: bigint;
 }
 
@@ -80,41 +80,41 @@ export interface StartOptions {
 
 /** A plan of which the beginning is carried out. */
 export interface BegunMonitor {
-  /** The bytes that were sent: a plan that begins so can be finished. */
+  /** The bytes that were sent. Only a plan that begins with them can be finished. */
   readonly bytes: Uint8Array;
-  /** It ended by itself, or was withdrawn. Never rejects. */
+  /** Settles when it has ended by itself or was withdrawn. Never rejects. */
   readonly closed: Promise<void>;
   /**
    * Carries out the rest. Settles when all of the parent's steps are done.
    *
-   * @param plan all of it
-   * @param done how many of its steps the beginning had
+   * @param plan the whole plan
+   * @param done the number of its steps that the beginning had
    * @throws {StepFailure} @throws {OrlopError} executor_lost: nothing is left behind
    */
   finish(plan: readonly Step[], done: number): Promise<MonitorLink>;
-  /** Resolves when nothing of it is there any more. */
+  /** Gives it up. Resolves when nothing of it is left. */
   withdraw(): Promise<void>;
 }
 
-/** The control connection to one monitor. Leaving it before `started` undoes the container; afterwards it changes nothing. */
+/** The control connection to one monitor. Closing it before `started` undoes the container; afterwards it has no effect. */
 export interface MonitorLink extends Disposable {
   /** Init's pid in the host's PID namespace; 0 when it has exited before this link was made. */
   readonly pid: number;
-  /** What the steps on the parent's side answered. Whole once `started` has settled. */
+  /** Results of the steps on the parent's side. Complete once `started` has settled. */
   readonly values: PlanValues;
   /** The program runs (`execve` succeeded). Rejects with StepFailure when a step failed: then nothing is left behind. */
   readonly started: Promise<Started>;
-  /** The program has ended and its output is in the log. Rejects with executor_lost when the monitor died first. */
+  /** The program has ended and its output is in the log. Rejects with executor_lost when the monitor died before that. */
   readonly exited: Promise<Exited>;
-  /** The connection has ended, whoever ended it. Never rejects. */
+  /** The connection has ended, from whichever side. Never rejects. */
   readonly closed: Promise<void>;
   /** Opens the gate. */
   go(): void;
-  /** After the end: nothing more is to be removed before the container's mounts go. The monitor waits for this, though not for long. */
+  /** After the exit: the monitor may unmount the container's file systems, for which it waits a short time (native/README.md, "Order of events at exit"). */
   letGo(): void;
-  /** To init, through its pidfd. One that has exited is no error. */
+  /** Sends a signal to init, through its pidfd. An init that has exited is no error. */
   signal(signal: number): void;
-  /** Of the terminal. */
+  /** Sets the terminal's size. */
   resize(rows: number, columns: number): void;
   /** Ends the container's standard input. */
   closeStdin(): void;
@@ -124,43 +124,43 @@ export interface MonitorLink extends Disposable {
    */
   watchLog(): Promise<void>;
   /**
-   * Told each time memory ran out in the container's group, and at once where it had before.
+   * Calls the listener each time memory runs out in the container's cgroup, and at once if it has before.
    *
-   * @param listener kills: processes that were ended for it since the container's start; 0 where the kernel must not
+   * @param listener kills: processes that were killed for it since the container's start; 0 where the kernel must not kill
    */
   watchMemory(listener: (kills: number) => void): void;
-  /** Before the start: undoes the container. Resolves when nothing of it is there any more. */
+  /** Before the start: undoes the container. Resolves when nothing of it is left. */
   withdraw(): Promise<void>;
   /** Ends the connection. */
   [Symbol.dispose](): void;
 }
 
 export interface AttachOptions {
-  /** 1 stdin, 2 stdout, 4 stderr; 8: what a terminal says in frames, what pipes say without. */
+  /** 1 stdin, 2 stdout, 4 stderr; 8: frames with a terminal and raw bytes without, the reverse of the default. */
   readonly streams: number;
   /** Begin with the unfinished line that the log does not have yet. */
   readonly partial?: boolean;
 }
 
 export interface GivenClient {
-  /** As AttachOptions has it. */
+  /** As in AttachOptions. */
   readonly streams: number;
   /** Empty: no keys detach. */
   readonly detachKeys: readonly number[];
   readonly descriptor: number;
-  /** What was read of it already. */
+  /** Input that was already read from it. */
   readonly input: Uint8Array;
 }
 
 export interface GivenAway {
-  /** The client has left, typed the keys, or the program has ended. Never rejects. */
+  /** "detached": the client typed the detach keys; "ended": it has left, or the program has ended. Never rejects. */
   readonly over: Promise<"ended" | "detached">;
 }
 
 export interface Attachment {
   /**
-   * Both directions, half-open allowed, paused; nothing of it has been lost. From the container: raw bytes with a
-   * terminal, else Docker's attach frames. To it: standard input, and `end()` closes that.
+   * Both directions, half-open allowed, paused; nothing is lost before it is resumed. From the container: raw bytes with a
+   * terminal, else Docker's attach frames. To the container: standard input, which `end()` closes.
    */
   readonly stream: Duplex;
   /** The stream begins exactly where this log file ended; 0n without a log. */
@@ -170,29 +170,29 @@ export interface Attachment {
 
 /** The engine's link to its supervisor. */
 export interface SupervisorLink extends Disposable {
-  /** Clients are answered from here on. */
+  /** Tells the supervisor that clients are answered from here on. */
   serves(): void;
   /** The answer to LEAVE when the engine is not idle. (When it is, it just exits.) */
   busy(): void;
-  /** An orphaned monitor, not the supervisor's child: start the engine when this process ends. */
+  /** Has the engine started when this process ends: an orphaned monitor, which is not the supervisor's child. */
   watch(pid: number): void;
-  /** Ends the supervisor: it will SIGTERM this engine first. Containers stay. */
+  /** Stops the supervisor, which sends SIGTERM to this engine first. Containers run on. */
   stop(): void;
   /** The supervisor is gone. */
   readonly closed: Promise<void>;
   [Symbol.dispose](): void;
 }
 
-/** A step that the kernel refused. */
+/** A step that failed. */
 export class StepFailure extends Error {
   override readonly name = "StepFailure";
   /** undefined where the protocol itself failed (an old monitor, a broken connection). */
   readonly step: Step | undefined;
-  /** The step's place in the plan; -1 without a step. */
+  /** The step's index in the plan; -1 without a step. */
   readonly index: number;
   /** The errno's name, e.g. "ENOENT"; "errno 524" for one without a name. */
   readonly errno: string;
-  /** What exactly, where errno does not say it all: a path's component, the command that was not found. */
+  /** More than errno tells: the path, the command that was not found; "" when there is no more. */
   readonly detail: string;
 
   constructor(steps: readonly Step[], index: number, errno: number, detail: string) {

@@ -14,7 +14,7 @@ const propagationFlags = withPrefix("MS_");
 const attributeFlags = withPrefix("MOUNT_ATTR_");
 const fileTypes = withPrefix("S_IF");
 
-/** "A|B|0x40" for what a number is made of; "0" for nothing. */
+/** "A|B|0x40" for the bits of a number; "0" without any. */
 function names(value: number | bigint, known: readonly (readonly [string, bigint])[]): string {
   let rest = BigInt(value);
   const found: string[] = [];

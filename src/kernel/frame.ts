@@ -1,6 +1,6 @@
-/** Frames: how this side and the executor talk (native/README.md, "Frames"). Pure bytes; no sockets here. */
+/** Frames between this side and the executor, as bytes (native/README.md, "Frames"). No sockets here. */
 
-/** What HELLO carries. Monitors outlive an upgrade of the engine: a change of meaning is a new version. */
+/** The version in HELLO. Monitors outlive an upgrade of the engine, so every change of meaning needs a new version. */
 export const PROTOCOL_VERSION = 1;
 /** Bytes after the length field, at most. */
 export const FRAME_MAX = 1 << 20;
@@ -128,7 +128,7 @@ export function encodeAttach(streams: number, flags: number): Uint8Array {
   return encodeFrame(frameKind.ATTACH, Uint8Array.of(streams, flags));
 }
 
-/** A client whose connection comes beside this frame. @param input what was read of it before */
+/** CLIENT: a client whose connection is sent with this frame. @param input what was already read from it */
 export function encodeClient(streams: number, detachKeys: readonly number[], input: Uint8Array): Uint8Array {
   const end = Uint8Array.of(0);
   const keys = Uint8Array.from(detachKeys);
@@ -144,7 +144,7 @@ function u32(value: number): Uint8Array {
 
 const stateNames = ["waiting", "running", "exited"] as const;
 
-/** The meaning of one frame from the executor. */
+/** Decodes one frame from the executor. */
 function decodeAnswer(kind: number, payload: Uint8Array): Answer {
   const read = new PayloadReader(payload);
   const answer = readAnswer(kind, read);
@@ -188,7 +188,7 @@ function readAnswer(kind: number, read: PayloadReader): Answer {
   }
 }
 
-/** Takes values from the front of a payload; throws where it does not fit. */
+/** Takes values from the front of a payload; throws when it is too short. */
 class PayloadReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -222,7 +222,7 @@ class PayloadReader {
     return this.#view.getBigUint64(this.#take(8), true);
   }
 
-  /** A `b` (or an `s`): its length, its bytes, one NUL. A copy: the reader's buffer is used again. */
+  /** A `b` (or an `s`): its length, its bytes, one NUL. A copy, because the buffer is reused. */
   bytes(): Uint8Array {
     const size = this.u32();
     const at = this.#take(size + 1);
@@ -239,11 +239,11 @@ class PayloadReader {
   }
 }
 
-/** Collects bytes as they come and gives whole frames. Holds at most one unfinished frame. */
+/** Collects bytes as they arrive, and gives complete frames. Holds at most one incomplete frame. */
 export class FrameDecoder {
   #pending = new Uint8Array(0);
 
-  /** Adds bytes, and gives the answers that are whole now. */
+  /** Adds bytes, and gives the answers that are complete. */
   push(chunk: Uint8Array): Answer[] {
     const answers: Answer[] = [];
     this.#add(chunk);
@@ -251,13 +251,13 @@ export class FrameDecoder {
     return answers;
   }
 
-  /** Adds bytes and takes one answer, if it is whole: what follows ATTACHED is not ours, so it must stay in `rest`. */
+  /** Adds bytes and takes one answer, if it is complete. Bytes after it stay in `rest`: those after ATTACHED are not frames. */
   pushOne(chunk: Uint8Array): Answer | undefined {
     this.#add(chunk);
     return this.take();
   }
 
-  /** The next whole answer. */
+  /** The next complete answer. */
   take(): Answer | undefined {
     const bytes = this.#pending;
     if (bytes.length < 4) return undefined;
@@ -268,7 +268,7 @@ export class FrameDecoder {
     return decodeAnswer(bytes[4] ?? 0, bytes.subarray(5, 4 + size));
   }
 
-  /** Bytes that came after the last whole frame. */
+  /** Bytes after the last answer that was taken. */
   get rest(): Uint8Array {
     return this.#pending;
   }

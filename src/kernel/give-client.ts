@@ -1,4 +1,4 @@
-/** A client's connection, given to a monitor (native/given.c). Our own connection to it then only says when that is over. */
+/** Hands a client's connection over to a monitor (native/given.c). Our own connection to the monitor then only tells when the client is gone. */
 
 import { OrlopError } from "../base/errors.ts";
 import { Conversation, type Listener } from "./conversation.ts";

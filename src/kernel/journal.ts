@@ -1,19 +1,19 @@
-/** Whether ext4 keeps a journal: where it does, an inode's number can be given away again at once. */
+/** Whether ext4 has a journal: if it has, an inode number can be reused at once. */
 
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { basename } from "node:path";
 
-/** Where the kernel shows block devices by number, and the journals that are in use by their device's name ("vda-8"). */
+/** Where the kernel lists block devices by number, and active journals by their device's name ("vda-8"). */
 const kernelsOwn = { devices: "/sys/dev/block", journals: "/proc/fs/jbd2" };
 
-/** Of the file system that holds this path; false too where that cannot be known. */
+/** Of the file system of this path; false also when it cannot be determined. */
 export function hasJournal(path: string, { devices, journals } = kernelsOwn): boolean {
   const { dev } = statSync(path);
   try {
     const name = basename(realpathSync(`${devices}/${majorOf(dev)}:${minorOf(dev)}`));
     return readdirSync(journals).some((journal) => journal.startsWith(`${name}-`));
   } catch {
-    return false; // no block device, or a kernel in which nothing has a journal
+    return false; // not on a block device, or jbd2 has no journals
   }
 }
 

@@ -1,6 +1,7 @@
-/** The control connection to one monitor, as promises that settle with what it answers. */
+/** The control connection to one monitor: its answers settle promises. */
 
 import { OrlopError } from "../base/errors.ts";
+import { settleable } from "../base/settleable.ts";
 import { Conversation, type Listener } from "./conversation.ts";
 import { type Exited, type MonitorLink, type PlanValues, type Started, StepFailure } from "./executor.ts";
 import { type Answer, encodeBare, encodeResize, encodeSignal, FrameDecoder } from "./frame.ts";
@@ -22,7 +23,7 @@ export class SocketMonitorLink implements MonitorLink {
   #hasExited = false;
   #pid = 0;
   #onOutOfMemory: ((kills: number) => void) | undefined;
-  /** What nobody has been told yet. */
+  /** A count of kills that came before there was a listener. */
   #untoldKills: number | undefined;
 
   private constructor(steps: readonly Step[]) {
@@ -39,7 +40,7 @@ export class SocketMonitorLink implements MonitorLink {
     return link;
   }
 
-  /** Made here, where no plan is near: what these see is kept for as long as the connection is. */
+  /** Made in a function that has no plan in scope: closures keep what they can see for as long as the connection lives. */
   #listener(): Listener {
     return {
       data: (bytes) => this.#takeBytes(bytes),
@@ -51,12 +52,12 @@ export class SocketMonitorLink implements MonitorLink {
     };
   }
 
-  /** The child exists (SPAWNED), or the monitor has said how far it is (STATUS). */
+  /** The child exists (SPAWNED), or the monitor has sent its state (STATUS). */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }
 
-  /** All of the parent's steps are carried out. */
+  /** All of the parent's steps have been carried out. */
   get done(): Promise<void> {
     return this.#done.promise;
   }
@@ -85,7 +86,7 @@ export class SocketMonitorLink implements MonitorLink {
     this.#conversation?.send(bytes);
   }
 
-  /** The rest of a plan that was begun. @param plan all of it, for failures */
+  /** Sends the rest of a plan that was begun. @param plan the whole plan, for failures */
   goOnWith(plan: readonly Step[], rest: Uint8Array): void {
     this.#steps = plan;
     this.send(rest);
@@ -191,7 +192,7 @@ export class SocketMonitorLink implements MonitorLink {
 
   #start(started: Started): void {
     this.#hasStarted = true;
-    this.#steps = []; // a failure that names one of them can only come before
+    this.#steps = []; // only failures before the start refer to them
     this.#pid = started.pid;
     this.#started.resolve(started);
   }
@@ -219,7 +220,7 @@ export class SocketMonitorLink implements MonitorLink {
     this.#conversation?.close();
   }
 
-  /** What has settled already stays as it is. */
+  /** Promises that have settled already are not affected. */
   #rejectAll(error: Error): void {
     this.#ready.reject(error);
     this.#done.reject(error);
@@ -232,11 +233,4 @@ export class SocketMonitorLink implements MonitorLink {
 
 function lost(reason: string, cause?: unknown): OrlopError {
   return OrlopError.of("executor_lost", { reason }, cause);
-}
-
-/** A promise settled from outside; its rejection is nobody's unhandled one, because not every promise here has a reader. */
-function settleable<T>(): PromiseWithResolvers<T> {
-  const made = Promise.withResolvers<T>();
-  made.promise.catch(() => undefined);
-  return made;
 }

@@ -1,6 +1,6 @@
 /**
- * Mount options as the OCI specification lists them (config.md, "Linux mount options"): attributes of the mount, its
- * propagation, and what is left for the file system.
+ * Mount options of the OCI specification (config.md, "Linux mount options"), sorted into attributes of the mount, propagation,
+ * and options of the file system.
  */
 
 import { OrlopError } from "../base/errors.ts";
@@ -24,14 +24,14 @@ import {
 export interface MountOptions {
   /** "bind" or "rbind". */
   readonly bind: boolean;
-  /** "rbind": what is mounted below comes too. */
+  /** "rbind": with the mounts below. */
   readonly recursiveBind: boolean;
   /** MOUNT_ATTR_*; cleared first, then set. */
   readonly set: number;
   readonly clear: number;
-  /** "rro" and the like: the attributes are for what is mounted below, too. */
+  /** "rro" and the like: the attributes are set on the mounts below, too. */
   readonly recursiveAttributes: boolean;
-  /** MS_* with MS_REC for the recursive ones; 0: as it is. */
+  /** MS_*, with MS_REC for recursive ones; 0: unchanged. */
   readonly propagation: number;
   /** For the file system: "size=64m". */
   readonly data: readonly string[];
@@ -44,10 +44,10 @@ interface Attribute {
 
 const on = (bit: number): Attribute => ({ set: bit, clear: 0 });
 const off = (bit: number): Attribute => ({ set: 0, clear: bit });
-/** The three ways of access times are one field, which mount_setattr(2) wants cleared as a whole. */
+/** The three modes of access times are one field, which mount_setattr(2) requires to be cleared as a whole. */
 const accessTime = (value: number): Attribute => ({ set: value, clear: MOUNT_ATTR__ATIME });
 
-/** Each also with an "r" in front: recursive (runtime-spec 1.1). One of those makes all of a mount's attributes recursive. */
+/** Each also with an "r" in front: recursive (runtime-spec 1.1). A single recursive one makes all attributes of the mount recursive. */
 const attributes: ReadonlyMap<string, Attribute> = new Map(
   Object.entries({
     ro: on(MOUNT_ATTR_RDONLY),
@@ -64,7 +64,7 @@ const attributes: ReadonlyMap<string, Attribute> = new Map(
     symfollow: off(MOUNT_ATTR_NOSYMFOLLOW),
     noatime: accessTime(MOUNT_ATTR_NOATIME),
     strictatime: accessTime(MOUNT_ATTR_STRICTATIME),
-    // relatime is what the kernel does when neither of the others is asked for
+    // relatime is the kernel's default when neither of the others is set
     relatime: accessTime(0),
     atime: accessTime(0),
     norelatime: accessTime(0),
@@ -86,13 +86,13 @@ const propagations: ReadonlyMap<string, number> = new Map([
   ["runbindable", MS_UNBINDABLE | MS_REC],
 ]);
 
-/** Other meanings than "for the file system", which Orlop does not carry out. */
+/** Options that are not the file system's and that Orlop does not support. */
 const refused = new Set(["remount", "idmap", "ridmap", "tmpcopyup", "copy-symlink"]);
 
 /**
- * Sorts options by what they act on; of two that contradict each other the later one counts.
+ * Sorts options by what they act on; of two contradicting ones the later wins.
  *
- * @throws {OrlopError} unknown_field for an option that Orlop does not carry out; bad_value for one that cannot be one
+ * @throws {OrlopError} unknown_field for an option that Orlop does not support; bad_value for an invalid one
  */
 export function parseMountOptions(options: readonly string[]): MountOptions {
   const found = { bind: false, recursiveBind: false, set: 0, clear: 0, recursiveAttributes: false, propagation: 0 };

@@ -1,4 +1,4 @@
-/** /proc/self/mountinfo as values, and which of its mounts can be seen. @see proc_pid_mountinfo(5) */
+/** /proc/self/mountinfo as values, and which of its mounts are visible. @see proc_pid_mountinfo(5) */
 
 import { rememberLast } from "../base/remember-last.ts";
 
@@ -7,7 +7,7 @@ export interface MountInfo {
   readonly parent: number;
   /** Of the file system, "254:0". */
   readonly device: string;
-  /** The directory of the file system that is the root of this mount: not "/" for a bind mount or a subvolume. */
+  /** The directory of the file system that is this mount's root; for a bind mount or a subvolume usually not "/". */
   readonly root: string;
   readonly mountPoint: string;
   /** Of this mount: ro, nosuid, relatime … */
@@ -20,7 +20,7 @@ export interface MountInfo {
   readonly superOptions: readonly string[];
 }
 
-/** Every mount, in the file's order. A line that does not parse (the file system type lies behind a lone "-") is a fault of the kernel's, so it throws. */
+/** Every mount, in the file's order. Throws on a line without the lone "-" before the file system type: the kernel never writes one. */
 export const parseMountInfo = rememberLast((text: string): readonly MountInfo[] =>
   text
     .split("\n")
@@ -61,8 +61,8 @@ export function isWithin(path: string, directory: string): boolean {
 }
 
 /**
- * The mounts that a path can lead to, parents before children. One that another mount lies on top of (the same place, or
- * a directory above it) is out of sight, with all below it.
+ * The mounts that paths can reach, parents before children. A mount that is covered by another one (at the same mount point or a
+ * directory above it) is not reachable, nor are the mounts below it.
  */
 export const visibleMounts = rememberLast((mounts: readonly MountInfo[]): readonly MountInfo[] => {
   const ids = new Set(mounts.map((mount) => mount.id));
@@ -85,7 +85,7 @@ function visibleFrom(mount: MountInfo, children: ReadonlyMap<number, readonly Mo
   return [mount, ...reachable.flatMap((child) => visibleFrom(child, children))];
 }
 
-/** "/a/b/c": "/", "/a", "/a/b". There may be thousands of mounts: none of them is compared with all others. */
+/** "/", "/a", "/a/b" for "/a/b/c". With these, thousands of mounts need not be compared with each other. */
 function directoriesAbove(path: string): string[] {
   if (path === "/") return [];
   const names = path.split("/").slice(1, -1);

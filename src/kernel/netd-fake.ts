@@ -1,4 +1,4 @@
-/** A recording netd: keeps what it was told, and refuses what a test says. No process, no sockets. */
+/** A recording netd for tests: keeps what it was told, and refuses what the test says. No process, no sockets. */
 
 import type { HeldPorts, HostChange, Netd, NetdState, Resolver, ScopedNames } from "./netd.ts";
 
@@ -6,7 +6,7 @@ export class FakeNetd implements Netd {
   /** Owner → its ports. */
   readonly ports = new Map<string, readonly HeldPorts[]>();
   readonly resolvers = new Map<string, Resolver>();
-  /** "SCOPE OWNER" → what it is called there. */
+  /** "SCOPE OWNER" → its names there. */
   readonly names = new Map<string, ScopedNames>();
   /** Throw a PortRefused to refuse. */
   onHold: (owner: string, ports: readonly HeldPorts[]) => void = () => undefined;

@@ -1,4 +1,4 @@
-/** netd's requests as bytes (native/README.md, "netd"). Each begins with its number, which the answer carries. */
+/** netd's requests as bytes (native/README.md, "netd"). Each begins with a number, which the answer repeats. */
 
 import { encodeFrame, frameKind } from "./frame.ts";
 import type { HeldPorts, HostChange, Resolver, ScopedNames } from "./netd.ts";
@@ -17,7 +17,7 @@ export function encodeNetdRequest(
   return encodeFrame(frameKind[kind], new PayloadWriter().u32(request).raw(payload).bytes());
 }
 
-/** What stands before an IPv4 address. */
+/** The first 12 bytes of an IPv4-mapped IPv6 address. */
 const mappedPrefix = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
 
 /** HOLD's payload. */
@@ -66,13 +66,13 @@ export function encodeWatchRules(table: string | undefined): Uint8Array {
   return new PayloadWriter().text(table ?? "").bytes();
 }
 
-/** What CHANGED says. */
+/** The meaning of CHANGED's bits. */
 export function decodeChange(what: number): HostChange {
   const has = (bit: number): boolean => (what & bit) !== 0;
   return { ownRules: has(1), addresses: has(2), otherRules: has(4), ownElements: has(8) };
 }
 
-/** Appends values as native/README.md, "Frames", has them. */
+/** Appends values in the encoding of native/README.md, "Frames". */
 class PayloadWriter {
   #bytes = new Uint8Array(256);
   #used = 0;

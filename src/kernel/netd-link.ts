@@ -1,8 +1,9 @@
-/** The real netd: a connection to netd.sock, made again when it breaks, with everything that was asked for told again. */
+/** The real netd: a connection to netd.sock. When it breaks, it is made again and all requests are repeated. */
 
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { log } from "../base/log.ts";
+import { settleable } from "../base/settleable.ts";
 import { connectUnix } from "./connect-unix.ts";
 import { errnoName } from "./executor.ts";
 import { type Answer, encodeHello, FrameDecoder } from "./frame.ts";
@@ -15,10 +16,10 @@ import {
   encodeResolver,
   encodeWatchRules,
 } from "./netd-frame.ts";
-import { againOf, explainRefusal, type Pending, type Refusal, settleable, type Wish } from "./netd-wish.ts";
+import { againOf, explainRefusal, type Pending, type Refusal, type Wish } from "./netd-wish.ts";
 import { lost, startNetd } from "./start-netd.ts";
 
-/** A netd that dies while it is being told everything is started again so many times. */
+/** How often a netd that dies while the requests are repeated is started again. */
 const ATTEMPTS = 5;
 
 /**
@@ -27,14 +28,14 @@ const ATTEMPTS = 5;
  */
 const ENDING_MS = 2000;
 
-/** The answer to STATE where no netd runs, and to whoever wanted something let go. */
+/** The answer when no netd runs: to STATE, and to requests that something be released. */
 const nothingHeld = new Uint8Array(20);
 
 export class NetdLink implements Netd {
   onChange: (change: HostChange) => void = () => undefined;
   readonly #runDirectory: string;
   readonly #wishes = new Map<string, Wish>();
-  /** Asked for and not sent yet: before `sync`, or while there is no connection. */
+  /** Requests that were not sent yet: before `sync`, or without a connection. */
   #waiting: Pending[] = [];
   readonly #sent = new Map<number, Pending>();
   #socket: Socket | undefined;
@@ -64,7 +65,7 @@ export class NetdLink implements Netd {
     const answer = await this.#tell(key, wish, resolver !== undefined);
     if (resolver === undefined) return 0;
     const port = new DataView(answer.buffer, answer.byteOffset).getUint16(0, true);
-    // The next netd shall take the same one.
+    // A restarted netd has to take the same port.
     if (this.#wishes.get(key) === wish) this.#wishes.set(key, wishFor({ ...resolver, port }));
     return port;
   }
@@ -79,7 +80,7 @@ export class NetdLink implements Netd {
     await this.#tell("watch", wish, table !== undefined);
   }
 
-  /** @param isWanted else the wish takes an earlier one back */
+  /** @param isWanted false: the wish withdraws an earlier one */
   async #tell(key: string, wish: Wish, isWanted: boolean): Promise<Uint8Array> {
     if (isWanted) this.#wishes.set(key, wish);
     else {
@@ -126,7 +127,7 @@ export class NetdLink implements Netd {
     socket.write(encodeNetdRequest(pending.kind, request, pending.payload));
   }
 
-  /** Nothing is wanted, and nobody is there: what was asked for (to let go) is so. */
+  /** Nothing is wanted and no netd runs, so waiting requests, which can only release something, are done. */
   #answerNothing(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -163,7 +164,7 @@ export class NetdLink implements Netd {
     return this.#connecting;
   }
 
-  /** SYNC, every wish, SYNC_END. A netd that dies meanwhile is started again. */
+  /** Sends SYNC, every wish, SYNC_END. A netd that dies meanwhile is started again. */
   async #tellEverything(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -212,7 +213,7 @@ export class NetdLink implements Netd {
     }
   }
 
-  /** Nothing is wanted, and no netd runs that may hold something. */
+  /** Whether nothing is wanted, and no netd runs that may hold something. */
   async #isNeedless(): Promise<boolean> {
     if (!this.#isSynced || this.#wishes.size > 0 || this.#socket !== undefined) return false;
     const socket = await connectUnix(join(this.#runDirectory, "netd.sock")).catch(() => undefined);
@@ -235,7 +236,7 @@ export class NetdLink implements Netd {
     socket.on("close", () => lose("the connection is closed"));
   }
 
-  /** Wishes that were not answered are told again, questions asked again, with everything else. */
+  /** The connection broke: unanswered requests are sent again, together with all wishes. */
   #lose(socket: Socket, reason: string): void {
     socket.destroy();
     if (this.#isDisposed) return;

@@ -1,22 +1,23 @@
-/** What netd is asked: wishes, which a new netd is told again, and questions; and what a refusal of one means. */
+/** Requests to netd: wishes, which are repeated to a new netd, and questions; and what a refusal means. */
 
 import { OrlopError } from "../base/errors.ts";
 import { log } from "../base/log.ts";
+import { settleable } from "../base/settleable.ts";
 import { type HeldPorts, PortRefused } from "./netd.ts";
 import type { NetdRequestKind } from "./netd-frame.ts";
 import { findPortHolder } from "./port-holder.ts";
 import { lost } from "./start-netd.ts";
 
-/** What netd shall know as long as this process wants it. */
+/** A request that stays in force until this process withdraws it. */
 export interface Wish {
   readonly kind: NetdRequestKind;
   readonly payload: Uint8Array;
   readonly owner: string;
-  /** Of HOLD, for the answer. */
+  /** Of HOLD, to explain a refusal. */
   readonly ports: readonly HeldPorts[];
 }
 
-/** A wish or question whose answer is awaited. */
+/** A wish or question that waits for its answer. */
 export interface Pending {
   readonly kind: NetdRequestKind;
   readonly payload: Uint8Array;
@@ -24,13 +25,13 @@ export interface Pending {
   readonly settle: PromiseWithResolvers<Uint8Array>;
 }
 
-/** netd said no. */
+/** netd's FAILED. */
 export interface Refusal {
   readonly errno: string;
   readonly detail: string;
 }
 
-/** Why a request was refused, in the asker's words. @param wishes all that are wanted of netd now: the port may be one of theirs */
+/** Why a request was refused, as an error of the caller's terms. @param wishes all current ones: the port may belong to one of them */
 export function explainRefusal(
   { kind, wish: wanted }: Pending,
   { errno, detail }: Refusal,
@@ -48,7 +49,7 @@ function portRefused(ports: HeldPorts, port: number, errno: string, wishes: Iter
   return new PortRefused(ports, port, errno, holder);
 }
 
-/** The owner of ours that has this port. */
+/** The owner of the wish that has this port. */
 function ownerOf(wanted: HeldPorts, port: number, wishes: Iterable<Wish>): { readonly owner: string } | undefined {
   for (const { owner, ports } of wishes) if (ports.some((held) => isInTheWay(held, wanted, port))) return { owner };
   return undefined;
@@ -61,16 +62,9 @@ function isInTheWay(held: HeldPorts, wanted: HeldPorts, port: number): boolean {
   return isAny(held.address) || isAny(wanted.address) || Buffer.compare(held.address, wanted.address) === 0;
 }
 
-/** Tells a new netd what the old one knew. */
+/** Repeats a wish to a new netd. */
 export function againOf(key: string, wish: Wish): Pending {
-  const settle = settleable();
+  const settle = settleable<Uint8Array>();
   settle.promise.catch((error: unknown) => log("error", `netd lost what ${wish.owner} had`, error));
   return { kind: wish.kind, payload: wish.payload, wish: { key, wish }, settle };
-}
-
-/** A promise settled from outside, whose rejection is nobody's unhandled one. */
-export function settleable(): PromiseWithResolvers<Uint8Array> {
-  const made = Promise.withResolvers<Uint8Array>();
-  made.promise.catch(() => undefined);
-  return made;
 }

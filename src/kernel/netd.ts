@@ -1,36 +1,36 @@
 /**
- * What netd offers: the process that holds published ports and answers names while the engine may be dead. It knows only what it
- * was told; a `Netd` tells it everything again when either of the two was started anew. `netd-link.ts` is the real one,
+ * What netd offers: the process that holds published ports and answers DNS questions, also while no engine runs. It knows only what it
+ * was told; a `Netd` repeats everything when either of the two was restarted. `netd-link.ts` is the real one,
  * `netd-fake.ts` records for tests.
  */
 
 /** Consecutive ports of one host address. */
 export interface HeldPorts {
   readonly protocol: "tcp" | "udp" | "sctp";
-  /** 4 or 16 bytes in network order. Zeros are all addresses of that version; a socket holds IPv4 or IPv6, never both. */
+  /** 4 or 16 bytes in network order. Zeros mean all addresses of that version; a socket holds IPv4 or IPv6, never both. */
   readonly address: Uint8Array;
   readonly first: number;
   readonly last: number;
   /**
-   * Where what reaches the socket itself goes, that is what no rule forwards: from ::1, or while somebody has flushed the
-   * rules. `port` belongs to `first`. Without it, tcp is refused and udp dropped. Not for sctp.
+   * The target to which netd relays what reaches the socket itself because no rule forwards it: from ::1, or after somebody has
+   * flushed the rules. `port` is the target's for `first`. Without a target tcp is refused and udp dropped. Not for sctp.
    */
   readonly relay?: { readonly address: Uint8Array; readonly port: number };
 }
 
-/** A server at 127.0.0.11, UDP and TCP, inside a network namespace. */
+/** A DNS server at 127.0.0.11, UDP and TCP, in a network namespace. */
 export interface Resolver {
-  /** A path of the namespace: what it is mounted on, or /proc/PID/ns/net. */
+  /** The namespace's path: where it is mounted, or /proc/PID/ns/net. */
   readonly namespace: string;
-  /** Its inode, where the path may come to mean another one: then it is refused (ESTALE). */
+  /** Its inode, for a path that may come to mean another namespace: then the request is refused (ESTALE). */
   readonly inode?: bigint;
-  /** Of both protocols; 0: any that is free. Rules lead port 53 there, so that a container may have a server of its own. */
+  /** Of both protocols; 0: any free one. Rules redirect port 53 to it, so that a container may have a server of its own on port 53. */
   readonly port: number;
-  /** Whose names it answers; the first that has a name answers it. */
+  /** Where it looks names up, in order; the first scope that has the name decides. */
   readonly scopes: readonly string[];
   /** Asked for everything else, from the host's namespace, one after the other, at most 8. None: SERVFAIL. */
   readonly upstream: readonly Upstream[];
-  /** Names without a dot are not asked upstream: the user has set ndots. */
+  /** Names without a dot are not forwarded: the user has set ndots. */
   readonly keepsSingleLabels?: boolean;
 }
 
@@ -42,30 +42,30 @@ export interface Upstream {
   readonly zone?: number;
 }
 
-/** What somebody is called within a scope. Names are in lower case, whole (`web`, `web.frontend`), without a last dot. */
+/** The names of an owner within a scope. In lower case, complete (`web`, `web.frontend`), without a final dot. */
 export interface ScopedNames {
   readonly names: readonly string[];
   /** A and AAAA of each name: 4 or 16 bytes. */
   readonly addresses: readonly Uint8Array[];
-  /** What each address is called (PTR). */
+  /** The name that each address has (PTR). */
   readonly pointer: string;
   /** SRV records, e.g. `_http._tcp.web`. */
   readonly services?: readonly { readonly name: string; readonly port: number; readonly target: string }[];
 }
 
-/** What netd saw on the host. Told once for a burst of changes, and to the next engine when none lived. */
+/** Changes that netd noticed on the host. Reported once for a burst of changes, and to the next engine when none was running. */
 export interface HostChange {
-  /** A table, chain, rule or set of ours was taken away. Our own installation of rules looks the same. */
+  /** A table, chain, rule or set of ours was removed. Our own installation of rules looks the same. */
   readonly ownRules: boolean;
-  /** Elements of our sets were taken out by somebody else. */
+  /** Elements of our sets were removed by somebody else. */
   readonly ownElements: boolean;
-  /** Chains of others came, went, or have another policy. */
+  /** Others' chains were added or removed, or got another policy. */
   readonly otherRules: boolean;
   /** Addresses or routes, ours included. */
   readonly addresses: boolean;
 }
 
-/** What is held at the moment. */
+/** What netd holds at the moment. */
 export interface NetdState {
   readonly owners: number;
   readonly ports: number;
@@ -86,15 +86,15 @@ export interface Netd extends Disposable {
   hold(owner: string, ports: readonly HeldPorts[]): Promise<void>;
 
   /**
-   * Answers in this owner's namespace, in place of what was said before; undefined ends it. A namespace lives at least as long.
+   * Sets this owner's resolver, in place of an earlier one; undefined removes it. The namespace has to exist at least as long.
    *
-   * @returns the port, which stays the same when netd is started anew
+   * @returns the port, which stays the same when netd is restarted
    * @throws {OrlopError} resolver_refused, executor_lost
    */
   resolve(owner: string, resolver: Resolver | undefined): Promise<number>;
 
   /**
-   * What this owner is called within the scope, in place of what was said before; undefined takes it away.
+   * Sets this owner's names within the scope, in place of earlier ones; undefined removes them.
    *
    * @throws {OrlopError} resolver_refused, executor_lost
    */
@@ -103,16 +103,16 @@ export interface Netd extends Disposable {
   /**
    * Watches the host's rules and addresses for `onChange`; an engine is started for changes of rules when there is none.
    *
-   * @param table ours; undefined: no more
+   * @param table our nftables table; undefined: stop watching
    */
   watchRules(table: string | undefined): Promise<void>;
 
-  /** Called for each change that netd tells. */
+  /** Called for each change that netd reports. */
   onChange: (change: HostChange) => void;
 
   /**
-   * To be called once, when everything that this engine knows of has been asked for: what an earlier engine held besides is let
-   * go. Nothing is sent before. No netd is started for nothing.
+   * To be called once, after everything that this engine knows of has been requested: what else an earlier engine held is released.
+   * Nothing is sent before that. When nothing is requested, no netd is started.
    */
   sync(): Promise<void>;
 
@@ -120,7 +120,7 @@ export interface Netd extends Disposable {
   state(): Promise<NetdState>;
 }
 
-/** Who has a port: a container or network of ours, or a process. */
+/** Who uses a port: a container or network of ours, or a process. */
 export interface PortHolder {
   /** As given to `hold`. */
   readonly owner?: string;
@@ -133,11 +133,11 @@ export interface PortHolder {
 export class PortRefused extends Error {
   override readonly name = "PortRefused";
   readonly ports: HeldPorts;
-  /** The one of them. */
+  /** The port that was refused. */
   readonly port: number;
-  /** EADDRINUSE: somebody has it; EADDRNOTAVAIL: no such address here; others as bind(2) has them. */
+  /** EADDRINUSE: it is in use; EADDRNOTAVAIL: this machine has no such address; others as in bind(2). */
   readonly errno: string;
-  /** undefined when that cannot be found out, e.g. for another network namespace's socket. */
+  /** undefined when it cannot be determined, e.g. for a socket of another network namespace. */
   readonly holder: PortHolder | undefined;
 
   constructor(ports: HeldPorts, port: number, errno: string, holder: PortHolder | undefined) {

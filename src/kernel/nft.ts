@@ -1,4 +1,4 @@
-/** `nft`, the one program that Orlop calls for its networks: it installs the static ruleset, at once or not at all. */
+/** Calls `nft`, the only program that Orlop needs for networks, to install the static ruleset, in one transaction. */
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -24,7 +24,7 @@ export async function installRules(text: string): Promise<void> {
     child.on("error", reject);
     child.on("close", resolve);
   });
-  child.stdin.on("error", () => undefined); // it ended early: its exit says why
+  child.stdin.on("error", () => undefined); // it exited early: its exit code says so
   child.stdin.end(text);
   const code = await ended;
   if (code !== 0) throw OrlopError.of("nft_failed", { reason: said.split("\n")[0] || `exit code ${code}` });

@@ -1,6 +1,6 @@
 /**
- * A plan that is sent while it is still being made: a layer is far larger than memory should be. Steps are encoded into
- * pieces of a few hundred KiB; the executor carries each out as it comes, and the socket's back-pressure slows us down.
+ * A plan that is sent while it is being made, for content that should not be in memory at once, such as a layer's. Steps are encoded
+ * into pieces of a few hundred KiB. The executor carries out each step as it arrives, and the socket's back-pressure slows us down.
  */
 import type { Duplex } from "node:stream";
 import { OrlopError } from "../base/errors.ts";
@@ -10,7 +10,7 @@ import { type ArgumentKind, type Step, type StepName, stepTable } from "./step.t
 
 const pieceBytes = 256 * 1024;
 
-/** A step that the kernel refused. errno: its name. detail: mostly the path. */
+/** A step that failed. errno: its name. detail: usually the path. */
 export class StreamedStepFailure extends Error {
   readonly errno: string;
   readonly detail: string;
@@ -45,18 +45,18 @@ export class PlanStream {
   #used = 0;
   readonly #free: Buffer[] = [];
   #count = 0;
-  /** Steps whose answer somebody waits for. */
+  /** Steps of `ask`, by index. */
   readonly #asked = new Map<number, PromiseWithResolvers<Uint8Array>>();
 
   /**
    * The connection is to a fresh task: control.sock, or the stdio of `orlop-executor plan`.
    *
-   * @param onValue takes what steps answer, as it comes
+   * @param onValue takes the VALUEs of steps that were added by `add`, as they arrive
    */
   constructor(connection: Duplex, onValue: (value: Uint8Array) => void = () => undefined) {
     this.#connection = connection;
     this.#onValue = onValue;
-    this.#answered.promise.catch(() => undefined); // heard in `flush` and `end`
+    this.#answered.promise.catch(() => undefined); // reported by `flush` and `end`
     connection.on("data", (chunk: Uint8Array) => this.#take(chunk));
     connection.on("error", (error) => this.#lose(error.message));
     connection.on("close", () => this.#lose("the connection was closed"));
@@ -64,7 +64,7 @@ export class PlanStream {
     this.#append(encodeHello());
   }
 
-  /** Adds a step. Its arguments are copied at once. The reason stays here. */
+  /** Adds a step. Its arguments are copied at once; its `why` is not sent. */
   add(step: Step): void {
     const encoded = encodedNames.get(step.op) as EncodedName;
     const values = step as unknown as Readonly<Record<string, unknown>>;
@@ -80,10 +80,10 @@ export class PlanStream {
     for (const [name, kind] of encoded.arguments) this.#argument(kind, values[name]);
   }
 
-  /** Adds a step and sends all; its answer. @throws {StreamedStepFailure}; {OrlopError} executor_lost */
+  /** Adds a step, sends everything, and returns the step's VALUE. @throws {StreamedStepFailure}; {OrlopError} executor_lost */
   ask(step: Step): Promise<Uint8Array> {
     const asked = Promise.withResolvers<Uint8Array>();
-    asked.promise.catch(() => undefined); // who asked may have left for a failure of its own
+    asked.promise.catch(() => undefined); // the caller may have failed by itself and not wait any more
     if (this.#failure !== undefined) {
       asked.reject(this.#failure);
       return asked.promise;
@@ -94,12 +94,12 @@ export class PlanStream {
     return asked.promise;
   }
 
-  /** Sends what was added so far, however little: an answer is waited for. */
+  /** Sends what was added so far, because an answer is needed now. */
   send(): void {
     this.#send();
   }
 
-  /** Settles when all steps are carried out; rejects as soon as one failed. */
+  /** Settles when all steps were carried out; rejects as soon as one fails. */
   get answered(): Promise<void> {
     return this.#answered.promise;
   }
@@ -130,8 +130,7 @@ export class PlanStream {
   }
 
   /**
-   * Leaves in the middle, and waits until the executor has stopped: what it made is the caller's to remove, and nothing may
-   * still be writing there.
+   * Gives up the plan, and waits until the executor has stopped, so that the caller can remove what it made.
    */
   async abandon(): Promise<void> {
     if (!this.#isOver) {
@@ -181,7 +180,7 @@ export class PlanStream {
     this.#raw(bytes);
   }
 
-  /** Room for a frame: a full piece is sent, a larger frame gets a larger piece. */
+  /** Makes room for a frame: sends a full piece; a frame larger than a piece gets a larger one. */
   #reserve(size: number): void {
     if (this.#used + size <= this.#piece.length) return;
     this.#send();
@@ -193,7 +192,7 @@ export class PlanStream {
       const sent = this.#piece;
       this.#connection.write(sent.subarray(0, this.#used), () => this.#giveBack(sent));
     }
-    // the piece belongs to the connection until it is written: fresh memory for each would be gigabytes for a layer
+    // the piece belongs to the connection until it is written, and is then reused: new ones for each would be gigabytes per layer
     this.#piece = this.#free.pop() ?? Buffer.allocUnsafe(pieceBytes);
     this.#used = 0;
   }

@@ -1,4 +1,4 @@
-/** Plans as bytes: steps become the frames of native/README.md. Pure; limits are checked here, before anything is sent. */
+/** Encodes plans as frames (native/README.md). Pure; limits are checked here, before anything is sent. */
 
 import { encodeBare, encodeHello, FRAME_MAX, FrameError, frameKind } from "./frame.ts";
 import { type ArgumentKind, type Step, stepTable } from "./step.ts";
@@ -6,12 +6,12 @@ import { type ArgumentKind, type Step, stepTable } from "./step.ts";
 /** Encodings that are known in advance (`plan-template.ts`). */
 const encoded = new WeakMap<readonly Step[], Uint8Array>();
 
-/** A whole conversation's opening: HELLO, every step numbered by its place, END. */
+/** HELLO, all steps, numbered by their index, and END. */
 export function encodePlan(steps: readonly Step[]): Uint8Array {
   return encoded.get(steps) ?? encodePart(steps, 0, true);
 }
 
-/** @param bytes what `encodePlan` gives for these steps, which nobody changes any more */
+/** @param bytes the result of `encodePlan` for these steps, which must not be changed any more */
 export function rememberEncoded(steps: readonly Step[], bytes: Uint8Array): void {
   encoded.set(steps, bytes);
 }
@@ -34,7 +34,7 @@ function encodePart(steps: readonly Step[], from: number, ends: boolean): Uint8A
   return writer.bytes();
 }
 
-/** One STEP frame. `index` is what answers about this step carry. */
+/** One STEP frame. Answers about the step have its `index`. */
 export function encodeStep(step: Step, index: number): Uint8Array {
   const writer = new PlanWriter();
   writeStep(writer, step, index);
@@ -66,12 +66,12 @@ function writeArgument(writer: PlanWriter, kind: ArgumentKind, value: unknown): 
 
 const U64_MAX = (1n << 64n) - 1n;
 
-/** Collects frames in one buffer, which grows by doubling: a start has a hundred steps, and is made in every `run`. */
+/** Collects frames in one buffer, which grows by doubling: the plan of a container's start has a hundred steps. */
 class PlanWriter {
   #buffer = Buffer.allocUnsafe(32 * 1024);
   #size = 0;
 
-  /** The place of `size` more bytes. */
+  /** Reserves `size` bytes, and returns their offset. */
   #take(size: number): number {
     const at = this.#size;
     if (at + size > this.#buffer.length) {
@@ -83,7 +83,7 @@ class PlanWriter {
     return at;
   }
 
-  /** The length is written when it is known, by `endFrame` with what this gives. */
+  /** Begins a frame; pass the result to `endFrame`, which writes the length. */
   beginFrame(kind: number): number {
     const at = this.#take(5);
     this.#buffer[at + 4] = kind;

@@ -1,14 +1,14 @@
-/** Which process has a port of this machine, as /proc tells it. Slow (it looks at every descriptor): for error messages. */
+/** Finds the process that uses a port of this machine, in /proc. Slow, because it looks at every descriptor: for error messages only. */
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { HeldPorts, PortHolder } from "./netd.ts";
 
-/** In tcp_states.h: what may be in the way of a bind. Others are connections of one. */
+/** net/tcp_states.h. Only listening sockets prevent a bind. */
 const TCP_LISTEN = "0A";
 /** udp has no states: 7 is an unconnected socket, 1 a connected one. */
 const udpStates = ["07", "01"];
 
-/** undefined when nobody is found: it is gone, or lives in another network namespace. */
+/** undefined when none is found: it has closed the port, or is in another network namespace. */
 export function findPortHolder(ports: HeldPorts, port: number): PortHolder | undefined {
   if (ports.protocol === "sctp") return undefined;
   const inodes = new Set(tables(ports.protocol).flatMap((table) => socketsOn(table, ports.protocol, port)));
@@ -24,7 +24,7 @@ export function findPortHolder(ports: HeldPorts, port: number): PortHolder | und
   return undefined;
 }
 
-/** An IPv6 socket may have the port of IPv4 too. */
+/** Both versions, because an IPv6 socket may also use the port for IPv4. */
 function tables(protocol: string): string[] {
   return [`/proc/net/${protocol}`, `/proc/net/${protocol}6`];
 }

@@ -1,4 +1,4 @@
-/** Counters of the whole machine, and of a network namespace, from proc(5). */
+/** CPU time of the machine and counters of a network namespace's interfaces, from proc(5). */
 
 export interface MachineCpu {
   /** All CPUs together, idle time included. */
@@ -7,7 +7,7 @@ export interface MachineCpu {
 }
 
 const TICK_NS = 10_000_000;
-/** user nice system idle iowait irq softirq: what Docker adds up. The next ones (steal, guest) are in these already or not ours. */
+/** user nice system idle iowait irq softirq: what Docker adds up. The next fields are stolen time, and guest time, which user includes. */
 const ADDED_FIELDS = 7;
 
 /** @param text of /proc/stat */

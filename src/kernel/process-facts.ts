@@ -1,4 +1,4 @@
-/** What /proc says of one process, as values. @see proc_pid_stat(5), proc_pid_status(5) */
+/** Facts about one process from /proc. @see proc_pid_stat(5), proc_pid_status(5) */
 
 /** USER_HZ of every architecture that Orlop runs on. */
 export const CLOCK_TICKS = 100;
@@ -11,7 +11,7 @@ export interface ProcessFacts {
   /** One letter, e.g. "S". */
   readonly state: string;
   readonly comm: string;
-  /** Its words, joined; "" for a kernel thread or a zombie. */
+  /** Arguments joined by spaces; "" for a kernel thread or a zombie. */
   readonly commandLine: string;
   readonly uid: number;
   readonly gid: number;
@@ -31,7 +31,7 @@ export interface ProcessFacts {
   readonly isLocked: boolean;
 }
 
-/** The three files of /proc/PID as text → facts; undefined when they are not whole (it has ended meanwhile). */
+/** Parses three files of /proc/PID; undefined when they are incomplete (the process has ended meanwhile). */
 export function parseProcessFacts(stat: string, status: string, cmdline: string): ProcessFacts | undefined {
   const open = stat.indexOf("(");
   const close = stat.lastIndexOf(")"); // the name may hold anything
@@ -64,16 +64,16 @@ export function parseProcessFacts(stat: string, status: string, cmdline: string)
   };
 }
 
-/** Linux, include/linux/sched.h: it is being taken apart. */
+/** include/linux/sched.h: the process is in do_exit. */
 const PF_EXITING = 0x4;
 /** Bit of SIGKILL in a set of signals. */
 const SIGKILL_BIT = 1n << 8n;
 
 /**
- * Whether a process will not run any further, though it may be there for a while: SIGKILL is pending (one that waits for a disk does
- * not see it yet), it is being taken apart, or it has ended.
+ * Whether a process will never run again, though it may exist for a while: SIGKILL is pending (a process that waits for a disk
+ * handles it later), it is exiting, or it has ended.
  *
- * @param stat the text of /proc/PID/stat. @param status that of /proc/PID/status. "": it is gone
+ * @param stat the text of /proc/PID/stat. @param status that of /proc/PID/status. "": the process is gone
  */
 export function isEnding(stat: string, status: string): boolean {
   const [state = "", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -1,4 +1,4 @@
-/** `ps` of this machine: it knows more columns than `top` makes itself. What it prints is bounded, and so is its time. */
+/** Runs the machine's `ps`, for columns that `top` does not make itself. Its output and its time are bounded. */
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -6,7 +6,7 @@ import { OrlopError } from "../base/errors.ts";
 
 const places = ["/usr/bin/ps", "/bin/ps", "/usr/local/bin/ps"];
 
-/** A process that waits in the kernel may have locked what ps reads of it. */
+/** ps can block on a process that holds its mmap lock while it waits in the kernel. */
 const PATIENCE_MS = 5000;
 const OUTPUT_MAX_BYTES = 32 * 1024 * 1024;
 
@@ -15,7 +15,7 @@ export function findPs(): string | undefined {
   return places.find((path) => existsSync(path));
 }
 
-/** What it prints. @throws {OrlopError} ps_failed: its own words */
+/** Returns what it prints. @throws {OrlopError} ps_failed: with its first line of standard error */
 export function runPs(program: string, words: readonly string[]): Promise<string> {
   const options = { env: {}, timeout: PATIENCE_MS, killSignal: "SIGKILL", maxBuffer: OUTPUT_MAX_BYTES } as const;
   const { promise, resolve, reject } = Promise.withResolvers<string>();

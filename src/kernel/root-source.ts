@@ -1,6 +1,6 @@
 /**
- * Where a container's root file system comes from, as steps. `src/storage` makes these (the machine itself, a directory;
- * later: image snapshots), `src/runtime` puts them into the plan.
+ * Where a container's root file system comes from, as steps. `src/storage` makes them (for the machine itself, a directory, an
+ * image), and `src/runtime` puts them into the plan.
  */
 
 import type { Step } from "./step.ts";

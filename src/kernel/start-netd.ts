@@ -1,4 +1,4 @@
-/** Asks the supervisor to see that a netd runs, and to notice its end. */
+/** Has the supervisor start netd unless it runs, and watch for its end. */
 
 import { join } from "node:path";
 import { OrlopError } from "../base/errors.ts";

@@ -1,15 +1,15 @@
-/** A tree's records (native/README.md): what `tree-*` steps answer. Pure bytes. */
+/** Decodes a tree's records (native/README.md), with which `tree-*` steps answer. */
 
 import { FrameError } from "./frame.ts";
 
 /** One file of any kind. Paths and names are bytes, as strings of one character each (latin1). */
 export interface TreeNode {
-  /** With the kind in it (S_IFMT). */
+  /** With the file type (S_IFMT). */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
   readonly links: number;
-  /** Of its file system and in it: equal for two names of one file. */
+  /** Device and inode: equal for two names of one file; "" for a file with one name. */
   readonly identity: string;
   readonly major: number;
   readonly minor: number;
@@ -19,19 +19,19 @@ export interface TreeNode {
   readonly path: string;
   /** A symbolic link's text. */
   readonly link: string;
-  /** Of `tree-stat`: where the path leads to in the end; "" when nowhere. */
+  /** Of `tree-stat`: where the path finally leads; "" when nowhere. */
   readonly place: string;
-  /** A mount that was not looked into. */
+  /** A mount point that was not entered. */
   readonly isMount: boolean;
   readonly isWhiteout: boolean;
   readonly isOpaque: boolean;
-  /** Below there is something of this name. */
+  /** The tree that is compared with has an entry of this path. */
   readonly isBelow: boolean;
-  /** It is no different from what is below. */
+  /** It equals that entry. */
   readonly isSame: boolean;
-  /** It differs from what is below in nothing but its time. */
+  /** It equals that entry but for its time. */
   readonly isTouched: boolean;
-  /** It is below alone, hidden by an opaque directory. */
+  /** Only that tree has it: an opaque directory hides it, or it was removed. */
   readonly isHidden: boolean;
 }
 
@@ -93,7 +93,7 @@ function decodeNode(fields: Buffer): TreeNode {
     uid: fields.readUInt32LE(4),
     gid: fields.readUInt32LE(8),
     links,
-    // most files have one name, and nobody asks
+    // most files have one name, and need no identity
     identity: links > 1 ? `${fields.readUInt32LE(16)}:${fields.readUInt32LE(20)}:${fields.readBigUInt64LE(48)}` : "",
     major: fields.readUInt32LE(24),
     minor: fields.readUInt32LE(28),

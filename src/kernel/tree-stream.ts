@@ -1,18 +1,18 @@
 /**
- * Reads a tree out of a task: a plan that ends in `tree-*` steps, and their records as they come. The reader's pace is the
- * executor's: what is not taken yet stays in the socket, and the walk waits.
+ * Reads a tree through a task: sends a plan that ends in `tree-*` steps, and gives their records as they arrive. While the reader
+ * takes none, the socket fills and the executor's walk waits.
  */
 import type { Duplex } from "node:stream";
 import { PlanStream } from "./plan-stream.ts";
 import type { Step } from "./step.ts";
 import { decodeTreeRecords, type TreeRecord } from "./tree-record.ts";
 
-/** So many VALUEs wait here before the socket is stopped. */
+/** How many VALUEs are kept before the socket is paused. */
 const waitingMax = 4;
 
 export class TreeStream {
   readonly #connection: Duplex;
-  /** For a plan that writes behind what it has asked. */
+  /** For plans that add further steps after `ask`. */
   readonly plan: PlanStream;
   readonly #values: Uint8Array[] = [];
   #wake: (() => void) | undefined;
@@ -29,7 +29,7 @@ export class TreeStream {
     this.plan.answered.then(settled, settled);
   }
 
-  /** Carries steps out, the last of which answers with one VALUE. @throws {StreamedStepFailure}; {OrlopError} executor_lost */
+  /** Carries out steps, the last of which answers with one VALUE. @throws {StreamedStepFailure}; {OrlopError} executor_lost */
   async ask(steps: readonly Step[]): Promise<TreeRecord[]> {
     for (const step of steps) this.plan.add(step);
     this.plan.send();
@@ -37,11 +37,11 @@ export class TreeStream {
     return value === undefined ? [] : decodeTreeRecords(value);
   }
 
-  /** The last steps, and everything that they answer. Leaving early ends the task. @throws as `ask` */
+  /** Carries out the plan's last steps, and gives all their records. Leaving early ends the task. @throws as `ask` */
   async *read(steps: readonly Step[]): AsyncGenerator<TreeRecord[], void> {
     for (const step of steps) this.plan.add(step);
     const done = this.plan.end();
-    done.catch(() => undefined); // told by #next
+    done.catch(() => undefined); // reported by #next
     try {
       for (let value = await this.#next(); value !== undefined; value = await this.#next())
         yield decodeTreeRecords(value);
@@ -51,7 +51,7 @@ export class TreeStream {
     }
   }
 
-  /** The task ends, and with it the namespace that it may have made. */
+  /** Ends the task, and with it a namespace that it has made. */
   close(): void {
     this.#connection.destroy();
   }
@@ -68,7 +68,7 @@ export class TreeStream {
     }
   }
 
-  /** Until a VALUE has come (false), or the plan is done (true). */
+  /** Waits until a VALUE has arrived (false) or the plan is done (true). */
   async #settled(): Promise<boolean> {
     const woken = new Promise<false>((resolve) => {
       this.#wake = () => resolve(false);

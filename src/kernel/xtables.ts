@@ -1,6 +1,6 @@
 /**
- * Rules of iptables-legacy, as the kernel has them (linux/netfilter_ipv4/ip_tables.h, linux/netfilter/x_tables.h): whether a table's
- * policy for what is forwarded drops it, and whether it has a chain of a name. Nothing else is read.
+ * Reads two facts from the kernel's iptables-legacy rules (linux/netfilter_ipv4/ip_tables.h, linux/netfilter/x_tables.h): whether the
+ * policy of the filter table's FORWARD chain is DROP, and whether the table has a chain of a given name.
  */
 
 import type { Step } from "./step.ts";
@@ -14,17 +14,17 @@ const SO_GET_ENTRIES = 65;
 const INFO_BYTES = 84;
 const NAME_BYTES = 32;
 const NF_INET_FORWARD = 2;
-/** Of the entries in struct ipt_get_entries: behind name and size, on a border of 8. */
+/** Offset of the entries in struct ipt_get_entries: after name and size, aligned to 8. */
 const ENTRIES_AT = 40;
-/** target_offset in struct ipt_entry and ip6t_entry: behind what is matched, and nfcache. */
+/** Offset of target_offset in struct ipt_entry and ip6t_entry: after the match and nfcache. */
 const TARGET_OFFSET_AT = { 4: 88, 6: 140 } as const;
-/** Of the verdict in struct xt_standard_target. */
+/** Offset of the verdict in struct xt_standard_target. */
 const VERDICT_AT = 32;
 /** -NF_DROP - 1 */
 const DROPS = -1;
 
 export interface LegacyInfo {
-  /** Where the rule is that stands for the policy of what is forwarded; undefined where nothing is. */
+  /** Offset of the entry that is FORWARD's policy; undefined: the table has no such hook. */
   readonly policyAt: number | undefined;
   readonly sizeBytes: number;
 }
@@ -63,7 +63,7 @@ export function parseLegacyRules(version: 4 | 6, { policyAt }: LegacyInfo, value
   };
 }
 
-/** Of the table "filter". */
+/** getsockopt for the table "filter". */
 function ask(version: 4 | 6, option: number, bytes: number, size: number): Step {
   const data = new Uint8Array(bytes);
   new TextEncoder().encodeInto("filter", data);

@@ -1,12 +1,12 @@
-/** The addresses of one subnet: which are taken, and which comes next. */
+/** The addresses of one subnet: which are taken, and which is next. */
 
 import { contains, firstOf, formatAddress, type IpAddress, lastOf, type Subnet, sizeOf } from "../base/ip-address.ts";
 
 export interface PoolOptions {
   readonly subnet: Subnet;
-  /** Addresses that nobody chose come from here; the whole subnet unless told otherwise. */
+  /** Where addresses are allocated from; by default the whole subnet. */
   readonly range: Subnet;
-  /** The gateway's, and what the user keeps for others. */
+  /** The gateway's, and those that the user reserves. */
   readonly reserved: readonly IpAddress[];
 }
 
@@ -24,7 +24,7 @@ export class AddressPool {
     for (const { value } of reserved) this.#taken.add(value);
   }
 
-  /** The lowest free one; undefined when none is left. */
+  /** Takes the lowest free address; undefined when none is left. */
   take(): IpAddress | undefined {
     const last = lastOf(this.#range).value;
     for (let value = this.#next; value <= last; value++) {
@@ -36,14 +36,14 @@ export class AddressPool {
     return undefined;
   }
 
-  /** Takes this one. @returns false when it is taken */
+  /** Takes this address. @returns false when it is taken already */
   claim({ value }: IpAddress): boolean {
     if (this.#taken.has(value)) return false;
     this.#taken.add(value);
     return true;
   }
 
-  /** Whether it can be somebody's: of the subnet, and neither its own address nor that of everybody. */
+  /** Whether it can be assigned: in the subnet, and neither its network nor its broadcast address. */
   offers(address: IpAddress): boolean {
     return contains(this.subnet, address) && this.#isUsable(address.value);
   }
@@ -56,7 +56,7 @@ export class AddressPool {
     return `${formatAddress(firstOf(this.#range))}/${this.#range.prefix}`;
   }
 
-  /** Of a subnet of one or two addresses each can be used (RFC 3021). IPv6's first address belongs to all routers. */
+  /** In a subnet of one or two addresses all can be used (RFC 3021). IPv6's first address is the subnet-router anycast address. */
   #isUsable(value: bigint): boolean {
     if (sizeOf(this.subnet) <= 2n) return true;
     if (value === firstOf(this.subnet).value) return false;

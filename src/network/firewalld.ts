@@ -1,21 +1,21 @@
 /**
- * firewalld: it forwards what a link's zone allows, and rejects the rest. Its place for links of others is a zone, which they are
- * bound to while it runs (firewalld.dbus(5)), as Docker and Podman do. Pure: what it says in, what to ask for and to tell out.
+ * firewalld forwards what a link's zone allows, and rejects the rest. Links of other programs are bound to a zone while it runs
+ * (firewalld.dbus(5)), as Docker and Podman do. Pure: takes firewalld's answers, and gives what to request and to report.
  */
 
 import type { Chain } from "../kernel/netlink/nft-chains.ts";
 
-/** The administrator's own zone for our bridges, where there is one. */
+/** The administrator's zone for our bridges, if there is one. */
 const OWN_ZONE = "orlop";
-/** firewalld brings it: everything is accepted, so that our own rules alone say what is not. */
+/** A zone of firewalld's own that accepts everything, so that only our rules refuse anything. */
 const USUAL_ZONE = "trusted";
 
-/** Where firewalld has one of our bridges. */
+/** The zones of one of our bridges. */
 export interface Binding {
   readonly bridge: string;
-  /** In its permanent configuration: where the administrator wants it. "": nowhere. */
+  /** In the permanent configuration, which is the administrator's choice. "": none. */
   readonly configured: string;
-  /** As it runs now; "" when it knows nothing of it. */
+  /** In the running configuration; "": none. */
   readonly zone: string;
 }
 
@@ -29,17 +29,17 @@ export function zoneAmong(zones: readonly string[]): string {
   return zones.includes(OWN_ZONE) ? OWN_ZONE : USUAL_ZONE;
 }
 
-/** Those that are to be bound: of which neither the administrator nor anybody else has said where they belong. */
+/** Bridges to bind: those that neither the administrator nor anybody else has put into a zone. */
 export function unboundOf(bindings: readonly Binding[]): string[] {
   return bindings.filter(({ configured, zone }) => configured === "" && zone === "").map(({ bridge }) => bridge);
 }
 
-/** Those that are bound by us: what the permanent configuration has is the administrator's. */
+/** Bridges that we have bound: those in the permanent configuration are the administrator's. */
 export function boundBy(zone: string, bindings: readonly Binding[]): string[] {
   return bindings.filter((one) => one.configured === "" && one.zone === zone).map(({ bridge }) => bridge);
 }
 
-/** For people: how it is when all that are unbound have been bound. */
+/** For people: the state after all unbound bridges were bound. */
 export function describeBindings(zone: string, bindings: readonly Binding[]): string {
   const isOurs = (one: Binding): boolean => one.configured === "" && (one.zone === "" || one.zone === zone);
   const ours = bindings.filter(isOurs).map(({ bridge }) => bridge);

@@ -1,6 +1,6 @@
 /**
- * Names of what an engine has in the host's network namespace: links and its table of rules. The engine of the usual run
- * directory has plain ones; another one beside it has a mark in each, so that neither takes the other's for its own.
+ * Names of an engine's links and nftables table in the host's network namespace. The engine of the default run directory uses plain
+ * names; an engine with another one adds a mark to each, so that the two do not take each other's for their own.
  */
 
 import { createHash } from "node:crypto";
@@ -10,9 +10,9 @@ export interface LinkNames {
   readonly table: string;
   /** The bridge of the default network. */
   readonly defaultBridge: string;
-  /** How the bridges of other networks begin; the network's id follows. */
+  /** Prefix of other networks' bridges; the network's id follows. */
   readonly bridgePrefix: string;
-  /** How the host's ends of containers' links begin; the sandbox's number and the endpoint's follow. */
+  /** Prefix of the host's ends of containers' links; the sandbox's number and the endpoint's follow. */
   readonly portPrefix: string;
 }
 
@@ -26,7 +26,7 @@ export function linkNamesOf(runDirectory: string): LinkNames {
   return { table: `orlop_${mark}`, defaultBridge: `ol${mark}-0`, bridgePrefix: `ol${mark}-`, portPrefix: `olv${mark}` };
 }
 
-/** The bridge of a network that names none. */
+/** The bridge of a network whose options do not name one. */
 export function bridgeNameOf({ bridgePrefix }: LinkNames, networkId: string): string {
   return bridgePrefix + networkId.slice(0, Math.min(12, 15 - bridgePrefix.length));
 }
@@ -36,7 +36,7 @@ export function isBridgeName({ bridgePrefix }: LinkNames, linkName: string): boo
   return linkName.startsWith(bridgePrefix) && /^[0-9a-f]{8,12}$/.test(linkName.slice(bridgePrefix.length));
 }
 
-/** Eight digits: unlikely enough to meet again on one machine, and the engine looks. */
+/** Eight digits: a collision on one machine is unlikely, and the engine checks. */
 export function newSandboxId(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(4)))
     .toString("hex")

@@ -1,4 +1,4 @@
-/** What a container in a network finds in /etc/hosts and /etc/resolv.conf. Pure: the host's own file comes in as text. */
+/** A container's /etc/hosts and /etc/resolv.conf. Pure: the host's own file comes in as text. */
 
 import { OrlopError } from "../base/errors.ts";
 import { parseAddress } from "../base/ip-address.ts";
@@ -6,18 +6,18 @@ import { parseAddress } from "../base/ip-address.ts";
 export interface HostsInput {
   readonly hostname: string;
   readonly domainname: string;
-  /** Where the container's own name leads. */
+  /** The addresses of the container's own name. */
   readonly addresses: readonly string[];
   /** `--add-host`: "NAME:ADDRESS", where the address may be "host-gateway". */
   readonly extraHosts: readonly string[];
-  /** The host as the container reaches it; empty where it does not. */
+  /** The host's addresses as the container reaches it; empty when it cannot. */
   readonly hostGateways: readonly string[];
-  /** Other containers by fixed names (links). */
+  /** Other containers with fixed names (links). */
   readonly others: readonly (readonly [address: string, ...names: string[]])[];
 }
 
 const HOST_NAME = "host.docker.internal";
-/** The address of an extra host that means the machine. */
+/** The word that stands for the host's address in an extra host. */
 export const HOST_GATEWAY = "host-gateway";
 
 const ALWAYS = `127.0.0.1\tlocalhost
@@ -28,7 +28,7 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-/** @throws {OrlopError} bad_value for a line that would be two, or lead nowhere */
+/** @throws {OrlopError} bad_value for an entry that would make two lines, or whose address is invalid */
 export function hostsFile(input: HostsInput): string {
   const { hostname, domainname, addresses, hostGateways, others } = input;
   const extra = input.extraHosts.map(parseExtraHost).flatMap(([name, address]) => {
@@ -56,7 +56,7 @@ export function parseExtraHost(text: string): readonly [name: string, address: s
   throw OrlopError.of("bad_value", { what: "HostConfig.ExtraHosts", value: text, expected: "NAME:ADDRESS" });
 }
 
-/** Control characters or blanks would begin a line or a field of their own (posture rule 10). */
+/** Refuses control characters and blanks, which would begin another line or field. */
 function checkWord(word: string): void {
   if (/^[\x21-\x7e]+$/.test(word) && !word.startsWith("#")) return;
   throw OrlopError.of("bad_value", {
@@ -72,7 +72,7 @@ export interface Resolvers {
   readonly options: readonly string[];
 }
 
-/** A resolv.conf's words; what else is in it says nothing to a container. */
+/** The entries of a resolv.conf that matter to a container. */
 export function parseResolvConf(text: string): Resolvers {
   const lines = text.split("\n").map((line) => line.trim().split(/\s+/));
   const of = (...keys: string[]): string[][] =>
@@ -86,13 +86,13 @@ export function parseResolvConf(text: string): Resolvers {
 
 export interface ResolvConfInput {
   readonly host: Resolvers;
-  /** `--dns`, `--dns-search`, `--dns-option`: each takes the place of the host's. */
+  /** `--dns`, `--dns-search`, `--dns-option`: each replaces the host's. */
   readonly servers: readonly string[];
   readonly search: readonly string[];
   readonly options: readonly string[];
 }
 
-/** Whom names are asked of, as seen from the host. @throws {OrlopError} bad_value */
+/** The name servers, as seen from the host. @throws {OrlopError} bad_value */
 export function resolversOf({ host, servers, search, options }: ResolvConfInput): Resolvers {
   for (const server of servers)
     if (parseAddress(server) === undefined)
@@ -100,7 +100,7 @@ export function resolversOf({ host, servers, search, options }: ResolvConfInput)
   for (const word of [...search, ...options]) checkWord(word);
   return {
     servers: servers.length > 0 ? servers : host.servers,
-    // "." alone takes the host's away
+    // a single "." removes the host's
     search: search.length > 0 ? search.filter((domain) => domain !== ".") : host.search,
     options: options.length > 0 ? options : host.options,
   };

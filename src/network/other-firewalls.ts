@@ -1,6 +1,6 @@
 /**
- * Other firewalls on the host: a chain of theirs that drops what is forwarded wins over our own accept. Where their tool has a
- * place for rules of others, one passage each is put there. Pure: chains in, rules out.
+ * Other firewalls on the host: a drop in one of their forward chains wins over our accept. Where their tool has a chain for rules of
+ * others, we put accepting rules ("passages") there. Pure: chains in, rules out.
  */
 
 import { createHash } from "node:crypto";
@@ -16,28 +16,28 @@ import {
 import { encodeBatch } from "../kernel/netlink/nftables.ts";
 import type { LinkNames } from "./link-names.ts";
 
-/** The chains in which a tool's documentation puts rules of others, in the order in which they are tried. */
+/** Chains that the tools document for rules of others, in the order in which they are tried. */
 const places: readonly { readonly chain: string; readonly tool: string }[] = [
   { chain: "DOCKER-USER", tool: "Docker" }, // docs.docker.com, "Packet filtering and firewalls"
   { chain: "ufw-user-forward", tool: "ufw" }, // where `ufw route allow` puts its rules
   { chain: "ufw6-user-forward", tool: "ufw" },
 ];
 
-/** A foreign chain that drops what it does not know. (firewalld's drops nothing by policy: firewalld.ts.) */
+/** A chain of another firewall that drops forwarded packets by policy. (firewalld's does not: firewalld.ts.) */
 export interface Obstacle {
   readonly family: Family;
   readonly table: string;
   readonly chain: string;
-  /** Where a passage can be had; undefined: the administrator has to make one. */
+  /** The chain in which passages can be put; undefined: the administrator has to add a rule. */
   readonly place: { readonly chain: string; readonly tool: string } | undefined;
-  /** Of iptables-legacy, where nothing can be put beside it: what the administrator has to run. */
+  /** For iptables-legacy, to which we cannot add rules: the command that the administrator has to run. */
   readonly remedies?: readonly string[];
 }
 
 /** A chain FORWARD of iptables-legacy whose policy is DROP. */
 export interface LegacyObstacle {
   readonly version: 4 | 6;
-  /** Docker's own, which it does not empty. */
+  /** Docker's own chain, which Docker never flushes. */
   readonly hasDockersPlace: boolean;
 }
 
@@ -56,7 +56,7 @@ export function legacyObstacle({ version, hasDockersPlace }: LegacyObstacle, pas
   return { family: version === 4 ? "ip" : "ip6", table: "filter", chain: "FORWARD", place: undefined, remedies };
 }
 
-/** @param own our table */
+/** @param own the name of our table */
 export function obstaclesIn(chains: readonly Chain[], own: string): Obstacle[] {
   return chains
     .filter(({ table, hook, drops }) => table !== own && hook === "forward" && drops)
@@ -70,18 +70,18 @@ export function obstaclesIn(chains: readonly Chain[], own: string): Obstacle[] {
     }));
 }
 
-/** Whose links the passages are for. */
+/** The links that the passages are for. */
 export interface PassageInput {
   readonly names: LinkNames;
-  /** Bridges that the user has named. */
+  /** Bridges whose names the user chose. */
   readonly bridges: readonly string[];
-  /** Links of the host that lead elsewhere: not bridges, and no ends of others' containers. */
+  /** Links of the host that lead outside: neither bridges nor ends of containers' links. */
   readonly uplinks: readonly string[];
 }
 
 /**
- * Into our bridges (our own rules say what gets further), and from them out of the host. Nothing between our bridges and those
- * of others: their walls stay.
+ * Accepts packets into our bridges (our own rules decide further), and from them out of the host. Nothing between our bridges and those
+ * of others: their isolation stays.
  */
 export function passagesOf({ names, bridges, uplinks }: PassageInput): Passage[] {
   const ours: LinkMatch[] = [
@@ -97,13 +97,13 @@ export function passagesOf({ names, bridges, uplinks }: PassageInput): Passage[]
   ];
 }
 
-/** The tag of our rules in foreign chains: whose they are, and which version of them. */
+/** The comment that marks our rules in foreign chains: our table's name, and their version. */
 export function tagOf(names: LinkNames, passages: readonly Passage[]): string {
   const version = createHash("sha256").update(JSON.stringify(passages)).digest("hex").slice(0, 8);
   return `${names.table} forwards what its own rules allow (${version})`;
 }
 
-/** What makes this chain have the passages, and nothing else of ours; undefined when it is so already. */
+/** The changes after which this chain has exactly our passages; undefined when it has already. */
 export function changeOf(
   chain: Pick<Chain, "family" | "table" | "name">,
   rules: readonly RuleHandle[],
@@ -120,7 +120,7 @@ export function changeOf(
   return requests.length === 0 ? undefined : encodeBatch(requests);
 }
 
-/** As nft writes it. */
+/** In nft's syntax. */
 export function describePassage({ from, to }: Passage): string {
   const written = ({ name, isPrefix }: LinkMatch): string => JSON.stringify(isPrefix ? `${name}*` : name);
   const matches = [

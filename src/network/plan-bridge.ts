@@ -1,4 +1,4 @@
-/** The host's side of bridge networks as steps: forwarding, bridges, their addresses. */
+/** The host's side of bridge networks, as steps: forwarding, bridges, their addresses. */
 
 import type { Subnet } from "../base/ip-address.ts";
 import { addAddress } from "../kernel/netlink/address.ts";
@@ -11,7 +11,7 @@ import { macFrom } from "./mac-address.ts";
 const NETLINK_ROUTE = 0;
 const encoder = new TextEncoder();
 
-/** Answers with the host's links, then its routes. */
+/** Lists the host's links, then its routes. */
 export function planSurvey(): Step[] {
   return [
     {
@@ -32,7 +32,7 @@ export function planSurvey(): Step[] {
 /** @param listeners links of the host that follow router advertisements */
 export function planForwarding(listeners: readonly string[]): Step[] {
   return [
-    // 2: even when this host forwards, which would else end what it has learned from its routers.
+    // 2: accept them even when this host forwards, which would otherwise remove the routes that it has learned.
     ...listeners.map((link) =>
       sysctl(`ipv6/conf/${link}/accept_ra`, "2", `${link} goes on following its router's advertisements`),
     ),
@@ -47,7 +47,7 @@ export interface BridgeInput {
   readonly mtu: number;
 }
 
-/** The bridge as a link, without addresses: its number is the kernel's choice. One that is there stays. */
+/** The bridge as a link, without addresses. The kernel chooses its number. An existing bridge stays. */
 export function planBridge({ networkId, linkName, mtu }: BridgeInput): Step[] {
   return [
     {
@@ -85,7 +85,7 @@ export function planBridgeAddresses(
   ];
 }
 
-/** Its ports are isolated: what one container sends another comes to the host, whose rules say what gets further (RFC 3069). */
+/** For isolated ports: packets between containers go through the host, whose rules decide about them (RFC 3069). */
 function answerForOthers(linkName: string): Step {
   return sysctl(
     `ipv4/conf/${linkName}/proxy_arp_pvlan`,
@@ -109,12 +109,12 @@ export function planBridgeRemoval(linkName: string): Step[] {
   return [removeLinks([linkName], "the network is gone, and its bridge with it")];
 }
 
-/** Links that may be gone already. */
+/** Removes links, which may be gone already. */
 export function removeLinks(names: readonly string[], why: string): Step {
   return { op: "try-netlink", protocol: NETLINK_ROUTE, messages: encodeRequests(names.map(deleteLink)), why };
 }
 
-/** A parameter of the network namespace that the step's process is in; a machine without it (no IPv6) does without. */
+/** Sets a parameter of the network namespace that the step's process is in; ignored on a machine without it (no IPv6). */
 export function sysctl(key: string, value: string, why: string): Step {
   return { op: "try-write", path: `/proc/sys/net/${key}`, data: encoder.encode(value), why };
 }

@@ -1,6 +1,6 @@
 /**
- * A sandbox: a network namespace that is there before its container, kept by a mount. Its links, as steps. Each plan is
- * carried out by a process of its own, which may go from one namespace to the other.
+ * A sandbox, as steps: a network namespace that exists before its container and is kept by a mount, and its links. Each plan is
+ * carried out by a process of its own, which may change its network namespace.
  */
 
 import type { IpAddress, Subnet } from "../base/ip-address.ts";
@@ -26,19 +26,19 @@ import type { Step } from "../kernel/step.ts";
 import { removeLinks, sysctl } from "./plan-bridge.ts";
 
 const NETLINK_ROUTE = 0;
-/** Above the numbers that the kernel's own tunnel devices may have in a new namespace. */
+/** Interface numbers begin above those of the tunnel devices that the kernel may create in a new namespace. */
 const FIRST_LINK_INDEX = 20;
 
-/** What a container has of one network. */
+/** A container's endpoint in one network. */
 export interface EndpointLink {
-  /** 0, 1, …: what its number in the namespace is made of. */
+  /** 0, 1, …, from which the link's number in the namespace is derived. */
   readonly number: number;
   /** eth0, eth1 …, or the one asked for. */
   readonly name: string;
   readonly mac: Uint8Array;
   /** With the network's prefix. */
   readonly addresses: readonly Subnet[];
-  /** Asked for, of this link alone: set when it has its addresses, before anything can arrive. */
+  /** Parameters of this link only: set after its addresses, before any packet can arrive. */
   readonly sysctls: readonly LinkSysctl[];
   readonly mtu: number;
   readonly plug: Plug;
@@ -64,7 +64,7 @@ export type Plug =
   | { readonly kind: "macvlan"; readonly parentIndex: number; readonly mode: MacvlanMode }
   | { readonly kind: "ipvlan"; readonly parentIndex: number; readonly mode: IpvlanMode; readonly flag: IpvlanFlag };
 
-/** An empty namespace with loopback. Afterwards this plan's process is inside. */
+/** A new namespace with loopback only. Afterwards the plan's process is inside. */
 export function planNamespace(path: string): Step[] {
   return [
     { op: "file", path, mode: 0o600, data: new Uint8Array(), why: "what the namespace is mounted on" },
@@ -86,7 +86,7 @@ export function planNamespace(path: string): Step[] {
       why: "this namespace's number for the host's namespace: it is chosen here, so that it need not be asked for",
     },
     sysctl("ipv6/conf/default/accept_ra", "0", "no neighbour may tell a container where its routes lead"),
-    // Its question whether somebody has the address is flooded to each container of the bridge, and a thousand are many.
+    // Each probe for duplicate addresses would be flooded to every container of the bridge, perhaps a thousand.
     sysctl(
       "ipv6/conf/default/dad_transmits",
       "0",
@@ -95,12 +95,12 @@ export function planNamespace(path: string): Step[] {
   ];
 }
 
-/** A link into one network. The plan's process is inside the namespace before, and in the host's afterwards. */
+/** A link into one network. The plan's process is inside the sandbox before these steps, and in the host's namespace afterwards. */
 export function planLink(link: EndpointLink): Step[] {
   return link.plug.kind === "bridge" ? planVeth(link, link.plug) : planBelow(link, link.plug);
 }
 
-/** A link of its own on one of the host's. */
+/** A macvlan or ipvlan link on one of the host's. */
 function planBelow(link: EndpointLink, plug: Exclude<Plug, { kind: "bridge" }>): Step[] {
   const { name, mac, mtu } = link;
   const common = { name, index: FIRST_LINK_INDEX + link.number, parent: plug.parentIndex, mtu };
@@ -123,7 +123,7 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
   const { name } = link;
   const index = FIRST_LINK_INDEX + link.number;
   return [
-    // An hour: whom it wants to hear is said at once, and a bridge loses nothing. What is said is flooded to everybody.
+    // An hour between reports: the first is sent at once, and the bridge does not drop multicast. Reports are flooded to every port.
     repeatReports(
       "3600000",
       "its multicast memberships are reported once, and not again within seconds to every container of the network",
@@ -134,7 +134,7 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
       `${name}: a pair of links, the other end of which is born in the host's namespace`,
     ),
     backToHost(),
-    // With addresses, the routes of a thousand ports would be gone through each time that a link comes up.
+    // With addresses, the kernel would go through the routes of a thousand ports each time a link comes up.
     {
       op: "try-netlink",
       protocol: NETLINK_ROUTE,
@@ -155,12 +155,12 @@ function planVeth(link: EndpointLink, plug: Extract<Plug, { kind: "bridge" }>): 
   ];
 }
 
-/** Of links that are made afterwards in this namespace: how long the second of two MLD reports of the same may wait. */
+/** For links that are created later in this namespace: the interval between repeated MLD reports. */
 function repeatReports(withinMs: string, why: string): Step {
   return sysctl("ipv6/conf/default/mldv2_unsolicited_report_interval", withinMs, why);
 }
 
-/** The container's end: made, given its addresses and what was asked for, and put up. */
+/** The container's end: created, given its addresses and parameters, and set up. */
 function planInside({ number, name, addresses, sysctls }: EndpointLink, create: NetlinkRequest, why: string): Step[] {
   const made = [create, ...addresses.map((address) => addAddress(FIRST_LINK_INDEX + number, address))];
   const netlink = (requests: readonly NetlinkRequest[], reason: string): Step => {
@@ -177,7 +177,7 @@ function planInside({ number, name, addresses, sysctls }: EndpointLink, create: 
   ];
 }
 
-/** Into a namespace that is there. */
+/** Enters an existing sandbox. */
 export function enterNamespace(path: string): Step {
   return { op: "setns", path, flags: CLONE_NEWNET, why: "what follows is done inside the container's network" };
 }
@@ -186,7 +186,7 @@ function backToHost(): Step {
   return { op: "setns", path: "", flags: CLONE_NEWNET, why: "what follows is done on the host's side" };
 }
 
-/** Inside: where everything goes that no network of the container is. Both versions, each maybe none. */
+/** Inside: the default routes, for IPv4 and IPv6, each optional. */
 export function planGateways(gateways: readonly Gateway[]): Step[] {
   const missing = ([4, 6] as const).filter((version) => !gateways.some(({ address }) => address.version === version));
   return [
@@ -217,16 +217,16 @@ export function planGateways(gateways: readonly Gateway[]): Step[] {
 
 export interface Gateway {
   readonly address: IpAddress;
-  /** Of the endpoint that it is reached by. */
+  /** The endpoint through which it is reached. */
   readonly number: number;
 }
 
-/** A link that has no other end. The plan's process is inside. */
+/** A link without another end. The plan's process is inside. */
 export function removeInside(name: string): Step {
   return removeLinks([name], "the container leaves this network");
 }
 
-/** Host's links first: then the addresses are free, whoever still holds the namespace. */
+/** The host's links first: then the addresses are free even if a process still keeps the namespace. */
 export function planSandboxRemoval(path: string, portNames: readonly string[]): Step[] {
   return [
     ...(portNames.length === 0 ? [] : [removeLinks(portNames, "unplugged: both ends of the pair go")]),

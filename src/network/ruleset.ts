@@ -1,13 +1,13 @@
 /**
- * The one ruleset, in a table of our own: installed as text by `nft`, once. Networks and ports come and go as elements of its
- * sets and maps, by netlink: a packet costs the same with one published port or ten thousand.
+ * The static ruleset, in a table of our own, installed once, as text, by `nft`. Networks and ports are elements of its sets and maps,
+ * which are changed by netlink: a packet costs the same with one published port as with ten thousand.
  */
 
 import { addressBytes, firstOf, formatAddress, type IpAddress, lastOf, type Subnet } from "../base/ip-address.ts";
 import { seeded } from "../base/point.ts";
 import { linkNameBytes, portBytes, type SetChange, type SetElement } from "../kernel/netlink/nftables.ts";
 
-/** What the rules must know of a bridge. */
+/** What the rules need to know about a bridge. */
 export interface RuledNetwork {
   readonly linkName: string;
   readonly subnets: readonly Subnet[];
@@ -15,13 +15,13 @@ export interface RuledNetwork {
   readonly isInternal: boolean;
   /** Its containers may talk to each other. */
   readonly isOpen: boolean;
-  /** What leaves gets the host's address. */
+  /** Masquerade: packets that leave the host get its address. */
   readonly isMasqueraded: boolean;
 }
 
 export type PortProtocol = "tcp" | "udp" | "sctp";
 
-/** What leads from a port of the host to one of a container. */
+/** A published port: a port of the host that leads to a port of a container. */
 export interface ForwardedPort {
   readonly protocol: PortProtocol;
   /** undefined: every address of the host, of the version that `to` has. */
@@ -31,7 +31,7 @@ export interface ForwardedPort {
   readonly toPort: number;
 }
 
-/** What a link opens in a network whose containers may not talk to each other: a port of one of them, to another one. */
+/** A port that a link (`--link`) opens between two containers of a network whose containers may not talk to each other. */
 export interface OpenedPort {
   readonly from: IpAddress;
   readonly to: IpAddress;
@@ -39,16 +39,16 @@ export interface OpenedPort {
   readonly port: number;
 }
 
-/** What the sets hold. */
+/** The elements of the sets and maps. */
 export interface RuleState {
   readonly networks: readonly RuledNetwork[];
   readonly ports: readonly ForwardedPort[];
   readonly opened: readonly OpenedPort[];
-  /** Links of the host between which nothing is forwarded that was not before Orlop turned forwarding on. */
+  /** Links of the host between which nothing may be forwarded, because forwarding was off before Orlop turned it on. */
   readonly uplinks: readonly string[];
 }
 
-/** Everything, at once in place of what was there. */
+/** The whole table, which replaces the existing one in one transaction. */
 export function rulesetText(table: string, state: RuleState): string {
   const { networks, ports, opened } = state;
   const all = [
@@ -131,7 +131,7 @@ table inet ${table} {
 `;
 }
 
-/** Elements of one set, for netlink and as text. */
+/** The elements of one set, for netlink and as text. */
 interface Elements extends SetChange {
   readonly texts: readonly string[];
 }
@@ -192,7 +192,7 @@ function portElement(
   };
 }
 
-/** A range of ports leads a thousand times to the same address. */
+/** Cached, because all ports of a range lead to the same address. */
 function rememberedBytes(): (address: IpAddress) => Uint8Array {
   const known = new Map<IpAddress, Uint8Array>();
   return (address) => {

@@ -1,11 +1,11 @@
-/** Subnets for networks that name none: the first that no route of the host leads to, nor another network has. */
+/** Subnets for networks that name none: the first that overlaps neither a route of the host nor another network. */
 
 import { createHash } from "node:crypto";
 import { addressFromBytes, overlaps, parseSubnet, type Subnet } from "../base/ip-address.ts";
 
 interface DefaultPool {
   readonly base: string;
-  /** Prefix of the subnets that it is cut into. */
+  /** Prefix of the subnets that it is divided into. */
   readonly prefix: number;
 }
 
@@ -18,7 +18,7 @@ const defaultPools: readonly DefaultPool[] = [
   { base: "192.168.0.0/16", prefix: 20 },
 ];
 
-/** @param taken of the host's routes and of other networks; default routes are not looked at */
+/** @param taken subnets of the host's routes, without default routes, and of other networks */
 export function chooseSubnet4(taken: readonly Subnet[]): Subnet | undefined {
   for (const { base, prefix } of defaultPools) {
     const found = firstFree(base, prefix, taken);
@@ -27,13 +27,13 @@ export function chooseSubnet4(taken: readonly Subnet[]): Subnet | undefined {
   return undefined;
 }
 
-/** So many networks at most can be tried: 2^16 /64 networks are in the machine's own /48. */
+/** How many subnets are tried: the machine's own /48 has 2^16 /64 subnets. */
 const TRIES_MAX = 65_536n;
 
 /**
  * A /64 out of this machine's own unique local addresses (RFC 4193).
  *
- * @param seed what only this machine has: its 40 bits are made of it, and stay the same
+ * @param seed something that only this machine has: the 40 random bits are derived from it, and stay the same
  */
 export function chooseSubnet6(seed: string, taken: readonly Subnet[]): Subnet | undefined {
   const bits = createHash("sha256").update(`orlop ${seed}`).digest();

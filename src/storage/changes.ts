@@ -1,35 +1,35 @@
 /**
- * What a container changed: the records of its upper directory, without what is there for other reasons. Files that were
- * copied up and are the same, directories that only lead to changes, mount points that the start made. Pure.
+ * What a container changed: the records of its upper directory, without entries that are there for other reasons: files that were
+ * copied up and are equal, directories that only contain changes, mount points that the start made. Pure.
  */
 import { S_IFDIR, S_IFMT, S_IFREG } from "../kernel/linux.ts";
 import type { TreeNode, TreeRecord } from "../kernel/tree-record.ts";
 
-/** An entry with what was told of it so far. */
+/** An entry with its records so far. */
 interface Group {
   readonly node: TreeNode;
   readonly records: TreeRecord[];
 }
 
 export interface ChangeOptions {
-  /** Paths below the layer, as "etc/hosts": what the start puts a mount on, made where the image has none. */
+  /** Mount points of the start, as paths below the layer ("etc/hosts"): made where the image has none. */
   readonly mountPoints: ReadonlySet<string>;
 }
 
-/** Lets changes through, each behind the directories that it lies in. */
+/** Passes changes on, each after the directories that contain it. */
 export class ChangeFilter {
   readonly #mountPoints: ReadonlySet<string>;
-  /** Directories that are told only when something in them is. */
+  /** Directories that are passed on only if something in them is. */
   readonly #waiting: Group[] = [];
   #current: "pass" | "wait" | "drop" = "drop";
-  /** Below an opaque directory nothing of what is below is seen: all of it is a change. */
+  /** Everything in an opaque directory is a change: it hides the layers below. */
   #opaque: string | undefined;
 
   constructor(options: ChangeOptions) {
     this.#mountPoints = options.mountPoints;
   }
 
-  /** What can be told now. */
+  /** The records that can be passed on now. */
   take(record: TreeRecord): TreeRecord[] {
     if (record.kind === "entry") return this.#entry(record.node, record);
     if (record.kind === "walk-end" || this.#current === "pass") return [record];
@@ -60,7 +60,7 @@ export class ChangeFilter {
     return "pass";
   }
 
-  /** A mount point was made in it, which is why its time is another. */
+  /** Whether its time differs only because a mount point was made in it. */
   #holdsMountPoint(path: string): boolean {
     return [...this.#mountPoints].some((one) => one.slice(0, Math.max(one.lastIndexOf("/"), 0)) === path);
   }

@@ -1,4 +1,4 @@
-/** `--rootfs DIR`: a copy-on-write view of a directory. Mounts below it are not part of it. */
+/** `--rootfs DIR`: a copy-on-write view of a directory, without the mounts below it. */
 
 import { OrlopError } from "../base/errors.ts";
 import { isWithin, visibleMounts } from "../kernel/mountinfo.ts";
@@ -10,7 +10,7 @@ import { planOverlayRoot, type Upper } from "./upper.ts";
 export interface DirectoryInput {
   /** Absolute and free of links (realpath). */
   readonly directory: string;
-  /** The host directory that the container's process covers with its root. */
+  /** The host directory on which the container's process mounts its root. */
   readonly mountPoint: string;
   readonly upper: Upper;
   /** Orlop's own directories: never part of a container's root. */
@@ -18,7 +18,7 @@ export interface DirectoryInput {
   readonly view: Pick<HostView, "mounts">;
 }
 
-/** @throws {OrlopError} bad_value for a directory with Orlop's own state in it */
+/** @throws {OrlopError} bad_value for a directory that contains Orlop's own state */
 export function planDirectory({ directory, mountPoint, upper, hidden, view }: DirectoryInput): RootSource {
   const mounts = visibleMounts(view.mounts);
   // by its name, and by any other that a bind mount gives it

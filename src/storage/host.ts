@@ -1,13 +1,13 @@
 /**
- * The image `host`: a copy-on-write view of the machine itself, put together from its mounts. Pure: what must be looked
- * up comes in as `HostView`.
+ * The image `host`: a copy-on-write view of the machine itself, assembled from its mounts. Pure: facts about the machine come in as
+ * `HostView`.
  *
  * Every mount below / gets one treatment, by its file system (docs/storage.md has the table with reasons):
  *
- *   layer      an overlay: all of it, to be changed at will
+ *   layer      an overlay: everything is visible, and changes are the container's own
  *   read-only  a bind mount: file systems that overlay cannot use and that cannot hold a socket
- *   empty      a new tmpfs: what others keep in memory is theirs
- *   absent     nothing: network, FUSE, kernel interfaces, unknown ones. They are not even looked at: a dead one hangs
+ *   empty      a new tmpfs: what programs of the host keep in memory stays theirs
+ *   absent     not shown: network, FUSE, kernel interfaces, unknown types. They are not even accessed: a dead one hangs
  */
 
 import {
@@ -25,14 +25,14 @@ import { layerName, planLayer, planUpper, type Upper } from "./upper.ts";
 
 export interface HostView {
   readonly mounts: readonly MountInfo[];
-  /** The directory that a path leads to, links resolved; undefined for a file or nothing. Asked of local file systems only. */
+  /** The directory that a path leads to, links resolved; undefined if it is none. Only called for local file systems. */
   directoryAt(path: string): string | undefined;
 }
 
 export interface HostInput {
   readonly view: HostView;
   readonly mountPoint: string;
-  /** A second such place, for the parts below the root. */
+  /** A second mount point, for the parts below the root. */
   readonly partPoint: string;
   readonly upper: Upper;
   /** Orlop's own directories. */
@@ -50,7 +50,7 @@ const treatments: Readonly<Record<string, Treatment>> = {
   f2fs: "layer",
   jfs: "layer",
   nilfs2: "layer",
-  // A lower directory may be an overlay itself (the machine is a container), one level deep.
+  // The machine may be a container, and the lower directory an overlay itself: overlayfs allows one level of that.
   overlay: "layer",
   xfs: "layer",
   zfs: "layer",
@@ -66,15 +66,15 @@ const treatments: Readonly<Record<string, Treatment>> = {
   tmpfs: "empty",
 };
 
-/** What becomes of a mount of this type. */
+/** How a mount of this file system type is treated. */
 export function treatmentOf(fstype: string): Treatment {
   return treatments[fstype] ?? "absent";
 }
 
-/** The container has its own of these. */
+/** Mounts of which the container has its own. */
 const ownPlaces = ["/proc", "/sys", "/dev", "/run"];
 
-/** Where other engines keep images, containers and secrets. */
+/** Directories in which other engines keep images, containers and secrets. */
 const enginePlaces = [
   "/var/lib/docker",
   "/var/lib/containerd",
@@ -90,7 +90,7 @@ const enginePlaces = [
   "/var/snap/microk8s",
 ];
 
-/** A container's root that another engine has mounted, wherever its storage is. */
+/** Whether a mount is a container's root of another engine, wherever its storage is. */
 const engineMount = /\/(overlay2?|vfs|btrfs|zfs|snapshots)\/[^/]+\/(merged|mounts?|fs|diff)$/;
 
 export function planHost(input: HostInput): RootSource {
@@ -140,7 +140,7 @@ function partDirectory(path: string): Step {
   };
 }
 
-/** Directories that are there and nobody's business, resolved; none below another or below a place of the container's own. */
+/** Existing directories to hide, resolved; none is below another or below a mount of the container's own. */
 function hiddenDirectories(mounts: readonly MountInfo[], { hidden, view }: HostInput): string[] {
   const isLocal = (path: string) => treatmentOf(mountOf(mounts, path)?.fstype ?? "") !== "absent";
   const real = [...hidden, ...enginePlaces].flatMap((path) => (isLocal(path) ? (view.directoryAt(path) ?? []) : []));
@@ -149,7 +149,7 @@ function hiddenDirectories(mounts: readonly MountInfo[], { hidden, view }: HostI
   return everywhere.filter((path) => path !== "/" && !above.some((other) => other !== path && isWithin(path, other)));
 }
 
-/** The same directory through other mounts of its file system, e.g. WSL's second view of the root at /mnt/wslg/distro. */
+/** The same directory seen through other mounts of its file system, e.g. WSL's second view of the root at /mnt/wslg/distro. */
 function otherNames(path: string, mounts: readonly MountInfo[]): string[] {
   const place = filePlace(mounts, path);
   if (place === undefined) return [];
@@ -161,15 +161,15 @@ function otherNames(path: string, mounts: readonly MountInfo[]): string[] {
 function isShown(mount: MountInfo, mounts: readonly MountInfo[], hidden: readonly string[], view: HostView): boolean {
   if (treatmentOf(mount.fstype) === "absent" || engineMount.test(mount.mountPoint)) return false;
   if ([...ownPlaces, ...hidden].some((path) => isWithin(mount.mountPoint, path))) return false;
-  // Below one that is not shown there is nothing to mount it on.
+  // A mount below one that is not shown has no mount point.
   const above = mounts.filter((other) => other !== mount && isWithin(mount.mountPoint, other.mountPoint));
   if (above.some((other) => treatmentOf(other.fstype) === "absent")) return false;
   if (isOnItself(mount, mounts)) return false;
-  // A single file that was bind-mounted: overlay takes directories only, and the file below shows.
+  // A bind-mounted file: overlay takes only directories, so the file below it is visible instead.
   return view.directoryAt(mount.mountPoint) !== undefined;
 }
 
-/** A directory bound on itself (as dockerd does with its data): the layer above shows the same files already. */
+/** Whether it is a directory that is bind-mounted on itself (as dockerd does with its data): its parent's layer shows the same files. */
 function isOnItself(mount: MountInfo, mounts: readonly MountInfo[]): boolean {
   const parent = mounts.find((other) => other.id === mount.parent);
   if (parent === undefined || parent.device !== mount.device) return false;
@@ -182,7 +182,7 @@ const keptAttributes: Readonly<Record<string, number>> = {
   noexec: MOUNT_ATTR_NOEXEC,
 };
 
-/** nosuid, nodev and noexec are the administrator's word about a file system, and stay. */
+/** nosuid, nodev and noexec, which the administrator has set on a file system, are kept. */
 function attributesOf(mount: MountInfo): number {
   return mount.options.reduce((sum, option) => sum | (keptAttributes[option] ?? 0), 0);
 }
@@ -200,7 +200,7 @@ function planPart(mount: MountInfo, upper: Upper, partPoint: string): Part {
     const why = `${mount.fstype} cannot lie below an overlay: to be read only`;
     return { prepare: [], furnish: [bindStep(target, target, attributesOf(mount) | MOUNT_ATTR_RDONLY, why)] };
   }
-  // Mounted outside the root first, then put in by descriptor: the container may have made a link of the mount point.
+  // Mounted outside of the root first, then attached by descriptor: the container may have replaced the mount point by a link.
   const layer = planLayer(upper, layerName(target), target, partPoint);
   const put = bindStep(partPoint, target, attributesOf(mount), `the host's ${target} is a file system of its own`);
   return { prepare: layer.prepare, furnish: [...layer.mount, put] };

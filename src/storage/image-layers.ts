@@ -1,27 +1,27 @@
-/** An image's root: a copy-on-write view of its layers' directories, one on top of the other. */
+/** An image's root: a copy-on-write view of its merged layers. */
 
 import { OrlopError } from "../base/errors.ts";
 import type { RootSource } from "../kernel/root-source.ts";
 import { planOverlayRoot, type Upper } from "./upper.ts";
 
-/** Docker's; the executor's own limit leaves room for the bottom, and for the container's changes where it is looked at. */
+/** Docker's limit. The executor's is higher, for the bottom layer, and for the changes when the root is only read. */
 const layersMax = 127;
 
 export interface ImageLayersInput {
-  /** The layers' directories, the topmost first. */
+  /** The layers' directories, topmost first. */
   readonly layers: readonly string[];
-  /** What every container finds that its image does not have: below all of the image's own. */
+  /** The bottom layer, below the image's own: what every container has even if its image does not. */
   readonly bottom: string;
-  /** The image, for people. */
+  /** The image's name, for reasons of steps. */
   readonly name: string;
-  /** The host directory that the container's process covers with its root. */
+  /** The host directory on which the container's process mounts its root. */
   readonly mountPoint: string;
   readonly upper: Upper;
 }
 
 /** @throws {OrlopError} too_many_layers */
 export function planImageLayers({ layers, bottom, name, mountPoint, upper }: ImageLayersInput): RootSource {
-  // Overlay takes a directory once: of one that comes again, all that can be seen is its topmost place.
+  // Overlay takes each directory once. Of a layer that occurs twice, only the topmost occurrence can be visible.
   const distinct = [...new Set(layers)];
   if (distinct.length > layersMax)
     throw OrlopError.of("too_many_layers", { name, count: distinct.length, most: layersMax });

@@ -2,12 +2,12 @@
  * Unpacked layers, one directory each, by the digest of their tar: two images that share a layer share its files.
  *
  *     layers/HEX/          the files; read-only lower directory of overlays
- *     layers/HEX.json      what was learned while it was unpacked
- *     layers/new/HEX-N/    a layer on its way; removed when it is found again
+ *     layers/HEX.json      facts that were found while it was unpacked
+ *     layers/new/HEX-N/    a layer that is being unpacked; removed if a later engine finds it
  *
- * A directory under its final name is whole, verified and on the disk: it is renamed only after the executor has verified
- * its content and synced the file system. So existence is proof, after a power loss too. The name itself is on the disk when
- * `sync` has settled: before anything is written down that leans on it.
+ * A directory under its final name is complete, verified and on the disk: it is renamed only after its content was verified and the
+ * file system synced. So its existence is proof, also after a power loss. The name itself is on the disk once `sync` has settled,
+ * which comes before any record that depends on it.
  */
 import { randomBytes } from "node:crypto";
 import { renameSync, rmSync } from "node:fs";
@@ -17,22 +17,22 @@ import { point } from "../base/point.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
 import { SyncedDirectory } from "../store/synced-directory.ts";
 
-/** What is known of a layer once it was unpacked. */
+/** Facts about an unpacked layer. */
 export interface LayerFacts {
-  /** Of all its files together. */
+  /** The size of all its files together. */
   readonly contentBytes: number;
-  /** Its /etc or its root is opaque: /etc of the layers below is not seen. */
+  /** Its /etc or its root is opaque: it hides /etc of the layers below. */
   readonly hidesEtc: boolean;
 }
 
 /** Fills an empty directory with a layer, verified and synced. */
 export type FillLayer = (directory: string) => Promise<LayerFacts>;
 
-/** The executor's business. */
+/** What the executor does for this class. */
 export interface LayerWork {
   /** Removes a tree of any size and any content. */
   removeTree(directory: string): Promise<void>;
-  /** Tells the file system that what lies in a directory has nothing to do with each other. */
+  /** Tells the file system that the entries of a directory are unrelated (FS_TOPDIR_FL). */
   spread(directory: string): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export class LayerDirectories {
     this.#work = work;
   }
 
-  /** Opens the layers in this directory, and removes what an earlier engine did not finish. */
+  /** Opens the layers in this directory, and removes unfinished ones of an earlier engine. */
   static async open(root: string, work: LayerWork): Promise<LayerDirectories> {
     const layers = new LayerDirectories(root, work);
     await mkdir(layers.#new, { recursive: true, mode: 0o700 });
@@ -64,12 +64,12 @@ export class LayerDirectories {
     return layers;
   }
 
-  /** Settles when every layer that is here by now stays, whatever happens. */
+  /** Settles when every layer that exists now would survive a power loss. */
   sync(): Promise<void> {
     return this.#names.sync();
   }
 
-  /** Where a layer's files are, once they are there. */
+  /** The directory of a layer's files, once it exists. */
   pathOf(diffId: Digest): string {
     return join(this.#root, hexOf(diffId));
   }
@@ -78,21 +78,21 @@ export class LayerDirectories {
     return (await stat(this.pathOf(diffId)).catch(missing)) !== undefined;
   }
 
-  /** Every layer that is here. */
+  /** All layers. */
   async list(): Promise<Digest[]> {
     return (await readdir(this.#root)).filter((name) => /^[a-f0-9]{64}$/.test(name)).map(digestOfHex);
   }
 
-  /** What is known of a layer that is here. */
+  /** Facts about an existing layer. */
   async facts(diffId: Digest): Promise<LayerFacts> {
     return JSON.parse(await readFile(`${this.pathOf(diffId)}.json`, "utf8")) as LayerFacts;
   }
 
-  /** Settles when the layer is here. However many want it at the same time, it is filled once. */
+  /** Settles when the layer exists. When several callers want it at the same time, it is filled once. */
   async ensure(diffId: Digest, fill: FillLayer): Promise<LayerFacts> {
     for (let running = this.#underWay.get(diffId); running !== undefined; running = this.#underWay.get(diffId)) {
       const facts = await running.catch(() => undefined);
-      // who began it may have left in the middle: if something is wrong with the layer, our own attempt says it
+      // the caller that began it may have been aborted; an error of the layer itself will occur in our own attempt again
       if (facts !== undefined) return facts;
     }
     return this.#begin(diffId, fill);
@@ -108,14 +108,14 @@ export class LayerDirectories {
     if (await this.has(diffId)) return this.facts(diffId);
     this.#spread ??= this.#work.spread(this.#new);
     await this.#spread;
-    // a name of its own each time: by its name ext4 chooses where it lies, and where one was just removed another is slow to make
+    // a new name each time: ext4 places a directory by its name, and in a place where one was just removed creating another is slow
     const temporary = join(this.#new, `${hexOf(diffId)}-${randomBytes(4).toString("hex")}`);
     // 0755: the archive may not describe its own root
     await mkdir(temporary, { mode: 0o755 });
     const { contentBytes, hidesEtc } = await this.#fillOrRemove(temporary, fill);
     const facts = { contentBytes, hidesEtc };
     point("layer.filled");
-    // before the directory: where there is one, it is known
+    // before the directory, so that every layer has its facts
     await writeFile(`${this.pathOf(diffId)}.json`, JSON.stringify(facts), { flush: true });
     point("layer.facts");
     await rename(temporary, this.pathOf(diffId));
@@ -133,7 +133,7 @@ export class LayerDirectories {
     }
   }
 
-  /** Removes a layer that no container uses. It is out of sight before this returns: half of one is never found. */
+  /** Removes a layer that no container uses. Renamed away before this returns, so that a partly removed one is never found. */
   async remove(diffId: Digest): Promise<void> {
     const temporary = join(this.#new, `${hexOf(diffId)}.gone${this.#removals++}`);
     try {

@@ -14,7 +14,7 @@ type GivenOptions = VolumeOptions | null;
 
 const known = ["type", "device", "o", "size"];
 
-/** Docker's rule, and its words. @throws {OrlopError} bad_volume */
+/** Checks Docker's rule for names, with its message. @throws {OrlopError} bad_volume */
 export function checkVolumeName(name: string): void {
   if (name.length < 2)
     throw refusal(name, "volume name is too short, names should be at least two alphanumeric characters");
@@ -25,12 +25,12 @@ export function checkVolumeName(name: string): void {
     );
 }
 
-/** @throws {OrlopError} bad_volume for what the local driver does not know; bad_value for a mount option that cannot be one */
+/** @throws {OrlopError} bad_volume for an option that the local driver does not know; bad_value for an invalid mount option */
 export function checkVolumeOptions(name: string, given: GivenOptions): void {
   const options = given ?? {};
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown !== undefined) throw refusal(name, `invalid option: ${JSON.stringify(unknown)}`);
-  // What is on the disk has no quota: a promise that nobody keeps.
+  // A directory on the disk has no quota, so a size would be an empty promise.
   if (Object.hasOwn(options, "size")) throw refusal(name, "quota size requested but no quota support");
   if (Object.keys(options).length === 0) return;
   const missing = ["device", "type"].find((key) => !Object.hasOwn(options, key));
@@ -44,7 +44,7 @@ export function checkVolumeOptions(name: string, given: GivenOptions): void {
     throw refusal(name, `invalid file system type ${JSON.stringify(type)}`);
 }
 
-/** Whether something is mounted on its directory while it is used. */
+/** Whether a file system is mounted on its directory while it is used. */
 export function isMounted(options: GivenOptions): boolean {
   return options !== null && Object.hasOwn(options, "device");
 }
@@ -53,7 +53,7 @@ function mountOptionsOf(options: VolumeOptions): MountOptions {
   return parseMountOptions((options["o"] ?? "").split(",").filter((word) => word !== ""));
 }
 
-/** Mounts what the options say on the volume's directory, in the host's mount namespace. */
+/** Mounts the file system of the options on the volume's directory, in the host's mount namespace. */
 export function planVolumeMount(name: string, given: GivenOptions, path: string): Step[] {
   const options = given ?? {};
   const { bind, recursiveBind, set, clear, propagation, data } = mountOptionsOf(options);

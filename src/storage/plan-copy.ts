@@ -1,6 +1,6 @@
 /**
- * Plans what `cp` puts into a container: an archive's entries become steps below a directory of its root. Pure. Unlike a
- * layer, what is there already has a say: directories are merged, links on the way are followed inside the root.
+ * Plans what `cp` puts into a container: an archive's entries become steps below a directory of its root. Pure. Unlike with a layer,
+ * existing entries matter: directories are merged, and links on the way are followed inside the root.
  */
 import { OrlopError } from "../base/errors.ts";
 import { S_IFBLK, S_IFCHR, S_IFIFO } from "../kernel/linux.ts";
@@ -9,9 +9,9 @@ import { type ByteString, bytesOf, displayOf, type TarEntry, type TarKind } from
 import type { TarSink } from "../spec/tar-reader.ts";
 
 export interface CopyOptions {
-  /** Docker's noOverwriteDirNonDir: a directory never takes the place of something else, nor the other way round. */
+  /** Docker's noOverwriteDirNonDir: a directory never replaces something else, nor the other way round. */
   readonly strict: boolean;
-  /** Whose all of it becomes; undefined: the archive's word. */
+  /** The owner of all entries; undefined: as in the archive. */
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
 }
 
@@ -23,7 +23,7 @@ const nodeKinds: Partial<Record<TarKind, number>> = { character: S_IFCHR, block:
 export class CopyPlanner implements TarSink {
   readonly #emit: (step: Step) => void;
   readonly #options: CopyOptions;
-  /** The last directories that are known to be there: most entries lie in the directory of the one before. */
+  /** The last directories that are known to exist: most entries are in the same directory as the one before. */
   #known = new Set<string>([""]);
   readonly #times = new Map<string, bigint>();
   #current: TarEntry | undefined;
@@ -123,7 +123,7 @@ export class CopyPlanner implements TarSink {
   }
 }
 
-/** Relative to where the archive goes, `..` taken out where it does not lead out. @throws {OrlopError} copy_refused */
+/** The path below the target directory, with `..` resolved. @throws {OrlopError} copy_refused: it leads out */
 function cleanPath(written: ByteString, entry: TarEntry): string {
   const parts: string[] = [];
   for (const part of written.split("/")) {
@@ -139,7 +139,7 @@ function refuse(entry: TarEntry, reason: string): OrlopError {
   return OrlopError.of("copy_refused", { entry: displayOf(entry.path), reason });
 }
 
-/** As two's complement of 64 bits; a time that the kernel cannot hold becomes the nearest one that it can. */
+/** As two's complement of 64 bits, clamped to the times that the kernel can hold. */
 function signed(ns: bigint): bigint {
   const limit = 2n ** 63n;
   return BigInt.asUintN(64, ns >= limit ? limit - 1n : ns < -limit ? -limit : ns);

@@ -1,6 +1,6 @@
 /**
- * A tree's records as a tar archive: the executor reads, this writes. Of a tree that changes meanwhile it makes a whole archive
- * all the same: a file that became shorter is filled with zeros, as GNU tar does.
+ * Writes a tree's records as a tar archive. The archive is well formed even if the tree changes meanwhile: a file that became shorter
+ * is filled with zeros, as GNU tar does.
  */
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from "../kernel/linux.ts";
 import type { TreeNode, TreeRecord } from "../kernel/tree-record.ts";
@@ -8,18 +8,18 @@ import { type ByteString, type Extent, plainEntry, type TarEntry, type TarKind }
 import { encodeTarHeader, tarEnd, tarPadding } from "../spec/tar-writer.ts";
 
 export interface TreeTarOptions {
-  /** The name in the archive of what is at `path` below the start; undefined leaves it out, and not what is in it. */
+  /** The name in the archive of the entry at `path` below the start; undefined leaves it out, but not entries in it. */
   readonly nameOf: (path: string, node: TreeNode) => string | undefined;
-  /** Whiteouts and opaque directories as image layers have them (OCI image-spec layer.md), instead of what is in the tree. */
+  /** Write whiteouts and opaque directories as image layers have them (OCI image-spec layer.md). */
   readonly isLayer?: boolean;
-  /** Of the first names of files that have several: so much is remembered. */
+  /** Limits of what is remembered of the first names of files that have several. */
   readonly namesMaxBytes?: number;
 }
 
-/** From so many bytes of holes on a file is written as sparse: not every reader knows them, and below it hardly matters. */
+/** A file with at least so many bytes of holes is written as sparse: not every reader supports it, and for less it hardly matters. */
 export const sparseMinBytes = 16 << 20;
 
-/** A container may make a million files with two names each, at the end of four thousand bytes of directories. */
+/** A container could make a million files with two names each, with paths of four thousand bytes. */
 const namesMaxBytes = 128 << 20;
 const nameBytes = 100;
 
@@ -46,14 +46,14 @@ export async function* tarOfTree(
   yield* writer.written();
 }
 
-/** Of what is written: bytes, or so many zeros. */
+/** A part of the output: bytes, or a number of zeros. */
 type Piece = Uint8Array | number;
 
-/** Collects what belongs to one entry, and writes it when its header can be known. */
+/** Collects the records of one entry, and writes it when its header is complete. */
 export class TreeTar {
   readonly #options: TreeTarOptions;
   #pieces: Piece[] = [];
-  /** The first name of a file that has several; where they were too many or too long, the others are files of their own. */
+  /** The first name of each file that has several. Beyond the limits, further names become files of their own. */
   readonly #names = new Map<string, string>();
   #namesLeft: number;
   #node: TreeNode | undefined;
@@ -64,9 +64,9 @@ export class TreeTar {
   #isBegun = false;
   #isLink = false;
   #count = 0;
-  /** The last opaque directory: what is in it follows it. */
+  /** The last opaque directory; its entries follow it. */
   #opaque: string | undefined;
-  /** Of the content of the entry under way: how much there must be, and how much there is. */
+  /** Of the current entry's content: the size in its header, and how much was written. */
   #wanted = 0;
   #done = 0;
 
@@ -104,7 +104,7 @@ export class TreeTar {
     this.#pieces.push(tarEnd);
   }
 
-  /** What is ready. A missing gigabyte is not made before it is taken. */
+  /** The output that is ready. Zeros are made only as they are taken. */
   *written(): Generator<Uint8Array, void> {
     const ready: Uint8Array[] = [];
     for (const piece of this.#pieces.splice(0)) {
@@ -126,7 +126,7 @@ export class TreeTar {
   #begin(node: TreeNode): void {
     if (this.#options.isLayer === true && (node.isWhiteout || node.isHidden)) {
       const slash = node.path.lastIndexOf("/") + 1;
-      // below an opaque directory nothing else is seen anyway
+      // an opaque directory hides everything below anyway
       if (node.isWhiteout || !this.#isBelowOpaque(node.path))
         this.#mark(`${node.path.slice(0, slash)}${whiteoutPrefix}${node.path.slice(slash)}`);
       return;
@@ -141,7 +141,7 @@ export class TreeTar {
     this.#wanted = this.#done = 0;
   }
 
-  /** The header: everything that it says is known when content or the next entry comes. */
+  /** Writes the header, which is complete when content or the next entry comes. */
   #write(): void {
     const node = this.#node;
     if (node === undefined || this.#isBegun) return;
@@ -170,7 +170,7 @@ export class TreeTar {
     return this.#opaque !== undefined && (this.#opaque === "" || path.startsWith(`${this.#opaque}/`));
   }
 
-  /** A layer's mark: an empty file of a name that says it. */
+  /** A marker of a layer: an empty file with a special name. */
   #mark(name: string): void {
     this.#count++;
     this.#pieces.push(encodeTarHeader({ ...plainEntry, path: name as ByteString }));
@@ -213,7 +213,7 @@ function entryOf(node: TreeNode, name: string, first: string | undefined, xattrs
     gid: node.gid,
     user: "" as ByteString,
     group: "" as ByteString,
-    // a mount that is not looked into: its place, without what is mounted there
+    // a mount that was not entered: the mount point without what is mounted there
     size: kind === "file" && !node.isMount ? node.size : 0,
     mtimeNs: node.mtimeNs,
     major: isDevice ? node.major : 0,
@@ -222,7 +222,7 @@ function entryOf(node: TreeNode, name: string, first: string | undefined, xattrs
   };
 }
 
-/** Labels of this machine's security modules mean nothing elsewhere; capabilities and everything else do. */
+/** Labels of this machine's security modules are left out: they mean nothing elsewhere. */
 function isKept(name: string): boolean {
   return !name.startsWith("security.") || name === "security.capability";
 }

@@ -1,4 +1,4 @@
-/** Where a container's changes to its root go: the upper directories of its overlays. */
+/** Where a container's changes to its root are kept: the upper directories of its overlays. */
 
 import { createHash } from "node:crypto";
 import { OrlopError } from "../base/errors.ts";
@@ -10,13 +10,13 @@ import { mountOf } from "./file-place.ts";
 
 /**
  * directory: a host directory of the container's own, kept until it is removed. volatile: never synced by the kernel, for
- * a container that is not there after a power loss anyway (`--rm`).
+ * a container that does not survive a power loss anyway (`--rm`).
  * tmpfs: in memory, mounted in the container's own mount namespace, gone with it.
  */
 export type Upper =
   | { readonly kind: "directory"; readonly path: string; readonly volatile: boolean }
   | { readonly kind: "tmpfs"; readonly mountPoint: string }
-  /** A host directory of the container's own, with a whole copy of its root in it (`copies` in README.md). */
+  /** A host directory of the container's own, with a complete copy of its root (`copies` in README.md). */
   | { readonly kind: "copies"; readonly path: string };
 
 /** How the root of a container over layers or a directory is kept. README.md has the contract that both fulfil. */
@@ -33,13 +33,13 @@ export function parseStorageDriver(text: string | undefined): StorageDriver {
 const writableByOverlay = new Set(["bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "xfs", "zfs"]);
 
 /**
- * Where the changes of a container go.
+ * Chooses where a container's changes are kept.
  *
- * On disk also for `--rm`: in memory a container that writes much would take the machine's memory, or die at its own
+ * On disk, also with `--rm`: in memory, a container that writes much would use up the machine's memory, or be killed at its own
  * limit; with `volatile` the disk costs 0.3 ms more and no sync (docs/storage.md has the figures).
  *
  * @param directory of the container's own
- * @param memory    where a tmpfs is mounted when overlay cannot write to `directory`'s file system
+ * @param memory    where a tmpfs is mounted when `directory`'s file system cannot hold an upper directory
  */
 export function chooseUpper(
   mounts: readonly MountInfo[],
@@ -93,16 +93,16 @@ export interface LayerSteps {
 }
 
 export interface OverlayInput {
-  /** Of the layer among the container's: a file name. */
+  /** The name of this overlay among the container's, usable as a file name. */
   readonly name: string;
-  /** The topmost first. */
+  /** Topmost first. */
   readonly lowers: readonly string[];
-  /** What they are, for people. */
+  /** What they are, for reasons of steps. */
   readonly shown: string;
   readonly target: string;
 }
 
-/** A root that is such a view as a whole. */
+/** A root that consists of one such view. */
 export function planOverlayRoot(
   upper: Upper,
   mountPoint: string,
@@ -145,7 +145,7 @@ function planOverlay(upper: Upper, { name, lowers, shown, target }: OverlayInput
   return upper.kind === "directory" ? { prepare: made, mount: [overlay] } : { prepare: [], mount: [...made, overlay] };
 }
 
-/** A copy of what these directories show together, made at the first start. */
+/** A copy of these merged directories, made at the first start. */
 function planCopies(path: string, { name, lowers, shown, target }: OverlayInput): LayerSteps {
   const copy = copyOf(path, name);
   return {
@@ -162,7 +162,7 @@ function planCopies(path: string, { name, lowers, shown, target }: OverlayInput)
   };
 }
 
-/** Where the copy of a container's root is; its being there says that the container has one. */
+/** The copy of a container's root; when it exists, the container uses it. */
 export function copyOf(path: string, name: string): string {
   return `${path}/${name}/copy`;
 }

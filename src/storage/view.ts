@@ -1,7 +1,7 @@
 /**
- * A container's root seen from outside while it does not run: the same plan as its start, in a mount namespace of the task's
- * own. To be read, its changes are one more lower layer, and what the plan itself makes (mount points) goes to memory: nothing of
- * the container's is written, and a start meanwhile finds its directories free.
+ * The root of a container that does not run, seen by a task: the plan of its start, in a mount namespace of the task's own. For
+ * reading, the container's changes become one more lower layer, and what the plan itself creates (mount points) goes to memory: nothing
+ * of the container's is written, and a start at the same time finds its directories unused.
  */
 import { existsSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -18,7 +18,7 @@ export type Access = "read" | "write";
 /**
  * Steps after which `root` has opened the container's root.
  *
- * @param memory a host directory that the task covers for itself
+ * @param memory a host directory that the task mounts on, in its own namespace
  * @param mounts the machine's
  */
 export function planView(
@@ -79,11 +79,12 @@ function readOnly(steps: readonly Step[], memory: string, mounts: readonly Mount
 }
 
 /**
- * The kernel refuses layers of which one lies in another (ELOOP, fs/overlayfs/super.c, ovl_check_layer), but for the upper one:
- * a copy of the machine whose changes lie on the machine's own file system, under this name or another (a bind mount). What is below them becomes an overlay of its own.
+ * The kernel refuses layers of which one is inside another (ELOOP, fs/overlayfs/super.c, ovl_check_layer), except the upper one. That is
+ * so for a view of the machine whose changes are on the machine's own file system, under this name or another (a bind mount): then the
+ * layers below become an overlay of their own.
  */
 function planBelow(lowers: readonly string[], target: string): Step[] {
-  const empty = `${target}-empty`; // an overlay to be read has two layers at least
+  const empty = `${target}-empty`; // a read-only overlay needs at least two layers
   const why = "the machine without the container's changes, which lie in it";
   return [
     ...[target, empty].map((path): Step => ({ op: "mkdir", path, mode: 0o755, why })),
@@ -91,24 +92,24 @@ function planBelow(lowers: readonly string[], target: string): Step[] {
   ];
 }
 
-/** Free of links, where it is going to be made too. */
+/** The path without links; of one that does not exist yet, too. */
 function realPath(path: string): string {
   if (existsSync(path)) return realpathSync(path);
   return path === "/" ? path : join(realPath(dirname(path)), basename(path));
 }
 
-/** One overlay of a container: where it is in the root, and what it is made of. */
+/** One overlay of a container: where it is in the root, and its layers. */
 export interface RootLayer {
   /** "" for the root itself, else as "/home". */
   readonly place: string;
   readonly upper: string;
   /** Topmost first. */
   readonly lowers: readonly string[];
-  /** `upper` is a copy of all that is below, changes in it. */
+  /** `upper` is a copy of everything, with the changes in it. */
   readonly isWhole: boolean;
 }
 
-/** The overlays that a root is made of. A part is mounted by itself, and bound into the root by the step behind it. */
+/** The overlays that a root is made of. A part is mounted outside of the root, and bound into it by the next step. */
 export function layersOf(root: RootSource): RootLayer[] {
   const layers: RootLayer[] = [];
   for (const step of root.prepare)

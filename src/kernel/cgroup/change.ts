@@ -1,15 +1,15 @@
-/** Limits of a group that runs, changed: only files whose value is another one are written, in an order that the kernel takes. */
+/** Changes limits of a running group: writes only files whose value changes, in an order that the kernel accepts. */
 
 import type { Step } from "../step.ts";
 import { groupFilesOf, writeGroupFile } from "./group.ts";
 import { type CgroupLayout, isUnified } from "./layout.ts";
 import type { CgroupLimits, GroupFile } from "./limits.ts";
 
-/** What a file holds when nobody has set a limit, where that can be written. */
+/** Values that remove a limit, for files that have one. */
 const unlimited: Readonly<Record<string, string>> = { "pids.max": "max" };
 
 /**
- * From one set of limits to another. A limit that is gone is taken back where the file has a word for that.
+ * From one set of limits to another. A limit that is not wanted any more is removed if its file has a value for that.
  *
  * @throws {OrlopError} limit_unsupported when a limit is asked for whose controller is missing
  */
@@ -27,7 +27,7 @@ export function planLimitChange(layout: CgroupLayout, path: string, before: Cgro
   );
 }
 
-/** v1 refuses a memory limit above that of memory and swap: what grows first makes room. */
+/** v1 refuses a memory limit above the limit of memory and swap together, so the latter is written first when it grows. */
 function inOrder(files: readonly GroupFile[], swapFirst: boolean): readonly GroupFile[] {
   if (!swapFirst) return files;
   const isSwap = ({ file }: GroupFile): boolean => file === "memory.memsw.limit_in_bytes";

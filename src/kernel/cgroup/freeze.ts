@@ -1,4 +1,4 @@
-/** A group that stands still: every process of it, until it is let go. v1 has a freezer hierarchy, v2 a file in each group. */
+/** Freezing and thawing all processes of a group. v1 has a freezer hierarchy, v2 a file in each group. */
 
 import { OrlopError } from "../../base/errors.ts";
 import type { Step } from "../step.ts";
@@ -8,15 +8,15 @@ import type { ReadText } from "./parent.ts";
 
 const bytes = new TextEncoder();
 
-/** A task that waits in the kernel for a disk or a network file system can be frozen only when that is over. */
+/** A process that waits in the kernel for a disk or a network file system can only be frozen after that. */
 const FREEZE_TIMEOUT_MS = 10_000;
 
 interface Freezer {
-  /** Where it is asked for, and the words for it. */
+  /** The file that is written, and the values for it. */
   readonly control: string;
   readonly freeze: string;
   readonly thaw: string;
-  /** Where the kernel says how far it is, and what it says at the end. */
+  /** The file with the state, and its line once the state is reached. */
   readonly state: string;
   readonly frozen: string;
   readonly thawed: string;
@@ -43,7 +43,7 @@ function freezerOf(layout: CgroupLayout, path: string): Freezer {
   return { control: state, freeze: "FROZEN", thaw: "THAWED", state, frozen: "FROZEN", thawed: "THAWED" };
 }
 
-/** Afterwards nothing of the group runs. */
+/** After these steps no process of the group runs. */
 export function planFreeze(layout: CgroupLayout, path: string): Step[] {
   const { control, freeze, state, frozen } = freezerOf(layout, path);
   return [
@@ -59,7 +59,7 @@ export function planFreeze(layout: CgroupLayout, path: string): Step[] {
   ];
 }
 
-/** Afterwards the group runs again. */
+/** After these steps the group's processes run again. */
 export function planThaw(layout: CgroupLayout, path: string): Step[] {
   const { control, thaw, state, thawed } = freezerOf(layout, path);
   return [
@@ -75,7 +75,7 @@ export function planThaw(layout: CgroupLayout, path: string): Step[] {
   ];
 }
 
-/** What the kernel says: it knows it across every restart of ours. */
+/** The kernel's state, which outlives every restart of ours. */
 export function isFrozen(layout: CgroupLayout, path: string, read: ReadText): boolean {
   if (layout.v2 === undefined && hierarchyOf(layout, "freezer") === undefined) return false;
   const { state, frozen } = freezerOf(layout, path);

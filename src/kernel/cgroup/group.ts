@@ -62,7 +62,7 @@ export function planGroup(
   return { prepare: [...made, ...files], ...planGroupJoin(layout, path) };
 }
 
-/** How a new process gets into a group that is there. */
+/** How a new process joins an existing group. */
 export function planGroupJoin(layout: CgroupLayout, path: string): Pick<GroupPlan, "cloneInto" | "join"> {
   checkGroupPath(path);
   if (layout.v2 !== undefined && isUnified(layout)) return { cloneInto: layout.v2.mountPoint + path, join: [] };
@@ -100,8 +100,8 @@ export function writeGroupFile(layout: CgroupLayout, path: string, file: GroupFi
 }
 
 /**
- * Steps that end every process of the group. Where `cgroup.kill` exists (v2, kernel 5.14) it is one write; on v1 the group
- * is frozen, so that nothing forks away, and killed task by task.
+ * Steps that kill every process of the group. On v2 that is one write to `cgroup.kill` (kernel 5.14); on v1 the group is frozen, so
+ * that no process can fork, and its processes are killed one by one.
  */
 export function planGroupKill(layout: CgroupLayout, path: string): Step[] {
   checkGroupPath(path);
@@ -132,17 +132,17 @@ export function planGroupRemoval(layout: CgroupLayout, path: string): Step[] {
   }));
 }
 
-/** The group's directory in each hierarchy that containers live in. */
+/** The group's directory in each hierarchy that containers are in. */
 export function groupDirectories(layout: CgroupLayout, path: string): string[] {
   if (layout.v2 !== undefined && isUnified(layout)) return [layout.v2.mountPoint + path];
   return layout.v1.map((hierarchy) => hierarchy.mountPoint + path);
 }
 
-/** The kernel's own for a name; less than its own for a path: a mount point stands before it, a file's name behind. */
+/** NAME_MAX is the kernel's; PATH_MAX is less than the kernel's, because a mount point is put before the path and a file's name after it. */
 const NAME_MAX = 255;
 const PATH_MAX = 3800;
 
-/** Absolute, clean, without "..": it is appended to each hierarchy's mount point (posture rule 10). */
+/** Absolute, clean, without "..": it is appended to each hierarchy's mount point. */
 export function checkGroupPath(path: string): void {
   const parts = path.split("/").slice(1);
   const isWrong = (part: string): boolean => ["", ".", ".."].includes(part) || Buffer.byteLength(part) > NAME_MAX;

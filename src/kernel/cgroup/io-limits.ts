@@ -1,4 +1,4 @@
-/** Limits of what a group reads from and writes to disks, as the files of either cgroup version. */
+/** Limits of a group's disk I/O, as the files of either cgroup version. */
 
 import { OrlopError } from "../../base/errors.ts";
 import { type CgroupLayout, isUnified } from "./layout.ts";
@@ -29,7 +29,7 @@ const weightFiles = {
   v2: ["io.bfq.weight", "io.weight"],
 } as const;
 
-/** Which file holds a group's weight here: that is the disks' scheduler's. The root group has none, so `group` is any other. */
+/** The file with a group's I/O weight, which depends on the disks' scheduler. `group`: any but the root group, which has none. */
 export function findWeightFile(layout: CgroupLayout, group: string, read: ReadText): string | undefined {
   const { v2, v1 } = layout;
   const mountPoint = isUnified(layout)
@@ -53,7 +53,7 @@ function weights(layout: CgroupLayout, { weight, weightDevice = [] }: IoLimits):
       needs: "a kernel with the disk scheduler BFQ",
     });
   const controller = isUnified(layout) ? "io" : "blkio";
-  // io.weight goes from 1 to 10000; all others from 1 to 1000, as what was asked for.
+  // io.weight goes from 1 to 10000; the other files from 1 to 1000, as the value that is converted.
   const scale = (value: number): number => (file === "io.weight" ? 1 + Math.floor(((value - 10) * 9999) / 990) : value);
   const why = "its part of a disk when others want it too";
   const deviceFile = isUnified(layout) ? file : `${file}_device`;

@@ -1,4 +1,4 @@
-/** Memory that runs out in a group: which file counts the processes that the kernel ended for it, and how that is told. */
+/** Out-of-memory kills in a group: the file that counts them, and the step that watches it. */
 
 import type { Step } from "../step.ts";
 import { type CgroupLayout, hierarchyOf, isUnified } from "./layout.ts";
@@ -12,12 +12,12 @@ export function memoryEventsFile(layout: CgroupLayout, path: string): string | u
   return memory && `${memory.mountPoint}${path}/memory.oom_control`;
 }
 
-/** What such a file says; 0 where it says nothing. */
+/** The count in such a file; 0 without one. */
 export function parseOomKills(text: string): number {
   return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
-/** The monitor tells when memory runs out in this group, which is there by then. */
+/** Has the monitor report when memory runs out in this group, which exists by then. */
 export function planMemoryWatch(layout: CgroupLayout, path: string): Step[] {
   const events = memoryEventsFile(layout, path);
   if (events === undefined) return [];

@@ -1,5 +1,5 @@
 /**
- * The group above the containers' (/orlop), made ready once: a container's own group then works from its first moment.
+ * The parent of the containers' groups (/orlop), prepared once, so that a container's group works from its first moment.
  *
  * v1: a fresh cpuset group has no CPUs and no memory nodes, and nothing can join it; `cgroup.clone_children` makes its
  * children copy what it has. v2: a group has the controllers that its parent's `cgroup.subtree_control` passes on.
@@ -11,13 +11,13 @@ import { type CgroupLayout, hierarchyOf, isUnified } from "./layout.ts";
 
 const bytes = new TextEncoder();
 
-/** What Orlop uses of v2. */
+/** The v2 controllers that Orlop uses. */
 const wanted = ["cpu", "cpuset", "io", "memory", "pids"];
 
-/** Reads a small file; undefined when it is not there. */
+/** Reads a small file; undefined when it does not exist. */
 export type ReadText = (path: string) => string | undefined;
 
-/** Steps that make `path` (and its parents) ready to hold containers' groups; none that are done already. */
+/** Steps that prepare `path` and its parents to hold containers' groups, without those that were done already. */
 export function planGroupParent(layout: CgroupLayout, path: string, read: ReadText): Step[] {
   checkGroupPath(path);
   const ancestors = path.split("/").map((_, index, parts) => parts.slice(0, index + 1).join("/"));

@@ -1,4 +1,4 @@
-/** What a group has used so far, from the files of either cgroup version. Counters grow; whoever wants a rate reads twice. */
+/** What a group has used so far, from the files of either cgroup version. Counters only grow: a rate needs two readings. */
 
 import { type CgroupLayout, hierarchyOf, isUnified } from "./layout.ts";
 import type { ReadText } from "./parent.ts";
@@ -9,7 +9,7 @@ export interface GroupUsage {
   readonly pids: { readonly current: number /** undefined: without limit. */; readonly limit: number | undefined };
   readonly io: {
     readonly bytes: readonly IoCount[];
-    /** v1 alone has it by direction as Docker tells it; on v2 undefined. */
+    /** By direction, as Docker has it: v1 only; undefined on v2. */
     readonly operations: readonly IoCount[] | undefined;
   };
 }

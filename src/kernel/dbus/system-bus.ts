@@ -1,4 +1,4 @@
-/** The machine's D-Bus: connects to the system bus, and calls methods of who is there, one after the other. */
+/** The machine's D-Bus: connects to the system bus and calls methods, one after the other. */
 
 import { connect, type Socket } from "node:net";
 import { type BusValue, decodeMessage, encodeCall, MESSAGE_START, messageLength } from "./message.ts";
@@ -9,7 +9,7 @@ const BUS_ITSELF = {
   interface: "org.freedesktop.DBus",
 };
 
-/** Where a method is. */
+/** The object and interface that have a method. */
 export interface BusObject {
   readonly destination: string;
   readonly path: string;
@@ -27,9 +27,9 @@ export class BusRefusal extends Error {
   }
 }
 
-/** What is awaited of the other side, one thing at a time. */
+/** The answer that is awaited; there is at most one. */
 interface Awaited {
-  /** Takes what it is from the bytes that have come; undefined: there are too few yet. */
+  /** Takes the answer from the bytes that have arrived; undefined: it is incomplete. */
   take(bytes: Buffer): { readonly taken: number } | undefined;
   fail(error: Error): void;
 }
@@ -54,12 +54,12 @@ export class SystemBus {
 
   /**
    * @param signal ends the connection, and whatever is awaited of it
-   * @throws {Error} nobody listens, or not to us
+   * @throws {Error} there is no bus, or it refuses us
    */
   static async open(signal: AbortSignal): Promise<SystemBus> {
     const socket = connect({ path: socketPath() });
     const bus = new SystemBus(socket, signal);
-    // "AUTH EXTERNAL": the kernel says who we are, and we say the same, as hexadecimal digits of the decimal ones
+    // "AUTH EXTERNAL": the bus knows our uid from the kernel; we send the same uid, decimal, encoded as hexadecimal
     const user = Buffer.from(String(process.getuid?.() ?? 0)).toString("hex");
     const answer = await bus.#ask(Buffer.from(`\0AUTH EXTERNAL ${user}\r\n`), takeLine);
     if (!answer.startsWith("OK ")) throw bus.#break(new Error(`the bus does not take us: ${answer}`));
@@ -68,12 +68,12 @@ export class SystemBus {
     return bus;
   }
 
-  /** Whether somebody has this name now. */
+  /** Whether a process owns this name now. */
   async hasOwner(name: string): Promise<boolean> {
     return (await this.call(BUS_ITSELF, "NameHasOwner", name))[0] === true;
   }
 
-  /** @throws {BusRefusal} the other side said no @throws {Error} it said nothing that can be read, or not in time */
+  /** @throws {BusRefusal} the other side answered with an error @throws {Error} its answer is malformed, or late */
   call(object: BusObject, member: string, ...words: readonly string[]): Promise<readonly BusValue[]> {
     const serial = ++this.#serial;
     const request = encodeCall({ ...object, serial, member, arguments: words });
@@ -124,7 +124,7 @@ export class SystemBus {
   }
 }
 
-/** What was taken; without a value it was for nobody, and the next thing may be. */
+/** What was taken. Without a value it was not the awaited answer, which may follow. */
 interface Taken<T> {
   readonly taken: number;
   readonly value: T | BusRefusal | undefined;
@@ -138,7 +138,7 @@ function takeLine(bytes: Buffer): Taken<string> | undefined {
   return end < 0 ? undefined : { taken: end + 2, value: bytes.subarray(0, end).toString() };
 }
 
-/** Signals, and answers to others' questions, are left out. */
+/** Skips signals and answers to other calls. */
 function takeReply(bytes: Buffer, serial: number): Taken<readonly BusValue[]> | undefined {
   if (bytes.length < MESSAGE_START) return undefined;
   const taken = messageLength(bytes);
@@ -148,7 +148,7 @@ function takeReply(bytes: Buffer, serial: number): Taken<readonly BusValue[]> | 
   return { taken, value: type === "error" ? new BusRefusal(errorName, String(values[0] ?? "")) : values };
 }
 
-/** Where the bus listens (D-Bus Specification, "System message bus"): of other transports than a path there is none on a machine. */
+/** The bus's socket (D-Bus Specification, "System message bus"). Only addresses with a path are supported. */
 function socketPath(): string {
   const address = process.env["DBUS_SYSTEM_BUS_ADDRESS"] ?? "";
   const path = /^unix:(?:.*,)?path=([^,;]+)/.exec(address)?.[1];

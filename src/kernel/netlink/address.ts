@@ -7,14 +7,14 @@ const RTM_NEWADDR = 20;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_FLAGS = 8;
-/** No duplicate address detection: with it an address cannot be used for a second, and no second host can have ours. */
+/** Without duplicate address detection, which would delay the address by a second: no other host can have ours. */
 const IFA_F_NODAD = 2;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const familyOf = (version: 4 | 6): number => (version === 4 ? AF_INET : AF_INET6);
 
-/** Gives the link of this number an address; its prefix says what is reached directly. */
+/** Adds an address to a link; its prefix says which addresses are reached directly. */
 export function addAddress(linkIndex: number, { address, prefix }: Subnet): NetlinkRequest {
   const bytes = addressBytes(address);
   const info = new Uint8Array(8); // struct ifaddrmsg

@@ -32,20 +32,20 @@ const IFLA_IPVLAN_FLAGS = 2;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_BR_MCAST_SNOOPING = 23;
-/** Linux 6.7; older kernels pass over it. */
+/** Linux 6.7; older kernels ignore it. */
 const IFLA_BR_FDB_MAX_LEARNED = 49;
 
 const RTM_NEWNSID = 88;
 const NETNSA_NSID = 1;
 const NETNSA_PID = 2;
-/** What a container's namespace calls the host's. */
+/** The id of the host's network namespace in a container's. */
 const HOST_NSID = 7;
 
 /** PID 1 is in the host's network namespace: the supervisor refuses to start elsewhere. */
 const HOST_PID = 1;
 
 export interface LinkChange {
-  /** Interface number; 0 where the name says which. */
+  /** Interface number; 0: the link is named instead. */
   readonly index: number;
   /** IFF_* to have … */
   readonly flags: number;
@@ -71,14 +71,14 @@ function interfaceInfo({ index, flags, change }: LinkChange): Uint8Array {
   return info;
 }
 
-/** A container that sends from ever new hardware addresses would take the machine's memory with what the bridge learns of them. */
+/** Limits the addresses that a bridge learns: a container that sends from ever new hardware addresses could exhaust the machine's memory. */
 const LEARNED_MAX = 8192;
 
 export interface BridgeLink {
   readonly name: string;
-  /** 6 bytes; chosen, because a bridge without an address of its own takes that of a port, and changes with it. */
+  /** 6 bytes. Set explicitly, because otherwise a bridge takes the address of a port, and changes it with its ports. */
   readonly mac: Uint8Array;
-  /** 0: the kernel's. */
+  /** 0: the kernel's default. */
   readonly mtu: number;
 }
 
@@ -91,7 +91,7 @@ export function createBridge({ name, mac, mtu }: BridgeLink): NetlinkRequest {
       attribute(IFLA_IFNAME, name),
       attribute(IFLA_ADDRESS, mac),
       ...(mtu === 0 ? [] : [attribute(IFLA_MTU, mtu)]),
-      // Without a querier on the bridge snooping loses multicast, IPv6's neighbour discovery among it.
+      // Without a querier on the bridge, snooping would drop multicast, IPv6 neighbour discovery included.
       nested(IFLA_LINKINFO, [
         attribute(IFLA_INFO_KIND, "bridge"),
         nested(IFLA_INFO_DATA, [
@@ -104,17 +104,17 @@ export function createBridge({ name, mac, mtu }: BridgeLink): NetlinkRequest {
 }
 
 export interface VethLink {
-  /** In the namespace of whoever sends this. */
+  /** Its name in the namespace where the request is sent. */
   readonly name: string;
-  /** Its number there: chosen, so that addresses and routes can be given in the same plan. */
+  /** Its number there, chosen by us, so that the same plan can add addresses and routes. */
   readonly index: number;
   readonly mac: Uint8Array;
   readonly mtu: number;
-  /** The other end's, which comes to be in the host's namespace. */
+  /** The name of the other end, in the host's namespace. */
   readonly hostName: string;
 }
 
-/** A pair of links: sent inside the container's namespace, its other end is born in the host's. Both are down. */
+/** A veth pair, created from inside the container's namespace with its other end in the host's. Both ends are down. */
 export function createVeth({ name, index, mac, mtu, hostName }: VethLink): NetlinkRequest {
   const size = mtu === 0 ? [] : [attribute(IFLA_MTU, mtu)];
   const peer = [
@@ -148,7 +148,7 @@ export interface MacvlanLink {
   /** Its number: see VethLink. */
   readonly index: number;
   readonly mac: Uint8Array;
-  /** Number of the parent link in the host's namespace, which `nameHost` has made known here. */
+  /** Number of the parent link in the host's namespace, to which `nameHost` has given an id here. */
   readonly parent: number;
   readonly mode: MacvlanMode;
   readonly mtu: number;
@@ -171,7 +171,7 @@ export interface IpvlanLink {
   readonly mtu: number;
 }
 
-/** The host's namespace gets a number inside the one where this is sent. */
+/** Gives the host's namespace an id in the namespace where this is sent. */
 export function nameHost(): NetlinkRequest {
   return {
     type: RTM_NEWNSID,
@@ -220,7 +220,7 @@ function short(value: number): Uint8Array {
   return Uint8Array.of(value & 0xff, value >>> 8);
 }
 
-/** Before it is put up: it gets no IPv6 address by itself. An error where the kernel has no IPv6. */
+/** Before the link is set up: keeps it from getting a link-local IPv6 address. Fails where the kernel has no IPv6. */
 export function withoutLinkLocal(name: string): NetlinkRequest {
   const mode = attribute(IFLA_INET6_ADDR_GEN_MODE, byte(IN6_ADDR_GEN_MODE_NONE));
   return {
@@ -229,7 +229,7 @@ export function withoutLinkLocal(name: string): NetlinkRequest {
   };
 }
 
-/** Up, and a port of this bridge. */
+/** Makes a link a port of this bridge, and sets it up. */
 export function joinBridge(name: string, bridgeIndex: number): NetlinkRequest {
   return {
     type: RTM_NEWLINK,
@@ -239,13 +239,13 @@ export function joinBridge(name: string, bridgeIndex: number): NetlinkRequest {
 
 export interface BridgePort {
   readonly name: string;
-  /** Packets may leave on the port that they came from. */
+  /** Hairpin: packets may leave by the port that they came from. */
   readonly hairpin: boolean;
   /** Isolated ports do not reach each other. */
   readonly isolated: boolean;
 }
 
-/** After `joinBridge`, in a message of its own: the kernel looks at the master that the link has before. */
+/** After `joinBridge`, in a message of its own, because the kernel uses the master that the link had before the message. */
 export function changeBridgePort({ name, hairpin, isolated }: BridgePort): NetlinkRequest {
   return {
     type: RTM_NEWLINK,
@@ -267,12 +267,12 @@ export function linkUp(name: string): NetlinkRequest {
   return { type: RTM_NEWLINK, payload: [interfaceInfo(up), attribute(IFLA_IFNAME, name)] };
 }
 
-/** With a pair of links both ends go. */
+/** Of a veth pair, both ends are removed. */
 export function deleteLink(name: string): NetlinkRequest {
   return { type: RTM_DELLINK, payload: [interfaceInfo(untouched), attribute(IFLA_IFNAME, name)] };
 }
 
-/** Lists every link, without the counters that are most of what the kernel would say of it. */
+/** Lists every link, without its counters, which would be most of the answer. */
 export function listLinks(): NetlinkRequest {
   const payload = [interfaceInfo(untouched), attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)];
   return { type: RTM_GETLINK, payload };

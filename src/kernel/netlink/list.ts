@@ -1,4 +1,4 @@
-/** What `netlink-list` answers, as values: links and routes. The kernel's word is taken for the shape. */
+/** Parses answers of `netlink-list`: links and routes. Messages of the kernel are trusted to be well formed. */
 
 import { addressFromBytes, type Subnet } from "../../base/ip-address.ts";
 import { AF_INET, AF_INET6 } from "./address.ts";
@@ -25,7 +25,7 @@ export interface Link {
 export interface Route {
   /** Default routes have prefix 0. */
   readonly to: Subnet;
-  /** Number of the link that it leads through; 0 where several do. */
+  /** Number of the outgoing link; 0 when there are several. */
   readonly linkIndex: number;
 }
 
@@ -44,7 +44,7 @@ export function parseLinks(list: Uint8Array): Link[] {
   });
 }
 
-/** Unicast routes; what the kernel keeps for local and broadcast addresses is left out. */
+/** Unicast routes, without the kernel's own for local and broadcast addresses. */
 export function parseRoutes(list: Uint8Array): Route[] {
   return messagesOf(list, RTM_NEWROUTE).flatMap((body): Route[] => {
     const [family, prefix = 0] = body;

@@ -1,4 +1,4 @@
-/** The loopback link of a new network namespace: there from the start, and down. */
+/** The loopback link of a new network namespace, which exists from the start, and is down. */
 
 import type { Step } from "../step.ts";
 import { changeLink, IFF_UP } from "./link.ts";
@@ -8,7 +8,7 @@ const NETLINK_ROUTE = 0;
 /** The kernel makes `lo` first, in every namespace. */
 const LOOPBACK_INDEX = 1;
 
-/** Brings it up; the kernel then gives it 127.0.0.1/8 and ::1 by itself. */
+/** Sets it up; the kernel then adds 127.0.0.1/8 and ::1. */
 export function loopbackUp(): Step {
   return {
     op: "netlink",

@@ -20,7 +20,7 @@ export function expression(name: string, data: readonly Uint8Array[]): Uint8Arra
 
 export const headers = { network: 1, transport: 2 } as const;
 
-/** Bytes of a header into the first register. */
+/** Loads bytes of a header into the first register. */
 export function loadHeader(header: keyof typeof headers, offset: number, size: number): Uint8Array {
   const [DREG, BASE, OFFSET, LEN] = [1, 2, 3, 4];
   return expression("payload", [
@@ -34,13 +34,13 @@ export function loadHeader(header: keyof typeof headers, offset: number, size: n
 /** NFT_META_*. */
 const metaKeys = { iifname: 6, oifname: 7, l4proto: 16 } as const;
 
-/** What is known of a packet besides its bytes, into the first register. */
+/** Loads metadata of the packet into the first register. */
 export function loadMeta(key: keyof typeof metaKeys): Uint8Array {
   const [DREG, KEY] = [1, 2];
   return expression("meta", [attribute(DREG, network32(registers.first)), attribute(KEY, network32(metaKeys[key]))]);
 }
 
-/** The rule goes on when the first register begins with this. */
+/** Continues the rule when the first register begins with these bytes. */
 export function isEqual(value: Uint8Array): Uint8Array {
   const [SREG, OP, DATA] = [1, 2, 3];
   const NFT_CMP_EQ = 0;

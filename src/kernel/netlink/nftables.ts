@@ -1,4 +1,4 @@
-/** Changes of nftables sets and maps (linux/netfilter/nf_tables.h): the elements alone; `nft` installed the rules. */
+/** Adds and deletes elements of nftables sets and maps (linux/netfilter/nf_tables.h). The rules themselves are installed by `nft`. */
 
 import {
   ATTRIBUTE_HEADER_BYTES,
@@ -46,18 +46,18 @@ export interface SetChange {
   readonly elements: readonly SetElement[];
 }
 
-/** Elements to add. All of these changes take effect at once, or none. */
+/** Adds elements. All of these changes take effect at once, or none. */
 export function encodeAdd(table: string, changes: readonly SetChange[]): Uint8Array {
   const requests = changes.flatMap((change) => requestsOf(NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, change));
   return requests.length === 0 ? new Uint8Array() : encodeBatch(requests);
 }
 
-/** Elements to delete: all at once, or none when one is not there. Each batch waits for the kernel's readers (some ms). */
+/** Deletes elements: all at once, or none when one does not exist. Each batch waits for the kernel's readers (some ms). */
 export function encodeDelete(table: string, changes: readonly SetChange[]): Uint8Array {
   return encodeBatch(changes.flatMap((change) => requestsOf(NFT_MSG_DELSETELEM, 0, table, change)));
 }
 
-/** As `encodeDelete`, each in a batch of its own, so that with `try-netlink` those that are there go. */
+/** As `encodeDelete`, but each in a batch of its own, so that `try-netlink` deletes those that exist. */
 export function encodeDeleteEach(table: string, changes: readonly SetChange[]): Uint8Array {
   const single = changes.flatMap(({ set, elements }) => elements.map((element) => ({ set, elements: [element] })));
   return concatenate(single.map((change) => encodeDelete(table, [change])));

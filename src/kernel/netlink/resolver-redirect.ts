@@ -1,6 +1,6 @@
 /**
- * The rules that lead a container's questions to its resolver: whatever is sent inside its namespace to 127.0.0.11, port 53, goes
- * to the port that netd listens on. So port 53 stays free for a server of the container's own, on every address.
+ * The rules that redirect a container's DNS questions to its resolver: what is sent in its namespace to 127.0.0.11, port 53, goes to
+ * the port that netd listens on. So port 53 stays free on every address for a server of the container's own.
  */
 
 import type { Step } from "../step.ts";
@@ -35,7 +35,7 @@ const DNS_PORT = 53;
 const resolverAddress = Uint8Array.of(127, 0, 0, 11);
 const protocols = { tcp: 6, udp: 17 } as const;
 
-/** To be carried out inside the namespace, once, before anything runs there. */
+/** For a plan inside the namespace, once, before anything runs there. */
 export function planResolverRedirect(port: number): Step {
   return {
     op: "netlink",

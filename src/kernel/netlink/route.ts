@@ -19,7 +19,7 @@ function defaultInfo(version: 4 | 6, type: number): Uint8Array {
   return Uint8Array.of(familyOf(version), 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, 0, type, 0, 0, 0, 0);
 }
 
-/** What is not reached directly goes through this gateway; takes the place of an earlier default route. */
+/** Sets the default route to this gateway, in place of an earlier one. */
 export function setDefaultRoute(gateway: IpAddress, linkIndex: number): NetlinkRequest {
   return {
     type: RTM_NEWROUTE,

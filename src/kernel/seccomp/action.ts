@@ -51,7 +51,7 @@ export function actionValue(action: string, errnoRet: number | undefined): numbe
   return value + (errnoRet ?? EPERM);
 }
 
-/** The kernel goes on with the call, or leaves it to somebody who knows better: such a default needs no ENOSYS. */
+/** Whether the kernel carries out the call, or asks a tracer or listener about it: such a default needs no ENOSYS. */
 export function isPermissive(value: number): boolean {
   const action = value - (value & 0xffff);
   return action === SECCOMP_RET_ALLOW || action === SECCOMP_RET_LOG || action === SECCOMP_RET_TRACE;

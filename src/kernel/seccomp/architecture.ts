@@ -3,14 +3,14 @@
 import { syscallTables } from "./syscall-tables.ts";
 import { words } from "./words.ts";
 
-/** What the kernel runs on. */
+/** The kernel's own architecture. */
 export type Machine = "x86_64" | "aarch64";
 
 export type ArchitectureName = keyof typeof syscallTables;
 
 export interface Architecture {
   readonly name: ArchitectureName;
-  /** What a profile calls it. */
+  /** Its name in a profile. */
   readonly token: string;
   /** AUDIT_ARCH_*: `seccomp_data.arch` (linux/audit.h). x32 shares its machine's. */
   readonly auditArch: number;
@@ -18,9 +18,9 @@ export interface Architecture {
   readonly base: number;
   /** Arguments are compared as 64-bit values; otherwise by their low 32 bits, as libseccomp does (for x32 too). */
   readonly wide: boolean;
-  /** Which kernel can run it. */
+  /** The kernel that can run its programs. */
   readonly machine: Machine;
-  /** Numbers [first, last] of the architecture's own, beside those that grow with new kernels. */
+  /** Numbers [first, last] of architecture-specific calls, apart from those that grow with new kernels. */
   readonly own: readonly [first: number, last: number] | undefined;
 }
 
@@ -80,7 +80,7 @@ export const architectures: Readonly<Record<ArchitectureName, Architecture>> = {
   },
 };
 
-/** Architectures of other machines that a profile may name: no call of theirs can happen here. */
+/** Architectures of other machines that a profile may name. Their calls cannot happen here. */
 export const foreignTokens: ReadonlySet<string> = new Set(
   [
     ...["MIPS", "MIPS64", "MIPS64N32", "MIPSEL", "MIPSEL64", "MIPSEL64N32", "PPC", "PPC64", "PPC64LE", "S390", "S390X"],

@@ -1,8 +1,8 @@
 /**
  * A seccomp profile as a classic BPF program for seccomp(2).
  *
- * The program looks at the architecture, then finds the number by binary search, then compares arguments where a rule asks
- * for it. It uses only what the kernel's own emulator understands (ld, and, jumps, ret: kernel/seccomp.c,
+ * The program checks the architecture, finds the call's number by binary search, and compares arguments where a rule has
+ * conditions. It uses only what the kernel's own emulator understands (ld, and, jumps, ret: kernel/seccomp.c,
  * seccomp_is_const_allow), so that since 5.11 calls that are always allowed cost nothing at all.
  */
 
@@ -43,7 +43,7 @@ const RULES_PER_CALL_MAX = 1000;
 /** A call of an architecture that the profile does not list: libseccomp's default, which runc keeps. */
 const BAD_ARCHITECTURE = SECCOMP_RET_KILL_THREAD;
 
-/** By profile, for as long as somebody holds it: the default profile of a set of capabilities is compiled once. */
+/** By profile, while that exists: the default profile of a set of capabilities is compiled once. */
 const compiled = new WeakMap<SeccompProfile, Map<Machine, CompiledSeccomp>>();
 
 /**
@@ -110,7 +110,7 @@ function withoutX32(otherwise: Decision): NumberRange[] {
   ];
 }
 
-/** Builds decisions: those on arguments once for all calls that share them. */
+/** Builds decisions. Decisions on arguments are built once for all calls that share them. */
 function decisionTargets(builder: ProgramBuilder): (range: NumberRange) => Target {
   const built = new Map<string, Target>();
   return ({ decision, wide }) => {
@@ -128,7 +128,7 @@ function keyOf(decision: Decision): string {
   return JSON.stringify(decision, (_, value: unknown) => (typeof value === "bigint" ? value.toString(16) : value));
 }
 
-/** Names in the profile that no architecture it lists has on this machine: without effect, as in runc. */
+/** Names in the profile that none of its architectures has on this machine: they have no effect, as in runc. */
 export function unknownCalls(profile: SeccompProfile, machine: Machine): string[] {
   const listed = listedArchitectures(profile, machine).map(syscallNumbers);
   const names = new Set((profile.syscalls ?? []).flatMap((rule) => rule.names));
