@@ -1,4 +1,4 @@
-/** Does something once when a process has come to rest after it had worked. While it rests there is no timer. */
+/** Does something once when a process becomes idle after work. While it is idle there is no timer. */
 
 export interface Meter {
   /** Processor time of this process. */
@@ -8,11 +8,11 @@ export interface Meter {
 
 export interface AfterWorkOptions {
   readonly meter: Meter;
-  /** How long it must have done next to nothing. */
+  /** How long it must have been idle. */
   readonly restMs: number;
-  /** "Next to nothing": at most so much processor time meanwhile. */
+  /** Idle means: at most so much processor time in that time. */
   readonly idleCpuMs: number;
-  /** Not worth the while before it has grown by so much. */
+  /** Nothing is done unless the process has grown by so much. */
   readonly growthBytes: number;
 }
 
@@ -21,17 +21,17 @@ export class AfterWork {
   readonly #act: () => Promise<void>;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cpuMs = 0;
-  /** As large as it was at rest. */
+  /** Its size when it was last idle. */
   #restingBytes: number;
 
-  /** @param act  does not fail; the process is as large as it is at rest when this is done */
+  /** @param act  must not fail; afterwards the process has its idle size */
   constructor(options: AfterWorkOptions, act: () => Promise<void>) {
     this.#options = options;
     this.#act = act;
     this.#restingBytes = options.meter.residentBytes();
   }
 
-  /** Something begins, or has ended. */
+  /** Call when work begins or ends. */
   note(): void {
     if (this.#timer === undefined) this.#wait();
   }

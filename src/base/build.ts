@@ -3,7 +3,7 @@
 declare const ORLOP_BUILD: string | undefined;
 declare const ORLOP_NATIVE: string | undefined;
 
-/** A program that runs from its sources is of no build. */
+/** "" in a program that runs from its sources. */
 export const build: string = typeof ORLOP_BUILD === "undefined" ? "" : ORLOP_BUILD;
 
 /** Which executor it is made for (scripts/build-native.ts). */

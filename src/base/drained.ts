@@ -2,7 +2,7 @@
 
 import type { EventEmitter } from "node:events";
 
-/** Resolves when a stream whose `write` gave false takes more, or is closed. */
+/** Resolves when a stream whose `write` returned false takes more, or is closed. */
 export function drained(stream: EventEmitter): Promise<void> {
   return new Promise((resolve) => {
     const settle = (): void => {

@@ -49,7 +49,7 @@ const spans = [
   { unit: "second", seconds: 1, from: 1 },
 ] as const;
 
-/** A span of time in one unit, as `ps` tells ages: `3 weeks`, `Less than a second`: Docker's words, which programs read. A unit is used from `from` whole ones on. */
+/** A span of time in one unit, as `ps` shows ages: `3 weeks`, `Less than a second`. In Docker's words, because programs parse them. A unit is used from `from` whole ones on. */
 export function formatAge(ageMs: number): string {
   const seconds = Math.max(0, ageMs / 1000);
   for (const span of spans) {

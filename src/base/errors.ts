@@ -49,7 +49,7 @@ export class OrlopError extends Error {
     return new OrlopError(code, entry.kind, message, cause);
   }
 
-  /** An error that another thread threw: of a message between threads only these two parts are left. */
+  /** An error from another thread: only these two parts survive a message between threads. */
   static again(code: ErrorCode, message: string): OrlopError {
     return new OrlopError(code, errorTable[code].kind, message);
   }

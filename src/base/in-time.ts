@@ -1,6 +1,6 @@
 /** Waiting that ends. */
 
-/** Whether `work` has settled within this time; what comes of it later is still its own. @throws what it threw meanwhile */
+/** Whether `work` settles within this time; it is not cancelled. @throws its error, if it rejects within the time */
 export function settlesWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), timeoutMs);

@@ -18,7 +18,7 @@ export interface Subnet {
 
 const bitsOf = (version: IpVersion): number => (version === 4 ? 32 : 128);
 
-/** undefined for what is no address; a zone ("%eth0") is none. */
+/** undefined for text that is not an address; a zone ("%eth0") is not accepted. */
 export function parseAddress(text: string): IpAddress | undefined {
   if (isIPv4(text)) return { version: 4, value: joined(text.split(".").map(Number), 8n) };
   if (!isIPv6(text) || text.includes("%")) return undefined;
@@ -29,7 +29,7 @@ export function parseAddress(text: string): IpAddress | undefined {
   return { version: 6, value: joined([...before, ...zeros, ...after], 16n) };
 }
 
-/** "fe80:0:1" as numbers; an IPv4 address at the end is two of them. */
+/** "fe80:0:1" as 16-bit numbers; an IPv4 address at the end gives two. */
 function groupsOf(text: string): number[] {
   if (text === "") return [];
   return text.split(":").flatMap((group) => {
@@ -72,7 +72,7 @@ export function addressFromBytes(bytes: Uint8Array): IpAddress {
   return { version: bytes.length === 4 ? 4 : 6, value: joined([...bytes], 8n) };
 }
 
-/** "10.0.0.0/8"; host bits may be set. undefined for what is no subnet. */
+/** Parses "10.0.0.0/8"; host bits may be set. undefined for text that is not a subnet. */
 export function parseSubnet(text: string): Subnet | undefined {
   const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
   const address = match === null ? undefined : parseAddress(match[1] ?? "");

@@ -1,4 +1,4 @@
-/** What the engine says about itself: one line per event on standard error, which the supervisor gives to the journal. */
+/** The engine's log: one line per event on standard error, which the supervisor directs to engine.log or to the service's journal. */
 
 type Level = "info" | "warn" | "error";
 

@@ -1,12 +1,12 @@
 /**
- * Regular expressions of whoever asks, without backtracking: JavaScript's own go through (a+)+$ again and again, and the engine
- * has one thread for everybody. A text's length times the pattern's is the most that this takes (a Thompson automaton, run on all of its
- * states at once). The syntax is that of Go's regexp package, as far as filters have a use for it: no captures, no Unicode classes.
+ * Regular expressions from clients, matched without backtracking: JavaScript's own take exponential time for (a+)+$, and the engine has
+ * one thread for everybody. The time is at most the text's length times the pattern's (a Thompson automaton, whose states are all
+ * followed at once). The syntax is that of Go's regexp package, as far as filters need it: no captures, no Unicode classes.
  */
 
 import { type Edge, isWord, PatternError, type PatternNode, parsePattern, type Test } from "./pattern-parse.ts";
 
-/** Where the automaton goes on: behind a character, at an edge, at either of two places, or at the end. */
+/** A state of the automaton: a character, an assertion, a branch, or the end. */
 type State =
   | { readonly kind: "test"; readonly test: Test }
   | { readonly kind: "edge"; readonly edge: Edge }
@@ -14,7 +14,7 @@ type State =
   | { readonly kind: "match" };
 
 const STATES_MAX = 10_000;
-/** A repetition may be of nothing. */
+/** A repetition may match nothing. */
 const WORK_MAX = 100_000;
 
 export class Pattern {
@@ -27,11 +27,11 @@ export class Pattern {
     this.#add({ kind: "match" });
   }
 
-  /** Whether it is found anywhere in the text. */
+  /** Whether it matches anywhere in the text. */
   test(text: string): boolean {
     let now: number[] = [];
     for (let at = 0; ; ) {
-      // each beginning is tried beside the others
+      // every start position is tried in parallel
       const here = this.#reached([...now, 0], text, at);
       if (here.some((state) => this.#states[state]?.kind === "match")) return true;
       const code = text.codePointAt(at);
@@ -95,7 +95,7 @@ export class Pattern {
     Object.assign(this.#states[split] as State, { to, or });
   }
 
-  /** The states that wait for a character, or match, from these on. */
+  /** The states reachable without a character that wait for one, or match. */
   #reached(from: readonly number[], text: string, at: number): number[] {
     const seen = new Uint8Array(this.#states.length);
     const found: number[] = [];

@@ -10,7 +10,7 @@ const enabled = typeof ORLOP_POINTS !== "undefined" && ORLOP_POINTS === true;
 interface Choice {
   readonly name: string;
   readonly action: string;
-  /** Reached this many more times before it acts. */
+  /** How many more times it is reached before it acts. */
   left: number;
 }
 
@@ -22,7 +22,7 @@ function parseChoice(text: string): Choice | undefined {
   return match === null ? undefined : { name: match[1] ?? "", action: match[2] ?? "", left: Number(match[3] ?? 1) };
 }
 
-/** Of the fields in the file; what has no entry begins at 0 (the name). */
+/** Offsets of the fields in the file; the name is at 0. */
 const place = { action: 128, counters: 156, trace: 164 } as const;
 
 /** ORLOP_POINT_FILE: where a test arms one point at a time while we run; the layout is native/points.c's. */
@@ -56,7 +56,7 @@ function chosenAction(name: string): string | undefined {
   return choice?.name === name && --choice.left === 0 ? choice.action : undefined;
 }
 
-/** Whether this place is to go wrong: ORLOP_SEEDED_FAULT names it, and tests of one kind must notice (test/seeded). */
+/** Whether a seeded fault is wanted here: ORLOP_SEEDED_FAULT names it, and the tests of one kind must notice it (test/seeded). */
 export function seeded(name: string): boolean {
   return enabled && process.env["ORLOP_SEEDED_FAULT"] === name;
 }

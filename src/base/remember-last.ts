@@ -1,6 +1,6 @@
 /**
- * A pure function that remembers its last answer: for what is asked again and again and seldom differs, as the machine's mounts
- * and accounts. Arguments are compared as they are: strings by content, objects by identity. The answer must not be changed.
+ * Makes a pure function remember its last result, for calls that are repeated with arguments that seldom change, such as the machine's
+ * mounts and accounts. Strings are compared by content, objects by identity. The result must not be modified.
  */
 export function rememberLast<Argument, Answer>(
   compute: (argument: Argument) => Answer,

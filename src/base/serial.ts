@@ -1,15 +1,15 @@
-/** One thing at a time: operations on the same object run in the order in which they were asked for. */
+/** A queue: operations on the same object run one at a time, in the order of the calls. */
 
 export class Serial {
   #last: Promise<unknown> = Promise.resolve();
   #count = 0;
 
-  /** Somebody waits for what is under way. */
+  /** Whether an operation waits for the current one. */
   get isAwaited(): boolean {
     return this.#count > 1;
   }
 
-  /** Runs `operation` when everything that was queued before has ended, whether that succeeded or not. */
+  /** Runs `operation` after all earlier ones have ended, successfully or not. */
   run<T>(operation: () => T | Promise<T>): Promise<T> {
     this.#count++;
     const counted = async (): Promise<T> => {

@@ -1,4 +1,4 @@
-/** Every check of doctor, in the order in which one thing needs another. */
+/** All checks of doctor, in the order of their dependencies. */
 import { checkCgroups } from "./cgroups.ts";
 import type { Finding } from "./finding.ts";
 import { missing } from "./finding.ts";
@@ -13,7 +13,7 @@ export interface Examination {
   readonly executor: string;
   readonly stateDir: string;
   readonly version: string;
-  /** Where the engine was asked. */
+  /** The address at which the engine was asked. */
   readonly host: string;
   readonly engine: EngineAnswer;
 }
@@ -26,7 +26,7 @@ type Check = readonly [
   run: (examination: Examination) => Finding | Finding[] | Promise<Finding | Finding[]>,
 ];
 
-/** What any user can see, then what only root with a working executor can try. */
+/** First what any user can see, then what only root with a working executor can try. */
 const checks: readonly Check[] = [
   ["root", ({ machine }) => checkPrivileges(machine)],
   ["kernel", ({ machine }) => checkKernelVersion(machine)],
@@ -47,7 +47,7 @@ const probes: readonly Check[] = [
 export async function examine(examination: Examination): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const check of checks) findings.push(...(await limited(check, examination)));
-  // Without these every probe fails, and its own advice would mislead.
+  // Without these every probe would fail, with misleading advice.
   const blocked = findings.some(
     (finding) => finding.level === "missing" && ["root", "capabilities", "executor"].includes(finding.name),
   );

@@ -1,4 +1,4 @@
-/** What doctor says about one thing. */
+/** The result of one check. */
 
 /** missing: Orlop cannot work without it. warning: something will not work, or not as well. */
 export type Level = "ok" | "warning" | "missing";
@@ -8,7 +8,7 @@ export interface Finding {
   readonly level: Level;
   /** What was found, one line. */
   readonly found: string;
-  /** What to do, exactly: a command where there is one. Always there unless all is well. */
+  /** What to do: a command if there is one. Present unless all is well. */
   readonly fix?: string;
 }
 

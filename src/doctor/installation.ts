@@ -3,13 +3,13 @@ import { type StepName, signatureOf, stepTable } from "../kernel/step.ts";
 import { type Finding, missing, ok, warning } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 
-/** What asking the engine gave; nobody started it for this. */
+/** The engine's answer; it is not started for this. */
 export type EngineAnswer =
   | { readonly kind: "answered"; readonly version: string }
   | { readonly kind: "not-running" }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** The executor runs at all (from a copy of itself that nobody can write), and is of our version. */
+/** Whether the executor runs (from a copy of itself that nobody can write) and has our version. */
 export async function checkExecutor(machine: Machine, executor: string): Promise<Finding> {
   const { table, said } = machine.executorSteps();
   if (table === undefined)

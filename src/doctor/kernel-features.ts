@@ -1,4 +1,4 @@
-/** What the kernel can do, found out by doing it: each feature in a process of its own, which ends at once. */
+/** Tests kernel features by using them, each in a process of its own that ends at once. */
 import {
   CLONE_NEWCGROUP,
   CLONE_NEWIPC,
@@ -68,7 +68,7 @@ function userNamespaceFix(machine: Machine): string {
   return "a kernel with CONFIG_USER_NS; only user namespaces, which containers do not get yet, need it";
 }
 
-/** The new root's own calls: fsopen, fsmount, openat2 below it, move_mount, pivot_root. */
+/** The calls that make a container's root: fsopen, fsmount, openat2, move_mount, pivot_root. */
 export async function checkMounts(machine: Machine): Promise<Finding> {
   const failure = await machine.probe([
     unshare(CLONE_NEWNS),
@@ -124,7 +124,7 @@ function unshare(flags: number): Step {
   return { op: "unshare", flags, why };
 }
 
-/** One after the other: each probe is a process, and a small machine may have many of these to start. */
+/** One after the other: each probe is a process, and the machine may be small. */
 async function inTurn<A, B>(items: readonly A[], act: (item: A) => Promise<B>): Promise<B[]> {
   const results: B[] = [];
   for (const item of items) results.push(await act(item));

@@ -1,4 +1,4 @@
-/** What doctor looks at: this machine, or in tests one that is made up. */
+/** What doctor examines: this machine, or a fake one in tests. */
 import { readFileSync, statfsSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { StepFailure } from "../kernel/executor.ts";
@@ -15,9 +15,9 @@ export interface Machine {
   exists(path: string): boolean;
   /** Bytes that are free for root, of the file system that has this path. */
   freeBytes(path: string): number;
-  /** Carries steps out in a process of their own, which ends with them. undefined: they worked; else why not. */
+  /** Carries out steps in a process that ends with them. undefined: they succeeded; else why not. */
   probe(steps: readonly Step[]): Promise<string | undefined>;
-  /** The executor's own table of steps; undefined where it does not run, with what it said. */
+  /** The executor's table of steps, or undefined and its error output when it does not run. */
   executorSteps(): ExecutorSteps;
   /** Whether a program is on the PATH. */
   hasProgram(name: string): boolean;
@@ -47,7 +47,7 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error) return undefined; // missing, or not for us: the check says what that means
+    if (error instanceof Error && "code" in error) return undefined; // missing, or not readable: the check decides what that means
     throw error;
   }
 }

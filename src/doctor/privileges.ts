@@ -3,7 +3,7 @@ import { capabilityNames, defaultCapabilities, parseCapability } from "../kernel
 import { type Finding, missing, ok, warning } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 
-/** What the executor uses itself. */
+/** Capabilities that the executor itself needs. */
 const needed = [
   ...["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SETPCAP"],
   ...["NET_ADMIN", "SYS_CHROOT", "SYS_ADMIN", "MKNOD"],

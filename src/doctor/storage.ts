@@ -32,7 +32,7 @@ function nearestExisting(machine: Machine, path: string): string {
   return path === "/" || machine.exists(path) ? path : nearestExisting(machine, dirname(path));
 }
 
-/** The mount that a path lies on: the last one with the longest mount point, as later mounts cover earlier ones. */
+/** The mount that a path is on: the last one with the longest mount point, because later mounts cover earlier ones. */
 function mountOf(mounts: readonly MountInfo[], path: string): MountInfo | undefined {
   let best: MountInfo | undefined;
   for (const mount of mounts)
@@ -40,7 +40,7 @@ function mountOf(mounts: readonly MountInfo[], path: string): MountInfo | undefi
   return best;
 }
 
-/** A mount's options that would reach into containers through overlays on it. */
+/** Mount options that overlays on this mount would pass on to containers. */
 const hinderingOptions = ["ro", "noexec", "nodev", "nosuid"];
 
 function checkMount(stateDir: string, mount: MountInfo | undefined): Finding {

@@ -1,4 +1,4 @@
-/** A blob on its way into the store, as who reads it meanwhile sees it. What is read is not verified before `verified` settles. */
+/** A blob that is arriving in the store, for readers that do not wait for its end. The bytes are not verified before `verified` settles. */
 
 interface Watcher {
   readonly onMore: (availableBytes: number) => void;
@@ -6,13 +6,13 @@ interface Watcher {
 }
 
 export interface ArrivingBlob {
-  /** Where it may be: it is renamed when it is whole. */
+  /** Its possible paths: it is renamed when it is complete. */
   readonly paths: readonly string[];
   readonly sizeBytes: number;
   readonly availableBytes: number;
-  /** Its digest is right, and it is in the store. Rejects when it never will be. */
+  /** Settles when its digest is right and it is in the store; rejects when it never will be. */
   readonly verified: Promise<void>;
-  /** onFault: what was there is not what comes after all, so reading on makes no sense. */
+  /** onFault: the bytes so far were wrong, so reading on makes no sense. */
   watch(onMore: (availableBytes: number) => void, onFault: () => void): Disposable;
 }
 

@@ -1,17 +1,17 @@
-/** When to try again, and when to give up. */
+/** When a request is tried again, and when not. */
 
-/** Attempts of one request; a registry may fail three times in a row without anybody noticing but the clock. */
+/** Attempts of one request: a registry may fail several times in a row, and the user only notices the delay. */
 export const attemptsMax = 5;
 
-/** Waits; rejects when the signal is aborted first. Injected, so that tests need not wait. */
+/** Waits; rejects when the signal is aborted. Injected, so that tests need not wait. */
 export type Wait = (ms: number, signal?: AbortSignal) => Promise<void>;
 
 const firstMs = 200;
-/** A registry that asks for more patience than this gets an error instead. */
+/** A registry that asks for a longer pause than this causes an error instead. */
 const retryAfterMaxMs = 60_000;
 
 /**
- * Milliseconds to wait before the next attempt: what the registry asks for, else doubling with jitter.
+ * Milliseconds to wait before the next attempt: as the registry asks, else exponential back-off with jitter.
  *
  * @param attempt       how many have failed, from 1
  * @param retryAfterMs  of the Retry-After header
@@ -27,7 +27,7 @@ export function isPassing(status: number): boolean {
   return status === 408 || status === 429 || status === 500 || status === 502 || status === 503 || status === 504;
 }
 
-/** The clock's own waiting. */
+/** The real `Wait`. */
 export const waitForClock: Wait = (ms, signal) =>
   new Promise((resolve, reject) => {
     signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-/** Brings one blob into the store: goes on where an earlier attempt stopped, verifies, and asks again when it must. */
+/** Downloads one blob into the store: resumes an earlier attempt, verifies, and retries. */
 import { OrlopError } from "../base/errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import { attemptsMax, backoffMs } from "./backoff.ts";
@@ -15,22 +15,22 @@ export interface Blob {
 }
 
 export interface DownloadOptions {
-  /** In the order to try: mirrors first. */
+  /** Sources in the order in which they are tried: mirrors first. */
   readonly sessions: readonly RegistrySession[];
   readonly store: ContentStore;
   readonly blob: Blob;
-  /** Bytes of the blob that are here now. */
+  /** Called with the bytes of the blob that are here now. */
   readonly onProgress: (doneBytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** An attempt that brought this much was worth it: the count of failures starts again. A trickle never gets there. */
+/** An attempt that brought at least this much resets the count of failures. A trickle never does. */
 const worthwhileBytes = 1 << 20;
 
 /**
  * Downloads a blob; settles when it is verified, synced and under its name.
  *
- * @throws {OrlopError} the last source's: blob_unknown, digest_mismatch, size_mismatch, registry_*
+ * @throws {OrlopError} of the last source: blob_unknown, digest_mismatch, size_mismatch, registry_*
  */
 export async function downloadBlob(options: DownloadOptions): Promise<void> {
   const { sessions, store, blob } = options;
@@ -55,7 +55,7 @@ async function downloadFrom(session: RegistrySession, ingest: Ingest, options: D
   try {
     await ingest.commit();
   } catch (error) {
-    // what lay here may have been damaged (a power loss): the registry gets one chance to send it all
+    // the resumed part may have been damaged (a power loss): the registry gets one chance to send everything
     if (!resumed || !(error instanceof OrlopError) || error.code !== "digest_mismatch") throw error;
     await using fresh = await options.store.openIngest(options.blob);
     await receiveAll(session, fresh, options);
@@ -63,7 +63,7 @@ async function downloadFrom(session: RegistrySession, ingest: Ingest, options: D
   }
 }
 
-/** Until the blob's last byte is here; a connection that breaks is opened again from there on. */
+/** Downloads up to the blob's last byte; after a broken connection it resumes where that stopped. */
 async function receiveAll(session: RegistrySession, ingest: Ingest, options: DownloadOptions): Promise<void> {
   const { blob, onProgress, signal } = options;
   const { wait, random } = session.options;
@@ -80,7 +80,7 @@ async function receiveAll(session: RegistrySession, ingest: Ingest, options: Dow
   await ingest.flush();
 }
 
-/** One answer's worth. Undefined when it went well; an error that another attempt may mend; others are thrown. */
+/** Takes one response. Returns undefined on success, or an error after which another attempt may succeed; others are thrown. */
 async function receive(
   session: RegistrySession,
   ingest: Ingest,
@@ -112,7 +112,7 @@ async function receive(
   }
 }
 
-/** getBlob makes one attempt at a time, so an overloaded registry's refusal ends up here. */
+/** getBlob makes a single attempt, so refusals by an overloaded registry are handled here. */
 function mayPass(error: OrlopError): boolean {
   return error.code === "registry_unreachable" || error.code === "registry_failed";
 }

@@ -1,4 +1,4 @@
-/** One download for one blob, however many pulls want it; and not too many downloads at once. */
+/** Downloads each blob once, however many pulls want it, and limits the number of simultaneous downloads. */
 import type { Digest } from "../spec/digest.ts";
 import { type Blob, downloadBlob } from "./blob-download.ts";
 import type { ContentStore } from "./content-store.ts";
@@ -30,13 +30,13 @@ export class BlobFetcher {
     this.#store = store;
   }
 
-  /** Blobs that are on their way: garbage collection leaves their beginnings alone. */
+  /** Blobs that are being downloaded, whose partial files garbage collection must keep. */
   get underWay(): ReadonlySet<Digest> {
     return new Set(this.#flights.keys());
   }
 
   /**
-   * Settles when the blob is in the store. A caller whose signal is aborted leaves; the download ends with the last one.
+   * Settles when the blob is in the store. A caller whose signal is aborted leaves; the download is aborted with the last one.
    *
    * @returns false when the blob was here already
    */
@@ -44,9 +44,9 @@ export class BlobFetcher {
     options.signal?.throwIfAborted();
     for (let flight = this.#flights.get(blob.digest); flight !== undefined; flight = this.#flights.get(blob.digest)) {
       if (!flight.controller.signal.aborted) return this.#join(flight, options);
-      await flight.done.catch(() => undefined); // everybody left it; it is about to end, and then it is ours to begin
+      await flight.done.catch(() => undefined); // abandoned by all callers and about to end; then we begin a new one
     }
-    // begun before the first wait, so that a second caller finds it
+    // registered before the first await, so that a second caller finds it
     const begun = this.#begin(blob, options.sessions);
     return this.#join(begun, options);
   }
@@ -65,7 +65,7 @@ export class BlobFetcher {
       );
     };
     const done = run().finally(() => this.#flights.delete(blob.digest));
-    done.catch(() => undefined); // when everybody has left, nobody is there to hear it
+    done.catch(() => undefined); // it may have no caller left
     const flight: Flight = { done, watchers, controller, doneBytes: 0 };
     this.#flights.set(blob.digest, flight);
     return flight;
@@ -98,7 +98,7 @@ export class BlobFetcher {
   }
 }
 
-/** The promise's outcome, or the signal's reason when that comes first. */
+/** The promise's outcome, or the signal's reason if it is aborted first. */
 async function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return promise;
   const aborted = Promise.withResolvers<void>();

@@ -1,6 +1,6 @@
 /**
- * Brings one blob from the store into a repository: not at all when it is there, by mounting it from another repository,
- * or in chunks that can be resumed (distribution spec, "Pushing blobs").
+ * Uploads one blob from the store to a repository: not at all when it is there, by mounting it from another repository, or in chunks
+ * that can be resumed (distribution spec, "Pushing blobs").
  */
 import { openAsBlob } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
@@ -11,7 +11,7 @@ import type { ContentStore } from "./content-store.ts";
 import type { RegistrySession, SessionRequest } from "./registry-session.ts";
 import { type HttpAnswer, shown } from "./registry-transport.ts";
 
-/** What a broken connection can cost, and what is in memory for an upload. */
+/** What a broken connection can cost, and the memory of an upload. */
 const chunkBytes = 8 << 20;
 
 export interface UploadOptions {
@@ -48,7 +48,7 @@ async function isThere(options: UploadOptions): Promise<boolean> {
   return response.status === 200;
 }
 
-/** Where the upload goes; undefined when the registry has mounted the blob. */
+/** Begins an upload, and returns its address; undefined when the registry has mounted the blob. */
 async function begin(options: UploadOptions): Promise<URL | undefined> {
   const { blob, mountFrom } = options;
   const query = mountFrom === undefined ? "" : `?mount=${blob.digest}&from=${encodeURIComponent(mountFrom)}`;
@@ -58,7 +58,7 @@ async function begin(options: UploadOptions): Promise<URL | undefined> {
   return answer.response.status === 201 ? undefined : locationOf(answer);
 }
 
-/** The address that an answer names for what comes next; on the registry's own host, for it will see our authorization. */
+/** The address of the next request, from an answer. Must be on the registry's host, because it gets our authorization. */
 function locationOf({ response, url }: HttpAnswer): URL {
   const location = response.headers.get("location");
   const broken = (reason: string): OrlopError => OrlopError.of("registry_broken", { url: shown(url), reason });
@@ -69,7 +69,7 @@ function locationOf({ response, url }: HttpAnswer): URL {
   return next;
 }
 
-/** Sends chunk after chunk; after a failure it asks how far the registry has come. Returns the last address. */
+/** Sends chunk after chunk; after a failure, asks how much the registry has. Returns the last address. */
 async function sendChunks(options: UploadOptions, begun: URL): Promise<URL> {
   const { blob, store, onProgress, signal, session } = options;
   const content = await openAsBlob(store.pathOf(blob.digest));
@@ -102,7 +102,7 @@ async function sendChunks(options: UploadOptions, begun: URL): Promise<URL> {
   return location;
 }
 
-/** How far an upload has come (204 with Range). */
+/** How much of an upload the registry has (204 with Range). */
 async function uploadStatus(options: UploadOptions, location: URL): Promise<{ location: URL; done: number }> {
   const answer = await ask(options, { method: "GET", path: location, expect: [204] });
   await answer.response.body?.cancel();

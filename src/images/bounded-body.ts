@@ -1,14 +1,14 @@
-/** Reading an answer's body: never more than expected, never slower than a crawl. */
+/** Reads a response's body, with limits on its size and on how slowly it may arrive. */
 import { ConnectionFault } from "./registry-transport.ts";
 
-/** A body that gives less than this in a window has stalled: 1 byte/s would take a layer years. */
+/** Bytes per window: a body that gives less has stalled. At 1 byte/s a layer would take years. */
 const crawlBytes = 16 * 1024;
 
 /** The body went past its limit. */
 export class BodyTooLarge extends Error {}
 
 /**
- * The body's pieces, as they come.
+ * The body's pieces, as they arrive.
  *
  * @param stallMs  the window in which at least 16 KiB (or the body's end) must come
  * @throws {ConnectionFault} it was cut, or has stalled
@@ -41,7 +41,7 @@ export async function* readPieces(response: Response, stallMs: number): AsyncGen
   }
 }
 
-/** A small body, whole. @throws {BodyTooLarge, ConnectionFault} */
+/** The whole of a small body. @throws {BodyTooLarge, ConnectionFault} */
 export async function readWhole(response: Response, limitBytes: number, stallMs: number): Promise<Uint8Array> {
   const announced = Number(response.headers.get("content-length") ?? 0);
   if (announced > limitBytes) {

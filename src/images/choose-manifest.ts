@@ -4,7 +4,7 @@ import type { Descriptor, Index } from "../spec/oci-image.ts";
 import { formatPlatform, type Platform, platformDistance } from "../spec/platform.ts";
 
 /**
- * The descriptor to follow. An entry without a platform suits everybody, but any other that suits comes before it.
+ * The descriptor to follow. An entry without a platform matches every platform, but others that match are preferred.
  *
  * @param name  the image's, for errors
  * @throws {OrlopError} no_matching_platform
@@ -26,12 +26,12 @@ export function chooseManifest(index: Index, wanted: Platform, name: string): De
   });
 }
 
-/** BuildKit puts statements about an image beside it, as manifests for the platform unknown/unknown. */
+/** BuildKit adds attestations of an image to its index, as manifests for the platform unknown/unknown. */
 export function isAttestation(descriptor: Descriptor): boolean {
   return descriptor.platform?.os === "unknown" || attestedBy(descriptor) !== undefined;
 }
 
-/** The manifest that such a statement is about, as it says; undefined: it is none. */
+/** The manifest that an attestation is about, by its annotation; undefined: it is no attestation. */
 export function attestedBy({ annotations = {} }: Descriptor): string | undefined {
   if (annotations["vnd.docker.reference.type"] !== "attestation-manifest") return undefined;
   return annotations["vnd.docker.reference.digest"] ?? "";

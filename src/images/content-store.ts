@@ -2,32 +2,40 @@
  * Blobs on disk: an OCI image layout (image-layout.md), which skopeo and others can read.
  *
  *     oci-layout  index.json  blobs/sha256/HEX     the layout
- *     ingest/HEX                                   blobs on their way; never read by others
+ *     ingest/HEX                                   blobs that are arriving; no other tool reads them
  *     ingest/stream-N                              the same, while their digest is not known
  *
- * A blob under its final name is whole and verified: its bytes were hashed while they came, and synced before the rename.
- * So existence is proof, after a power loss too. The name itself is on the disk when `sync` has settled: before anything is
- * written down that leans on it. What lies in `ingest` proves nothing: it is hashed again when it goes on.
+ * A blob under its final name is complete and verified: its bytes were hashed as they arrived, and synced before the rename. So its
+ * existence is proof, also after a power loss. The name itself is on the disk once `sync` has settled, which comes before any record
+ * that depends on it. A file in `ingest` proves nothing: it is hashed again when a download resumes.
  */
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { constants, existsSync, renameSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { OrlopError } from "../base/errors.ts";
-import { point } from "../base/point.ts";
 import { type Digest, digestOfHex, hexOf } from "../spec/digest.ts";
-import type { Descriptor } from "../spec/oci-image.ts";
-import { SyncedDirectory, syncDirectory } from "../store/synced-directory.ts";
+import { SyncedDirectory } from "../store/synced-directory.ts";
 import { Ingest } from "./ingest.ts";
+import { LayoutIndex, type NamedManifest } from "./layout-index.ts";
+import { hashFile, sizeOf } from "./stored-file.ts";
 import { type OpenPlan, Writeback } from "./writeback.ts";
 
-const readPieceBytes = 1 << 20;
-/** Of files in `ingest` whose digest is not known yet: nobody can go on with them. */
+/** Begins the names of files in `ingest` whose digest is not known yet: an interrupted one cannot be resumed. */
 const streamPrefix = "stream-";
+/** Ends the names of blobs that are being removed. */
+const goneSuffix = ".gone";
 
 export interface StoredBlob {
   readonly digest: Digest;
   readonly size: number;
+}
+
+interface Parts {
+  readonly blobs: string;
+  readonly ingest: string;
+  readonly index: LayoutIndex;
+  readonly openPlan: OpenPlan | undefined;
 }
 
 export class ContentStore {
@@ -37,64 +45,58 @@ export class ContentStore {
   readonly #openPlan: OpenPlan | undefined;
   #streams = 0;
   readonly #puts = new Map<Digest, Promise<void>>();
-  /** index.json as it is. */
-  #index = "";
+  readonly #index: LayoutIndex;
 
-  private constructor(root: string, openPlan: OpenPlan | undefined) {
+  private constructor(root: string, { blobs, ingest, index, openPlan }: Parts) {
     this.root = root;
     this.#openPlan = openPlan;
-    this.#blobs = new SyncedDirectory(join(root, "blobs", "sha256"));
-    this.#ingest = join(root, "ingest");
+    this.#blobs = new SyncedDirectory(blobs);
+    this.#ingest = ingest;
+    this.#index = index;
   }
 
-  /** Opens the layout in this directory, and makes it when there is none. openPlan: see Writeback. */
+  /** Opens the layout in this directory, or makes one. @param openPlan see Writeback */
   static async open(root: string, openPlan?: OpenPlan): Promise<ContentStore> {
-    const store = new ContentStore(root, openPlan);
-    await mkdir(store.#blobs.path, { recursive: true, mode: 0o700 });
-    await mkdir(store.#ingest, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(store.#ingest))
-      if (name.startsWith(streamPrefix)) await rm(join(store.#ingest, name), { force: true });
-    for (const name of await readdir(store.#ingest))
-      if (name.endsWith(".gone")) await rm(join(store.#ingest, name), { force: true });
-    if ((await sizeOf(join(root, "index.json"))) === undefined) {
-      await store.#replace("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
-      await store.writeIndex([]);
-    }
-    store.#index = await readFile(join(root, "index.json"), "utf8");
-    return store;
+    const blobs = join(root, "blobs", "sha256");
+    const ingest = join(root, "ingest");
+    await mkdir(blobs, { recursive: true, mode: 0o700 });
+    await mkdir(ingest, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(ingest))
+      if (name.startsWith(streamPrefix) || name.endsWith(goneSuffix)) await rm(join(ingest, name), { force: true });
+    return new ContentStore(root, { blobs, ingest, index: await LayoutIndex.open(root, ingest), openPlan });
   }
 
-  /** Settles when every blob that is here by now stays, whatever happens. */
+  /** Settles when every blob that exists now would survive a power loss. */
   sync(): Promise<void> {
     return this.#blobs.sync();
   }
 
-  /** Where a blob is, once it is there. */
+  /** The path of a stored blob. */
   pathOf(digest: Digest): string {
     return join(this.#blobs.path, hexOf(digest));
   }
 
-  /** Where a blob is while it comes. */
+  /** The path of an arriving blob. */
   ingestPathOf(digest: Digest): string {
     return join(this.#ingest, hexOf(digest));
   }
 
-  /** Whether a blob is here, without a wait. */
+  /** Whether a blob is stored; synchronous. */
   hasNow(digest: Digest): boolean {
     return existsSync(this.pathOf(digest));
   }
 
-  /** A blob's size, or undefined when it is not (wholly) here. */
+  /** A stored blob's size; undefined when it is not, or not completely, stored. */
   sizeOf(digest: Digest): Promise<number | undefined> {
     return sizeOf(this.pathOf(digest));
   }
 
-  /** A small blob, hashed again. @throws {OrlopError} blob_unknown, digest_mismatch, size_mismatch */
+  /** Reads a small blob, and hashes it again. @throws {OrlopError} blob_unknown, digest_mismatch, size_mismatch */
   read(digest: Digest, limitBytes: number): Promise<Uint8Array> {
     return this.#read(this.pathOf(digest), digest, limitBytes);
   }
 
-  /** The same, of one whose last byte has come, though the disk may not have it yet. */
+  /** The same for a blob whose last byte has arrived, though it may not be on the disk yet. */
   readArriving(digest: Digest, limitBytes: number): Promise<Uint8Array> {
     return this.#read(this.ingestPathOf(digest), digest, limitBytes).catch(() => this.read(digest, limitBytes));
   }
@@ -110,10 +112,10 @@ export class ContentStore {
     return bytes;
   }
 
-  /** Stores a small blob that is in memory; its digest. One that is there is left alone. */
+  /** Stores a small blob from memory unless it is stored already, and returns its digest. */
   async put(bytes: Uint8Array): Promise<Digest> {
     const digest = digestOfHex(createHash("sha256").update(bytes).digest("hex"));
-    // two writers of one file would be one too many
+    // never two writers of one file
     const writing = this.#puts.get(digest) ?? this.#write(digest, bytes).finally(() => this.#puts.delete(digest));
     this.#puts.set(digest, writing);
     await writing;
@@ -124,15 +126,15 @@ export class ContentStore {
     if ((await this.sizeOf(digest)) !== undefined) return;
     await using ingest = await this.openIngest({ digest, size: bytes.length });
     if (ingest.offset > 0) await ingest.restart();
-    await ingest.write(new Uint8Array(bytes)); // a copy: what it is given it keeps
+    await ingest.write(new Uint8Array(bytes)); // a copy, because `write` keeps the buffer
     await ingest.commit();
   }
 
   /**
-   * Stores a blob whose digest is known when its last byte has come.
+   * Stores a blob whose digest is known only when its last byte has arrived.
    *
    * @param hold called before the blob has its name: a lease that keeps it
-   * @param onWritten where it is meanwhile, and how much of it is there
+   * @param onWritten called with the path of the growing file and its size
    */
   async add(
     source: AsyncIterable<Uint8Array>,
@@ -166,7 +168,7 @@ export class ContentStore {
     }
   }
 
-  /** Goes on with a blob, or begins it. At most one at a time for a digest: the caller sees to that. */
+  /** Begins or resumes storing a blob. The caller makes sure that there is only one at a time for a digest. */
   async openIngest(blob: { readonly digest: Digest; readonly size: number }): Promise<Ingest> {
     const path = this.ingestPathOf(blob.digest);
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
@@ -188,7 +190,7 @@ export class ContentStore {
     }
   }
 
-  /** Every blob that is here. */
+  /** All stored blobs. */
   async list(): Promise<{ readonly digest: Digest; readonly size: number }[]> {
     const names = await readdir(this.#blobs.path);
     const found = await Promise.all(
@@ -199,7 +201,7 @@ export class ContentStore {
     return found.flatMap(({ digest, size }) => (size === undefined ? [] : [{ digest, size }]));
   }
 
-  /** Whether a blob still is what its name says. */
+  /** Whether a blob's content still has its digest. */
   async verify(digest: Digest): Promise<boolean> {
     await using file = await open(this.pathOf(digest), "r");
     const { hash } = await hashFile(file, Number.POSITIVE_INFINITY);
@@ -207,11 +209,11 @@ export class ContentStore {
   }
 
   /**
-   * Removes a blob; one that is missing is fine. It is out of sight before this returns: who looks for a blob after taking a
-   * lease finds it whole or not at all.
+   * Removes a blob; a missing one is no error. It is renamed away before this function yields, so that a caller that takes a lease and
+   * then looks for the blob finds it complete or not at all.
    */
   async remove(digest: Digest): Promise<void> {
-    const gone = join(this.#ingest, `${hexOf(digest)}.gone`);
+    const gone = join(this.#ingest, `${hexOf(digest)}${goneSuffix}`);
     try {
       renameSync(this.pathOf(digest), gone);
     } catch (error) {
@@ -220,11 +222,11 @@ export class ContentStore {
     await rm(gone, { force: true });
   }
 
-  /** Removes what unfinished downloads left, but for those in `keep`. Bytes that came free. */
+  /** Removes the files of unfinished downloads, except those in `keep`. Returns the bytes that were freed. */
   async removeIngests(keep: ReadonlySet<Digest>): Promise<number> {
     let freed = 0;
     for (const name of await readdir(this.#ingest)) {
-      if (!/^[a-f0-9]{64}$/.test(name)) continue; // index.json on its way to its place
+      if (!/^[a-f0-9]{64}$/.test(name)) continue; // a new index.json, for example
       const digest = digestOfHex(name);
       if (keep.has(digest) || this.#puts.has(digest)) continue;
       freed += (await sizeOf(join(this.#ingest, name))) ?? 0;
@@ -233,58 +235,13 @@ export class ContentStore {
     return freed;
   }
 
-  /** Removes what came of a blob that is not whole. The caller knows that nobody is at it. */
+  /** Removes the file of an unfinished download. The caller knows that nobody is writing it. */
   async removeIngest(digest: Digest): Promise<void> {
     await rm(this.ingestPathOf(digest), { force: true });
   }
 
-  /** Names the layout's images for other tools: written whole, replaced at once. */
-  async writeIndex(images: readonly (Descriptor & { readonly name?: string })[]): Promise<void> {
-    const manifests = images.map(({ name, platform, mediaType, digest, size }) => ({
-      mediaType,
-      digest,
-      size,
-      ...(platform === undefined ? {} : { platform }),
-      ...(name === undefined ? {} : { annotations: { "org.opencontainers.image.ref.name": name } }),
-    }));
-    const index = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests };
-    const text = JSON.stringify(index);
-    if (text === this.#index) return;
-    await this.#replace("index.json", text);
-    this.#index = text;
-  }
-
-  async #replace(name: string, text: string): Promise<void> {
-    const temporary = join(this.#ingest, `${name}.new`);
-    await writeFile(temporary, text, { flush: true });
-    point("layout.written");
-    await rename(temporary, join(this.root, name));
-    await syncDirectory(this.root);
-  }
-}
-
-/** Hashes a file from its start; one that is longer than it may be is emptied. Leaves no position behind. */
-async function hashFile(file: FileHandle, limitBytes: number): Promise<{ hash: Hash; size: number }> {
-  const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(readPieceBytes);
-  let size = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, size);
-    if (bytesRead === 0) return { hash, size };
-    hash.update(buffer.subarray(0, bytesRead));
-    size += bytesRead;
-    if (size <= limitBytes) continue;
-    await file.truncate(0);
-    return { hash: createHash("sha256"), size: 0 };
-  }
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  try {
-    const found = await stat(path);
-    return found.isFile() ? found.size : undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+  /** Names the layout's images for other tools. */
+  writeIndex(images: readonly NamedManifest[]): Promise<void> {
+    return this.#index.write(images);
   }
 }

@@ -1,4 +1,4 @@
-/** Credentials as headers. The engine keeps none (posture rule 8). */
+/** Credentials as headers. The engine never stores any. */
 
 /** The Authorization header of a name and a password (RFC 7617). */
 export function basicAuthorization({ username, password }: { username: string; password: string }): string {

@@ -1,4 +1,4 @@
-/** A blob's bytes, decompressed: what it is compressed with is seen from its content. */
+/** Decompresses a blob; the compression is detected from its content. */
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { OrlopError } from "../base/errors.ts";
@@ -18,7 +18,7 @@ const magics: readonly (readonly [name: Method | "xz" | "bzip2" | "lzip", bytes:
 
 export const magicBytes = Math.max(...magics.map(([, bytes]) => bytes.length));
 
-/** What content that starts like this is compressed with. @throws {OrlopError} unsupported_compression, by name */
+/** The compression of content that starts with these bytes. @throws {OrlopError} unsupported_compression, by name */
 export function detectCompression(start: Uint8Array): Method {
   const found = magics.find(([, bytes]) => bytes.every((byte, i) => start[i] === byte))?.[0] ?? "none";
   if (found === "none" || found === "gzip" || found === "zstd") return found;
@@ -26,8 +26,8 @@ export function detectCompression(start: Uint8Array): Method {
 }
 
 /**
- * The decompressed pieces of a blob. (Bun 1.4.5 takes a zstd frame that is cut short for a whole one: the tar reader and the
- * tar's digest notice.) Runs in the thread pool: the event loop only sees whole pieces.
+ * The decompressed pieces of a blob. (Bun 1.4.5 accepts a truncated zstd frame: the tar reader and the tar's digest notice.) Runs in the
+ * thread pool: the event loop only sees finished pieces.
  *
  * @throws {OrlopError} bad_compression, unsupported_compression; the source's own errors
  */
@@ -61,7 +61,7 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
-/** Enough to see what it is, however little comes at a time. */
+/** Reads until there are enough bytes to detect the compression. */
 async function beginning(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let start: Uint8Array = new Uint8Array(0);
   while (start.length < magicBytes) {
@@ -77,11 +77,11 @@ async function* joined(first: Uint8Array, rest: AsyncIterator<Uint8Array>): Asyn
     yield first;
     for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
   } finally {
-    await rest.return?.(); // who leaves early closes the source's file
+    await rest.return?.(); // when the consumer stops early, this closes the source's file
   }
 }
 
-/** Remembers the source's own error, which a pipeline would hide behind its own. */
+/** Remembers the source's error, which the pipeline would replace by its own. */
 async function* watched(
   source: AsyncIterable<Uint8Array>,
   onError: (error: unknown) => void,

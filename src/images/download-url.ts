@@ -1,4 +1,4 @@
-/** What lies at an address that somebody wrote, as it comes: for `import`. No credentials, no more than it announces. */
+/** Downloads from a URL that a user gave, for `import`: without credentials, and no more than its Content-Length. */
 import { OrlopError } from "../base/errors.ts";
 import { readPieces } from "./bounded-body.ts";
 import type { Endpoint } from "./registry-endpoint.ts";
@@ -30,7 +30,7 @@ function unreadable(url: URL, reason: string, cause?: unknown): OrlopError {
   return OrlopError.of("file_unreadable", { what: "import", path: shown(url), reason }, cause);
 }
 
-/** As dockerd reads it: without a scheme it is http. */
+/** As in dockerd, an address without a scheme is http. */
 function parseAddress(written: string): URL {
   const full = written.includes("://") ? written : `http://${written}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;

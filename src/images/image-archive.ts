@@ -1,6 +1,6 @@
 /**
- * Reads an archive of images as it streams by: files go into the content store under their digests, small ones stay at hand, and
- * what leads where is remembered. Which of them are images is `load`'s business.
+ * Reads an archive of images as a stream: files go into the content store under their digests, small ones are kept in memory, and links
+ * are remembered. Which of the files make images is decided by `load`.
  */
 import { createHash } from "node:crypto";
 import { OrlopError } from "../base/errors.ts";
@@ -13,23 +13,23 @@ import { decompress } from "./decompress.ts";
 import type { Lease } from "./leases.ts";
 import { Pieces } from "./pieces.ts";
 
-/** Documents: manifests, configurations, indexes. A layer may be smaller, which does no harm. */
+/** Files up to this size are kept in memory: documents (manifests, configurations, indexes), and small layers, which does no harm. */
 const documentMax = 4 << 20;
-/** Of all documents together. */
+/** Limit of all files in memory together. */
 const documentsMax = 64 << 20;
 const entriesMax = 100_000;
-/** Files that are written, and perhaps not on the disk yet. */
+/** How many files may be written and not yet on the disk. */
 const unsyncedMax = 4;
 
 export interface ReadOptions {
   readonly content: ContentStore;
-  /** On every blob of the archive. */
+  /** Holds every blob of the archive. */
   readonly lease: Lease;
-  /** A blob that was not here comes, and this much of the archive is known by now. Asked until it says that somebody reads it. */
+  /** Called for a blob that was not in the store, while it arrives, with what is known of the archive; again until it returns that the blob is being read. */
   readonly onArriving?: (digest: Digest, blob: ArrivingBlob, archive: ImageArchive) => boolean;
 }
 
-/** Of a blob of an OCI layout; undefined for every other path. */
+/** The digest in the path of an OCI layout's blob; undefined for every other path. */
 export function digestNamedBy(path: string): Digest | undefined {
   const hex = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path)?.[1];
   return hex === undefined ? undefined : digestOfHex(hex);
@@ -40,7 +40,7 @@ export class ImageArchive {
   readonly #documents = new Map<string, Uint8Array>();
   readonly #links = new Map<string, string>();
 
-  /** Reads all of it. @throws {OrlopError} bad_tar, bad_image_archive, unsupported_compression, digest_mismatch */
+  /** Reads the whole archive. @throws {OrlopError} bad_tar, bad_image_archive, unsupported_compression, digest_mismatch */
   static async read(source: AsyncIterable<Uint8Array>, options: ReadOptions): Promise<ImageArchive> {
     const archive = new ImageArchive();
     const sink = new BlobSink(archive, options);
@@ -106,7 +106,7 @@ interface Storing {
   readonly stored: Promise<void>;
 }
 
-/** Hands each file's content to the content store as it comes. */
+/** Passes each file's content to the content store as it arrives. */
 class BlobSink implements TarSink {
   readonly #archive: ImageArchive;
   readonly #options: ReadOptions;
@@ -137,7 +137,7 @@ class BlobSink implements TarSink {
     this.#underWay.add(storing);
     stored.then(
       () => this.#underWay.delete(storing),
-      () => undefined, // heard in `settled` or `stored`
+      () => undefined, // reported by `settled` or `stored`
     );
   }
 
@@ -150,14 +150,14 @@ class BlobSink implements TarSink {
     this.#pieces = undefined;
   }
 
-  /** What was read so far is written. What comes next need not wait until the disk has it, unless that is behind by several files. */
+  /** Settles when everything read so far is written. Waits for the disk only when that is several files behind. */
   async settled(): Promise<void> {
     for (const { pieces, stored } of this.#underWay) await Promise.race([stored, pieces.drained()]);
     const [first] = this.#underWay;
     if (this.#underWay.size > unsyncedMax) await first?.stored;
   }
 
-  /** All that was read is in the store. */
+  /** Settles when everything that was read is in the store. */
   async stored(): Promise<void> {
     for (const { stored } of this.#underWay) await stored;
   }
@@ -167,20 +167,20 @@ class BlobSink implements TarSink {
     await Promise.allSettled([...this.#underWay].map(({ stored }) => stored));
   }
 
-  /** Whether a blob is in the store; it stays there from now on. */
+  /** Whether a blob is in the store; from now on it is held there. */
   async #has(digest: Digest, size: number): Promise<boolean> {
     const { content, lease } = this.#options;
     lease.hold([digest]);
     return (await content.sizeOf(digest)) === size;
   }
 
-  /** One whose digest is known can be read while it comes. */
+  /** A file whose digest is known can be read while it arrives. */
   async #add(source: AsyncIterable<Uint8Array>, size: number, named: Digest | undefined): Promise<StoredBlob> {
     const { content, lease, onArriving } = this.#options;
     const hold = (digest: Digest): void => lease.hold([digest]);
     if (named === undefined || onArriving === undefined) return checked(await content.add(source, hold), named);
     const verified = Promise.withResolvers<void>();
-    verified.promise.catch(() => undefined); // nobody may be reading
+    verified.promise.catch(() => undefined); // it may have no reader
     let arrival: Arrival | undefined;
     let isRead = false;
     const grow = (path: string, sizeBytes: number): void => {
@@ -207,7 +207,7 @@ class BlobSink implements TarSink {
       }
     }
     const named = digestNamedBy(path);
-    // index.json and its like are the archive's, not an image's; what is here need not be written again
+    // index.json and the like belong to the archive, not to an image; a blob that is stored need not be written again
     const isHashed = named === undefined ? isDocument : await this.#has(named, size);
     const blob = isHashed ? checked(await hashOf(watched()), named) : await this.#add(watched(), size, named);
     this.#archive.add(path, blob, isDocument ? Buffer.concat(kept) : undefined);
@@ -215,7 +215,7 @@ class BlobSink implements TarSink {
   }
 }
 
-/** @throws {OrlopError} digest_mismatch: it is not what its name says */
+/** @throws {OrlopError} digest_mismatch: the content does not have the digest of its name */
 function checked(blob: StoredBlob, named: Digest | undefined): StoredBlob {
   if (named !== undefined && named !== blob.digest)
     throw OrlopError.of("digest_mismatch", {
@@ -236,7 +236,7 @@ async function hashOf(source: AsyncIterable<Uint8Array>): Promise<StoredBlob> {
   return { digest: digestOfHex(hash.digest("hex")), size };
 }
 
-/** What a manifest may name, by how archives call it. */
+/** What a manifest may name, by its name in archives. */
 function isDocument(path: string): boolean {
   return !/\.(tar|tgz)(\.\w+)?$/.test(path);
 }

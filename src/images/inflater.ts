@@ -1,24 +1,24 @@
 /**
- * Decompresses into memory that the caller has, in the thread pool: no fresh buffers, and the caller works on what came before
- * meanwhile. A layer is a gigabyte, and a stream's pieces of it are 30 % of what decompressing costs (docs/benchmarks-images.md).
+ * Decompresses into the caller's memory, in the thread pool: without new buffers, and while the caller works on the piece before. For a
+ * layer of a gigabyte, a stream's buffers are 30 % of the cost of decompressing (docs/benchmarks-images.md).
  *
- * The handle is what node:zlib itself stands on, in Node and in Bun; it is had from a stream, as it has no other door.
+ * It uses the handle on which node:zlib itself is built, in Node and in Bun, taken from a stream, because there is no other access.
  */
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { OrlopError } from "../base/errors.ts";
 import type { Method } from "./decompress.ts";
 
-/** How many bytes of the input were taken, and how many came out. */
+/** Bytes of input that were consumed, and of output that were produced. */
 export interface Inflated {
   readonly taken: number;
   readonly made: number;
 }
 
-/** One call at a time; neither memory is touched before it has settled. */
+/** One call at a time; neither buffer may be used before it has settled. */
 export interface Inflater extends AsyncDisposable {
-  /** Takes input and fills `output`; less than all of the room: it needs more input. @throws {OrlopError} bad_compression */
+  /** Consumes input and fills `output`; when that is not full, it needs more input. @throws {OrlopError} bad_compression */
   inflate(input: Uint8Array, output: Uint8Array): Promise<Inflated>;
-  /** There is no more input. @throws {OrlopError} bad_compression, when more should have come */
+  /** There is no more input. @throws {OrlopError} bad_compression when the data is truncated */
   end(): Promise<void>;
 }
 
@@ -34,11 +34,11 @@ class Copier implements Inflater {
   }
 
   async end(): Promise<void> {
-    // any end is one
+    // uncompressed data may end anywhere
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // nothing is held
+    // it holds nothing
   }
 }
 
@@ -68,12 +68,12 @@ function openHandle(method: "gzip" | "zstd", state: Uint32Array, settle: () => v
 class ZlibInflater implements Inflater {
   readonly #method: "gzip" | "zstd";
   readonly #handle: ZlibHandle;
-  /** After each write: bytes of the output that are free, bytes of the input that are left. */
+  /** After each write: free bytes of the output, unconsumed bytes of the input. */
   readonly #state = new Uint32Array(2);
   #writing: PromiseWithResolvers<void> | undefined;
   #fault: string | undefined;
   #isClosed = false;
-  /** Something is left that was not taken though there was room: what stands behind the data's end is not ours. */
+  /** Input is left though there was room: bytes after the end of the compressed data, which are ignored. */
   #isOver = false;
 
   constructor(method: "gzip" | "zstd") {
@@ -110,7 +110,7 @@ class ZlibInflater implements Inflater {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true; // whoever waits for what is under way would begin the next: a thread that ends then takes the pool's memory along
+    this.#isClosed = true; // the waiting caller could begin another write, and a thread that ends then would free memory that the pool uses
     await this.#writing?.promise;
     this.#handle.close();
   }

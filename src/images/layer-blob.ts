@@ -1,4 +1,4 @@
-/** Layers' blobs: made of a tar that is being written, or found out about where they came as files. */
+/** Blobs of layers: made from a tar that is being written, or examined when they came as files. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
@@ -12,11 +12,11 @@ import type { Lease } from "./leases.ts";
 
 export interface NewLayer {
   readonly layer: Descriptor;
-  /** Of the tar. */
+  /** The digest of the tar. */
   readonly diffId: Digest;
 }
 
-/** gzip, which every engine and registry reads; fast rather than small: a commit is waited for. */
+/** gzip, which every engine and registry reads; fast rather than small, because the user waits for a commit. */
 export async function storeLayer(
   tar: AsyncIterable<Uint8Array>,
   content: ContentStore,
@@ -47,7 +47,7 @@ export async function describeLayer({ digest, size }: StoredBlob, content: Conte
   return { mediaType: layerTypeOf(detectCompression(start.subarray(0, bytesRead))), digest, size };
 }
 
-/** The digest of the tar in a stored layer. @throws {OrlopError} bad_compression */
+/** The digest of the tar in a stored layer's blob. @throws {OrlopError} bad_compression */
 export async function diffIdOf(layer: Descriptor, content: ContentStore): Promise<Digest> {
   if (layer.mediaType === layerTypeOf("none")) return layer.digest;
   const hash = createHash("sha256");

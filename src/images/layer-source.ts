@@ -1,13 +1,13 @@
-/** A blob as a layer is read from it: whole, or still growing while it comes. */
+/** The source of a layer's bytes: a complete blob, or a file that grows while the blob arrives. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { OrlopError } from "../base/errors.ts";
 
 export interface LayerSource {
-  /** Fills the buffer with what follows, as far as it goes; 0 at the blob's end. */
+  /** Reads into the buffer, perhaps less than its size; 0 at the blob's end. */
   read(into: Uint8Array): number | Promise<number>;
 }
 
-/** A file that gets longer until it has its size. What is there stays as it is. */
+/** A file that grows up to its size. Bytes that are there do not change. */
 export class GrowingFile implements LayerSource, Disposable {
   readonly #fd: number;
   readonly #sizeBytes: number;
@@ -17,7 +17,7 @@ export class GrowingFile implements LayerSource, Disposable {
   #wake: PromiseWithResolvers<void> | undefined;
   #stopped: Error | undefined;
 
-  /** @param paths where it may be: it is renamed when it is whole. */
+  /** @param paths its possible paths: it is renamed when it is complete. */
   constructor(paths: readonly string[], sizeBytes: number, availableBytes: number) {
     this.#fd = openFirst(paths);
     this.#sizeBytes = sizeBytes;
@@ -28,13 +28,13 @@ export class GrowingFile implements LayerSource, Disposable {
     return this.#position;
   }
 
-  /** So much of it is there now. */
+  /** Sets how many bytes are there now. */
   grow(availableBytes: number): void {
     this.#available = availableBytes;
     this.#wake?.resolve();
   }
 
-  /** Whoever waits for more, or will, is told that nothing comes. */
+  /** Nothing more will come: present and future readers fail. */
   stop(reason: Error): void {
     this.#stopped = reason;
     this.#wake?.reject(reason);

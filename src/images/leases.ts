@@ -1,4 +1,4 @@
-/** Blobs that somebody is working with: garbage collection leaves them alone. In memory only: a new engine has no work yet. */
+/** Leases keep blobs that are in use from garbage collection. In memory only: a new engine has nothing in use. */
 import type { Digest } from "../spec/digest.ts";
 
 export class Leases {
@@ -8,7 +8,7 @@ export class Leases {
     return this.#counts.has(digest);
   }
 
-  /** A lease without blobs; they are added as they become known, and all let go at its end. */
+  /** A lease without blobs; they are added as they become known, and are all released at its end. */
   open(): Lease {
     return new Lease(this.#counts);
   }
@@ -22,7 +22,7 @@ export class Lease implements Disposable {
     this.#counts = counts;
   }
 
-  /** Before the blobs are looked for in the store: what is found then stays. */
+  /** Call it before looking for the blobs in the store: those that are found then will stay. */
   hold(digests: readonly Digest[]): void {
     for (const digest of digests) {
       this.#held.push(digest);

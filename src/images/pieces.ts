@@ -1,13 +1,13 @@
-/** A file's content on its way from a reader that pushes to a writer that pulls. */
+/** Passes a file's content from a reader that pushes to a writer that pulls. */
 
-/** What comes in small pieces is hashed and written in larger ones: each piece costs a way to the thread that writes and back. */
+/** Small chunks are collected into pieces of this size for hashing and writing, because each write is a round trip to the thread pool. */
 const pieceBytes = 256 * 1024;
 
-/** A piece is filled again once the next is asked for. */
+/** A piece is reused once the next is requested. */
 export class Pieces implements AsyncIterable<Uint8Array> {
   readonly #queue: Buffer[] = [];
   readonly #free: Buffer[] = [];
-  /** Of the file, that no piece has room for yet. */
+  /** A chunk of the file for which no piece has had room yet. */
   #leftBytes: number;
   #filling: Buffer | undefined;
   #filled = 0;

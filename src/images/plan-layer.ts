@@ -1,8 +1,8 @@
 /**
  * Plans a layer: tar entries become steps of the executor. Pure: no I/O, no clock.
  *
- * The archive is a stranger's. What it may say is decided here, with exact words; what it could do if this file were wrong
- * is bounded by the executor, which never leaves the layer's directory and follows no link.
+ * The archive is untrusted. What it may contain is decided here, with exact errors; if this file were wrong, the damage would be
+ * bounded by the executor, which never leaves the layer's directory and follows no links.
  *
  * Whiteouts (OCI image-spec layer.md): `.wh.NAME` hides NAME of the layers below, `.wh..wh..opq` everything in its directory.
  */
@@ -14,20 +14,20 @@ import type { TarSink } from "../spec/tar-reader.ts";
 
 export interface LayerLimits {
   readonly entriesMax: number;
-  /** Content of all files together, holes counted: a bomb stops here. */
+  /** Content of all files together, holes included: stops decompression bombs. */
   readonly bytesMax: number;
 }
 
-/** Far over any image that was ever useful; the engine's environment can say otherwise (layer-limits.ts). */
+/** Far above any useful image; the engine's environment can change them (layer-limits.ts). */
 export const defaultLayerLimits: LayerLimits = { entriesMax: 2_000_000, bytesMax: 256 * 2 ** 30 };
 
 /** NAME_MAX of every file system that holds layers. */
 const nameMax = 255;
-/** Several fit into what the plan stream sends at once. */
+/** Several of these fit into one piece of the plan stream. */
 const dataMaxDefault = 64 * 1024;
 const whiteoutPrefix = ".wh.";
 const opaqueMarker = ".wh..wh..opq";
-/** Of aufs, which kept its own bookkeeping in layers. */
+/** Prefix of aufs's own files in layers, which are skipped. */
 const metadataPrefix = ".wh..wh.";
 
 const why = "the layer's archive has this entry";
@@ -52,7 +52,7 @@ export class LayerPlanner implements TarSink {
     this.#dataMax = dataMax;
   }
 
-  /** Directories that no entry describes. */
+  /** Directories that have entries in them but no entry of their own. */
   get implied(): string[] {
     return [...this.#directories].flatMap(([path, mtimeNs]) => (mtimeNs === undefined && path !== "" ? [path] : []));
   }
@@ -62,7 +62,7 @@ export class LayerPlanner implements TarSink {
     return this.#bytes;
   }
 
-  /** Whether /etc of the layers below cannot be seen through this one, though it has an /etc itself. */
+  /** Whether this layer has an /etc that hides /etc of the layers below. */
   get hidesEtc(): boolean {
     return this.#hidesEtc;
   }
@@ -92,7 +92,7 @@ export class LayerPlanner implements TarSink {
   }
 
   data(chunk: Uint8Array, offset: number): void {
-    if (this.#current === undefined) return; // a marker's content means nothing
+    if (this.#current === undefined) return; // content of a whiteout marker is ignored
     for (let at = 0; at < chunk.length; at += this.#dataMax)
       this.#emit({ op: "layer-data", why, offset: offset + at, data: chunk.subarray(at, at + this.#dataMax) });
   }
@@ -102,7 +102,7 @@ export class LayerPlanner implements TarSink {
       this.#emit({ op: "layer-xattr", why, name: bytesOf(name), value });
   }
 
-  /** The steps after the last entry. sync: make it durable now. */
+  /** The steps after the last entry. sync: make the layer durable now. */
   end(sync: boolean): void {
     for (const [path, mtimeNs] of this.#directories)
       if (mtimeNs !== undefined)
@@ -154,7 +154,7 @@ export class LayerPlanner implements TarSink {
     return target as ByteString;
   }
 
-  /** Directories that entries stand in but that have none of their own, as Docker makes them. */
+  /** Makes directories that have entries in them but no entry of their own, as Docker does. */
   #makeParents(path: string, entry: TarEntry): void {
     if (this.#directories.has(path)) return;
     this.#makeParents(path.slice(0, Math.max(path.lastIndexOf("/"), 0)), entry);
@@ -178,7 +178,7 @@ export class LayerPlanner implements TarSink {
   }
 }
 
-/** Without `.` and doubled slashes. @throws {OrlopError} layer_refused: absolute, `..`, a name that is too long */
+/** The path without `.` and doubled slashes. @throws {OrlopError} layer_refused: absolute, `..`, a name that is too long */
 function cleanPath(written: ByteString, entry: TarEntry): string {
   if (written.startsWith("/")) throw refuse(entry, "an absolute name");
   if (isClean(written)) return written;
@@ -188,7 +188,7 @@ function cleanPath(written: ByteString, entry: TarEntry): string {
   return parts.join("/");
 }
 
-/** The quick way for most names: nothing to take out, nothing to refuse. */
+/** The fast path for most names: whether there is nothing to remove and nothing to refuse. */
 function isClean(path: string): boolean {
   return (
     path.length <= nameMax &&
@@ -203,7 +203,7 @@ function refuse(entry: TarEntry, reason: string): OrlopError {
   return OrlopError.of("layer_refused", { entry: displayOf(entry.path), reason });
 }
 
-/** As two's complement of 64 bits; a time that the kernel cannot hold becomes the nearest one that it can. */
+/** As two's complement of 64 bits, clamped to the times that the kernel can hold. */
 function signed(ns: bigint): bigint {
   const limit = 2n ** 63n;
   return BigInt.asUintN(64, ns >= limit ? limit - 1n : ns < -limit ? -limit : ns);

@@ -1,4 +1,4 @@
-/** Which proxy a request goes through: HTTP_PROXY, HTTPS_PROXY and NO_PROXY as Go's net/http reads them. Pure. */
+/** Chooses a request's proxy: HTTP_PROXY, HTTPS_PROXY and NO_PROXY as Go's net/http reads them. Pure. */
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -47,7 +47,7 @@ function ipv4(text: string): number | undefined {
 
 const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"];
 
-/** Takes the proxy variables out of an environment: Bun's fetch would apply them on its own, to loopback too. */
+/** Removes the proxy variables from an environment: Bun's fetch would apply them by itself, even to loopback. */
 export function takeProxyEnvironment(environment: Record<string, string | undefined>): Environment {
   const taken: Record<string, string | undefined> = {};
   for (const name of proxyVariables.flatMap((upper) => [upper, upper.toLowerCase()])) {

@@ -1,4 +1,4 @@
-/** Push: blobs, then the manifests that name them, then what goes under a tag. Nothing names what is not there yet. */
+/** Push: blobs, then the manifests that name them, then the tagged one. Nothing refers to what is not uploaded yet. */
 import { OrlopError } from "../base/errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { Descriptor, Index, Manifest } from "../spec/oci-image.ts";
@@ -13,10 +13,10 @@ const uploadsMax = 5;
 export interface PushOptions {
   readonly session: RegistrySession;
   readonly store: ContentStore;
-  /** Each behind what it names; the last one goes under the tag. */
+  /** In an order in which each comes after those that it names; the last one gets the tag. */
   readonly documents: readonly (Manifest | Index)[];
   readonly tag: string;
-  /** A repository on the same host that a blob is known to be in. */
+  /** A repository on the same host that is known to have a blob. */
   readonly mountFrom?: (digest: Digest) => string | undefined;
   readonly onEvent: (event: PushEvent) => void;
   readonly signal?: AbortSignal;
@@ -31,7 +31,7 @@ export async function pushImage(options: PushOptions): Promise<void> {
   const { documents, signal } = options;
   const stop = new AbortController();
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  // a layer can be there twice; it is sent once
+  // an image may have a layer twice; it is sent once
   const needed = documents.flatMap((one) => (one.kind === "index" ? [] : [...one.layers, one.config]));
   const blobs = new Map(needed.map((blob) => [blob.digest, blob]));
   const waiting = [...blobs.values()];

@@ -48,7 +48,7 @@ export class Registries {
     );
   }
 
-  /** What lies at any address: no registry's rules, no credentials. @throws {OrlopError} bad_value, file_unreadable */
+  /** Downloads from any URL, without a registry's configuration or credentials. @throws {OrlopError} bad_value, file_unreadable */
   download(url: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
     const wait = this.#options.stallMs ?? stallMs;
     return downloadUrl(this.#transport, url, { stallMs: wait, ...(signal && { signal }) });

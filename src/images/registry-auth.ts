@@ -10,7 +10,7 @@ import { type HttpRequest, type RegistryTransport, shown } from "./registry-tran
 
 const tokenAnswerMax = 1 << 20;
 const stallMs = 30_000;
-/** A token that ends this soon is not used any more. */
+/** A token that expires this soon is not used any more. */
 const marginMs = 5000;
 
 interface Held {
@@ -34,7 +34,7 @@ export class RegistryAuth {
     this.#options = options;
   }
 
-  /** What to send with a request of this scope, as far as is known without asking. */
+  /** The Authorization for a request of this scope, if one is known already. */
   known(scope: string): string | undefined {
     const held = this.#held.get(scope);
     if (held !== undefined && held.untilMs > this.#options.nowMs() + marginMs) return held.authorization;
@@ -43,9 +43,9 @@ export class RegistryAuth {
   }
 
   /**
-   * Takes up the challenge of a 401. The scope that the registry asks for comes before ours.
+   * Answers the challenge of a 401. The scope that the registry asks for takes precedence over ours.
    *
-   * @returns the new Authorization; undefined when there is nothing that we could answer
+   * @returns the new Authorization; undefined when we have no answer
    */
   async answer(header: string | null, scope: string, signal: AbortSignal | undefined): Promise<string | undefined> {
     const challenges = parseChallenges(header ?? "");

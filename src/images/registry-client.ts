@@ -1,4 +1,4 @@
-/** What can be asked of one repository at one endpoint: the reading half of the distribution specification, and deletion. */
+/** Requests to one repository at one endpoint: the reading part of the distribution specification, and deletion. */
 import { createHash } from "node:crypto";
 import { OrlopError } from "../base/errors.ts";
 import { type Digest, digestOfHex, parseDigest } from "../spec/digest.ts";
@@ -15,14 +15,14 @@ const accept = [mediaTypes.ociIndex, mediaTypes.ociManifest, mediaTypes.dockerIn
 const tagPageMax = 4 << 20;
 const pagesMax = 1000;
 
-/** What a tag or digest leads to, without its body. */
+/** The descriptor of a tag or digest, without the body. */
 export interface ManifestHead {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
 }
 
-/** A part of a blob on its way: `response`'s body begins at `offset`. */
+/** A response with a part of a blob: its body begins at `offset`. */
 export interface BlobPart {
   readonly response: Response;
   readonly url: URL;
@@ -50,7 +50,7 @@ export async function getManifest(
   const raw = await session.readBody(answer, manifestMax, "the manifest");
   const actual = digestOfHex(createHash("sha256").update(raw).digest("hex"));
   const { headers } = answer.response;
-  // the digest that was asked for decides; for a tag, the registry's own word must at least be true
+  // a requested digest has to match; for a tag, the digest in the registry's header has to
   const announced = headers.get("docker-content-digest");
   const expected = target.includes(":") ? target : announced;
   if (expected !== null && parseDigest(expected) !== actual)
@@ -59,7 +59,7 @@ export async function getManifest(
   return parseManifest(raw, actual, { name, ...(contentType === null ? {} : { contentType }) });
 }
 
-/** What a tag leads to now; undefined when there is nothing. */
+/** The descriptor that a tag has now; undefined without such a tag. */
 export async function headManifest(
   session: RegistrySession,
   target: string,
@@ -81,9 +81,9 @@ export async function headManifest(
 }
 
 /**
- * Opens a blob from `offset` on. A registry that cannot resume sends the whole: `offset` of the answer says which.
+ * Opens a blob from `offset` on. A registry that cannot resume sends all of it: the answer's `offset` tells.
  *
- * @throws {OrlopError} blob_unknown; registry_broken when the range that comes is not the one that was asked for
+ * @throws {OrlopError} blob_unknown; registry_broken when the range is not the requested one
  */
 export async function getBlob(
   session: RegistrySession,
@@ -96,7 +96,7 @@ export async function getBlob(
     path: `blobs/${digest}`,
     ...(offset === 0 ? {} : { headers: { range: `bytes=${offset}-` } }),
     expect: [200, 206, 404, 416],
-    // the download has its own patience: it counts progress
+    // a single attempt: the download does its own retries, by progress
     attempts: 1,
     ...(signal === undefined ? {} : { signal }),
   });
@@ -148,7 +148,7 @@ export async function listTags(session: RegistrySession, signal?: AbortSignal): 
   });
 }
 
-/** A page's successor, on the same host only: it is fetched with our authorization. */
+/** The address of the next page; only on the same host, because it gets our authorization. */
 function nextPage(from: URL, link: string): URL {
   const broken = OrlopError.of("registry_broken", { url: shown(from), reason: "the next page is on another host" });
   if (!URL.canParse(link, from.href)) throw broken;
@@ -185,7 +185,7 @@ export async function listReferrers(session: RegistrySession, digest: Digest, si
   throw OrlopError.of("registry_broken", { url: shown(answer.url), reason: "the list of referrers is not an index" });
 }
 
-/** Deletes a tag or, with its digest, a manifest. False when there was none. */
+/** Deletes a tag or, by its digest, a manifest. False when there was none. */
 export async function deleteManifest(session: RegistrySession, target: string, signal?: AbortSignal): Promise<boolean> {
   const { response } = await session.send({
     method: "DELETE",

@@ -7,7 +7,7 @@ export interface Endpoint {
   /** The reference's host, whose credentials may be used here; mirrors get none. */
   readonly credentialsOf?: string;
   readonly host: RegistryHost;
-  /** Nobody said whether this loopback host speaks TLS: plain http is tried when https does not answer. */
+  /** A loopback host without configuration: plain http is tried when https does not answer. */
   readonly tryPlain: boolean;
   readonly isMirror: boolean;
 }
@@ -30,15 +30,15 @@ export function planEndpoints(host: string, config: RegistryConfig): Endpoint[] 
   return [...mirrors, { ...itself, isMirror: false }];
 }
 
-/** Whether a host (with or without port) is this machine: Docker lets those go without TLS. */
+/** Whether a host (with or without port) is this machine: as in Docker, TLS is optional then. */
 function isLoopback(host: string): boolean {
   const name = host.replace(/:\d+$/, "");
   return name === "localhost" || /^127(\.\d{1,3}){3}$/.test(name) || name === "[::1]";
 }
 
 /**
- * Whether a token server may see the registry's credentials: its own host, one in the same domain (registry.gitlab.com and
- * gitlab.com, registry-1.docker.io and auth.docker.io), or one that the configuration names (posture rule 8).
+ * Whether a token server may get the registry's credentials: its own host, one in the same domain (registry.gitlab.com and
+ * gitlab.com, registry-1.docker.io and auth.docker.io), or one that the configuration names.
  */
 export function realmMaySeeCredentials(realm: URL, endpoint: Endpoint): boolean {
   const registry = new URL(endpoint.url).hostname;

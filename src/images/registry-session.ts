@@ -1,6 +1,6 @@
 /**
- * One caller's requests to one endpoint: authorization, and patience. Each request is tried until it has an answer that
- * means something, with a back-off, at most five times.
+ * One caller's requests to one endpoint, with authorization and retries: each request is tried until it has a conclusive answer, with
+ * back-off, at most five times.
  */
 import { OrlopError } from "../base/errors.ts";
 import { parseRegistryError, parseRetryAfter } from "../spec/distribution.ts";
@@ -40,7 +40,7 @@ export interface SessionRequest {
   readonly actions?: "pull" | "pull,push" | "delete" | "none";
   /** A second repository to read from, for a mount. */
   readonly from?: string;
-  /** Statuses that are answers. Others become errors. */
+  /** Statuses that the caller handles. Others become errors. */
   readonly expect: readonly number[];
   /** Attempts; 1 for a request that must not be sent twice. */
   readonly attempts?: number;
@@ -100,12 +100,12 @@ export class RegistrySession {
     }
   }
 
-  /** Waits as the back-off says. */
+  /** Waits for the back-off. */
   async #pause(failed: number, retryAfterMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
     await this.options.wait(backoffMs(failed, retryAfterMs, this.options.random()), signal);
   }
 
-  /** Once, and once more when the registry asks who we are. */
+  /** Sends it once, and again with authorization if the registry answers 401. */
   async #attempt(request: SessionRequest): Promise<HttpAnswer | ConnectionFault> {
     const scope = this.#scopeOf(request);
     try {
@@ -196,7 +196,7 @@ export class RegistrySession {
   }
 }
 
-/** What the caller was about, as Docker's message has it. */
+/** What the request was for, in the words of Docker's message. */
 function doingOf(actions: SessionRequest["actions"] = "pull"): string {
   if (actions === "none") return "registry";
   return actions === "pull" ? "pull" : "push";

@@ -1,6 +1,6 @@
 /**
- * The memory through which a layer's content goes to the executor: parts that are filled one after the other, each again when
- * the executor has taken what was in it.
+ * The shared memory through which a layer's content goes to the executor, in parts that are filled one after the other and reused when
+ * the executor has taken their content.
  */
 import type { PlanStream } from "../kernel/plan-stream.ts";
 import type { Step } from "../kernel/step.ts";
@@ -8,8 +8,8 @@ import { mapFile } from "../platform/map-file.ts";
 
 const partBytes = 1 << 20;
 /**
- * Four megabytes a layer. On a busy machine each side waits some ten milliseconds for its turn: what lies ready is what it can do
- * then. On another a few parts are touched, as the first free one is the next.
+ * Four megabytes per layer. On a busy machine each side waits some ten milliseconds to run, and the parts that are ready are what it
+ * can work on then. On an idle machine few parts are ever touched, because the first free one is used next.
  */
 const parts = 4;
 const why = "content goes to the executor through memory that both have";
@@ -18,7 +18,7 @@ export class SharedPieces {
   readonly #plan: PlanStream;
   readonly #memory: Uint8Array;
   readonly #free = Array.from({ length: parts }, (_, i) => i);
-  /** Parts that the executor has not taken yet: it takes them in this order. */
+  /** Parts that the executor has not taken yet, in the order in which it will take them. */
   readonly #given: Promise<unknown>[] = [];
 
   private constructor(plan: PlanStream, memory: Uint8Array) {
@@ -39,18 +39,18 @@ export class SharedPieces {
     return this.#memory.subarray(part * partBytes, (part + 1) * partBytes);
   }
 
-  /** Everything that is to be done with this room is in the plan. */
+  /** All steps that read this part are in the plan. */
   give(room: Uint8Array): void {
     const part = (room.byteOffset - this.#memory.byteOffset) / partBytes;
     const taken = this.#plan.ask({ op: "taken", why }).then(() => {
       this.#given.shift();
       this.#free.push(part);
     });
-    taken.catch(() => undefined); // who waits for it, or ends the plan, hears of it
+    taken.catch(() => undefined); // reported to the next waiter, or at the plan's end
     this.#given.push(taken);
   }
 
-  /** The step that writes this piece to the last file; undefined when it lies elsewhere. */
+  /** The step that writes this piece to the last file; undefined when the piece is not in this memory. */
   stepFor(data: Uint8Array, offset: number, why: string): Step | undefined {
     if (data.buffer !== this.#memory.buffer) return undefined;
     const at = data.byteOffset - this.#memory.byteOffset;

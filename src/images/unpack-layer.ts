@@ -12,41 +12,41 @@ import { type LayerLimits, LayerPlanner } from "./plan-layer.ts";
 import { SharedPieces } from "./shared-pieces.ts";
 
 export interface UnpackOptions {
-  /** The blob, compressed or not. Whether its own digest is right is the caller's business, before the layer is used. */
+  /** The blob, compressed or not. The caller verifies its digest before the layer is used. */
   readonly source: LayerSource;
-  /** Of the tar inside. */
+  /** The digest of the tar inside. */
   readonly diffId: Digest;
-  /** Somebody sees to it that the blob has this very digest before the layer is used: one that is not compressed is not hashed again. */
+  /** The blob's digest, which is verified elsewhere before the layer is used, so that an uncompressed blob is not hashed again. */
   readonly isBlobHashed?: boolean;
-  /** An empty directory, which nobody uses before this has settled. */
+  /** An empty directory, which nobody else uses before this has settled. */
   readonly directory: string;
   readonly plan: PlanStream;
   readonly limits: LayerLimits;
-  /** Everything of the file system on disk before this settles. */
+  /** Sync the file system before this settles. */
   readonly sync: boolean;
-  /** A piece of the tar was taken. */
+  /** Called when a piece of the tar was taken. */
   readonly onProgress?: () => void;
   readonly signal?: AbortSignal;
 }
 
 export interface UnpackedLayer {
-  /** Of all files together. */
+  /** Size of all files together. */
   readonly contentBytes: number;
   /** See LayerPlanner. */
   readonly hidesEtc: boolean;
-  /** Directories that the archive does not describe: their metadata is the lower layers'. */
+  /** Directories without an entry of their own: they have the metadata of the lower layers. */
   readonly implied: readonly string[];
 }
 
 /** Of a tar, for each byte of limit that its files have: headers, and names of 4 KiB. */
 const overheadPerEntryBytes = 16 * 1024;
-/** Of the blob, at a time: what fills a part of the shared memory, mostly. Each call of the inflater is a way to its thread and back. */
+/** Bytes of the blob that are read at a time: usually enough to fill a part of the shared memory. Each call of the inflater is a round trip to its thread. */
 const inputBytes = 1 << 20;
 /** A piece of content that is a step of its own; in a plan without shared memory it would be sent in it. */
 const partMax = 512 * 1024;
 
 /**
- * Settles when the layer is whole and verified. When it throws, the directory holds something that must not be used.
+ * Settles when the layer is complete and verified. When it throws, the directory's content must not be used.
  *
  * @throws {OrlopError} bad_tar, layer_refused, layer_failed, digest_mismatch, bad_compression, executor_lost
  */
@@ -85,7 +85,7 @@ async function streamLayer(options: UnpackOptions): Promise<UnpackedLayer> {
   return { contentBytes, hidesEtc, implied };
 }
 
-/** The tar's pieces, one after the other in memory that the executor sees too. The next is decompressed while one is taken. */
+/** The tar's pieces, in memory shared with the executor. The next piece is decompressed while one is processed. */
 async function eachPiece(
   tar: TarBytes,
   { plan, limits, onProgress, signal }: UnpackOptions,
@@ -106,13 +106,13 @@ async function eachPiece(
       throw OrlopError.of("layer_refused", { entry: "the archive", reason: `over ${tarMax} bytes` });
     if (!isOver) {
       next = fill();
-      next.catch(() => undefined); // heard when it is waited for; when this piece is refused, nobody does
+      next.catch(() => undefined); // reported when it is awaited, which it is not if this piece is refused
     }
     take(piece.room.subarray(0, piece.sizeBytes));
     pieces.give(piece.room);
     onProgress?.();
     await plan.flush();
-    await new Promise<void>((resolve) => setImmediate(resolve)); // other layers' turn, and that of whoever wants us to stop
+    await new Promise<void>((resolve) => setImmediate(resolve)); // let other layers, and an abort, have their turn
     signal?.throwIfAborted();
   }
   await tar.end();
@@ -124,7 +124,7 @@ interface Filled {
   readonly sizeBytes: number;
 }
 
-/** A blob, decompressed as it is asked for. */
+/** A blob that is decompressed on demand. */
 class TarBytes implements AsyncDisposable {
   /** The blob is the tar. */
   readonly isPlain: boolean;
@@ -150,14 +150,14 @@ class TarBytes implements AsyncDisposable {
     return new TarBytes(source, buffer, await beginning(source, buffer));
   }
 
-  /** How much there was; less than the room at the end alone. */
+  /** Returns the bytes that were filled; fewer than there is room for only at the end. */
   async fill(room: Uint8Array): Promise<number> {
     let filled = 0;
     while (filled < room.length && !this.#isOver) {
       const { taken, made } = await this.#inflater.inflate(this.#input, room.subarray(filled));
       filled += made;
       this.#input = this.#input.subarray(taken);
-      // with room left, everything that the input gives has come out
+      // room is left: the input gives nothing more
       if (this.#input.length > 0 || filled === room.length) continue;
       this.#input = this.#buffer.subarray(0, await this.#source.read(this.#buffer));
       this.#isOver = this.#input.length === 0;
@@ -165,7 +165,7 @@ class TarBytes implements AsyncDisposable {
     return filled;
   }
 
-  /** @throws {OrlopError} bad_compression, when more should have come */
+  /** @throws {OrlopError} bad_compression when the data is truncated */
   end(): Promise<void> {
     return this.#inflater.end();
   }
@@ -175,7 +175,7 @@ class TarBytes implements AsyncDisposable {
   }
 }
 
-/** Enough to see what it is, however little comes at a time. */
+/** Reads until there are enough bytes to detect the compression. */
 async function beginning(source: LayerSource, buffer: Buffer): Promise<Buffer> {
   let size = 0;
   while (size < magicBytes) {

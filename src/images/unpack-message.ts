@@ -1,18 +1,18 @@
-/** What the engine's thread and an unpacking thread say to each other. A thread has several layers under way. */
+/** Messages between the engine's thread and an unpacking thread, which works on several layers at a time. */
 import type { ErrorCode } from "../base/errors.ts";
 import type { Digest } from "../spec/digest.ts";
 import type { LayerLimits } from "./plan-layer.ts";
 import type { UnpackedLayer } from "./unpack-layer.ts";
 
-/** To the unpacking thread. job: which of its layers. */
+/** To the unpacking thread. job: identifies one of its layers. */
 export type UnpackOrder =
   | {
       readonly kind: "unpack";
       readonly job: number;
-      /** The layer in the content store: where it may be while it comes, and where it is at last. */
+      /** The blob in the content store: its path while it arrives, and its final path. */
       readonly paths: readonly string[];
       readonly sizeBytes: number;
-      /** So much of it is there. */
+      /** How many bytes of it are there. */
       readonly availableBytes: number;
       readonly diffId: Digest;
       /** See UnpackOptions. */
@@ -25,9 +25,9 @@ export type UnpackOrder =
   | { readonly kind: "more"; readonly job: number; readonly availableBytes: number }
   | { readonly kind: "abort"; readonly job: number };
 
-/** From it. After "unpacked" or "failed" the job is over. */
+/** From the unpacking thread. After "unpacked" or "failed" the job is over. */
 export type UnpackReport =
-  /** Bytes of the blob that were read. */
+  /** Bytes of the blob that were read so far. */
   | { readonly kind: "progress"; readonly job: number; readonly doneBytes: number }
   | { readonly kind: "unpacked"; readonly job: number; readonly layer: UnpackedLayer }
   | { readonly kind: "failed"; readonly job: number; readonly code?: ErrorCode; readonly message: string };

@@ -1,8 +1,7 @@
 /**
- * Unpacks layers in threads of their own: each has several layers under way, so that one whose blob comes slowly holds up
- * nothing. The executor writes in a process of its own for each. Threads are started when there is work, and end some seconds
- * after it: an idle engine has none. What is small is unpacked in the engine's own thread, in less time than another
- * takes to start.
+ * Unpacks layers in threads. Each thread works on several layers, so that a slow download holds up nothing else, and for each layer an
+ * executor process writes the files. Threads are started when there is work, and end some seconds after it: an idle engine has none.
+ * Small layers are unpacked in the engine's own thread, in less time than a thread takes to start.
  */
 import { availableParallelism } from "node:os";
 import { OrlopError } from "../base/errors.ts";
@@ -19,27 +18,27 @@ import type { UnpackOrder, UnpackReport } from "./unpack-message.ts";
  * again (0.6 of 6 seconds for 1.3 GB).
  */
 const threadsMax = availableParallelism() > 2 ? 2 : 1;
-/** One more than downloads at a time: layers that are whole go on though others come slowly. */
+/** One more than simultaneous downloads, so that a complete layer is unpacked even if all others arrive slowly. */
 const jobsMax = 4;
 /** Of blobs, between two times that what was written is sent on its way to the disk. */
 const betweenWritebacks = 32 << 20;
 
-/** Of blobs: less of them needs no thread. A few dozen pieces of a millisecond or two, between which the engine does what else there is. */
+/** Bytes of blobs up to which no thread is used: a few dozen pieces of a millisecond or two each, between which the engine does other work. */
 const smallBytes = 8 << 20;
 
-/** A thread has compiled all of this by its end, which the next image need not do again when it comes so soon. */
+/** How long an idle thread is kept: it has compiled this code, which an image that follows soon then need not do again. */
 const lingerMs = 5000;
 
-/** Of a blob that comes, between two messages to the thread that reads it. */
+/** Bytes of an arriving blob between two messages to the thread that reads it. */
 const betweenTold = 256 * 1024;
 
 export interface UnpackJob {
-  /** The layer's blob: a file, or one that is still coming. */
+  /** The layer's blob: a file, or one that is still arriving. */
   readonly blob: { readonly path: string; readonly sizeBytes: number } | ArrivingBlob;
   readonly diffId: Digest;
   /** See UnpackOptions. */
   readonly isBlobHashed?: boolean;
-  /** Empty, and nobody's but ours until this has settled. */
+  /** Empty, and used by nobody else until this has settled. */
   readonly directory: string;
   readonly onProgress?: (doneBytes: number) => void;
   readonly signal?: AbortSignal;
@@ -48,16 +47,16 @@ export interface UnpackJob {
 export interface UnpackPoolOptions {
   readonly controlSocket: string;
   readonly limits?: LayerLimits;
-  /** Brings to the disk what was written so far: the sync at a layer's end is short then. */
+  /** Starts writing to the disk what was written so far, so that the sync at a layer's end is short. */
   readonly writeBack?: () => Promise<void>;
 }
 
 interface Thread {
-  /** undefined: the engine's own. */
+  /** undefined: the engine's own thread. */
   readonly worker?: Worker;
   send(order: UnpackOrder): void;
   readonly listeners: Map<number, (report: UnpackReport) => void>;
-  /** Of the blobs that it has under way. */
+  /** Bytes of the blobs that it is working on. */
   leftBytes: number;
 }
 
@@ -78,7 +77,7 @@ export class UnpackPool {
     this.#options = options;
   }
 
-  /** Settles when the layer is whole, verified and on the disk. @throws {OrlopError} as unpackLayer */
+  /** Settles when the layer is complete, verified and on the disk. @throws {OrlopError} as unpackLayer */
   async unpack(job: UnpackJob): Promise<UnpackedLayer> {
     job.signal?.throwIfAborted();
     if (this.#running < jobsMax) this.#running++;
@@ -91,7 +90,7 @@ export class UnpackPool {
     }
   }
 
-  /** So much is about to come: a thread starts meanwhile where it needs one. Ends when it is disposed of. */
+  /** Announces so many bytes, for which a thread is started in advance if needed. Dispose of it when they have come. */
   expect(blobBytes: number): Disposable {
     this.#expecting++;
     if (this.#threads.length === 0 && blobBytes > smallBytes) this.#startThread();
@@ -108,7 +107,7 @@ export class UnpackPool {
     const job = this.#jobs++;
     const { sizeBytes } = blob;
     const chosen = this.#thread(sizeBytes);
-    // no wait where there need be none: the next job is to see that this one has a thread
+    // without an await if possible, so that the next job sees this one's thread
     const thread = chosen instanceof Promise ? await chosen : chosen;
     signal?.throwIfAborted();
     if (thread.worker !== undefined) this.#putEngineFirst();
@@ -171,7 +170,7 @@ export class UnpackPool {
     worker.onerror = ({ message }) => {
       for (const [job, listen] of thread.listeners) listen({ kind: "failed", job, message });
     };
-    worker.unref(); // a job keeps the engine, the thread does not
+    worker.unref(); // a job keeps the engine alive, an idle thread does not
     this.#threads.push(thread);
     return thread;
   }
@@ -189,7 +188,7 @@ export class UnpackPool {
     this.#writtenBytes = 0;
     if (this.#isEngineFirst) this.#putEngineFirst(); // of threads that came meanwhile, too
     this.#writing = true;
-    // what goes wrong here goes wrong at the layer's end too, and is told there
+    // an error here will occur at the layer's end too, and is reported there
     const over = (): void => {
       this.#writing = false;
     };

@@ -1,4 +1,4 @@
-/** Unpacks layers as it is ordered to, several at a time; what becomes of each is reported. */
+/** Unpacks several layers at a time, as it is told by messages, and reports the result of each. */
 import { OrlopError } from "../base/errors.ts";
 import { connectUnix } from "../kernel/connect-unix.ts";
 import { PlanStream } from "../kernel/plan-stream.ts";
@@ -6,7 +6,7 @@ import { GrowingFile } from "./layer-source.ts";
 import { unpackLayer } from "./unpack-layer.ts";
 import type { UnpackOrder, UnpackReport } from "./unpack-message.ts";
 
-/** Between two reports of progress. */
+/** The distance between two reports of progress. */
 const reportBytes = 4 << 20;
 
 interface Job {

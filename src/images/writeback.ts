@@ -1,6 +1,6 @@
 /**
- * A large file's way to the disk. It begins while the file is written, so that the sync at its end is short; and the executor
- * waits for the disk, not a thread of the pool, which has as many as processors and decompresses layers meanwhile.
+ * Write-back of a large file. It starts while the file is being written, so that the sync at its end is short; and an executor process
+ * waits for the disk, not a thread of the pool, which has one per processor, and decompresses layers.
  */
 import type { FileHandle } from "node:fs/promises";
 import type { PlanStream } from "../kernel/plan-stream.ts";
@@ -8,7 +8,7 @@ import type { PlanStream } from "../kernel/plan-stream.ts";
 /** A connection to a fresh task. */
 export type OpenPlan = () => Promise<PlanStream>;
 
-/** What is sent on its way at a time; a smaller file needs no task. */
+/** Bytes whose write-back is started at a time; a smaller file needs no task. */
 const pieceBytes = 8 << 20;
 const why = "what is written meanwhile goes to the disk, so that the sync at the end is short";
 
@@ -18,13 +18,13 @@ export class Writeback implements AsyncDisposable {
   #plan: Promise<PlanStream> | undefined;
   #sentBytes = 0;
 
-  /** @param openPlan without one, all is written at the sync, in this process */
+  /** @param openPlan without one, everything is written by the sync, in this process */
   constructor(path: string, openPlan: OpenPlan | undefined) {
     this.#path = path;
     this.#openPlan = openPlan;
   }
 
-  /** So many bytes are in the file. */
+  /** Tells how many bytes are in the file. */
   written(sizeBytes: number): void {
     const offset = Math.min(this.#sentBytes, sizeBytes);
     if (this.#openPlan === undefined || sizeBytes - offset < pieceBytes) return;
@@ -35,7 +35,7 @@ export class Writeback implements AsyncDisposable {
         plan.add({ op: "write-back", why, path: this.#path, offset, size: sizeBytes - offset, sync: 0 });
         plan.send();
       })
-      .catch(() => undefined); // `sync` does without
+      .catch(() => undefined); // `sync` works without it
   }
 
   /** Settles when the whole file is on the disk. */
@@ -44,7 +44,7 @@ export class Writeback implements AsyncDisposable {
     await file.sync();
   }
 
-  /** False when it failed, for whatever reason: an error of the disk is told to each that has the file open. */
+  /** False when it failed for any reason: the caller then syncs itself, because the kernel reports a disk error to each open file. */
   async #syncByPlan(opening: Promise<PlanStream>): Promise<boolean> {
     this.#plan = undefined;
     try {

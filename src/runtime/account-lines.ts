@@ -1,7 +1,7 @@
 /**
- * The lines of /etc/passwd and /etc/group, as getpwent(3) reads them: fields between colons, and a line that has none is skipped.
- * They are a container's: it may write ten megabytes of two-byte lines, or one of them. So each character is looked at once, and
- * nothing is made of a line that nobody means.
+ * Reads lines of /etc/passwd and /etc/group as getpwent(3) does: fields between colons; lines without one are skipped. The files are the
+ * container's, which may write ten megabytes of two-byte lines, or a single line. So each character is looked at once, and nothing is
+ * allocated for lines that do not match.
  */
 
 const NUL = 0;
@@ -11,14 +11,14 @@ const HASH = 35;
 const COMMA = 44;
 const DIGIT_ZERO = 48;
 const COLON = 58;
-/** More than either file has. */
+/** More fields than either file has. */
 const FIELDS_MAX = 8;
 
 export class AccountLines {
   readonly #text: string;
   #next = 0;
   #start = 0;
-  /** Where each field of the line at hand ends. */
+  /** The end of each field of the current line. */
   readonly #ends = new Array<number>(FIELDS_MAX).fill(0);
   #fields = 0;
 
@@ -65,7 +65,7 @@ export class AccountLines {
     return this.#ends[field] as number;
   }
 
-  /** "" for one that is not there. */
+  /** "" for a missing field. */
   field(field: number): string {
     return field < this.#fields ? this.#text.slice(this.#from(field), this.#to(field)) : "";
   }
@@ -75,7 +75,7 @@ export class AccountLines {
     return this.#to(field) - from === wanted.length && this.#text.startsWith(wanted, from);
   }
 
-  /** Of decimal digits alone; NaN for everything else. */
+  /** A number of decimal digits only; NaN for everything else. */
   number(field: number): number {
     const to = this.#to(field);
     let at = this.#from(field);

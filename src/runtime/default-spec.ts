@@ -1,6 +1,6 @@
 /**
- * Docker's default container as a specification: what a container gets when nothing is asked for, and what `--privileged`
- * changes. The engine puts what was asked for on top. reference: docs/security.md has this table for people.
+ * Docker's default container as a specification, and what `--privileged` changes. The engine applies the request on top. docs/security.md
+ * has the same table for users.
  */
 
 import { defaultDeviceRules } from "../kernel/device-rules.ts";
@@ -20,7 +20,7 @@ export interface DefaultSpecInput {
   readonly machine: MachineFacts;
 }
 
-/** What the machine has; the engine looks once (`readMachineFacts`). */
+/** Facts about the machine, which the engine reads once (`readMachineFacts`). */
 export interface MachineFacts {
   /** The kernel has time namespaces (5.6). */
   readonly timeNamespaces: boolean;
@@ -96,7 +96,7 @@ const defaultSysctls = {
   "net.ipv4.ping_group_range": "0 2147483647",
 };
 
-/** Hidden, and read-only, where nothing else was asked for. */
+/** Masked and read-only paths by default. */
 export function protectedPaths(machine: MachineFacts): Pick<Linux, "maskedPaths" | "readonlyPaths"> {
   return {
     maskedPaths: [

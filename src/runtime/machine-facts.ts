@@ -1,4 +1,4 @@
-/** Looks at the machine once for what the default container depends on. */
+/** Reads the facts about the machine that the default container depends on. */
 
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import type { Device } from "../spec/runtime-spec.ts";
@@ -33,7 +33,7 @@ function thermalThrottle(directory: string): string[] {
     .filter((path) => existsSync(path));
 }
 
-/** A container has these of its own. */
+/** Devices of which a container has its own. */
 const ownDirectories = new Set(["pts", "shm", "mqueue", "fd", ".lxc", ".lxd-mounts", ".udev"]);
 
 /** Its own terminal takes the place of the host's console, its own devpts that of the host's. */
@@ -50,7 +50,7 @@ export function hostDevices(directory: string): Device[] {
   });
 }
 
-/** The device node of this name; undefined when it is none (any more). */
+/** The device node of this name; undefined when it is no device, or is gone. */
 export function deviceAt(path: string): Device | undefined {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined || !(status.isCharacterDevice() || status.isBlockDevice())) return undefined;

@@ -12,8 +12,8 @@
  *   directories for mounts          ready: waits
  *   continue ──── further steps ──▶ mounts what was asked for, enters its root, gives away its rights, execs
  *
- * Up to the second `ready` all depends on the root and on what is limited and protected, not on who is to run what in there, and
- * nothing of the user's is looked at but the root: so much can be done for a container that is expected (`beginningOf`).
+ * Everything up to the second `ready` depends only on the root, limits and protection, not on the command or its user, and reads nothing
+ * of the user's but the root: so it can be done in advance for a container that is expected (`beginningOf`).
  */
 
 import { planGroup } from "../kernel/cgroup/group.ts";
@@ -33,7 +33,7 @@ import { bindOwnFiles, makeOwnFiles, type OwnFilesInput } from "./plan-own-files
 import { planProcess, planRights } from "./plan-process.ts";
 import { planReadonlyRoot } from "./plan-protect.ts";
 
-/** What the machine and the supervisor are like: the engine reads these once. */
+/** Facts about the machine and the supervisor, which the engine reads once. */
 export interface HostFacts {
   /** oom_score_adj that every container inherits from the supervisor. */
   readonly oomScoreAdj: number;
@@ -48,26 +48,26 @@ export interface ContainerPlanInput extends OwnFilesInput {
   readonly cgroups: CgroupLayout;
   readonly monitor: MonitorInput;
   readonly host: HostFacts;
-  /** A host directory that each container's process covers for itself, where its frame is made. */
+  /** A host directory on which each container's process mounts its frame, in its own namespace. */
   readonly framePoint: string;
   /** On the host, for what is mounted. Files alone: the container's process has the host's mounts as they were when it was made. */
   readonly prepare?: readonly Step[];
-  /** A network namespace of the container's own that is there already, for those that join it. */
+  /** The container's own network namespace, when it exists already and is joined. */
   readonly sandboxPath?: string;
   /** Other containers, whose namespaces the specification names by path. */
   readonly targets: readonly NamespaceTarget[];
   /** Wait for GO before the program runs. */
   readonly gate: boolean;
-  /** Its first process is an init of ours, and the program that one's child. */
+  /** Its first process is our init, and the program is that one's child. */
   readonly init: boolean;
 }
 
-/** The container's group in every hierarchy, unless its specification names another. */
+/** The container's cgroup path in every hierarchy, unless its specification names another. */
 export function groupPathOf(id: string, spec: RuntimeSpec): string {
   return spec.linux?.cgroupsPath ?? `/orlop/${id}`;
 }
 
-/** @throws {OrlopError} bad_value, unknown_field, limit_unsupported: what the specification asks for cannot be given */
+/** @throws {OrlopError} bad_value, unknown_field, limit_unsupported: the specification cannot be fulfilled */
 export function planContainer(input: ContainerPlanInput): Step[] {
   const { spec, root, monitor, id } = input;
   const linux = spec.linux ?? {};
@@ -147,9 +147,9 @@ function planSpawn(namespaces: NamespacePlan, group: string, steps: number): Ste
 }
 
 interface RootPlan {
-  /** The root, and in it what every container has. */
+  /** The root, and what every container has in it. */
   readonly below: readonly Step[];
-  /** What was asked for on top of that. */
+  /** What the specification adds to that. */
   readonly above: readonly Step[];
   readonly enter: readonly Step[];
 }

@@ -15,7 +15,7 @@ export interface CopyUp {
   readonly target: string;
 }
 
-/** A plan with `spawn`, whose process ends by itself. */
+/** A plan with `spawn`, whose child exits by itself. */
 export function planCopyUp({ root, source, target }: CopyUp): Step[] {
   const child: Step[] = [
     {

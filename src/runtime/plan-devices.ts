@@ -1,4 +1,4 @@
-/** /dev: the nodes that every program expects, those that were asked for, and the links between them. */
+/** /dev: the nodes that every program expects, those of the specification, and the usual links. */
 
 import { S_IFBLK, S_IFCHR, S_IFIFO } from "../kernel/linux.ts";
 import type { Step } from "../kernel/step.ts";
@@ -33,7 +33,7 @@ const links: readonly (readonly [path: string, target: string])[] = [
 
 const kindOf = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO } as const satisfies Record<Device["type"], number>;
 
-/** After the mounts: the container's /dev is a tmpfs of its own by then. */
+/** After the mounts, when /dev is the container's own tmpfs. */
 export function planDevices(devices: readonly Device[]): Step[] {
   const asked = new Set(devices.map((device) => device.path));
   const nodes = [...defaultDevices.filter((device) => !asked.has(device.path)), ...devices];

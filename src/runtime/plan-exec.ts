@@ -1,12 +1,12 @@
 /**
  * A further process in a running container, as a plan. Pure.
  *
- * It is in the container's group and limits before it is in its namespaces, and in those before it opens anything: what it
- * opens then is the container's. Nothing of the host stays open behind `join`.
+ * It joins the container's cgroup, then its namespaces, and opens files only after that, so that they are the container's. No descriptor
+ * of the host stays open after `join`.
  *
- * The PID namespace comes last of all, when it has given its rights away: a container with CAP_SYS_PTRACE can trace every
- * process that it sees, and would have all of the host root's rights from one that is still on its way. Behind the filter come
- * a fork, a session, the gate and execve, which the default profile allows and another may not: with that one it enters first.
+ * The PID namespace comes last, after it has dropped its privileges: a container with CAP_SYS_PTRACE can trace every process that it
+ * sees, and could get all rights of the host's root from one that still has them. After the seccomp filter follow a fork, setsid, the
+ * gate and execve, which the default profile allows. With a filter that may not, the PID namespace is entered before the filter.
  */
 
 import { capabilityMask } from "../kernel/capabilities.ts";
@@ -24,12 +24,12 @@ import { planLimits, planPlace, planRights, planRlimit, planStdio } from "./plan
 const ENTERS_LATER = 1;
 
 export interface ExecPlanInput {
-  /** The container's: its keyring has this name. */
+  /** The container's id, which its keyring has as name. */
   readonly id: string;
   readonly process: Process;
   /** The container's. */
   readonly linux: Pick<Linux, "namespaces" | "seccomp">;
-  /** Its filter may forbid what comes behind it. */
+  /** The seccomp filter may forbid the steps after it. */
   readonly hasOwnFilter: boolean;
   readonly groupPath: string;
   /** The container's first process. startTicks: field 22 of /proc/PID/stat, so that no other is taken for it. */
@@ -43,7 +43,7 @@ export function planExec(input: ExecPlanInput): Step[] {
   const { process, linux, host, target, id } = input;
   const group = planGroupJoin(input.cgroups, input.groupPath);
   const flags = joinFlags(linux);
-  const isEntered = (flags & CLONE_NEWPID) !== 0; // else it is in the machine's, as the container
+  const isEntered = (flags & CLONE_NEWPID) !== 0; // else it shares the host's, like the container
   const entersFirst = !isEntered || (input.hasOwnFilter && process.noNewPrivileges !== true);
   const limits = entersFirst ? { before: process, behind: [] } : withoutCount(process, host);
   const stdio = planStdio(process, false);
@@ -87,7 +87,7 @@ export function planExec(input: ExecPlanInput): Step[] {
 
 const MANY = { type: "RLIMIT_NPROC", soft: -1, hard: -1 } as const satisfies Rlimit;
 
-/** Its user's processes are counted when `enter` forks, and the one that forks is one too many: that limit comes behind. */
+/** RLIMIT_NPROC is set after `enter`, whose fork would otherwise count against it while the forking process still exists. */
 function withoutCount(
   process: Process,
   host: HostFacts,

@@ -1,11 +1,11 @@
 /**
- * The frame: the kernel's own file systems with what is hidden and made read-only in them, and the container's /dev. It is
- * the same whatever the root is, so it is made beside it (on directories that each container's process covers for itself)
- * and moved in when the root is there.
+ * The frame: the kernel's own file systems, with masked and read-only paths, and the container's /dev. It does not depend on the root, so it
+ * is made outside of it (on directories that each container's process mounts on in its own namespace), and moved in when the root is
+ * mounted.
  *
- * Masks come last of all that is mounted in there: nothing may be mounted over or read through what they hide. So where a bind
- * was asked for that lies in one of these places, or the kernel allows the mounts inside a root alone (user namespaces), there
- * is no frame: all of it is mounted in the root, in the specification's order.
+ * Masks are the last mounts in it, because nothing may be mounted over, or read through, what they hide. So when a bind mount of the
+ * specification is inside one of these places, or the kernel allows these mounts only inside a root (user namespaces), there is no frame:
+ * everything is mounted in the root, in the specification's order.
  */
 
 import type { Step } from "../kernel/step.ts";
@@ -20,7 +20,7 @@ import { planSysctls } from "./plan-sysctls.ts";
 export interface FramePlan {
   /** Host side. */
   readonly prepare: readonly Step[];
-  /** In the container's process, before its root is there. */
+  /** In the container's process, before its root is mounted. */
   readonly make: readonly Step[];
   /** Into the root that `root` opened. */
   readonly takeIn: readonly Step[];
@@ -39,7 +39,7 @@ export function planFrame(input: ContainerPlanInput): FramePlan {
   const linux = spec.linux ?? {};
   const mounts = spec.mounts ?? [];
   const inside = mounts.filter(({ destination }) => placeOf(destination) !== undefined);
-  // What is bound there is somebody's directory, often the host's own /dev: it has its devices, and gets none.
+  // A directory that is bind-mounted at /dev, often the host's /dev, has its own devices and gets none.
   const isFurnished = mounts.some((mount) => mount.destination === "/dev" && isBind(mount));
   const devices = isFurnished ? [] : planDevices(linux.devices ?? []);
   const late = [...planSysctls(linux, input.sandboxPath), ...planProtect(spec)];
@@ -77,7 +77,7 @@ export function planFrame(input: ContainerPlanInput): FramePlan {
   };
 }
 
-/** What the container sees of cgroups. */
+/** The container's view of cgroups. */
 export function groupViewOf({ cgroups, id, spec }: ContainerPlanInput): GroupView {
   return { layout: cgroups, path: groupPathOf(id, spec) };
 }

@@ -1,4 +1,4 @@
-/** The monitor's part: what it writes down, where it listens, what the container's stdio is. Host side, before `spawn`. */
+/** The monitor's steps: log and exit record, its socket, the container's standard streams. Host side, before `spawn`. */
 
 import type { Step } from "../kernel/step.ts";
 import { encodeJsonFileAttributes } from "../spec/log-json-file.ts";
@@ -7,7 +7,7 @@ import { encodeJsonFileAttributes } from "../spec/log-json-file.ts";
 export interface MonitorInput {
   /** Listens here for control and attach connections. */
   readonly socketPath: string;
-  /** wake: the supervisor's socket, told when the container has ended and no engine is connected; "" for nobody. */
+  /** wake: the supervisor's socket, which is notified when the container ends and no engine is connected; "" for none. */
   readonly exitRecord: { readonly path: string; readonly sync: boolean; readonly wake: string };
   readonly log:
     | {

@@ -15,7 +15,7 @@ import { parseMountOptions } from "../kernel/mount-options.ts";
 import type { Step } from "../kernel/step.ts";
 import type { Mount, MountBelow } from "../spec/runtime-spec.ts";
 
-/** What a mount of type "cgroup" needs to know. */
+/** What a mount of type "cgroup" depends on. */
 export interface GroupView {
   readonly layout: CgroupLayout;
   /** The container's own group in every hierarchy. */
@@ -31,7 +31,7 @@ export function planMounts(mounts: readonly MountBelow[], group: GroupView): Ste
   });
 }
 
-/** Below /proc only these may be covered (single files that lxcfs and its like provide): the rest is what masks rely on. */
+/** The only files below /proc that may be mounted over (lxcfs provides them): masks rely on the rest. */
 const procFiles = ["cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo"];
 
 function checkDestination(mount: Mount): void {
@@ -103,8 +103,8 @@ const RECURSIVE_PROPAGATION = 4;
 const HELD = 8;
 
 /**
- * Sources that stay peers of the host's mounts (propagation shared): copied while they still are, before everything in this
- * namespace becomes a slave. In the order of the mounts.
+ * Sources that stay in the peer groups of the host's mounts (propagation shared): copied before all mounts of this namespace become
+ * slaves. In the order of the mounts.
  */
 export function planHolds(mounts: readonly Mount[]): Step[] {
   return mounts.filter(isShared).map((mount) => ({

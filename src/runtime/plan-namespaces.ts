@@ -1,4 +1,4 @@
-/** The container's namespaces: which are made with its process, which it joins, which come a step later. */
+/** The container's namespaces: which are created with its process, which are joined, and which are created by a later step. */
 
 import { OrlopError } from "../base/errors.ts";
 import {
@@ -25,7 +25,7 @@ const flagOf = {
   time: CLONE_NEWTIME,
 } as const satisfies Record<NamespaceType, number>;
 
-/** The PID namespace is last (posture rule 4). */
+/** The PID namespace is last, because its processes can see ours from then on. */
 const joinOrder: readonly NamespaceType[] = ["network", "ipc", "uts", "time", "cgroup", "pid"];
 
 /** A process whose namespace is joined. startTicks: field 22 of /proc/PID/stat, so that no other is taken for it. */
@@ -45,11 +45,11 @@ export interface NamespacePlan {
   readonly flags: number;
   /** Before `spawn`. */
   readonly targets: readonly Step[];
-  /** In the child, before anything that looks at the namespaces. */
+  /** In the child, before all steps that depend on the namespaces. */
   readonly join: readonly Step[];
   /** In the child, once it is in its cgroup. */
   readonly unshareCgroup: readonly Step[];
-  /** In the child: until the parent has written the id maps. */
+  /** In the child: waits until the parent has written the id maps. */
   readonly awaitMaps: readonly Step[];
   /** In the parent, after `spawn`. */
   readonly writeMaps: readonly Step[];
@@ -102,7 +102,7 @@ function check(namespaces: readonly Namespace[]): void {
   if (twice !== undefined)
     throw OrlopError.of("bad_value", { what: "linux.namespaces", value: twice, expected: "each type once" });
   const mount = namespaces.find((namespace) => namespace.type === "mount");
-  // The root file system is put together in a mount namespace that nobody else sees.
+  // The root file system is assembled in a mount namespace that nobody else sees.
   if (mount === undefined) throw OrlopError.of("unknown_field", { field: "a container without a mount namespace" });
   if (mount.path !== undefined) throw OrlopError.of("unknown_field", { field: "joining a mount namespace by path" });
   // Joining one leaves this process without rights over the mount namespace that it was born with.

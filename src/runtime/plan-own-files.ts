@@ -1,17 +1,17 @@
-/** Files that are a container's by its place in the world: made on the host, bound into its root. */
+/** Files of the container itself, not of its image: made on the host, bind-mounted into its root. */
 
 import { MOUNT_ATTR_RDONLY, MS_PRIVATE } from "../kernel/linux.ts";
 import type { Step } from "../kernel/step.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
 
 /**
- * A file that is the container's by its place in the world, not of its image: /etc/hosts, /etc/hostname. Made anew at each
- * start and bound into the root, so that it costs no copy in the image's layers and can be changed from outside.
+ * A file of the container itself, not of its image, such as /etc/hosts or /etc/hostname. Written at each start and bind-mounted into the
+ * root, so that nothing is copied up in the overlay, and the engine can change it.
  */
 export interface OwnFile {
   readonly path: string;
   readonly mode: number;
-  /** undefined: whoever starts the container has made it. */
+  /** undefined: the engine has written it already. */
   readonly content: string | undefined;
   readonly why: string;
 }
@@ -23,7 +23,7 @@ export interface OwnFilesInput {
   readonly spec: RuntimeSpec;
 }
 
-/** On the host's side, while the container's process makes its frame. */
+/** On the host side, while the container's process makes its frame. */
 export function makeOwnFiles(input: OwnFilesInput): Step[] {
   if (input.files.length === 0) return [];
   return [...input.files.flatMap((file) => makeOwnFile(file, input.filesDirectory)), ...keepOwnFiles(input)];
@@ -34,7 +34,7 @@ function makeOwnFile({ path, mode, content, why }: OwnFile, directory: string): 
   return [{ op: "file", path: hostPathOf(path, directory), mode, data: new TextEncoder().encode(content), why }];
 }
 
-/** The container may do with them what it likes, but keep the engine from writing them. */
+/** The container may change them, but must not be able to keep the engine from writing them. */
 function keepOwnFiles({ files, filesDirectory }: OwnFilesInput): Step[] {
   const paths = files.map(({ path }) => hostPathOf(path, filesDirectory));
   const why = "nobody inside can lease or execute what is written here when its networks change";

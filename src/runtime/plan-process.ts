@@ -1,8 +1,8 @@
 /**
- * The container's process itself, from `pivot` to `execve`: identity, limits, what it may ask of the kernel.
+ * The container's process, from `pivot` to `execve`: identity, limits, privileges.
  *
- * The order is the rule here. Loading a seccomp filter takes CAP_SYS_ADMIN or no_new_privileges: without the latter the
- * filter is loaded first and the steps that give rights away run under it, so as few as possible come behind it.
+ * The order matters. Loading a seccomp filter requires CAP_SYS_ADMIN or no_new_privileges: without the latter the filter is loaded before
+ * the privileges are dropped, and the steps that drop them run under it, so as few steps as possible follow it.
  */
 
 import { capabilityMask } from "../kernel/capabilities.ts";
@@ -24,7 +24,7 @@ export function planProcess(process: Process, host: HostFacts, id: string): Step
   ];
 }
 
-/** What the kernel holds it to. */
+/** Its resource limits. */
 export function planLimits(process: Process, host: HostFacts): Step[] {
   return [...(process.rlimits ?? []).map(planRlimit), ...planOomScore(process, host)];
 }
@@ -37,7 +37,7 @@ export function planPlace(process: Process, makeDirectory: boolean): Step[] {
   ];
 }
 
-/** The last steps: after them there is only the program. @param enter what an exec does when it has given its rights away */
+/** The last steps before the program. @param enter an exec's step after it has dropped its privileges */
 export function planRights(
   process: Process,
   linux: Pick<Linux, "seccomp">,
@@ -45,7 +45,7 @@ export function planRights(
   { gate, init, enter = [] }: { readonly gate: boolean; readonly init: boolean; readonly enter?: readonly Step[] },
 ): Step[] {
   const { user, capabilities = {} } = process;
-  // What nobody has here cannot be given: "all" is all that there is.
+  // Capabilities that even root lacks here cannot be given: "all" means all that exist.
   const mask = (set: keyof CapabilitySets) => capabilityMask(capabilities[set] ?? []) & host.capabilities;
   const filter = planSeccomp(linux, host);
   const wait: Step[] = gate

@@ -1,11 +1,11 @@
-/** What is hidden or made read-only below the finished root, before it becomes the container's `/`. */
+/** Masked and read-only paths in the finished root, before it becomes the container's `/`. */
 
 import { seeded } from "../base/point.ts";
 import { MOUNT_ATTR_RDONLY } from "../kernel/linux.ts";
 import type { Step } from "../kernel/step.ts";
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
 
-/** Masks come last of all mounts: nothing may be mounted over or read through what they hide. */
+/** Masks are the last mounts: nothing may be mounted over, or read through, what they hide. */
 export function planProtect(spec: RuntimeSpec): Step[] {
   const { readonlyPaths = [], maskedPaths = [] } = spec.linux ?? {};
   return [
@@ -26,7 +26,7 @@ export function planReadonlyRoot(spec: RuntimeSpec): Step[] {
   ];
 }
 
-/** What a learner wants to know of each path; unknown ones speak for themselves. */
+/** Reasons for the known paths, for `orlop explain`. */
 const subjects: Readonly<Record<string, string>> = {
   "/proc/acpi": "power control",
   "/proc/asound": "the host's sound devices",

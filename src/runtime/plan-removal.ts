@@ -1,4 +1,4 @@
-/** What is left of a container, removed: its group, its changes to the root, its directories. */
+/** Removes what is left of a container: its cgroup, its changes to the root, its directories. */
 
 import { groupDirectories, planGroupKill, planGroupRemoval } from "../kernel/cgroup/group.ts";
 import type { CgroupLayout } from "../kernel/cgroup/layout.ts";
@@ -12,7 +12,7 @@ export interface RemovalInput {
   readonly owned: readonly string[];
 }
 
-/** Each step is fine with what is missing, so a removal that was interrupted is just done again. */
+/** No step fails when its object is missing, so that an interrupted removal can simply be repeated. */
 export function planRemoval({ cgroups, groupPath, owned }: RemovalInput): Step[] {
   const hasGroup = groupDirectories(cgroups, groupPath).length > 0;
   return [

@@ -1,4 +1,4 @@
-/** Kernel settings that belong to a namespace; the others are the host's and no container may set them. */
+/** Sysctls of namespaces; all others are the host's, and no container may set them. */
 
 import { OrlopError } from "../base/errors.ts";
 import type { Step } from "../kernel/step.ts";

@@ -8,7 +8,7 @@
 import { OrlopError } from "../base/errors.ts";
 import { AccountLines } from "./account-lines.ts";
 
-/** The content of the two files; "" for one that is not there. */
+/** The content of the two files; "" for a missing one. */
 export interface Accounts {
   readonly passwd: string;
   readonly group: string;
@@ -19,11 +19,11 @@ export interface ResolvedUser {
   readonly gid: number;
   /** Supplementary groups: the primary one first, as Docker has it, then the image's, then those that were added. */
   readonly additionalGids: readonly number[];
-  /** For the environment, where it says nothing of HOME. */
+  /** HOME, if the environment does not set it. */
   readonly home: string;
 }
 
-/** Files over this size are refused (posture, "user parsing"). */
+/** Larger files are refused. */
 export const ACCOUNT_FILE_MAX_BYTES = 10 * 1024 * 1024;
 
 /** 2^32-1 means "no id" to the kernel. */
@@ -51,7 +51,7 @@ export function resolveUser(user: string, added: readonly string[], accounts: Ac
   const entry = findUser(userPart === "" ? "0" : userPart, accounts.passwd);
   const hasGroup = groupPart !== undefined && groupPart !== "";
   const gid = hasGroup ? findGroup(groupPart, group) : entry.gid;
-  // A group that is named stands alone: membership counts only where the user's own groups are meant (as in runc).
+  // With an explicit group, the user's supplementary groups do not count (as in runc).
   const own = hasGroup ? [] : groupsOf(entry.name, group);
   const more = added.map((name) => findGroup(name, group));
   const additionalGids = [...new Set([gid, ...own, ...more])];
@@ -64,7 +64,7 @@ export function resolveUser(user: string, added: readonly string[], accounts: Ac
   return { uid: entry.uid, gid, additionalGids, home: entry.home };
 }
 
-/** Whether the answer can depend on the files at all: with numbers for both, only HOME and names could come from them. */
+/** Whether the files are needed: with numbers for both, they only give HOME and names. */
 export function needsAccounts(user: string, added: readonly string[]): boolean {
   return !/^\d+:\d+$/.test(user) || added.some((name) => !isNumber(name));
 }

@@ -1,6 +1,6 @@
 /**
- * The store of what must last: a change is acknowledged when it is on the disk. The writing is done in a Worker,
- * because a sync on the main thread would stall every stream of every container for as long as the disk takes.
+ * The durable store: a change is acknowledged when it is on the disk. A Worker does the writing, because a sync on the main thread would
+ * stall every stream of every container for as long as the disk takes.
  */
 
 import { OrlopError } from "../base/errors.ts";
@@ -14,9 +14,9 @@ type Waiting = PromiseWithResolvers<void>;
 
 export class DurableStore implements RecordStore {
   readonly #path: string;
-  /** Started with the first change: an engine of `--rm` containers alone never needs it. */
+  /** Started with the first change: an engine that only has `--rm` containers never needs it. */
   #worker: Worker | undefined;
-  /** Those that are not answered. */
+  /** Changes that were not answered yet. */
   readonly #waiting = new Map<number, Waiting>();
   /** The last of them. */
   #unsent: ChangeOrder[] = [];
@@ -45,7 +45,7 @@ export class DurableStore implements RecordStore {
     const worker = this.#start();
     const { sequence, promise } = this.#expect();
     this.#unsent.push({ sequence, changes });
-    if (this.#unsent.length === this.#waiting.size) this.#send(worker); // else with the others, when the last ones are answered
+    if (this.#unsent.length === this.#waiting.size) this.#send(worker); // else it goes with the others, when the last message is answered
     return promise;
   }
 
@@ -66,7 +66,7 @@ export class DurableStore implements RecordStore {
     return { sequence, promise: waiting.promise };
   }
 
-  /** One message for all of them, to a worker that has nothing to do: each message wakes it, and both threads pay for that. */
+  /** Sends all unsent changes in one message, and only to an idle worker: each message wakes it, which costs time in both threads. */
   #send(worker: Worker): void {
     const changes = this.#unsent;
     this.#unsent = [];

@@ -14,7 +14,7 @@ export interface ChangeOrder {
   readonly changes: readonly Change[];
 }
 
-/** The last order; nothing may follow. */
+/** The last message. */
 interface CloseOrder {
   readonly sequence: number;
   readonly close: true;
@@ -22,14 +22,14 @@ interface CloseOrder {
 
 export type Order = { readonly open: string } | { readonly changes: readonly ChangeOrder[] } | CloseOrder;
 
-/** These orders are on the disk; or, with an error, are not. */
+/** These changes are on the disk or, with an error, are not made. */
 export interface Acknowledgement {
   readonly sequences: readonly number[];
   readonly error?: Failure;
 }
 
 export interface Failure {
-  /** Of an error that a user can do something about. */
+  /** The code of an error that a user can do something about. */
   readonly code?: ErrorCode;
   readonly message: string;
 }
@@ -37,7 +37,7 @@ export interface Failure {
 declare const self: Worker;
 
 let path = "";
-/** Opened by the first change, and by the next one where that failed: a full disk may have room again. */
+/** Opened by the first change; if that fails, by the next one, because a full disk may have room again. */
 let database: Database | undefined;
 let rows: Rows | undefined;
 let spare: SpareRoom | undefined;
@@ -58,19 +58,19 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
 
 function commit(batch: readonly ChangeOrder[]): void {
   if (apply(batch) === undefined) acknowledge(batch);
-  // One that cannot be made undoes them all: then each goes alone, so that only it fails.
+  // A change that cannot be made rolls all of them back: then each is tried by itself, so that only that one fails.
   else for (const order of batch) acknowledge([order], applyAlone(order));
   spare?.takeSoon();
 }
 
-/** What takes something away may use the room that is kept for it. */
+/** Removals may use the spare room. */
 function applyAlone(order: ChangeOrder): Error | undefined {
   const error = apply([order]);
   if (error === undefined || !isFull(error) || !order.changes.some((change) => "remove" in change)) return error;
   return spare?.give() ? apply([order]) : error;
 }
 
-/** In one transaction; the reason when that failed, and nothing of it is done. */
+/** Makes changes in one transaction. Returns the reason when it failed and nothing was done. */
 function apply(batch: readonly ChangeOrder[]): Error | undefined {
   try {
     database ??= openDatabase(path, "full");

@@ -1,9 +1,9 @@
-/** A small file that is whole whenever it is looked at: as it was or as it is to be, after a power loss too. */
+/** Replaces a small file so that it is complete at any time, old or new, also after a power loss. */
 
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** On the disk when it returns. */
+/** The file is on the disk when this returns. */
 export function replaceFile(path: string, text: string, mode: number): void {
   const temporary = `${path}.new`;
   writeFileSync(temporary, text, { mode, flush: true });

@@ -1,8 +1,8 @@
-/** Records as rows. What a record says is the engine's business; here it is text. */
+/** Records as rows. Their meaning is the engine's; here they are text. */
 
 import type { Database } from "../platform/sqlite.ts";
 
-/** What a record is of; ids and names are unique within their kind. */
+/** The kinds of records; ids and names are unique within their kind. */
 export type RecordKind = "container" | "image" | "tag" | "volume" | "network";
 
 export interface Row {
@@ -38,7 +38,7 @@ export class Rows {
       `INSERT INTO records (kind, id, name, record) VALUES (?, ?, ?, ?)
        ON CONFLICT (kind, id) DO UPDATE SET name = excluded.name, record = excluded.record`,
     );
-    // What keeps its name, as most changes do, leaves both indexes as they are: two pages less for the log.
+    // An update that keeps the name, as most do, leaves both indexes unchanged, which saves two pages of the log.
     this.#update = database.query<never, [string, string, string, string]>(
       "UPDATE records SET record = ? WHERE kind = ? AND id = ? AND name = ?",
     );
@@ -51,7 +51,7 @@ export class Rows {
       .all(kind);
   }
 
-  /** All of them or none; in a durable database with one sync. */
+  /** Makes all changes or none; in a durable database with one sync. */
   applyAll(changes: readonly Change[]): void {
     const applyEach = (): void => {
       for (const change of changes) this.#apply(change);

@@ -11,7 +11,7 @@ import { migrate } from "./schema.ts";
 export class RunStore implements RecordStore {
   readonly #database: Database;
   readonly #rows: Rows;
-  /** The run directory is of an earlier boot (it does not lie on a tmpfs): nothing in it runs any more. */
+  /** The run directory is of an earlier boot (it is not on a tmpfs): nothing in it runs any more. */
   readonly afterReboot: boolean;
 
   constructor(path: string, bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) {

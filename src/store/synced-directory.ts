@@ -1,4 +1,4 @@
-/** A directory whose names are made durable together: not with each rename, but before something is written down that leans on them. */
+/** A directory that is synced not after each rename, but before a record is written that depends on its names. */
 
 import { open } from "node:fs/promises";
 import { Serial } from "../base/serial.ts";
@@ -6,19 +6,19 @@ import { Serial } from "../base/serial.ts";
 export class SyncedDirectory {
   readonly path: string;
   readonly #syncs = new Serial();
-  /** Whoever was here before may have been killed between a rename and its sync. */
+  /** Initially unsynced: an earlier engine may have been killed between a rename and its sync. */
   #isChanged = true;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** A name in it has come. */
+  /** A name was added. */
   changed(): void {
     this.#isChanged = true;
   }
 
-  /** Settles when every name that it has by now is on the disk. */
+  /** Settles when all names that it has now are on the disk. */
   sync(): Promise<void> {
     return this.#syncs.run(async () => {
       if (!this.#isChanged) return;
@@ -33,7 +33,7 @@ export class SyncedDirectory {
   }
 }
 
-/** Makes the names in a directory durable. */
+/** Syncs a directory, which makes its names durable. */
 export async function syncDirectory(path: string): Promise<void> {
   await using directory = await open(path, "r");
   await directory.sync();

@@ -1,34 +1,17 @@
 /** What a container's frames make the machine remember has a bound, and who is in the network still reaches each other. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { release, tmpdir } from "node:os";
-import { join } from "node:path";
-import { makeBusyboxRoot } from "../busybox-root.ts";
+import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { release } from "node:os";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { nothingReady, Product } from "../product.ts";
-import { compileProbe } from "./probe.ts";
+import { rootedProduct } from "./rooted-product.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc", "nft"];
-const directory = mkdtempSync(join(tmpdir(), "orlop-learning-"));
-const product = new Product(directory, { env: nothingReady });
-const rootfs = join(directory, "rootfs");
-const setUpMs = 60_000;
+const { product, rootfs } = rootedProduct(needs, ["flood-probe"]);
 /** struct __fdb_entry */
 const entryBytes = 16;
 const learnedMax = 8192;
 const frames = 3 * learnedMax;
-
-beforeAll(async () => {
-  makeBusyboxRoot(directory);
-  compileProbe("flood-probe", rootfs);
-  await product.ok("info");
-}, setUpMs);
-
-afterAll(async () => {
-  await product.stop();
-  rmSync(directory, { recursive: true, force: true });
-}, setUpMs);
 
 /** Linux 6.7 is the first that can be told. */
 function hasBound(): boolean {

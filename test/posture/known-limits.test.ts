@@ -1,30 +1,11 @@
 /** What docs/security.md says that a default container can do to others: it can, or the document is to be changed. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { makeBusyboxRoot } from "../busybox-root.ts";
+import { expect } from "bun:test";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { nothingReady, Product } from "../product.ts";
-import { compileProbe } from "./probe.ts";
+import { rootedProduct } from "./rooted-product.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay", "gcc"];
-const directory = mkdtempSync(join(tmpdir(), "orlop-limits-"));
-const product = new Product(directory, { env: nothingReady });
-const rootfs = join(directory, "rootfs");
-const setUpMs = 60_000;
-
-beforeAll(async () => {
-  makeBusyboxRoot(directory);
-  compileProbe("escape-probe", rootfs);
-  await product.ok("info");
-}, setUpMs);
-
-afterAll(async () => {
-  await product.stop();
-  rmSync(directory, { recursive: true, force: true });
-}, setUpMs);
+const { product, rootfs } = rootedProduct(needs, ["escape-probe"]);
 
 async function isOut(script: string, ...flags: string[]): Promise<boolean> {
   const { stdout } = await product.run([

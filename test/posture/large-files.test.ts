@@ -1,32 +1,17 @@
 /** What an image or a container can make large, and the engine reads or keeps: its memory stays within bounds. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect } from "bun:test";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeBusyboxRoot } from "../busybox-root.ts";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { nothingReady, Product } from "../product.ts";
 import { waitUntil } from "../wait-until.ts";
+import { rootedProduct } from "./rooted-product.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
-const directory = mkdtempSync(join(tmpdir(), "orlop-large-"));
-const product = new Product(directory, { env: nothingReady });
-const rootfs = join(directory, "rootfs");
-const setUpMs = 60_000;
+const { product, rootfs } = rootedProduct(needs);
 const fileBytes = 10 * 1024 * 1024;
 /** An engine that has read ten megabytes twice has a third of this. */
 const memoryMaxKib = 900 * 1024;
-
-beforeAll(async () => {
-  makeBusyboxRoot(directory);
-  await product.ok("info");
-}, setUpMs);
-
-afterAll(async () => {
-  await product.stop();
-  rmSync(directory, { recursive: true, force: true });
-}, setUpMs);
 
 /** The most that the engine ever had. */
 function engineMemoryKib(): number {

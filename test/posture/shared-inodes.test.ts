@@ -1,28 +1,12 @@
 /** What a default container has that is not its own alone: nothing of it can be given another mode, owner or time. */
 
-import { afterAll, beforeAll, expect } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { makeBusyboxRoot } from "../busybox-root.ts";
+import { expect } from "bun:test";
+import { statSync } from "node:fs";
 import { kernelTest, type Need } from "../kernel/harness.ts";
-import { nothingReady, Product } from "../product.ts";
+import { rootedProduct } from "./rooted-product.ts";
 
 const needs: readonly Need[] = ["root", "product", "busybox", "overlay"];
-const directory = mkdtempSync(join(tmpdir(), "orlop-inodes-"));
-const product = new Product(directory, { env: nothingReady });
-const rootfs = join(directory, "rootfs");
-const setUpMs = 60_000;
-
-beforeAll(async () => {
-  makeBusyboxRoot(directory);
-  await product.ok("info");
-}, setUpMs);
-
-afterAll(async () => {
-  await product.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+const { product, rootfs } = rootedProduct(needs);
 
 /** Mounts that are made for this container. */
 const own = [

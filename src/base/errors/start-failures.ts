@@ -4,5 +4,5 @@ export const startFailures = {
   exec: "OCI runtime exec failed: exec failed: unable to start container process",
 } as const;
 
-/** What was to be started. */
+/** What failed to start. */
 export type Started = keyof typeof startFailures;
