@@ -6,7 +6,7 @@ export function newContainerId(): ContainerId {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex") as ContainerId;
 }
 
-/** What Docker allows as a name, and posture rule 10 demands. */
+/** What Docker allows as a name. */
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 /** Whether this can be a container's, volume's or network's name: at least two characters, as Docker has it. */

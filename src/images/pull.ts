@@ -14,7 +14,7 @@ import type { Lease } from "./leases.ts";
 import { getManifest } from "./registry-client.ts";
 import type { RegistrySession } from "./registry-session.ts";
 
-/** posture.md, rule 7: an index, in an index, and the image. */
+/** How deep indexes may be nested: an index, in an index, and the image. */
 const depthMax = 3;
 
 export interface PullOptions {

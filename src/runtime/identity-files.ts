@@ -12,7 +12,7 @@ export interface Identity {
   readonly extraHosts: readonly (readonly [name: string, address: string])[];
 }
 
-/** @throws {OrlopError} bad_value for control characters or blanks: each would begin a line or a field of its own (posture rule 10) */
+/** @throws {OrlopError} bad_value for control characters or blanks, which would begin another line or field */
 export function identityFiles({ hostname, domainname, address, extraHosts }: Identity): OwnFile[] {
   const names = domainname ? [`${hostname}.${domainname}`, hostname] : [hostname];
   const lines = [

@@ -10,7 +10,7 @@ import { endpointSettings, exposedPorts } from "./engine-api-network.ts";
 import { field, list, type Read, shape, table, text, texts, truth, whole, words, wrong } from "./engine-api-read.ts";
 import type { Healthcheck } from "./oci-image.ts";
 
-/** NAME=VALUE; a name alone takes a variable away from the image's (never from the host's: posture rule 5). */
+/** NAME=VALUE; a name alone removes the image's variable (and never reads the host's). */
 export const variable: Read<string> = (value, path) => {
   const entry = text(value, path);
   if (entry === "" || entry.startsWith("=")) throw wrong(path, entry, "NAME=VALUE");

@@ -28,7 +28,7 @@ import {
 } from "./oci-image.ts";
 import type { Platform } from "./platform.ts";
 
-/** posture.md, rule 7. */
+/** No manifest of a real image comes near this. */
 export const manifestMax = 4 << 20;
 /** Configurations carry history, so they are given the same room. */
 export const configMax = 4 << 20;

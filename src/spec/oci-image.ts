@@ -66,7 +66,7 @@ export interface Index extends Document {
   readonly manifests: readonly Descriptor[];
 }
 
-/** How containers of an image start, in Docker's spelling. All of it is data: none of it selects a code path (posture rule 5). */
+/** How containers of an image start, in Docker's spelling. All of it is data: none of it selects a code path, a host path or a security setting. */
 export interface ContainerDefaults {
   readonly User?: string;
   readonly ExposedPorts?: readonly string[];

@@ -16,7 +16,7 @@ import { MS_REC, MS_SLAVE, S_IFCHR, S_IFIFO } from "../../src/kernel/linux.ts";
 import { type Bare, because, type Environment, runSteps, runWithMounts } from "./child.ts";
 import { kernelTest } from "./harness.ts";
 
-/** Both ways in which a path is resolved (posture rule 1 wants the second tested too). */
+/** Both ways in which a path is resolved: the second one is for kernels without openat2. */
 const ways: [string, Environment][] = [
   ["openat2", {}],
   ["a walk without openat2", { ORLOP_NO_OPENAT2: "1" }],

@@ -26,19 +26,19 @@ export function rootedProduct(needs: readonly Need[], probes: readonly string[] 
   const directory = mkdtempSync(join(tmpdir(), "orlop-posture-"));
   const product = new Product(directory, { env: nothingReady });
   const rootfs = join(directory, "rootfs");
-  let isReady = false;
+  let isBegun = false;
   beforeAllWhere(
     needs,
     async () => {
       makeBusyboxRoot(directory);
       for (const probe of probes) compileProbe(probe, rootfs);
+      isBegun = true;
       await product.ok("info");
-      isReady = true;
     },
     setUpMs,
   );
   afterAll(async () => {
-    if (isReady) await product.stop();
+    if (isBegun) await product.stop();
     rmSync(directory, { recursive: true, force: true });
   }, setUpMs);
   return { product, rootfs };

@@ -1,5 +1,5 @@
 /**
- * The seccomp profile of a container that asks for none: Docker's decisions (posture.md), stricter about socket families.
+ * The seccomp profile of a container that asks for none: Docker's decisions, but stricter about socket families.
  */
 
 import {
