@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { waitUntil } from "../../../test/wait-until.ts";
 import { OrlopError } from "../../base/errors.ts";
 import { StepFailure } from "../../kernel/executor.ts";
-import { FakeExecutor } from "../../kernel/executor-fake.ts";
+import { FakeExecutor, FakeMonitor } from "../../kernel/executor-fake.ts";
 import { FakeNetd } from "../../kernel/netd-fake.ts";
 import type { Step } from "../../kernel/step.ts";
 import { parseContainerCreate } from "../../spec/engine-api-container.ts";
@@ -20,8 +20,10 @@ let directory: string;
 let executor: FakeExecutor;
 let engine: Engine;
 
-async function openEngine(netd = new FakeNetd()): Promise<void> {
+/** @param monitors of what an engine before this one began */
+async function openEngine(netd = new FakeNetd(), monitors: readonly FakeMonitor[] = []): Promise<void> {
   executor = new FakeExecutor();
+  executor.monitors.push(...monitors);
   const places = { runDir: join(directory, "run"), stateDir: join(directory, "state") };
   engine = await Engine.open({
     ...{ places, executor, netd },
@@ -89,6 +91,22 @@ test("one whose start was cut off is not called stopped before what it left is e
   expect(await container.kill("KILL").catch(({ code }: OrlopError) => code)).toBe("executor_lost");
   executor.onRun = () => new Map();
   await waitUntil(() => container.isRunning, waitMs, "it comes back");
+});
+
+test("one that an engine started again by its policy, and died before it was written down, is stopped by a stop", async () => {
+  const container = await startLasting();
+  executor.monitors[0]?.exit(0);
+  await waitUntil(() => container.status === "restarting", waitMs, "it waits");
+  await engine.close();
+  const begun = new FakeMonitor(process.pid, container.places.socket, new Map());
+  begun.go();
+  await openEngine(new FakeNetd(), [begun]);
+  const found = engine.containers.get("lasting");
+  expect([found.status, found.restarts.isWaiting]).toEqual(["running", false]);
+  const stopped = found.stop();
+  await waitUntil(() => begun.calls.includes("signal 15"), waitMs, "it is asked to end");
+  begun.exit(0);
+  expect([await stopped, found.status]).toEqual([true, "exited"]);
 });
 
 test.each([

@@ -39,8 +39,15 @@ export class ContainerRun {
     life.phase = "running";
     life.isPaused = life.group.isFrozen();
     life.volumes.adopt();
-    if (life.run.status !== "running")
-      await life.recordRun({ ...neverRun, status: "running", pid: started.pid, startedNs: String(started.startedNs) });
+    if (life.run.status !== "running") {
+      const record = {
+        ...neverRun,
+        status: "running",
+        pid: started.pid,
+        startedNs: String(started.startedNs),
+      } as const;
+      await life.recordRun(record, life.withRestarts({ isWaiting: false })); // it was a restart that the last engine made
+    }
     this.watch(process, groupPath);
     if (life.isKillRequested) process.signal(SIGKILL); // requested while the monitor did not answer
     this.#health.watch(false);

@@ -55,9 +55,8 @@ export class ContainerStop {
     const number = signal === undefined ? stopSignalOf(life.body) : parseSignal(signal);
     await life.resolveUncertainStart();
     if (!life.mustAct("stop")) return false;
-    const { isWaiting } = life.restarts;
     await this.forbidRestart();
-    if (!isWaiting) await this.#stopNow(operation, number, seconds);
+    if (life.isRunning) await this.#stopNow(operation, number, seconds); // else it waited for its restart
     return true;
   }
 
