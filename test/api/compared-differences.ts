@@ -8,10 +8,14 @@ export interface Reason {
   readonly why: string;
 }
 
+/** Those differences are listed word by word. */
+export const messagesDiffer =
+  "says which value is wrong and what to do, or has the words of newer Docker versions; what clients match on stays";
+
 const reasons: readonly Reason[] = [
   {
     at: /^body\.message$/,
-    why: "says which value is wrong and what to do; Docker's words stay where clients match on them",
+    why: messagesDiffer,
   },
   {
     at: /^body\.(Version|ApiVersion|MinAPIVersion|GitCommit|GoVersion|BuildTime|Platform|Components|ServerVersion|ID|DockerRootDir)/,
@@ -25,7 +29,10 @@ const reasons: readonly Reason[] = [
     at: /^body\.(Runtimes|DefaultRuntime|ContainerdCommit|RuncCommit|InitCommit|InitBinary)|HostConfig\.Runtime/,
     why: "no containerd and no runc: the executor starts containers",
   },
-  { at: /^body\.Plugins|^body\.RegistryConfig/, why: "what there is: three log drivers, bridge networks, no plug-ins" },
+  {
+    at: /^body\.Plugins|^body\.RegistryConfig/,
+    why: "what there is: three log drivers, bridge, macvlan and ipvlan networks, no plug-ins",
+  },
   { at: /^body\.KernelMemory/, why: "the kernel has given this limit up, and refuses it" },
   { at: /^body\.(NFd|NGoroutines|NEventsListener)$/, why: "counts of this process" },
   { at: /^body\.LiveRestoreEnabled$/, why: "containers outlive the engine, always" },
@@ -66,6 +73,27 @@ const reasons: readonly Reason[] = [
   { at: /Mountpoint$/, why: "its own folders" },
   { at: /^body$/, call: /missing\/attach/, why: "JSON as every other error; Docker 20.10 writes the bare words" },
 ];
+
+/** What programs look for in Docker's messages. It stands in ours too, with the same names in it. */
+const phrases: readonly RegExp[] = [
+  /No such (container|image|exec instance|volume): \S+/i,
+  /\bContainer \S+ is (not running|already paused|not paused)/i,
+  /The container name "\S+" is already in use by container "\S+"/,
+  /Invalid container name/,
+  /\bno such file or directory\b/,
+  /executable file not found in \$PATH/,
+  /invalid signal: \S+/i,
+  /invalid filter '\w+/i,
+  /you must choose at least one stream/,
+];
+
+/** The phrase that Docker's message has and ours lacks; undefined: none. */
+export function lostPhrase(theirs: string, ours: string): string | undefined {
+  const own = ours.toLowerCase();
+  return phrases
+    .map((phrase) => phrase.exec(theirs)?.[0])
+    .find((found) => found !== undefined && !own.includes(found.toLowerCase()));
+}
 
 export function reasonFor(at: string, call: string): string | undefined {
   return reasons.find((reason) => reason.at.test(at) && (reason.call === undefined || reason.call.test(call)))?.why;

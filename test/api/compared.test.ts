@@ -9,7 +9,7 @@ import { Dockerd } from "../dockerd.ts";
 import { beforeAllWhere, type Need, testWhere } from "../kernel/harness.ts";
 import { nothingReady, Product } from "../product.ts";
 import { call, comparedCalls, differences, normalise } from "./compared-calls.ts";
-import { reasonFor } from "./compared-differences.ts";
+import { lostPhrase, messagesDiffer, reasonFor } from "./compared-differences.ts";
 
 /** Generated: UPDATE_DOCS=1 writes it. */
 const page = join(import.meta.dir, "../../docs/docker-differences.md");
@@ -50,6 +50,7 @@ afterAll(async () => {
 
 test("every difference has its reason, and the page of them is up to date", async () => {
   const found = new Map<string, Difference>();
+  const lostPhrases: string[] = [];
   for (const one of comparedCalls) {
     const [theirs, ours] = await Promise.all([
       call(join(directory, "dockerd/docker.sock"), one),
@@ -58,12 +59,19 @@ test("every difference has its reason, and the page of them is up to date", asyn
     const asked = `${one.method} ${one.path}`;
     for (const place of differences(normalise(theirs), normalise(ours)).keys()) {
       // Each of the counters may differ, or not; the image `host` is another kind of thing altogether.
-      const at = one.path.startsWith("/images/host") ? "body.*" : place.replace(/^(body\.\w+_stats\.).*/, "$1*");
+      let at = one.path.startsWith("/images/host") ? "body.*" : place.replace(/^(body\.\w+_stats\.).*/, "$1*");
       const why = reasonFor(at, asked);
+      if (why === messagesDiffer) {
+        const [docker, orlop] = [messageOf(theirs), messageOf(ours)];
+        const lost = lostPhrase(docker, orlop);
+        if (lost !== undefined) lostPhrases.push(`${asked}: ${lost} is missing in: ${orlop}`);
+        at = `Docker: ${docker}; Orlop: ${orlop}`;
+      }
       const key = `${at} ${why}`;
       found.set(key, { at, why, calls: new Set([...(found.get(key)?.calls ?? []), asked]) });
     }
   }
+  expect(lostPhrases).toEqual([]);
   const unexplained = [...found.values()].filter(({ why }) => why === undefined);
   expect(unexplained.map(({ at, calls }) => `${at} of ${[...calls].join(", ")}`)).toEqual([]);
   const text = pageOf([...found.values()]);
@@ -73,6 +81,10 @@ test("every difference has its reason, and the page of them is up to date", asyn
   expect(text.split("\n").filter((line) => line.startsWith("- ") && !known.includes(line))).toEqual([]);
 }, 120_000);
 
+function messageOf(answer: Parameters<typeof normalise>[0]): string {
+  return String((normalise(answer) as { readonly body: { readonly message?: string } }).body.message ?? "none");
+}
+
 /** By reason: the reader wants to know why, and then where. */
 function pageOf(found: readonly Difference[]): string {
   const whys = [...new Set(found.map(({ why }) => why ?? ""))].sort();
@@ -81,7 +93,8 @@ function pageOf(found: readonly Difference[]): string {
       .filter((one) => one.why === why)
       .map(({ at, calls }) => {
         const operations = new Set([...calls].map(operationOf));
-        return `- \`${at.replace(/^body\.?/, "") || at}\` of ${[...operations].sort().join(", ")}`;
+        const code = at.includes("`") ? "``" : "`";
+        return `- ${code}${at.replace(/^body\.?/, "") || at}${code} of ${[...operations].sort().join(", ")}`;
       });
     return `## ${why}\n\n${[...new Set(places)].sort().join("\n")}\n`;
   });
