@@ -126,8 +126,6 @@ async function runEngine(places: Places): Promise<void> {
   if (isStopping) return;
   // Without a supervisor nothing can be started, none that waits for it either, and nobody notices the end of those that run.
   log("warn", "the supervisor is gone");
-  server.retire();
-  await engine.retire();
   const needsEngine = engine.containers.all().some(({ isRunning, restarts }) => isRunning || restarts.isWaiting);
   if (!isService && needsEngine) await replaceSupervisor(places);
   process.exit(1);

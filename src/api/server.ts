@@ -30,9 +30,6 @@ export class ApiServer {
   readonly #listener: Server;
   /** Connections with a request under way, and new ones without a request yet. */
   readonly #busy = new Set<Socket>();
-  /** All that are not closed yet. */
-  readonly #connections = new Set<Socket>();
-  #isRetired = false;
   /** The number of hijacked connections that are not closed yet. */
   #hijacked = 0;
   #servedAtMs = 0;
@@ -59,11 +56,7 @@ export class ApiServer {
     http.headersTimeout = 0;
     this.#listener = createListener({ allowHalfOpen: true }, (socket) => {
       this.#busy.add(socket);
-      this.#connections.add(socket);
-      socket.on("close", () => {
-        this.#connections.delete(socket);
-        this.#recordServed(socket);
-      });
+      socket.on("close", () => this.#recordServed(socket));
       http.emit("connection", socket);
     });
   }
@@ -85,16 +78,6 @@ export class ApiServer {
   /** Stops accepting. Connections in the socket's backlog are left to the next engine. */
   close(): void {
     this.#listener.close();
-  }
-
-  /**
-   * Answers nothing more, not even what was asked before: the next engine may be reading its records by now, and would not know
-   * what this one acknowledges. Clients find their connections closed, as behind an engine that was killed.
-   */
-  retire(): void {
-    this.#isRetired = true;
-    this.close();
-    for (const socket of this.#connections) socket.destroy();
   }
 
   /** Answers a request from inside this process. Rejects only when `signal` is aborted. */
@@ -180,7 +163,6 @@ export class ApiServer {
   /** Never rejects: an error becomes a reply. */
   async #reply(method: string, target: string, open: (match: Match) => Incoming | Promise<Incoming>): Promise<Reply> {
     this.#noteWork?.();
-    if (this.#isRetired) return new Promise(() => undefined);
     try {
       const match = this.#router.match(method, target);
       const { route, params, query, apiMinor } = match;

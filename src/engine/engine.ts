@@ -148,12 +148,6 @@ export class Engine {
     await this.#stores.run.close();
   }
 
-  /** Writes no record any more: another engine is about to read them. Resolves when those under way are on the disk. */
-  async retire(): Promise<void> {
-    await this.#stores.durable.close();
-    await this.#stores.run.close();
-  }
-
   #partsOf({ places, executor }: EngineOptions): EngineParts {
     const volumes = (): Volumes => this.volumes;
     const sweeper = new Sweeper((steps) => executor.run(steps));

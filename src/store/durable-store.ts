@@ -21,7 +21,6 @@ export class DurableStore implements RecordStore {
   /** The last of them. */
   #unsent: ChangeOrder[] = [];
   #sequence = 0;
-  #isClosed = false;
 
   constructor(path: string) {
     this.#path = path;
@@ -43,7 +42,6 @@ export class DurableStore implements RecordStore {
   }
 
   apply(...changes: readonly Change[]): Promise<void> {
-    if (this.#isClosed) return new Promise(() => undefined);
     const worker = this.#start();
     const { sequence, promise } = this.#expect();
     this.#unsent.push({ sequence, changes });
@@ -51,9 +49,7 @@ export class DurableStore implements RecordStore {
     return promise;
   }
 
-  /** A change that is asked for later is never answered. */
   async close(): Promise<void> {
-    this.#isClosed = true;
     const worker = this.#worker;
     if (worker === undefined) return;
     await Promise.allSettled([...this.#waiting.values()].map((one) => one.promise));

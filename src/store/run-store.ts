@@ -13,7 +13,6 @@ export class RunStore implements RecordStore {
   readonly #rows: Rows;
   /** The run directory is of an earlier boot (it is not on a tmpfs): nothing in it runs any more. */
   readonly afterReboot: boolean;
-  #isClosed = false;
 
   constructor(path: string, bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) {
     this.#database = openDatabase(path, "process");
@@ -30,13 +29,10 @@ export class RunStore implements RecordStore {
   }
 
   async apply(...changes: readonly Change[]): Promise<void> {
-    if (this.#isClosed) return new Promise(() => undefined);
     this.#rows.applyAll(changes);
   }
 
-  /** A change that is asked for later is never answered. */
   async close(): Promise<void> {
-    this.#isClosed = true;
     this.#database.close();
   }
 }
