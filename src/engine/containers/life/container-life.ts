@@ -6,6 +6,7 @@
 import { OrlopError } from "../../../base/errors.ts";
 import { log } from "../../../base/log.ts";
 import { Serial } from "../../../base/serial.ts";
+import type { Started } from "../../../kernel/executor.ts";
 import type { ContainerCreateBody } from "../../../spec/engine-api-container.ts";
 import type { EngineParts } from "../../engine-parts.ts";
 import { type ContainerPlaces, containerPlaces } from "../../places.ts";
@@ -18,6 +19,7 @@ import {
   encodeRecord,
   groupPathOfRecord,
   isTransient,
+  neverRun,
   type RunRecord,
 } from "../container-record.ts";
 import { ContainerRestarts } from "../container-restarts.ts";
@@ -124,6 +126,12 @@ export class ContainerLife {
 
   publish(action: ContainerAction, more?: Readonly<Record<string, string>>): void {
     publishContainerEvent(this.parts.events, this.record, action, more);
+  }
+
+  /** Records that its program runs: a restart that it waited for has been made. */
+  async recordStart({ pid, startedNs }: Started): Promise<void> {
+    const run = { ...neverRun, status: "running", pid, startedNs: String(startedNs) } as const;
+    await this.recordRun(run, this.withRestarts({ isWaiting: false }));
   }
 
   /**

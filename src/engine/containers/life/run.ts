@@ -8,7 +8,7 @@ import { countOomKills, recordOfEnd } from "../container-end.ts";
 import type { ContainerHealth } from "../container-health.ts";
 import type { ContainerIo } from "../container-io.ts";
 import type { ContainerProcess, End } from "../container-process.ts";
-import { neverRun, type RunRecord } from "../container-record.ts";
+import type { RunRecord } from "../container-record.ts";
 import type { ContainerCleanup } from "./cleanup.ts";
 import type { ContainerLife } from "./container-life.ts";
 
@@ -39,15 +39,7 @@ export class ContainerRun {
     life.phase = "running";
     life.isPaused = life.group.isFrozen();
     life.volumes.adopt();
-    if (life.run.status !== "running") {
-      const record = {
-        ...neverRun,
-        status: "running",
-        pid: started.pid,
-        startedNs: String(started.startedNs),
-      } as const;
-      await life.recordRun(record, life.withRestarts({ isWaiting: false })); // it was a restart that the last engine made
-    }
+    if (life.run.status !== "running") await life.recordStart(started);
     this.watch(process, groupPath);
     if (life.isKillRequested) process.signal(SIGKILL); // requested while the monitor did not answer
     this.#health.watch(false);

@@ -13,7 +13,7 @@ import type { ContainerExecs } from "../container-execs.ts";
 import type { ContainerHealth } from "../container-health.ts";
 import type { ContainerIo } from "../container-io.ts";
 import type { StartPlan } from "../container-plan.ts";
-import { groupPathOfRecord, neverRun } from "../container-record.ts";
+import { groupPathOfRecord } from "../container-record.ts";
 import type { ExpectedStart } from "../expected-start.ts";
 import { noRestarts } from "../restart-policy.ts";
 import { explainFailure, isTemporary } from "../start-failure.ts";
@@ -175,13 +175,7 @@ export class ContainerStart {
       life.cleanup = undefined;
       life.phase = "running";
       life.isKillRequested = false;
-      const record = {
-        ...neverRun,
-        status: "running",
-        pid: started.pid,
-        startedNs: String(started.startedNs),
-      } as const;
-      await life.recordRun(record, life.withRestarts({ isWaiting: false }));
+      await life.recordStart(started);
       point("container.start.recorded");
       life.parts.networks.noteStart(life.container);
       life.publish("start");
