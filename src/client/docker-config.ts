@@ -1,6 +1,6 @@
 /**
  * The user's `~/.docker/config.json`, which Docker's command line writes too: credentials for registries, or the names of the
- * helpers that keep them. Read and run by the user's client; the engine never sees the file (posture rule 8).
+ * helpers that keep them. Read and run by the user's client; the engine never sees the file.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";

@@ -5,7 +5,7 @@
 
 import { readdirSync } from "node:fs";
 import { log } from "../base/log.ts";
-import { readText } from "./machine.ts";
+import { readProc } from "./process-files.ts";
 
 /** The limit of that wait: a task that is blocked on a disk must not keep the engine from serving. */
 const TIMEOUT_MS = 3000;
@@ -33,14 +33,4 @@ function tasksOf(runDir: string, pids: readonly string[]): string[] {
       /^NSpid:\s+\d+$/m.test(readProc(pid, "status")) &&
       readProc(pid, "cmdline").split("\0").includes(runDir),
   );
-}
-
-/** "" for a process that has ended. */
-function readProc(pid: string, file: "comm" | "status" | "cmdline"): string {
-  try {
-    return readText(`/proc/${pid}/${file}`) ?? "";
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return "";
-    throw error;
-  }
 }

@@ -10,6 +10,7 @@ import type { Row } from "../../store/rows.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { readText } from "../machine.ts";
 import { containerPlaces, GROUP_FILE, transientsDirectory } from "../places.ts";
+import { parentOf } from "../process-files.ts";
 import type { Container } from "./container.ts";
 import { ContainerProcess } from "./container-process.ts";
 import { type ContainerRecord, decodeRecord, groupPathOfRecord } from "./container-record.ts";
@@ -91,11 +92,6 @@ async function recordEnd(container: Container, record: ContainerRecord): Promise
     const reason = "neither its monitor nor an exit record was found: the machine or the monitor was stopped";
     await container.recordUnseenEnd({ kind: "lost", reason }, groupPathOfRecord(record));
   }
-}
-
-/** 0 for a process that has ended. */
-function parentOf(pid: number): number {
-  return Number(/^PPid:\s+(\d+)$/m.exec(readText(`/proc/${pid}/status`) ?? "")?.[1] ?? 0);
 }
 
 /** Removes folders without a record: of a create that was not acknowledged, or a removal that was. */

@@ -11,6 +11,7 @@ import { dirname } from "node:path";
 import { hierarchyOf } from "../../kernel/cgroup/layout.ts";
 import { architectures, syscallNumbers } from "../../kernel/seccomp/architecture.ts";
 import { type Machine, readText } from "../machine.ts";
+import { parentOf, readProc } from "../process-files.ts";
 import { entriesIn, pidsIn } from "./group-processes.ts";
 
 /** One thread that does not end. */
@@ -77,11 +78,11 @@ function stuckTaskOf(pid: number): StuckTask | undefined {
 }
 
 function readTask(pid: number, tid: number): StuckTask | undefined {
-  const directory = `/proc/${pid}/task/${tid}`;
-  const status = readProc(`${directory}/status`);
+  const task = `${pid}/task/${tid}`;
+  const status = readProc(task, "status");
   const state = /^State:\s+(.+)$/m.exec(status)?.[1];
   if (state === undefined) return undefined;
-  const waitsIn = readProc(`${directory}/wchan`);
+  const waitsIn = readProc(task, "wchan");
   return {
     pid: tid,
     name: /^Name:\s+(.*)$/m.exec(status)?.[1] ?? "",
@@ -126,19 +127,9 @@ function frozenBy({ cgroups }: Machine, groupPath: string): string | undefined {
 
 /** The monitor reports the container's end; if the monitor is stopped or blocked, nobody does. */
 function monitorState(initPid: number): string | undefined {
-  const monitor = Number(/^PPid:\s+(\d+)$/m.exec(readProc(`/proc/${initPid}/status`))?.[1] ?? 0);
-  const state = monitor < 2 ? undefined : /^State:\s+(.+)$/m.exec(readProc(`/proc/${monitor}/status`))?.[1];
+  const monitor = parentOf(initPid);
+  const state = monitor < 2 ? undefined : /^State:\s+(.+)$/m.exec(readProc(monitor, "status"))?.[1];
   return state === undefined || !/^[DTt]/.test(state)
     ? undefined
     : `its monitor, process ${monitor}, is in state ${state}`;
-}
-
-/** "" for a process that has ended. */
-function readProc(path: string): string {
-  try {
-    return readText(path) ?? "";
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return "";
-    throw error;
-  }
 }

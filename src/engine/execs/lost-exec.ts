@@ -5,7 +5,7 @@ import { groupPathOfRecord } from "../containers/container-record.ts";
 import { pidsIn } from "../containers/group-processes.ts";
 import { readStartTicks } from "../containers/sharing.ts";
 import type { EngineParts } from "../engine-parts.ts";
-import { readText } from "../machine.ts";
+import { parentOf, readProc } from "../process-files.ts";
 import type { ExecHost } from "./exec.ts";
 
 /**
@@ -36,20 +36,6 @@ async function end({ executor }: EngineParts, pid: number): Promise<void> {
   }
 }
 
-function parentOf(pid: number): number {
-  return Number(/^PPid:\s+(\d+)$/m.exec(readProc(pid, "status"))?.[1] ?? 0);
-}
-
 function isMonitor(pid: number): boolean {
   return readProc(pid, "comm").startsWith("orlop-");
-}
-
-/** "" for a process that has ended. */
-function readProc(pid: number, file: string): string {
-  try {
-    return readText(`/proc/${pid}/${file}`) ?? "";
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return "";
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-/** Our default profile against Docker's: the same decision for every call, except where posture.md is stricter. */
+/** Our default profile against Docker's: the same decision for every call, except for families of sockets that ours refuses. */
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
@@ -46,7 +46,7 @@ function both(machine: Machine, capabilities: readonly string[]): { ours: Progra
   };
 }
 
-/** Whether posture.md asks for this difference; a family that does not exist is refused with another number. */
+/** Whether this difference is meant: AF_ALG (38), AF_VSOCK (40) and families unknown to Docker's are refused; a family that does not exist is refused with another number. */
 function isIntended(architecture: Architecture, number: number, first: bigint, ours: number, theirs: number): boolean {
   const low = Number(first & 0xffff_ffffn);
   const isSocket = syscallNumbers(architecture).get("socket") === number;

@@ -6,9 +6,9 @@ import { settlesWithin } from "../../../base/in-time.ts";
 import { log } from "../../../base/log.ts";
 import { point } from "../../../base/point.ts";
 import { isEnding } from "../../../kernel/process-facts.ts";
-import { readText } from "../../machine.ts";
 import { networkModeOf } from "../../networks/network-mode.ts";
 import { GROUP_FILE } from "../../places.ts";
+import { readProc } from "../../process-files.ts";
 import type { ContainerExecs } from "../container-execs.ts";
 import type { ContainerHealth } from "../container-health.ts";
 import type { ContainerIo } from "../container-io.ts";
@@ -115,10 +115,9 @@ export class ContainerStart {
    */
   async #awaitKilled(): Promise<void> {
     const life = this.#life;
-    const directory = `/proc/${life.run.pid}`;
+    const { pid } = life.run;
     if (!life.isRunning || life.isPaused) return;
-    const isKilled =
-      life.isKillRequested || isEnding(readText(`${directory}/stat`) ?? "", readText(`${directory}/status`) ?? "");
+    const isKilled = life.isKillRequested || isEnding(readProc(pid, "stat"), readProc(pid, "status"));
     if (isKilled) await this.#awaitLastRun(life.ended);
   }
 
